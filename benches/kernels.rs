@@ -20,7 +20,16 @@ use pgseal_verify::format::json;
 use pgseal_verify::format::statement::{PAYLOAD_TYPE, Statement};
 use psql_script::{FileError, Files, Script, Step, Variables, inspect};
 
-criterion_group!(kernels, hash, backends, headers, statement, signature, compression, lexer);
+criterion_group!(
+    kernels,
+    hash,
+    backends,
+    headers,
+    statement,
+    signature,
+    compression,
+    lexer
+);
 criterion_main!(kernels);
 
 fn hash(c: &mut Criterion) {
@@ -39,24 +48,36 @@ fn backends(c: &mut Criterion) {
     let bytes = seed_data(1 << 20);
     let mut group = c.benchmark_group("backend");
     group.throughput(Throughput::Bytes(1 << 20));
-    group.bench_function("sha2", |b| b.iter(|| <sha2::Sha256 as sha2::Digest>::digest(black_box(&bytes))));
-    group.bench_function("ring", |b| b.iter(|| ring::digest::digest(&ring::digest::SHA256, black_box(&bytes))));
+    group.bench_function("sha2", |b| {
+        b.iter(|| <sha2::Sha256 as sha2::Digest>::digest(black_box(&bytes)))
+    });
+    group.bench_function("ring", |b| {
+        b.iter(|| ring::digest::digest(&ring::digest::SHA256, black_box(&bytes)))
+    });
 }
 
 fn headers(c: &mut Criterion) {
-    let path: EntryPath = "executor/03_collections_and_their_scopes.sql.gz".parse().unwrap();
+    let path: EntryPath = "executor/03_collections_and_their_scopes.sql.gz"
+        .parse()
+        .unwrap();
     let block = header::encode(&path, 123_456);
     let mut group = c.benchmark_group("header");
     group.throughput(Throughput::Elements(1));
-    group.bench_function("encode", |b| b.iter(|| header::encode(black_box(&path), black_box(123_456))));
-    group.bench_function("decode", |b| b.iter(|| header::decode(black_box(&block)).unwrap()));
+    group.bench_function("encode", |b| {
+        b.iter(|| header::encode(black_box(&path), black_box(123_456)))
+    });
+    group.bench_function("decode", |b| {
+        b.iter(|| header::decode(black_box(&block)).unwrap())
+    });
 }
 
 fn statement(c: &mut Criterion) {
     let bytes = one_roof_statement();
     let mut group = c.benchmark_group("statement");
     group.throughput(Throughput::Bytes(bytes.len() as u64));
-    group.bench_function("parse", |b| b.iter(|| json::from_canonical::<Statement>(black_box(&bytes)).unwrap()));
+    group.bench_function("parse", |b| {
+        b.iter(|| json::from_canonical::<Statement>(black_box(&bytes)).unwrap())
+    });
 }
 
 fn signature(c: &mut Criterion) {
@@ -64,8 +85,12 @@ fn signature(c: &mut Criterion) {
     let (public, signature) = (key.public_key(), key.sign(PAYLOAD_TYPE, &bytes));
     let mut group = c.benchmark_group("signature");
     group.throughput(Throughput::Elements(1));
-    group.bench_function("verify", |b| b.iter(|| assert!(public.signed(PAYLOAD_TYPE, black_box(&bytes), &signature))));
-    group.bench_function("sign", |b| b.iter(|| key.sign(PAYLOAD_TYPE, black_box(&bytes))));
+    group.bench_function("verify", |b| {
+        b.iter(|| assert!(public.signed(PAYLOAD_TYPE, black_box(&bytes), &signature)))
+    });
+    group.bench_function("sign", |b| {
+        b.iter(|| key.sign(PAYLOAD_TYPE, black_box(&bytes)))
+    });
 }
 
 fn compression(c: &mut Criterion) {
@@ -74,8 +99,12 @@ fn compression(c: &mut Criterion) {
     let size = content.len() as u64;
     let mut group = c.benchmark_group("gzip");
     group.throughput(Throughput::Bytes(size)).sample_size(10);
-    group.bench_function("compress", |b| b.iter(|| gzip::compress(black_box(&content)).unwrap()));
-    group.bench_function("decompress", |b| b.iter(|| gzip::decompress(black_box(&stored), size).unwrap()));
+    group.bench_function("compress", |b| {
+        b.iter(|| gzip::compress(black_box(&content)).unwrap())
+    });
+    group.bench_function("decompress", |b| {
+        b.iter(|| gzip::decompress(black_box(&stored), size).unwrap())
+    });
 }
 
 fn lexer(c: &mut Criterion) {
@@ -84,12 +113,24 @@ fn lexer(c: &mut Criterion) {
     let mut group = c.benchmark_group("lexer");
     for (name, script) in [("inserts", &inserts), ("copy", &copy)] {
         group.throughput(Throughput::Bytes(script.0.len() as u64));
-        group.bench_function(name, |b| b.iter(|| statements(black_box(script), "script.sql")));
+        group.bench_function(name, |b| {
+            b.iter(|| statements(black_box(script), "script.sql"))
+        });
     }
     let tiers = tiers();
-    let bytes = tiers.iter().map(|path| one_roof().join(path).metadata().unwrap().len()).sum();
+    let bytes = tiers
+        .iter()
+        .map(|path| one_roof().join(path).metadata().unwrap().len())
+        .sum();
     group.throughput(Throughput::Bytes(bytes));
-    group.bench_function("tiers", |b| b.iter(|| tiers.iter().map(|path| statements(&OneRoof, path)).sum::<usize>()));
+    group.bench_function("tiers", |b| {
+        b.iter(|| {
+            tiers
+                .iter()
+                .map(|path| statements(&OneRoof, path))
+                .sum::<usize>()
+        })
+    });
     let sql = "insert into public.t (id, name, at) values (17, 'it''s row 17', '2026-01-01')";
     group.throughput(Throughput::Bytes(sql.len() as u64));
     group.bench_function("inspect", |b| b.iter(|| inspect(black_box(sql))));
@@ -127,7 +168,11 @@ fn statements(files: &dyn Files, path: &str) -> usize {
 }
 
 fn inserts(rows: u32) -> Vec<u8> {
-    let row = |n| format!("insert into public.t (id, name, at) values ({n}, 'it''s row number {n}', '2026-01-01');\n");
+    let row = |n| {
+        format!(
+            "insert into public.t (id, name, at) values ({n}, 'it''s row number {n}', '2026-01-01');\n"
+        )
+    };
     (0..rows).map(row).collect::<String>().into_bytes()
 }
 
@@ -135,7 +180,10 @@ fn inserts(rows: u32) -> Vec<u8> {
 fn tiers() -> Vec<String> {
     let dir = std::fs::read_dir(one_roof().join("executor")).unwrap();
     let names = dir.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    names.filter(|name| name.ends_with(".sql")).map(|name| format!("executor/{name}")).collect()
+    names
+        .filter(|name| name.ends_with(".sql"))
+        .map(|name| format!("executor/{name}"))
+        .collect()
 }
 
 fn one_roof() -> std::path::PathBuf {
@@ -144,9 +192,14 @@ fn one_roof() -> std::path::PathBuf {
 
 fn one_roof_statement() -> Vec<u8> {
     let definition = Definition::read(&one_roof()).unwrap();
-    let signed = UnsignedBundle::pack(definition, None).unwrap().sign(&[keys::key("bench")]);
+    let signed = UnsignedBundle::pack(definition, None)
+        .unwrap()
+        .sign(&[keys::key("bench")]);
     let bytes: Arc<[u8]> = signed.write(Vec::new()).unwrap().into();
-    UntrustedBundle::parse(Box::new(InMemory(bytes))).unwrap().claimed_statement().to_vec()
+    UntrustedBundle::parse(Box::new(InMemory(bytes)))
+        .unwrap()
+        .claimed_statement()
+        .to_vec()
 }
 
 /// Generates rows of COPY data that compress about as well as real ones, the same each time (xorshift64).

@@ -5,9 +5,9 @@
 //! Place -> Found -> Finding -> across the archive -> Report
 //! ```
 
-pub mod cross_checks;
 #[cfg(feature = "parquet")]
 pub mod columns;
+pub mod cross_checks;
 pub mod facts;
 pub mod fault;
 pub mod file;

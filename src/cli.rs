@@ -7,13 +7,17 @@ mod approve;
 mod archive;
 mod args;
 mod attach;
+mod attestor;
 mod audit;
+mod byte_progress;
 mod cat;
 mod check;
 mod completions;
 mod connection;
+mod database_command;
 mod diff;
 mod error;
+mod escape;
 mod exit;
 mod export;
 mod fingerprint;
@@ -30,18 +34,15 @@ mod lines;
 mod lint;
 mod log_proof;
 mod man;
-mod byte_progress;
 mod notarise;
-mod database_command;
-mod escape;
 mod output;
 mod pack;
 mod passphrase;
-mod recording;
 mod plan;
 mod points;
 mod progress;
 mod receipt;
+mod recording;
 mod rehearsal_proof;
 mod rehearse;
 mod report;
@@ -53,7 +54,6 @@ mod schema_digests;
 mod script;
 mod sign;
 mod signer;
-mod attestor;
 mod stage;
 mod status;
 mod table;
@@ -74,7 +74,12 @@ use output::Output;
 
 /// Signed, offline release bundles for PostgreSQL: verify, ask the gate, and only then run.
 #[derive(Parser, Debug)]
-#[command(name = "pgseal", version, propagate_version = true, arg_required_else_help = true)]
+#[command(
+    name = "pgseal",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
 struct Cli {
     #[command(flatten)]
     global: Global,
@@ -189,7 +194,11 @@ pub fn main() -> ExitCode {
         Color::Never => false,
         Color::Auto => std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
     };
-    let out = Output { json: cli.global.json, quiet: cli.global.quiet, color };
+    let out = Output {
+        json: cli.global.json,
+        quiet: cli.global.quiet,
+        color,
+    };
     let exit = match dispatch(cli.command, out) {
         Ok(exit) => exit,
         Err(error) => {
@@ -203,22 +212,37 @@ pub fn main() -> ExitCode {
 /// Prints help and versions as answers; reports everything else as a usage error.
 fn usage(error: &clap::Error) -> ExitCode {
     use clap::error::ErrorKind;
-    let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    let asked = matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    );
     if asked || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         output::printed(error.print());
         return ExitCode::from(output::ended(if asked { Exit::Done } else { Exit::Usage }).code());
     }
     let text = error.to_string();
-    let paragraphs = text.split("\n\n").map(|lines| lines.split_whitespace().collect::<Vec<_>>().join(" "));
+    let paragraphs = text
+        .split("\n\n")
+        .map(|lines| lines.split_whitespace().collect::<Vec<_>>().join(" "));
     let paragraphs: Vec<String> = paragraphs.collect();
     let begins = |start: &str| paragraphs.iter().find_map(|text| text.strip_prefix(start));
     // For an unknown flag, clap suggests passing it as a value, which is never intended.
-    let tip = begins("tip: ").filter(|tip| !tip.starts_with("to pass ")).map(str::to_owned);
+    let tip = begins("tip: ")
+        .filter(|tip| !tip.starts_with("to pass "))
+        .map(str::to_owned);
     let usage = || begins("Usage: ").map(|usage| format!("usage: {usage}"));
     let message = begins("error: ").unwrap_or(&text).to_owned();
-    let error = CliError { hint: tip.or_else(usage), ..CliError::new(Exit::Usage, message) };
+    let error = CliError {
+        hint: tip.or_else(usage),
+        ..CliError::new(Exit::Usage, message)
+    };
     let json = std::env::args_os().any(|argument| argument == "--json");
-    Output { json, quiet: false, color: false }.error(&error);
+    Output {
+        json,
+        quiet: false,
+        color: false,
+    }
+    .error(&error);
     ExitCode::from(Exit::Usage.code())
 }
 
@@ -278,14 +302,30 @@ mod tests {
         let all = std::iter::once(&command).chain(command.get_subcommands());
         for argument in all.flat_map(clap::Command::get_arguments) {
             let name = argument.get_long().unwrap_or_default();
-            for word in ["force", "skip", "ignore", "unsafe", "unsigned", "insecure", "no-verify", "no-gate"] {
+            for word in [
+                "force",
+                "skip",
+                "ignore",
+                "unsafe",
+                "unsigned",
+                "insecure",
+                "no-verify",
+                "no-gate",
+            ] {
                 assert!(!name.contains(word), "--{name}");
             }
         }
         // `approve --yes` requires the release's name, like the prompt; no other command has a
         // `--yes`.
-        for subcommand in command.get_subcommands().filter(|subcommand| subcommand.get_name() != "approve") {
-            assert!(subcommand.get_arguments().all(|argument| argument.get_long() != Some("yes")));
+        for subcommand in command
+            .get_subcommands()
+            .filter(|subcommand| subcommand.get_name() != "approve")
+        {
+            assert!(
+                subcommand
+                    .get_arguments()
+                    .all(|argument| argument.get_long() != Some("yes"))
+            );
         }
     }
 }

@@ -181,7 +181,11 @@ pub struct Column {
 
 impl fmt::Display for ChangedReading {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} changed from {} to {}", self.setting, self.from, self.to)
+        write!(
+            f,
+            "{} changed from {} to {}",
+            self.setting, self.from, self.to
+        )
     }
 }
 
@@ -319,22 +323,34 @@ pub struct ServerError {
 impl DatabaseError {
     /// Creates the error of a failed connection attempt.
     pub fn unreachable(message: impl Into<String>) -> Self {
-        Self::Connection(ConnectionError { kind: ConnectionKind::Unreachable, message: message.into() })
+        Self::Connection(ConnectionError {
+            kind: ConnectionKind::Unreachable,
+            message: message.into(),
+        })
     }
 
     /// Creates the error of a lost connection.
     pub fn lost(message: impl Into<String>) -> Self {
-        Self::Connection(ConnectionError { kind: ConnectionKind::Lost, message: message.into() })
+        Self::Connection(ConnectionError {
+            kind: ConnectionKind::Lost,
+            message: message.into(),
+        })
     }
 
     /// Creates the error of an unreliable response.
     pub fn unsound(message: impl Into<String>) -> Self {
-        Self::Unsound(Unsound { kind: UnsoundKind::Answer, message: message.into() })
+        Self::Unsound(Unsound {
+            kind: UnsoundKind::Answer,
+            message: message.into(),
+        })
     }
 
     /// Creates the error of a ledger that differs from pgseal's schema.
     pub fn ledger(message: impl Into<String>) -> Self {
-        Self::Unsound(Unsound { kind: UnsoundKind::Ledger, message: message.into() })
+        Self::Unsound(Unsound {
+            kind: UnsoundKind::Ledger,
+            message: message.into(),
+        })
     }
 
     /// Returns the SQLSTATE of a server error.

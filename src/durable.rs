@@ -57,10 +57,17 @@ pub fn lock_shared(path: &Path, waiting: &dyn Fn()) -> io::Result<File> {
     locked(path, waiting, File::try_lock_shared)
 }
 
-fn locked(path: &Path, waiting: &dyn Fn(), lock: fn(&File) -> Result<(), TryLockError>) -> io::Result<File> {
+fn locked(
+    path: &Path,
+    waiting: &dyn Fn(),
+    lock: fn(&File) -> Result<(), TryLockError>,
+) -> io::Result<File> {
     for tried in 0..TRIES {
         if !path.metadata()?.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "not a regular file",
+            ));
         }
         let file = File::open(path)?;
         match lock(&file) {
@@ -79,7 +86,10 @@ fn locked(path: &Path, waiting: &dyn Fn(), lock: fn(&File) -> Result<(), TryLock
             Err(TryLockError::Error(error)) => return Err(error),
         }
     }
-    Err(io::Error::new(io::ErrorKind::ResourceBusy, "another process has locked the file"))
+    Err(io::Error::new(
+        io::ErrorKind::ResourceBusy,
+        "another process has locked the file",
+    ))
 }
 
 /// Makes a directory entry durable.
@@ -94,10 +104,16 @@ fn write_temp(
     write: impl FnOnce(&mut File) -> io::Result<()>,
 ) -> io::Result<NamedTempFile> {
     if !parent(path).is_dir() {
-        return Err(io::Error::new(io::ErrorKind::NotFound, "its directory does not exist"));
+        return Err(io::Error::new(
+            io::ErrorKind::NotFound,
+            "its directory does not exist",
+        ));
     }
     let permissions = Permissions::from_mode(temp_mode(old));
-    let mut aside = Builder::new().prefix(".pgseal-").permissions(permissions).tempfile_in(parent(path))?;
+    let mut aside = Builder::new()
+        .prefix(".pgseal-")
+        .permissions(permissions)
+        .tempfile_in(parent(path))?;
     write(aside.as_file_mut())?;
     give_to_owner(aside.as_file(), old)?;
     aside.as_file().sync_all()?;
@@ -130,12 +146,17 @@ fn names(dir: impl AsFd) -> io::Result<Vec<OsString>> {
 }
 
 fn parent(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    path.parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
 }
 
 /// Makes a directory and those above it, durably.
 pub fn create_dirs(dir: &Path) -> io::Result<()> {
-    let missing: Vec<&Path> = dir.ancestors().take_while(|dir| !dir.as_os_str().is_empty() && !dir.exists()).collect();
+    let missing: Vec<&Path> = dir
+        .ancestors()
+        .take_while(|dir| !dir.as_os_str().is_empty() && !dir.exists())
+        .collect();
     std::fs::create_dir_all(dir)?;
     missing.into_iter().rev().try_for_each(sync_dir)
 }

@@ -55,9 +55,7 @@ pub enum Progress<'a> {
         of: usize,
     },
     /// All definitions are read.
-    Objects(
-        usize,
-    ),
+    Objects(usize),
 }
 
 /// Takes the fingerprint of a database on separate sessions: read-only, all on one snapshot,
@@ -79,12 +77,22 @@ pub fn take(
 /// Takes the fingerprint on a session, inside its current transaction, including uncommitted
 /// changes. A savepoint restores settings, locks and snapshot afterwards. The session must be
 /// inside a transaction block.
-pub fn take_on(session: &mut dyn Session, scope: &Scope, taken: Timestamp) -> Result<Fingerprint, FingerprintError> {
+pub fn take_on(
+    session: &mut dyn Session,
+    scope: &Scope,
+    taken: Timestamp,
+) -> Result<Fingerprint, FingerprintError> {
     aside(session, |session| {
         let tables = tables::of(session, scope)?;
         let objects = objects::read(session)?;
         let data = read_all(session, &tables, MOST_AT_ONCE)?;
-        document::make(session, tables::resolved(scope, &tables), objects, data, taken)
+        document::make(
+            session,
+            tables::resolved(scope, &tables),
+            objects,
+            data,
+            taken,
+        )
     })
 }
 
@@ -109,9 +117,12 @@ fn aside<T>(
     read: impl FnOnce(&mut dyn Session) -> Result<T, FingerprintError>,
 ) -> Result<T, FingerprintError> {
     session.batch("SAVEPOINT pgseal_fingerprint")?;
-    let found = settings::pin(session).map_err(FingerprintError::from).and_then(|()| read(session));
+    let found = settings::pin(session)
+        .map_err(FingerprintError::from)
+        .and_then(|()| read(session));
     // After an error too: the transaction is the caller's.
-    let undone = session.batch("ROLLBACK TO SAVEPOINT pgseal_fingerprint; RELEASE SAVEPOINT pgseal_fingerprint");
+    let undone = session
+        .batch("ROLLBACK TO SAVEPOINT pgseal_fingerprint; RELEASE SAVEPOINT pgseal_fingerprint");
     let found = found?;
     undone?;
     Ok(found)
@@ -122,5 +133,13 @@ fn read_all(
     tables: &[tables::RowsOf],
     most_at_once: u64,
 ) -> Result<BTreeMap<String, TableData>, FingerprintError> {
-    tables.iter().map(|table| Ok((table.name.clone(), rows::read(session, table, most_at_once)?))).collect()
+    tables
+        .iter()
+        .map(|table| {
+            Ok((
+                table.name.clone(),
+                rows::read(session, table, most_at_once)?,
+            ))
+        })
+        .collect()
 }

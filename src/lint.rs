@@ -16,21 +16,21 @@
 //!
 //! The library starts no process: the caller passes an [`SquawkClient`].
 
-pub mod sarif;
-pub mod pages;
 mod acknowledged;
+mod alterations;
 mod analysis;
-pub mod squawk;
-pub mod points;
-mod undoing;
-mod rollback;
-mod search_path;
-mod timeouts;
-mod scripts;
-pub mod touches;
 pub mod modes;
 mod objects;
-mod alterations;
+pub mod pages;
+pub mod points;
+mod rollback;
+pub mod sarif;
+mod scripts;
+mod search_path;
+pub mod squawk;
+mod timeouts;
+pub mod touches;
+mod undoing;
 
 pub use acknowledged::Finding;
 pub use analysis::SquawkClient;
@@ -50,7 +50,8 @@ pub fn warnings(definition: &Definition, analyst: &dyn SquawkClient) -> Vec<Find
     let points = points::problems(definition).into_iter();
     let line = |problem: &Problem| (problem.file.clone(), problem.at.map(|at| at.0));
     let said: HashSet<_> = problems.iter().map(line).collect();
-    let points = points.filter(|problem| problem.rule != "undo-unseen" || !said.contains(&line(problem)));
+    let points =
+        points.filter(|problem| problem.rule != "undo-unseen" || !said.contains(&line(problem)));
     problems.extend(points);
     problems.extend(analysis::problems(&readings, analyst));
     problems.extend(readings.into_iter().flat_map(|reading| reading.problems));
@@ -58,14 +59,23 @@ pub fn warnings(definition: &Definition, analyst: &dyn SquawkClient) -> Vec<Find
     problems.extend(timeouts::limits(&definition.manifest().limits, &toml));
     let problems = problems.into_iter().map(|problem| {
         let instead = crate::rules::find(problem.rule).map_or("", |rule| rule.instead);
-        Problem { hint: Some(problem.hint.unwrap_or_else(|| instead.to_owned())), ..problem }
+        Problem {
+            hint: Some(problem.hint.unwrap_or_else(|| instead.to_owned())),
+            ..problem
+        }
     });
-    acknowledged::sort_out(problems.collect(), &definition.manifest().acknowledged, &toml)
+    acknowledged::sort_out(
+        problems.collect(),
+        &definition.manifest().acknowledged,
+        &toml,
+    )
 }
 
 /// The text of release.toml, which every definition has.
 fn release_toml(definition: &Definition) -> String {
     let path = release_toml::FILE.parse::<EntryPath>().ok();
     let bytes = path.and_then(|path| definition.source().get(&path).ok().flatten());
-    bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+    bytes
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        .unwrap_or_default()
 }

@@ -28,7 +28,12 @@ impl ByteSource for OpenFile {
 
     fn soon(&self, offset: u64, length: u64) {
         // Only advice: if it fails, the read waits for the disk and reports the error.
-        let _ = fadvise(&self.file, offset, NonZeroU64::new(length), Advice::WillNeed);
+        let _ = fadvise(
+            &self.file,
+            offset,
+            NonZeroU64::new(length),
+            Advice::WillNeed,
+        );
     }
 }
 

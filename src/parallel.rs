@@ -18,12 +18,18 @@ const WORTH_A_THREAD: u64 = 128 << 10;
 
 /// How many threads work at the same time at most.
 pub fn cores() -> usize {
-    thread::available_parallelism().map_or(1, NonZeroUsize::get).min(MOST_THREADS)
+    thread::available_parallelism()
+        .map_or(1, NonZeroUsize::get)
+        .min(MOST_THREADS)
 }
 
 /// Maps a list by `work` on every core; the results have the order of the items. `cost` is the number of bytes to be
 /// hashed for an item: the longest begin first, and little work is done by the calling thread alone.
-pub fn map<T: Sync, R: Send>(items: &[T], cost: impl Fn(&T) -> u64, work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+pub fn map<T: Sync, R: Send>(
+    items: &[T],
+    cost: impl Fn(&T) -> u64,
+    work: impl Fn(&T) -> R + Sync,
+) -> Vec<R> {
     workers::map(&Cores, items, cost, work)
 }
 
@@ -32,9 +38,15 @@ pub struct Cores;
 
 impl Workers for Cores {
     fn each(&self, costs: &[u64], work: &(dyn Fn(usize) + Sync)) {
-        let total = costs.iter().fold(0_u64, |total, cost| total.saturating_add(*cost));
+        let total = costs
+            .iter()
+            .fold(0_u64, |total, cost| total.saturating_add(*cost));
         let worth = usize::try_from(total / WORTH_A_THREAD).unwrap_or(usize::MAX);
-        share(costs, Helper::up_to(worth.min(costs.len().saturating_sub(1))), work);
+        share(
+            costs,
+            Helper::up_to(worth.min(costs.len().saturating_sub(1))),
+            work,
+        );
     }
 }
 
@@ -62,7 +74,9 @@ fn share(costs: &[u64], helpers: Vec<Helper>, work: &(dyn Fn(usize) + Sync)) {
         let threads: Vec<_> = helpers.into_iter().filter_map(start).collect();
         take_turns();
         for thread in threads {
-            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            thread
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         }
     });
 }
@@ -78,8 +92,12 @@ impl Helper {
     fn up_to(wanted: usize) -> Vec<Self> {
         let most = cores() - 1;
         let claim = |helping: usize| Some(helping + wanted.min(most.saturating_sub(helping)));
-        let before = HELPING.fetch_update(Ordering::Relaxed, Ordering::Relaxed, claim).unwrap_or(most);
-        (0..wanted.min(most.saturating_sub(before))).map(|_| Self).collect()
+        let before = HELPING
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, claim)
+            .unwrap_or(most);
+        (0..wanted.min(most.saturating_sub(before)))
+            .map(|_| Self)
+            .collect()
     }
 }
 
@@ -116,7 +134,10 @@ mod tests {
                 others.fetch_add(1, Ordering::SeqCst);
             }
         });
-        assert_eq!(map(&items, |_| 1 << 40, |item| item + 1), (1..=100).collect::<Vec<_>>());
+        assert_eq!(
+            map(&items, |_| 1 << 40, |item| item + 1),
+            (1..=100).collect::<Vec<_>>()
+        );
         assert!(map(&[0_u8; 0], |_| 1, |item| *item).is_empty());
     }
 
@@ -128,13 +149,22 @@ mod tests {
             all.wait();
         });
         let main = thread::current().id();
-        let seen = map(&[(); 8], |()| WORTH_A_THREAD / 9, |()| thread::current().id());
-        assert_eq!(seen.into_iter().collect::<HashSet<_>>(), HashSet::from([main]));
+        let seen = map(
+            &[(); 8],
+            |()| WORTH_A_THREAD / 9,
+            |()| thread::current().id(),
+        );
+        assert_eq!(
+            seen.into_iter().collect::<HashSet<_>>(),
+            HashSet::from([main])
+        );
     }
 
     #[test]
     fn a_panic_is_passed_on() {
-        let panics = catch_unwind(AssertUnwindSafe(|| share(&[1; 20], helpers(2), &|at| assert_ne!(at, 7))));
+        let panics = catch_unwind(AssertUnwindSafe(|| {
+            share(&[1; 20], helpers(2), &|at| assert_ne!(at, 7))
+        }));
         assert!(panics.is_err());
     }
 

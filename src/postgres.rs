@@ -3,6 +3,7 @@
 mod answer;
 mod cancel;
 mod clock;
+mod connect_error;
 pub mod connector;
 pub mod conninfo;
 mod copy;
@@ -19,7 +20,6 @@ pub mod settings;
 mod socket;
 pub mod start;
 mod tls;
-mod connect_error;
 mod wire;
 
 pub use connector::Connector;

@@ -11,11 +11,11 @@
 mod cell;
 mod cells;
 mod facts;
+pub mod human_time;
 mod rehearsed;
 mod timeline;
 mod values;
 mod verdict;
-pub mod human_time;
 
 pub use cell::{Cell, CellStatus, Proof, ProofOf, Row};
 pub use cells::{ANSWER_SECONDS, Matrix, REHEARSAL_SECONDS};

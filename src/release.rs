@@ -5,11 +5,14 @@
 //! ```
 
 mod batch;
+pub mod cancellable;
+pub mod cancellation;
 pub mod check;
 mod clamp;
 pub mod event;
 pub mod evidence;
 mod excerpt;
+mod executor;
 pub mod failure;
 mod fresh;
 pub mod gate;
@@ -17,8 +20,6 @@ pub mod gate_role;
 mod generated;
 pub mod indexes;
 pub mod lock;
-pub mod run_context;
-mod executor;
 mod phases;
 pub mod plan;
 pub mod preflight;
@@ -34,18 +35,17 @@ pub mod resume;
 pub mod retry;
 pub mod rollback;
 pub mod run;
+pub mod run_context;
 pub mod script;
-pub mod settings;
 mod server_variables;
+pub mod settings;
 mod statements;
 pub mod status;
-pub mod cancellation;
 pub mod target;
 mod tier_log;
 mod transaction;
 pub mod verify;
 pub mod waiting;
-pub mod cancellable;
 
 pub use event::{Event, Observer};
 pub use gate::GatedRelease;

@@ -39,11 +39,21 @@ pub fn find(id: &str) -> Option<&'static Rule> {
 }
 
 const fn error(id: &'static str, summary: &'static str) -> Rule {
-    Rule { id, severity: Severity::Error, summary, instead: "" }
+    Rule {
+        id,
+        severity: Severity::Error,
+        summary,
+        instead: "",
+    }
 }
 
 const fn warning(id: &'static str, summary: &'static str, instead: &'static str) -> Rule {
-    Rule { id, severity: Severity::Warning, summary, instead }
+    Rule {
+        id,
+        severity: Severity::Warning,
+        summary,
+        instead,
+    }
 }
 
 /// What a problem is when nothing more exact is said.
@@ -51,34 +61,76 @@ pub const RELEASE_TOML: &str = "release-toml";
 
 /// All rules: the errors, then pgseal's own warnings, then those of squawk.
 pub static RULES: &[Rule] = &[
-    error(RELEASE_TOML, "release.toml can't be read, or doesn't say what a release needs"),
-    error("missing-file", "a file that is named is not in the release directory"),
-    error("unfit-file", "a file that can't travel in a bundle: a link, a device, a bundle, a bad name"),
+    error(
+        RELEASE_TOML,
+        "release.toml can't be read, or doesn't say what a release needs",
+    ),
+    error(
+        "missing-file",
+        "a file that is named is not in the release directory",
+    ),
+    error(
+        "unfit-file",
+        "a file that can't travel in a bundle: a link, a device, a bundle, a bad name",
+    ),
     error("secret-key", "a secret key in the release directory"),
     error("encoding", "a text that is not UTF-8"),
     error("empty-script", "a script without a statement"),
-    error("include", "an include that leaves the release, includes itself, or goes too deep"),
+    error(
+        "include",
+        "an include that leaves the release, includes itself, or goes too deep",
+    ),
     error("meta-command", "a backslash command that does not run here"),
-    error("unterminated", "a string, comment or block is still open at the end of the file"),
-    error("ambiguous", "psql and the server would read a script differently"),
+    error(
+        "unterminated",
+        "a string, comment or block is still open at the end of the file",
+    ),
+    error(
+        "ambiguous",
+        "psql and the server would read a script differently",
+    ),
     error("unset-variable", "a variable that nobody sets"),
     error("unsafe-variable", "a variable whose text becomes SQL"),
-    error("transaction-control", "BEGIN, COMMIT, ROLLBACK and the like: the transaction is pgseal's"),
-    error("outside-transaction", "a command that can't run inside a transaction"),
+    error(
+        "transaction-control",
+        "BEGIN, COMMIT, ROLLBACK and the like: the transaction is pgseal's",
+    ),
+    error(
+        "outside-transaction",
+        "a command that can't run inside a transaction",
+    ),
     error(
         "unknown-outcome",
         "in a tier without a transaction: a statement whose effect nobody could find out after a crash",
     ),
-    error("not-repeatable", "in a tier without a transaction: what a new session, or the next step, would not find"),
-    error("joined-statements", "in a tier without a transaction: statements joined by \\;"),
-    error("joined-copy", "COPY FROM STDIN among statements joined by \\;"),
-    error("session-change", "a change of the session that would change what runs, or as whom"),
+    error(
+        "not-repeatable",
+        "in a tier without a transaction: what a new session, or the next step, would not find",
+    ),
+    error(
+        "joined-statements",
+        "in a tier without a transaction: statements joined by \\;",
+    ),
+    error(
+        "joined-copy",
+        "COPY FROM STDIN among statements joined by \\;",
+    ),
+    error(
+        "session-change",
+        "a change of the session that would change what runs, or as whom",
+    ),
     error("dispatch", "a way out of the database that nobody named"),
     error("not-one-select", "a gate or probe that is not one SELECT"),
-    error("rows-unread", "a verify script returns rows that nobody reads"),
+    error(
+        "rows-unread",
+        "a verify script returns rows that nobody reads",
+    ),
     error("copy-in-read-only", "COPY in a read-only verify script"),
     error("verify-asserts-nothing", "a verify script that can't fail"),
-    error("runbook-fact", "a runbook asks for a fact, {{...}}, that a release doesn't have"),
+    error(
+        "runbook-fact",
+        "a runbook asks for a fact, {{...}}, that a release doesn't have",
+    ),
     warning(
         "missing-rollback",
         "a tier creates what no rollback script drops",
@@ -199,7 +251,11 @@ pub static RULES: &[Rule] = &[
         "every table with the domain is locked while its rows are checked",
         "add it NOT VALID here and acknowledge the warning; validate it in a later release",
     ),
-    warning("ban-truncate-cascade", "it also empties tables that nobody named", "name the tables to empty"),
+    warning(
+        "ban-truncate-cascade",
+        "it also empties tables that nobody named",
+        "name the tables to empty",
+    ),
     warning(
         "renaming-column",
         "clients that use the old name fail from COMMIT on",
@@ -240,7 +296,11 @@ pub static RULES: &[Rule] = &[
         "clients that call the function fail from COMMIT on",
         "CREATE OR REPLACE it, or acknowledge that nobody calls it",
     ),
-    warning("ban-drop-type", "clients that use the type fail from COMMIT on", "drop it in a later release"),
+    warning(
+        "ban-drop-type",
+        "clients that use the type fail from COMMIT on",
+        "drop it in a later release",
+    ),
     warning(
         "ban-drop-schema",
         "clients that use the schema fail from COMMIT on, and a rollback can't bring its data back",
@@ -251,7 +311,11 @@ pub static RULES: &[Rule] = &[
         "clients that use the sequence fail from COMMIT on, and its value is lost",
         "drop it in a later release",
     ),
-    warning("ban-drop-domain", "clients that use the domain fail from COMMIT on", "drop it in a later release"),
+    warning(
+        "ban-drop-domain",
+        "clients that use the domain fail from COMMIT on",
+        "drop it in a later release",
+    ),
     warning(
         "ban-drop-extension",
         "everything of the extension is gone at COMMIT",
@@ -282,7 +346,11 @@ pub static RULES: &[Rule] = &[
         "what the trigger checks or writes doesn't happen, also for foreign keys",
         "enable it again in the same script, and acknowledge why it may be off",
     ),
-    warning("ban-drop-policy", "who may see or write which rows changes", "say who reviewed it, and acknowledge"),
+    warning(
+        "ban-drop-policy",
+        "who may see or write which rows changes",
+        "say who reviewed it, and acknowledge",
+    ),
     warning(
         "ban-alter-row-level-security",
         "who may see or write which rows changes",
@@ -311,7 +379,12 @@ mod tests {
                 "{}: it must fit into a manifest",
                 rule.id
             );
-            assert_eq!(rule.instead.is_empty(), rule.severity == Severity::Error, "{}", rule.id);
+            assert_eq!(
+                rule.instead.is_empty(),
+                rule.severity == Severity::Error,
+                "{}",
+                rule.id
+            );
         }
     }
 }

@@ -5,8 +5,8 @@
 //! - `line`: command lines, as complete as the known values allow
 
 pub mod facts;
-mod template;
 pub mod line;
+mod template;
 
 pub use facts::Facts;
 pub use line::Known;

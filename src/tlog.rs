@@ -25,8 +25,14 @@ pub const PROOF_ENDING: &str = ".tlog-proof";
 /// without content.
 pub fn has_log(dir: &Path) -> bool {
     let (checkpoint, tile) = (dir.join(CHECKPOINT), dir.join(TILE));
-    let has_hashes = ["0/000", "0/000.p"].iter().any(|path| tile.join(path).exists());
-    checkpoint.is_file() || tile.join("entries").is_dir() || has_hashes || is_hollow(&checkpoint) || is_hollow(&tile)
+    let has_hashes = ["0/000", "0/000.p"]
+        .iter()
+        .any(|path| tile.join(path).exists());
+    checkpoint.is_file()
+        || tile.join("entries").is_dir()
+        || has_hashes
+        || is_hollow(&checkpoint)
+        || is_hollow(&tile)
 }
 
 /// True if the path exists and is neither a file nor a directory with entries. A directory with
@@ -59,7 +65,8 @@ impl Lost {
             // An empty log has no tiles. With an unreadable checkpoint, the log is assumed to have
             // had some.
             true if !has_tiles => {
-                let is_empty = read::checkpoint(&dir.join(CHECKPOINT)).is_ok_and(|checkpoint| checkpoint.size() == 0);
+                let is_empty = read::checkpoint(&dir.join(CHECKPOINT))
+                    .is_ok_and(|checkpoint| checkpoint.size() == 0);
                 (!is_empty).then_some(Self::Tiles)
             }
             true => None,

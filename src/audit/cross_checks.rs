@@ -6,12 +6,12 @@ mod blocked;
 mod bundles;
 mod equivocation;
 mod history;
-mod same_second;
 mod outcomes;
 mod quorum;
 mod rehearsals;
 mod revoked;
 mod run_ids;
+mod same_second;
 mod sequences;
 mod trust_roots;
 
@@ -69,7 +69,10 @@ pub fn ask(findings: &mut [Finding], root: &TrustRoot, extent: Coverage) {
     let answers: Vec<Answer> = questions.iter().flat_map(|ask| ask(&archive)).collect();
     let quorums = quorum::count(&archive);
     for (at, counted) in quorums {
-        if let Some(facts) = findings.get_mut(at).and_then(|finding| finding.facts.as_mut()) {
+        if let Some(facts) = findings
+            .get_mut(at)
+            .and_then(|finding| finding.facts.as_mut())
+        {
             facts.quorum = counted;
         }
     }
@@ -90,7 +93,9 @@ pub fn join(findings: &mut Vec<Finding>, told: Vec<(String, Fault)>, judge: &Jud
         let finding = at(findings, &path, judge);
         // The log reports the same about a receipt, with more detail.
         if fault.kind == FaultKind::LogDeleted {
-            finding.faults.retain(|fault| fault.kind != FaultKind::ReceiptMissing);
+            finding
+                .faults
+                .retain(|fault| fault.kind != FaultKind::ReceiptMissing);
         }
         finding.faults.push(fault);
     }
@@ -98,23 +103,40 @@ pub fn join(findings: &mut Vec<Finding>, told: Vec<(String, Fault)>, judge: &Jud
 
 /// Adds notes in the same way as [`join`].
 pub fn join_notes(findings: &mut Vec<Finding>, told: Vec<(String, Fault)>, judge: &Judge<'_>) {
-    told.into_iter().for_each(|(path, note)| at(findings, &path, judge).notes.push(note));
+    told.into_iter()
+        .for_each(|(path, note)| at(findings, &path, judge).notes.push(note));
 }
 
 fn at<'f>(findings: &'f mut Vec<Finding>, path: &str, judge: &Judge<'_>) -> &'f mut Finding {
-    let at = findings.binary_search_by(|finding| finding.path.as_str().cmp(path)).unwrap_or_else(|at| {
-        let kind = Kind::of(path.as_ref()).unwrap_or(Kind::Log);
-        findings.insert(at, file::nothing(path.as_ref(), kind, judge));
-        at
-    });
+    let at = findings
+        .binary_search_by(|finding| finding.path.as_str().cmp(path))
+        .unwrap_or_else(|at| {
+            let kind = Kind::of(path.as_ref()).unwrap_or(Kind::Log);
+            findings.insert(at, file::nothing(path.as_ref(), kind, judge));
+            at
+        });
     &mut findings[at]
 }
 
 /// Adds a finding about the archive's log, which is not a single file.
-pub fn add(findings: &mut Vec<Finding>, path: &str, kind: Kind, facts: Option<Facts>, judge: &Judge<'_>) {
-    let finding = Finding { facts, ..file::nothing(path.as_ref(), kind, judge) };
+pub fn add(
+    findings: &mut Vec<Finding>,
+    path: &str,
+    kind: Kind,
+    facts: Option<Facts>,
+    judge: &Judge<'_>,
+) {
+    let finding = Finding {
+        facts,
+        ..file::nothing(path.as_ref(), kind, judge)
+    };
     match findings.binary_search_by(|other| other.path.as_str().cmp(path)) {
-        Ok(at) => findings[at] = Finding { faults: std::mem::take(&mut findings[at].faults), ..finding },
+        Ok(at) => {
+            findings[at] = Finding {
+                faults: std::mem::take(&mut findings[at].faults),
+                ..finding
+            }
+        }
         Err(at) => findings.insert(at, finding),
     }
 }

@@ -276,14 +276,22 @@ impl Facts {
 impl Verdict {
     /// Authentic if `Ok`, else the reason.
     pub fn of(result: Result<(), String>) -> Self {
-        Self { authentic: result.is_ok(), why_not: result.err() }
+        Self {
+            authentic: result.is_ok(),
+            why_not: result.err(),
+        }
     }
 }
 
 impl ReleaseFacts {
     /// From a document's release and its id.
     pub fn new(release: &Release, id: Digest) -> Self {
-        Self { name: release.name.clone(), version: release.version.clone(), sequence: release.sequence, id }
+        Self {
+            name: release.name.clone(),
+            version: release.version.clone(),
+            sequence: release.sequence,
+            id,
+        }
     }
 
     /// `one-roof 1.0.0`
@@ -299,7 +307,10 @@ impl From<Evidence> for Seen {
             Evidence::Notarised(_) => Level::Notarised,
             Evidence::Timestamped(_) => Level::Timestamped,
         };
-        Self { level, at: evidence.time() }
+        Self {
+            level,
+            at: evidence.time(),
+        }
     }
 }
 

@@ -15,7 +15,10 @@ pub struct Fault {
 impl Fault {
     /// Creates a fault with this sentence.
     pub fn new(kind: FaultKind, sentence: impl Into<String>) -> Self {
-        Self { kind, sentence: sentence.into() }
+        Self {
+            kind,
+            sentence: sentence.into(),
+        }
     }
 }
 

@@ -40,21 +40,44 @@ pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Finding {
         // The sweep descends into tar files; no place lists the other two as files.
         Kind::Tar | Kind::Directory | Kind::Log => Audited::default(),
     };
-    let Audited { claimed_id, facts, faults, notes } = audited;
+    let Audited {
+        claimed_id,
+        facts,
+        faults,
+        notes,
+    } = audited;
     let (bytes, modified) = (found.bytes, found.modified);
-    Finding { bytes, modified, claimed_id, facts, faults, notes, ..nothing(found.path.as_path(), found.kind, judge) }
+    Finding {
+        bytes,
+        modified,
+        claimed_id,
+        facts,
+        faults,
+        notes,
+        ..nothing(found.path.as_path(), found.kind, judge)
+    }
 }
 
 /// A finding for a path that could not be listed.
 pub fn unlisted(unlisted: &Unlisted, judge: &Judge<'_>) -> Finding {
-    let Unlisted { path, kind, word, error, is_note } = unlisted;
+    let Unlisted {
+        path,
+        kind,
+        word,
+        error,
+        is_note,
+    } = unlisted;
     let told = match word {
         FaultKind::Malformed => malformed(error),
         FaultKind::Unreadable => unreadable(error),
         word => Fault::new(*word, error.to_string()),
     };
     let (notes, faults) = [told].into_iter().partition(|_| *is_note);
-    Finding { faults, notes, ..nothing(path, *kind, judge) }
+    Finding {
+        faults,
+        notes,
+        ..nothing(path, *kind, judge)
+    }
 }
 
 pub(super) fn nothing(path: &Path, kind: Kind, judge: &Judge<'_>) -> Finding {
@@ -74,7 +97,10 @@ pub(super) fn nothing(path: &Path, kind: Kind, judge: &Judge<'_>) -> Finding {
 
 impl Audited {
     fn fault(fault: Fault) -> Self {
-        Self { faults: vec![fault], ..Self::default() }
+        Self {
+            faults: vec![fault],
+            ..Self::default()
+        }
     }
 }
 

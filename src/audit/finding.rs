@@ -37,12 +37,20 @@ impl Finding {
     /// Whether it is an unsigned receipt: no fault, but no proof.
     pub fn is_unsigned(&self) -> bool {
         matches!(self.kind, Kind::Receipt | Kind::Rehearsal)
-            && self.facts.as_ref().is_some_and(|facts| facts.signers.is_empty())
+            && self
+                .facts
+                .as_ref()
+                .is_some_and(|facts| facts.signers.is_empty())
     }
 
     /// Whether no file is behind it: a missing file, or an invalid part of the log.
     pub fn is_absent(&self) -> bool {
-        let is_gone = |fault: &Fault| matches!(fault.kind, FaultKind::LogDeleted | FaultKind::ReceiptMissing);
+        let is_gone = |fault: &Fault| {
+            matches!(
+                fault.kind,
+                FaultKind::LogDeleted | FaultKind::ReceiptMissing
+            )
+        };
         match self.kind {
             Kind::Log => self.facts.is_none(),
             _ => self.is_passed_over() || self.faults.iter().chain(&self.notes).any(is_gone),
@@ -54,13 +62,18 @@ impl Finding {
         self.facts.is_none()
             && self.faults.is_empty()
             && !self.notes.is_empty()
-            && self.notes.iter().all(|note| note.kind == FaultKind::PassedOver)
+            && self
+                .notes
+                .iter()
+                .all(|note| note.kind == FaultKind::PassedOver)
     }
 
     /// Whether the file itself has no fault, regardless of its place, the rest of the archive and
     /// its journal.
     pub fn is_sound(&self) -> bool {
-        let is_of_file = |fault: &Fault| fault.kind.scope() == Scope::File && fault.kind != FaultKind::JournalDiffers;
+        let is_of_file = |fault: &Fault| {
+            fault.kind.scope() == Scope::File && fault.kind != FaultKind::JournalDiffers
+        };
         !self.faults.iter().any(is_of_file)
     }
 
@@ -73,8 +86,16 @@ impl Finding {
 /// The text of a path in findings. The mapping is injective, also for paths that are not UTF-8.
 pub fn told(path: &Path) -> String {
     let chunk = |chunk: std::str::Utf8Chunk<'_>| {
-        let rest: String = chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")).collect();
+        let rest: String = chunk
+            .invalid()
+            .iter()
+            .map(|byte| format!("\\x{byte:02x}"))
+            .collect();
         format!("{}{rest}", chunk.valid().replace('\\', "\\\\"))
     };
-    path.as_os_str().as_encoded_bytes().utf8_chunks().map(chunk).collect()
+    path.as_os_str()
+        .as_encoded_bytes()
+        .utf8_chunks()
+        .map(chunk)
+        .collect()
 }

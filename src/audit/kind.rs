@@ -100,7 +100,11 @@ mod tests {
         ] {
             assert_eq!(Kind::of(Path::new(name)), kind, "{name}");
         }
-        let said = Kind::ALL.map(|kind| serde_json::to_value(kind).map(|value| value == kind.as_str()).ok());
+        let said = Kind::ALL.map(|kind| {
+            serde_json::to_value(kind)
+                .map(|value| value == kind.as_str())
+                .ok()
+        });
         assert_eq!(said, [Some(true); 8]);
     }
 }

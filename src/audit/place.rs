@@ -45,17 +45,33 @@ pub struct Unlisted {
 impl Unlisted {
     /// A path that can't be read.
     pub fn unreadable(path: &Path, kind: Kind, error: io::Error) -> Self {
-        Self { path: path.to_owned(), kind, word: FaultKind::Unreadable, error, is_note: false }
+        Self {
+            path: path.to_owned(),
+            kind,
+            word: FaultKind::Unreadable,
+            error,
+            is_note: false,
+        }
     }
 
     /// A path with content in another format than its name promises.
     pub fn malformed(path: &Path, kind: Kind, error: io::Error) -> Self {
-        Self { path: path.to_owned(), kind, word: FaultKind::Malformed, error, is_note: false }
+        Self {
+            path: path.to_owned(),
+            kind,
+            word: FaultKind::Malformed,
+            error,
+            is_note: false,
+        }
     }
 
     /// A path that may hold files and was skipped.
     pub fn passed_over(path: &Path, kind: Kind, why: &str) -> Self {
-        Self { word: FaultKind::PassedOver, is_note: true, ..Self::unreadable(path, kind, io::Error::other(why)) }
+        Self {
+            word: FaultKind::PassedOver,
+            is_note: true,
+            ..Self::unreadable(path, kind, io::Error::other(why))
+        }
     }
 }
 

@@ -33,7 +33,10 @@ pub fn sweep(
     let (send, receive) = sync_channel::<Work>(WAITING);
     let (receive, done) = (Mutex::new(receive), Mutex::new(Vec::new()));
     let readers = places.iter().map(|place| place.readers());
-    let threads = readers.fold(std::thread::available_parallelism().map_or(1, usize::from), usize::max);
+    let threads = readers.fold(
+        std::thread::available_parallelism().map_or(1, usize::from),
+        usize::max,
+    );
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| work(&receive, judge, seen, &done));
@@ -54,20 +57,26 @@ fn apart(mut findings: Vec<Finding>) -> Vec<Finding> {
     findings.sort_by_cached_key(|finding| (finding.path.clone(), format!("{finding:?}")));
     findings.dedup();
     findings.dedup_by(|next, first| {
-        let of_one_place = next.kind.is_place() && (&next.path, next.kind) == (&first.path, first.kind);
+        let of_one_place =
+            next.kind.is_place() && (&next.path, next.kind) == (&first.path, first.kind);
         if of_one_place {
             first.faults.append(&mut next.faults);
             first.notes.append(&mut next.notes);
         }
         of_one_place
     });
-    let mut paths: BTreeSet<String> = findings.iter().map(|finding| finding.path.clone()).collect();
+    let mut paths: BTreeSet<String> = findings
+        .iter()
+        .map(|finding| finding.path.clone())
+        .collect();
     let mut last = String::new();
     for finding in &mut findings {
         let is_second = finding.path == last;
         last.clone_from(&finding.path);
         if is_second {
-            let free = (2..).map(|copy| format!("{last}#{copy}")).find(|path| !paths.contains(path));
+            let free = (2..)
+                .map(|copy| format!("{last}#{copy}"))
+                .find(|path| !paths.contains(path));
             finding.path = free.unwrap_or_default();
             paths.insert(finding.path.clone());
         }
@@ -84,7 +93,10 @@ fn work(
 ) {
     let mut own = Vec::new();
     loop {
-        let next = receive.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let next = receive
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .recv();
         let Ok((place, found)) = next else { break };
         let finding = match found {
             Ok(found) => file::audit(place.as_ref(), &found, judge),
@@ -93,7 +105,9 @@ fn work(
         seen(&finding);
         own.push(finding);
     }
-    done.lock().unwrap_or_else(PoisonError::into_inner).append(&mut own);
+    done.lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .append(&mut own);
 }
 
 struct Lister {
@@ -105,7 +119,11 @@ impl Lister {
     fn list(&self, place: &Arc<dyn Place>, depth: usize) {
         place.list(&mut |told| match told {
             Ok(found) if found.kind == Kind::Tar => self.list_tar(place, &found, depth),
-            Ok(found) if self.since.zip(found.modified).is_some_and(|(since, modified)| modified < since) => {}
+            Ok(found)
+                if self
+                    .since
+                    .zip(found.modified)
+                    .is_some_and(|(since, modified)| modified < since) => {}
             told => self.send(place, told),
         });
     }
@@ -113,12 +131,16 @@ impl Lister {
     fn list_tar(&self, place: &Arc<dyn Place>, found: &Found, depth: usize) {
         let unlisted = |error| Err(Unlisted::unreadable(&found.path, Kind::Tar, error));
         if depth == TAR_DEPTH {
-            return self.send(place, unlisted(std::io::Error::other("too many tar files in one another")));
+            return self.send(
+                place,
+                unlisted(std::io::Error::other("too many tar files in one another")),
+            );
         }
         match place.open(found) {
             Err(error) => self.send(place, unlisted(error)),
             Ok(source) => {
-                let tar: Arc<dyn Place> = Arc::new(TarFile::read(&found.path, source.into(), found.modified));
+                let tar: Arc<dyn Place> =
+                    Arc::new(TarFile::read(&found.path, source.into(), found.modified));
                 self.list(&tar, depth + 1);
             }
         }

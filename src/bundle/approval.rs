@@ -29,12 +29,32 @@ pub struct AttestationDraft {
 }
 
 /// The canonical statement of a decision, to sign.
-pub fn statement(manifest: &Manifest, id: ReleaseId, word: AttestationDraft) -> Result<Vec<u8>, JsonError> {
-    let AttestationDraft { decision, role, apr, at, expires, reason } = word;
+pub fn statement(
+    manifest: &Manifest,
+    id: ReleaseId,
+    word: AttestationDraft,
+) -> Result<Vec<u8>, JsonError> {
+    let AttestationDraft {
+        decision,
+        role,
+        apr,
+        at,
+        expires,
+        reason,
+    } = word;
     let (release, target) = (manifest.release.clone(), manifest.target.clone());
     json::to_canonical(&ApprovalStatement {
         subject: subject(manifest, id),
-        predicate: Approval { decision, role, apr, release, target, at, expires, reason },
+        predicate: Approval {
+            decision,
+            role,
+            apr,
+            release,
+            target,
+            at,
+            expires,
+            reason,
+        },
     })
 }
 
@@ -48,14 +68,27 @@ pub fn notarisation(
     now: Timestamp,
 ) -> Result<Vec<u8>, JsonError> {
     let known = |key_id: Digest, sha256: Digest| {
-        let seen = before?.signatures.iter().find(|seen| seen.key_id == key_id && seen.sha256 == sha256)?;
+        let seen = before?
+            .signatures
+            .iter()
+            .find(|seen| seen.key_id == key_id && seen.sha256 == sha256)?;
         Some(seen.at)
     };
     let seen = signatures.iter().map(|(key, signature)| {
         let (key_id, sha256) = (key.digest(), Digest::of(signature));
-        (key_id, SeenSignature { key_id, sha256, at: known(key_id, sha256).unwrap_or(now) })
+        (
+            key_id,
+            SeenSignature {
+                key_id,
+                sha256,
+                at: known(key_id, sha256).unwrap_or(now),
+            },
+        )
     });
-    let signatures = seen.collect::<BTreeMap<Digest, SeenSignature>>().into_values().collect();
+    let signatures = seen
+        .collect::<BTreeMap<Digest, SeenSignature>>()
+        .into_values()
+        .collect();
     json::to_canonical(&NotarisationStatement {
         subject: subject(manifest, id),
         predicate: Notarisation { signatures },
@@ -64,5 +97,10 @@ pub fn notarisation(
 
 fn subject(manifest: &Manifest, id: ReleaseId) -> Vec<Subject> {
     let name = title(&manifest.release.name, &manifest.release.version);
-    vec![Subject { name, digest: DigestSet { sha256: id.digest() } }]
+    vec![Subject {
+        name,
+        digest: DigestSet {
+            sha256: id.digest(),
+        },
+    }]
 }

@@ -48,7 +48,9 @@ pub enum AttachError {
     #[error("key {0} is revoked: what it said before stays")]
     Revoked(KeyId),
     /// A statement older than that of the same key in the bundle, or one that omits part of it.
-    #[error("key {0} has said something else in this bundle at the same time or later, which stays")]
+    #[error(
+        "key {0} has said something else in this bundle at the same time or later, which stays"
+    )]
     Superseded(KeyId),
     #[error("--tbs is not what `--tbs` writes (DSSE encoding)")]
     NotToBeSigned,
@@ -73,7 +75,9 @@ impl Item {
             return Ok(Self::Signature(signature));
         }
         if bytes.starts_with(b"pgseal\0") {
-            return Ok(Self::Approvals(Attestations::parse(Box::new(InMemory(bytes.into())))?.statements));
+            return Ok(Self::Approvals(
+                Attestations::parse(Box::new(InMemory(bytes.into())))?.statements,
+            ));
         }
         if timestamp::looks_like_one(&bytes) {
             return Ok(Self::Token(timestamp::canonical(&bytes)?));
@@ -117,30 +121,47 @@ impl AttachmentValidator<'_> {
     }
 
     /// Validates an approval, notarisation or withdrawal. A later statement of the same key stays.
-    fn statement(&self, claimed: ClaimedStatement, taken: &[Addition]) -> Result<Addition, AttachError> {
+    fn statement(
+        &self,
+        claimed: ClaimedStatement,
+        taken: &[Addition],
+    ) -> Result<Addition, AttachError> {
         match self.root {
-            None => claimed.claims_to_be_about(self.id()).map_err(AuthenticateError::from)?,
+            None => claimed
+                .claims_to_be_about(self.id())
+                .map_err(AuthenticateError::from)?,
             Some(root) => {
-                if let Attestation::Approval(approval) =
-                    root.attestation(&claimed, self.id()).map_err(AuthenticateError::from)?
+                if let Attestation::Approval(approval) = root
+                    .attestation(&claimed, self.id())
+                    .map_err(AuthenticateError::from)?
                 {
-                    approval.shows(&self.bundle.claimed_release()?.predicate).map_err(AuthenticateError::from)?;
+                    approval
+                        .shows(&self.bundle.claimed_release()?.predicate)
+                        .map_err(AuthenticateError::from)?;
                 }
             }
         }
         let from_the_future = |body: &[u8]| {
-            decision(body).is_some_and(|(at, what)| what == Decision::Approve && policy::is_behind(self.now, at))
+            decision(body).is_some_and(|(at, what)| {
+                what == Decision::Approve && policy::is_behind(self.now, at)
+            })
         };
         if from_the_future(&claimed.body) {
             return Err(AttachError::FromTheFuture(claimed.key));
         }
-        let known = self.statements(taken).into_iter().find(|known| known.key == claimed.key);
-        let known = known.filter(|known| known.body != claimed.body && !from_the_future(&known.body));
+        let known = self
+            .statements(taken)
+            .into_iter()
+            .find(|known| known.key == claimed.key);
+        let known =
+            known.filter(|known| known.body != claimed.body && !from_the_future(&known.body));
         let entry = self.root.and_then(|root| root.entry(&claimed.key));
         if known.is_some() && entry.is_some_and(|entry| entry.status == KeyStatus::Revoked) {
             return Err(AttachError::Revoked(claimed.key));
         }
-        if known.is_some_and(|known| decision(&known.body) > decision(&claimed.body) || self.forgets(known, &claimed)) {
+        if known.is_some_and(|known| {
+            decision(&known.body) > decision(&claimed.body) || self.forgets(known, &claimed)
+        }) {
             return Err(AttachError::Superseded(claimed.key));
         }
         Ok(Addition::Statement(claimed))
@@ -149,15 +170,23 @@ impl AttachmentValidator<'_> {
     /// Whether a notarisation omits present signatures that the earlier one lists, or dates them
     /// later.
     fn forgets(&self, known: &ClaimedStatement, new: &ClaimedStatement) -> bool {
-        let seen =
-            |body: &[u8]| json::from_canonical::<NotarisationStatement>(body).map(|read| read.predicate.signatures);
-        let (Ok(known), Ok(new)) = (seen(&known.body), seen(&new.body)) else { return false };
+        let seen = |body: &[u8]| {
+            json::from_canonical::<NotarisationStatement>(body)
+                .map(|read| read.predicate.signatures)
+        };
+        let (Ok(known), Ok(new)) = (seen(&known.body), seen(&new.body)) else {
+            return false;
+        };
         let here = self.bundle.all_signatures();
         let is_here = |entry: &&SeenSignature| {
-            here.iter().any(|(key, bytes)| key.digest() == entry.key_id && Digest::of(bytes) == entry.sha256)
+            here.iter().any(|(key, bytes)| {
+                key.digest() == entry.key_id && Digest::of(bytes) == entry.sha256
+            })
         };
         let kept = |entry: &SeenSignature| {
-            let same = |other: &SeenSignature| other.key_id == entry.key_id && other.sha256 == entry.sha256;
+            let same = |other: &SeenSignature| {
+                other.key_id == entry.key_id && other.sha256 == entry.sha256
+            };
             new.iter().any(|other| same(other) && other.at <= entry.at)
         };
         known.iter().filter(is_here).any(|entry| !kept(entry))
@@ -184,8 +213,17 @@ impl AttachmentValidator<'_> {
             Addition::Signature(signature) => Some(*signature),
             Addition::Statement(_) | Addition::Token(_) => None,
         });
-        let added = self.statements(taken).into_iter().map(|added| (added.key, added.signature));
-        self.bundle.claimed_signatures().iter().copied().chain(new).chain(added).collect()
+        let added = self
+            .statements(taken)
+            .into_iter()
+            .map(|added| (added.key, added.signature));
+        self.bundle
+            .claimed_signatures()
+            .iter()
+            .copied()
+            .chain(new)
+            .chain(added)
+            .collect()
     }
 
     fn signature(&self, signature: [u8; 64], taken: &[Addition]) -> Result<Addition, AttachError> {
@@ -198,11 +236,23 @@ impl AttachmentValidator<'_> {
             self.check_release_role(key)?;
             return Ok(Addition::Signature((key, signature)));
         }
-        self.statement(ClaimedStatement { key, body: body.to_vec(), signature }, taken)
+        self.statement(
+            ClaimedStatement {
+                key,
+                body: body.to_vec(),
+                signature,
+            },
+            taken,
+        )
     }
 
     /// The key of a signature: the given one, or the one of the trust root that verifies it.
-    fn signer(&self, payload_type: &str, body: &[u8], signature: &[u8; 64]) -> Result<KeyId, AttachError> {
+    fn signer(
+        &self,
+        payload_type: &str,
+        body: &[u8],
+        signature: &[u8; 64],
+    ) -> Result<KeyId, AttachError> {
         let holds = |key: &&PublicKey| key.signed(payload_type, body, signature);
         let found = match (self.key, self.root) {
             (Some(key), _) => Some(key).filter(holds),
@@ -222,7 +272,9 @@ impl AttachmentValidator<'_> {
 
     fn token(&self, token: &[u8], taken: &[Addition]) -> Result<Addition, AttachError> {
         let signatures = self.signatures(taken);
-        let about = signatures.iter().find(|(_, signature)| timestamp::is_about(token, signature));
+        let about = signatures
+            .iter()
+            .find(|(_, signature)| timestamp::is_about(token, signature));
         let signature @ (key, _) = about.ok_or(AttachError::NotStamped)?;
         let claimed = (*key, token.to_vec());
         // Without a trust root no timestamp can be verified, and the first one stays.
@@ -239,7 +291,9 @@ impl AttachmentValidator<'_> {
             Addition::Token(token) => Some(token),
             Addition::Signature(_) | Addition::Statement(_) => None,
         });
-        let mut known = new.chain(&self.bundle.claimed_attestations().tokens).filter(|(known, _)| known == key);
+        let mut known = new
+            .chain(&self.bundle.claimed_attestations().tokens)
+            .filter(|(known, _)| known == key);
         if known.any(|known| matches!(proves(known), Ok(true))) {
             return Err(AttachError::Stamped(*key));
         }

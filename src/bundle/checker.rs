@@ -11,7 +11,8 @@ use super::stage::{self, Stage};
 use crate::rules::{self, Severity};
 use pgseal_verify::entry_path::EntryPath;
 use pgseal_verify::format::manifest::{
-    Acknowledgement, Gate, Manifest, RollbackScript, Runbook, State, States, Tier, Variable, VerifyScript,
+    Acknowledgement, Gate, Manifest, RollbackScript, Runbook, State, States, Tier, Variable,
+    VerifyScript,
 };
 use pgseal_verify::format::name::Name;
 use pgseal_verify::format::version::MINIMUM_PGSEAL;
@@ -23,7 +24,12 @@ pub(super) fn manifest(
     source: &Source,
     problems: &mut Vec<Problem>,
 ) -> (Manifest, Vec<Stage>) {
-    Checker { text, source, problems }.manifest(toml)
+    Checker {
+        text,
+        source,
+        problems,
+    }
+    .manifest(toml)
 }
 
 /// Converts the document to a manifest and records every violation.
@@ -37,26 +43,51 @@ impl Checker<'_> {
     fn manifest(mut self, toml: ReleaseToml) -> (Manifest, Vec<Stage>) {
         self.release(&toml);
         if let (Some(days), false) = (&toml.rehearsal_max_age_days, toml.require_rehearsal) {
-            self.problem(days, "rehearsal_max_age_days limits nothing without require_rehearsal = true");
+            self.problem(
+                days,
+                "rehearsal_max_age_days limits nothing without require_rehearsal = true",
+            );
         }
         self.unique(toml.gate.iter().map(|gate| &gate.name), "gate");
         self.unique(toml.tier.iter().map(|tier| &tier.name), "tier");
-        self.unique(toml.verify.iter().map(|script| &script.name), "verify script");
+        self.unique(
+            toml.verify.iter().map(|script| &script.name),
+            "verify script",
+        );
         self.unique(toml.stage.iter().map(|stage| &stage.name), "stage");
-        let variables: BTreeMap<_, _> =
-            toml.variables.into_iter().map(|(name, variable)| (name, self.variable(variable))).collect();
+        let variables: BTreeMap<_, _> = toml
+            .variables
+            .into_iter()
+            .map(|(name, variable)| (name, self.variable(variable)))
+            .collect();
         let gates: Vec<Gate> = toml
             .gate
             .iter()
-            .map(|gate| Gate { name: gate.name.get_ref().clone(), file: self.file(&gate.file) })
+            .map(|gate| Gate {
+                name: gate.name.get_ref().clone(),
+                file: self.file(&gate.file),
+            })
             .collect();
-        let states =
-            States { baseline: self.state(toml.states.baseline), finalized: self.state(toml.states.finalized) };
-        let tiers: Vec<Tier> = toml.tier.into_iter().map(|tier| self.tier(tier, &gates)).collect();
-        for gate in toml.gate.iter().filter(|gate| !tiers.iter().any(|tier| tier.gates.contains(gate.name.get_ref()))) {
+        let states = States {
+            baseline: self.state(toml.states.baseline),
+            finalized: self.state(toml.states.finalized),
+        };
+        let tiers: Vec<Tier> = toml
+            .tier
+            .into_iter()
+            .map(|tier| self.tier(tier, &gates))
+            .collect();
+        for gate in toml.gate.iter().filter(|gate| {
+            !tiers
+                .iter()
+                .any(|tier| tier.gates.contains(gate.name.get_ref()))
+        }) {
             self.problem(
                 &gate.name,
-                format!("no tier waits for gate {:?}, so it would never be asked", gate.name.get_ref()),
+                format!(
+                    "no tier waits for gate {:?}, so it would never be asked",
+                    gate.name.get_ref()
+                ),
             );
         }
         let rollback = self.rollback(toml.rollback);
@@ -68,8 +99,19 @@ impl Checker<'_> {
         });
         let verify: Vec<VerifyScript> = verify.collect();
         let runbooks = self.runbooks(toml.runbook);
-        let acknowledged = toml.acknowledge.into_iter().map(|acknowledged| self.acknowledged(acknowledged)).collect();
-        let stages: Vec<Stage> = stage::check(&mut self, toml.stage, &toml.release.name, &tiers, &verify, &variables);
+        let acknowledged = toml
+            .acknowledge
+            .into_iter()
+            .map(|acknowledged| self.acknowledged(acknowledged))
+            .collect();
+        let stages: Vec<Stage> = stage::check(
+            &mut self,
+            toml.stage,
+            &toml.release.name,
+            &tiers,
+            &verify,
+            &variables,
+        );
         let manifest = Manifest {
             minimum_pgseal: MINIMUM_PGSEAL.to_owned(),
             created: None,
@@ -95,68 +137,131 @@ impl Checker<'_> {
 
     pub(super) fn state(&mut self, state: release_toml::StateToml) -> State {
         if state.expect.get_ref().is_empty() {
-            self.problem(&state.expect, "a state that expects nothing tells no two databases apart");
+            self.problem(
+                &state.expect,
+                "a state that expects nothing tells no two databases apart",
+            );
         }
-        State { probe: self.file(&state.probe), expect: state.expect.into_inner() }
+        State {
+            probe: self.file(&state.probe),
+            expect: state.expect.into_inner(),
+        }
     }
 
-    pub(super) fn rollback(&mut self, scripts: Vec<release_toml::RollbackToml>) -> Vec<RollbackScript> {
-        scripts.into_iter().map(|r| RollbackScript { file: self.file(&r.file), dispatch: r.dispatch }).collect()
+    pub(super) fn rollback(
+        &mut self,
+        scripts: Vec<release_toml::RollbackToml>,
+    ) -> Vec<RollbackScript> {
+        scripts
+            .into_iter()
+            .map(|r| RollbackScript {
+                file: self.file(&r.file),
+                dispatch: r.dispatch,
+            })
+            .collect()
     }
 
     pub(super) fn runbooks(&mut self, runbooks: Vec<release_toml::RunbookToml>) -> Vec<Runbook> {
-        runbooks.into_iter().map(|r| Runbook { file: self.text_file(&r.file), audience: r.audience }).collect()
+        runbooks
+            .into_iter()
+            .map(|r| Runbook {
+                file: self.text_file(&r.file),
+                audience: r.audience,
+            })
+            .collect()
     }
 
     fn release(&mut self, toml: &ReleaseToml) {
-        for schema in toml.target.search_path.iter().flatten().filter(|schema| schema.get_ref() == "$user") {
+        for schema in toml
+            .target
+            .search_path
+            .iter()
+            .flatten()
+            .filter(|schema| schema.get_ref() == "$user")
+        {
             let text = "\"$user\" in target.search_path is another schema for every role";
             self.problem_hint(schema, text, "name the schemas that are meant");
         }
-        let mut whole = |message: &str, hint: &str| self.problems.push(Problem::file(FILE, message).hint(hint));
+        let mut whole =
+            |message: &str, hint: &str| self.problems.push(Problem::file(FILE, message).hint(hint));
         if toml.tier.is_empty() {
-            whole("the release has no [[tier]]", "a tier is one SQL script that the release runs");
+            whole(
+                "the release has no [[tier]]",
+                "a tier is one SQL script that the release runs",
+            );
         }
         if toml.rollback.is_empty() {
-            whole("the release has no [[rollback]]", "write the SQL that leads back to the baseline state");
+            whole(
+                "the release has no [[rollback]]",
+                "write the SQL that leads back to the baseline state",
+            );
         }
         if toml.release.summary.trim().is_empty() {
-            whole("release.summary is empty", "say in one sentence what the release does; approvers read it");
+            whole(
+                "release.summary is empty",
+                "say in one sentence what the release does; approvers read it",
+            );
         }
         if toml.target.database.is_empty() {
-            whole("target.database is empty", "name the one database that the release is for");
+            whole(
+                "target.database is empty",
+                "name the one database that the release is for",
+            );
         }
     }
 
     fn variable(&mut self, spanned: Spanned<release_toml::VariableToml>) -> Variable {
         let variable = spanned.get_ref().to_variable();
         match variable.pattern.as_deref().map(regex_lite::Regex::new) {
-            Some(Err(error)) => self.problem(&spanned, format!("the pattern is not a regular expression: {error}")),
-            Some(Ok(_)) if variable.default.as_deref().is_some_and(|value| !variable.accepts(value)) => {
+            Some(Err(error)) => self.problem(
+                &spanned,
+                format!("the pattern is not a regular expression: {error}"),
+            ),
+            Some(Ok(_))
+                if variable
+                    .default
+                    .as_deref()
+                    .is_some_and(|value| !variable.accepts(value)) =>
+            {
                 self.problem(&spanned, "the default does not match the pattern");
             }
             _ => {}
         }
         if variable.required && variable.default.is_some() {
-            self.problem(&spanned, "a required variable has no default: the operator must say it");
+            self.problem(
+                &spanned,
+                "a required variable has no default: the operator must say it",
+            );
         }
         variable
     }
 
     fn tier(&mut self, tier: release_toml::TierToml, gates: &[Gate]) -> Tier {
-        if let Some(empty) = tier.gate.as_ref().filter(|gates| gates.get_ref().is_empty()) {
+        if let Some(empty) = tier
+            .gate
+            .as_ref()
+            .filter(|gates| gates.get_ref().is_empty())
+        {
             self.problem_hint(
                 empty,
                 "a tier that waits for no gate",
                 "leave the key out: the tier then waits for all gates",
             );
         }
-        let named = tier.gate.map(Spanned::into_inner).into_iter().flatten().map(|name| {
-            if !gates.iter().any(|gate| gate.name == *name.get_ref()) {
-                self.problem(&name, format!("there is no [[gate]] named {:?}", name.get_ref()));
-            }
-            name.into_inner()
-        });
+        let named = tier
+            .gate
+            .map(Spanned::into_inner)
+            .into_iter()
+            .flatten()
+            .map(|name| {
+                if !gates.iter().any(|gate| gate.name == *name.get_ref()) {
+                    self.problem(
+                        &name,
+                        format!("there is no [[gate]] named {:?}", name.get_ref()),
+                    );
+                }
+                name.into_inner()
+            });
         let named: Vec<Name> = named.collect();
         let all = || gates.iter().map(|gate| gate.name.clone()).collect();
         Tier {
@@ -181,12 +286,19 @@ impl Checker<'_> {
                 self.problem_hint(&toml.rule, format!("{rule} is an error"), hint);
             }
             Some(found) if found.id == "stale-acknowledgement" => {
-                self.problem(&toml.rule, "an acknowledgement that matches nothing is removed, not acknowledged");
+                self.problem(
+                    &toml.rule,
+                    "an acknowledgement that matches nothing is removed, not acknowledged",
+                );
             }
             Some(_) => {}
         }
         if toml.reason.get_ref().trim().is_empty() {
-            self.problem_hint(&toml.reason, "the reason is empty", "approvers read it: say why the warning may stay");
+            self.problem_hint(
+                &toml.reason,
+                "the reason is empty",
+                "approvers read it: say why the warning may stay",
+            );
         }
         Acknowledgement {
             file: self.file(&toml.file),
@@ -200,7 +312,10 @@ impl Checker<'_> {
         let mut seen = BTreeSet::new();
         for name in names {
             if !seen.insert(name.get_ref()) {
-                self.problem(name, format!("there are two {what}s named {:?}", name.get_ref()));
+                self.problem(
+                    name,
+                    format!("there are two {what}s named {:?}", name.get_ref()),
+                );
             }
         }
     }
@@ -208,7 +323,10 @@ impl Checker<'_> {
     fn file(&mut self, path: &Spanned<EntryPath>) -> EntryPath {
         if !self.source.contains(path.get_ref()) {
             let hint = "paths count from the release directory";
-            let text = format!("there is no file {:?} in the release directory", path.get_ref());
+            let text = format!(
+                "there is no file {:?} in the release directory",
+                path.get_ref()
+            );
             self.problem_hint(path, text, hint);
             self.say("missing-file");
         }
@@ -227,7 +345,10 @@ impl Checker<'_> {
 
     pub(super) fn problem<T>(&mut self, place: &Spanned<T>, message: impl std::fmt::Display) {
         let at = Some(line_and_column(self.text, place.span().start));
-        self.problems.push(Problem { at, ..Problem::file(FILE, message) });
+        self.problems.push(Problem {
+            at,
+            ..Problem::file(FILE, message)
+        });
     }
 
     /// Sets the rule of the last problem.
@@ -239,6 +360,9 @@ impl Checker<'_> {
 
     fn problem_hint<T>(&mut self, place: &Spanned<T>, message: impl std::fmt::Display, hint: &str) {
         let at = Some(line_and_column(self.text, place.span().start));
-        self.problems.push(Problem { at, ..Problem::file(FILE, message).hint(hint) });
+        self.problems.push(Problem {
+            at,
+            ..Problem::file(FILE, message).hint(hint)
+        });
     }
 }

@@ -62,12 +62,29 @@ impl Definition {
     /// One of its stages, as a separate release with the same files.
     pub fn into_stage(self, name: &str) -> Result<Self, StageError> {
         let Some(stage) = self.stages.iter().find(|stage| stage.name.as_str() == name) else {
-            let known: Vec<&str> = self.stages.iter().map(|stage| stage.name.as_str()).collect();
-            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-            return Err(StageError { name: name.to_owned(), known });
+            let known: Vec<&str> = self
+                .stages
+                .iter()
+                .map(|stage| stage.name.as_str())
+                .collect();
+            let known = if known.is_empty() {
+                "none".to_owned()
+            } else {
+                known.join(", ")
+            };
+            return Err(StageError {
+                name: name.to_owned(),
+                known,
+            });
         };
-        let manifest = stage.of(&self.manifest).expect("checked when the directory was read");
-        Ok(Self { manifest, source: self.source, stages: Vec::new() })
+        let manifest = stage
+            .of(&self.manifest)
+            .expect("checked when the directory was read");
+        Ok(Self {
+            manifest,
+            source: self.source,
+            stages: Vec::new(),
+        })
     }
 
     /// The files of the directory.
@@ -106,7 +123,11 @@ impl Definition {
             }
         }
         match manifest {
-            Some((manifest, stages)) if problems.is_empty() => Ok(Self { manifest, source, stages }),
+            Some((manifest, stages)) if problems.is_empty() => Ok(Self {
+                manifest,
+                source,
+                stages,
+            }),
             _ => {
                 problems.sort_by(|a, b| (&a.file, a.at).cmp(&(&b.file, b.at)));
                 problems.dedup();
@@ -117,16 +138,21 @@ impl Definition {
 }
 
 fn no_release_toml() -> Problem {
-    Problem::file(FILE, "the release directory has no release.toml").hint("`pgseal init DIR` writes one to start from")
+    Problem::file(FILE, "the release directory has no release.toml")
+        .hint("`pgseal init DIR` writes one to start from")
 }
 
 fn read_toml(source: &Source) -> Result<(String, ReleaseToml), Problem> {
     let path: EntryPath = FILE.parse().expect("a literal of the grammar");
-    let bytes = source.get(&path).map_err(|error| Problem::file(FILE, error))?.ok_or_else(no_release_toml)?;
+    let bytes = source
+        .get(&path)
+        .map_err(|error| Problem::file(FILE, error))?
+        .ok_or_else(no_release_toml)?;
     if bytes.len() as u64 > limits::RELEASE_TOML_BYTES {
         return Err(Problem::file(FILE, "the file is larger than 4 MiB"));
     }
-    let text = String::from_utf8(bytes.to_vec()).map_err(|_| Problem::file(FILE, "the file is not UTF-8"))?;
+    let text = String::from_utf8(bytes.to_vec())
+        .map_err(|_| Problem::file(FILE, "the file is not UTF-8"))?;
     let toml = release_toml::parse(&text)?;
     Ok((text, toml))
 }

@@ -32,9 +32,14 @@ impl Diff {
 pub fn diff(first: &AuthenticatedBundle, second: &AuthenticatedBundle) -> Result<Diff, JsonError> {
     let (a, b) = (contents(first), contents(second));
     let only_in = |x: &BTreeMap<String, Digest>, y: &BTreeMap<String, Digest>| {
-        x.keys().filter(|path| !y.contains_key(*path)).cloned().collect()
+        x.keys()
+            .filter(|path| !y.contains_key(*path))
+            .cloned()
+            .collect()
     };
-    let changed = a.iter().filter(|(path, digest)| b.get(*path).is_some_and(|other| other != *digest));
+    let changed = a
+        .iter()
+        .filter(|(path, digest)| b.get(*path).is_some_and(|other| other != *digest));
     Ok(Diff {
         added: only_in(&b, &a),
         removed: only_in(&a, &b),
@@ -44,14 +49,31 @@ pub fn diff(first: &AuthenticatedBundle, second: &AuthenticatedBundle) -> Result
 }
 
 fn contents(bundle: &AuthenticatedBundle) -> BTreeMap<String, Digest> {
-    bundle.manifest().files.iter().map(|file| (file.path.to_string(), file.sha256)).collect()
+    bundle
+        .manifest()
+        .files
+        .iter()
+        .map(|file| (file.path.to_string(), file.sha256))
+        .collect()
 }
 
-fn manifest_parts(first: &AuthenticatedBundle, second: &AuthenticatedBundle) -> Result<Vec<String>, JsonError> {
-    let value = |bundle: &AuthenticatedBundle| serde_json::to_value(bundle.manifest()).map_err(JsonError::from);
+fn manifest_parts(
+    first: &AuthenticatedBundle,
+    second: &AuthenticatedBundle,
+) -> Result<Vec<String>, JsonError> {
+    let value = |bundle: &AuthenticatedBundle| {
+        serde_json::to_value(bundle.manifest()).map_err(JsonError::from)
+    };
     let (a, b) = (value(first)?, value(second)?);
-    let (Some(a), Some(b)) = (a.as_object(), b.as_object()) else { return Ok(Vec::new()) };
-    let mut parts: Vec<String> = a.keys().chain(b.keys()).filter(|key| a.get(*key) != b.get(*key)).cloned().collect();
+    let (Some(a), Some(b)) = (a.as_object(), b.as_object()) else {
+        return Ok(Vec::new());
+    };
+    let mut parts: Vec<String> = a
+        .keys()
+        .chain(b.keys())
+        .filter(|key| a.get(*key) != b.get(*key))
+        .cloned()
+        .collect();
     parts.retain(|key| key != "files");
     parts.sort();
     parts.dedup();

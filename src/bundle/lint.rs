@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use pgseal_verify::entry_path::EntryPath;
 use pgseal_verify::format::manifest::{Manifest, Transaction, VerifyMode};
 use psql_script::{
-    self, Inspection, OF_THE_CONNECTION, Position, Statement, Step, Then, Variables, explore, rows_unread,
-    single_select,
+    self, Inspection, OF_THE_CONNECTION, Position, Statement, Step, Then, Variables, explore,
+    rows_unread, single_select,
 };
 
 use super::problem::Problem;
@@ -15,17 +15,39 @@ use super::source::Source;
 
 /// Reads every script as a run would, with a placeholder for each variable, and reports statements
 /// that can't run. `whole` is the release itself, or the one of which it is a stage.
-pub fn scripts(manifest: &Manifest, whole: &Manifest, source: &Source, problems: &mut Vec<Problem>) {
-    let mut lint = Lint { manifest, whole, source, problems };
+pub fn scripts(
+    manifest: &Manifest,
+    whole: &Manifest,
+    source: &Source,
+    problems: &mut Vec<Problem>,
+) {
+    let mut lint = Lint {
+        manifest,
+        whole,
+        source,
+        problems,
+    };
     for tier in &manifest.tiers {
         let place = match tier.transaction {
             Transaction::Release => Place::Tier,
             Transaction::None => Place::Steps,
         };
-        lint.script(&tier.file, &Role::Writes { place, dispatch: &tier.dispatch });
+        lint.script(
+            &tier.file,
+            &Role::Writes {
+                place,
+                dispatch: &tier.dispatch,
+            },
+        );
     }
     for rollback in &manifest.rollback {
-        lint.script(&rollback.file, &Role::Writes { place: Place::Rollback, dispatch: &rollback.dispatch });
+        lint.script(
+            &rollback.file,
+            &Role::Writes {
+                place: Place::Rollback,
+                dispatch: &rollback.dispatch,
+            },
+        );
     }
     for verify in &manifest.verify {
         lint.script(&verify.file, &Role::Verifies(verify.mode));
@@ -33,7 +55,10 @@ pub fn scripts(manifest: &Manifest, whole: &Manifest, source: &Source, problems:
     for gate in &manifest.gates {
         lint.script(&gate.file, &Role::Asks("gate"));
     }
-    for probe in [&manifest.states.baseline.probe, &manifest.states.finalized.probe] {
+    for probe in [
+        &manifest.states.baseline.probe,
+        &manifest.states.finalized.probe,
+    ] {
         lint.script(probe, &Role::Asks("probe"));
     }
 }
@@ -41,7 +66,10 @@ pub fn scripts(manifest: &Manifest, whole: &Manifest, source: &Source, problems:
 /// Purpose of a script, which limits its statements.
 enum Role<'a> {
     /// A tier or rollback script.
-    Writes { place: Place, dispatch: &'a [String] },
+    Writes {
+        place: Place,
+        dispatch: &'a [String],
+    },
     Verifies(VerifyMode),
     /// A gate or probe: one SELECT.
     Asks(&'static str),
@@ -72,30 +100,44 @@ impl Lint<'_> {
         // Paths share problems.
         let mut ways: Vec<usize> = Vec::new();
         let (mut found, mut last, mut asserts) = (Vec::new(), None, false);
-        let mut lint = Lint { problems: &mut found, ..*self };
-        explore(self.source, file.as_str(), &declared(self.manifest), |way, step| {
-            ways.resize(way, 0);
-            match step {
-                Ok((_, Step::Statement(statement))) => {
-                    ways[way - 1] += statement.inspect().statements;
-                    lint.statement(&statement, role);
-                    asserts |= statement.then == Then::Execute || psql_script::asserts(&statement.sql);
-                    last = Some(statement.origin.at);
+        let mut lint = Lint {
+            problems: &mut found,
+            ..*self
+        };
+        explore(
+            self.source,
+            file.as_str(),
+            &declared(self.manifest),
+            |way, step| {
+                ways.resize(way, 0);
+                match step {
+                    Ok((_, Step::Statement(statement))) => {
+                        ways[way - 1] += statement.inspect().statements;
+                        lint.statement(&statement, role);
+                        asserts |=
+                            statement.then == Then::Execute || psql_script::asserts(&statement.sql);
+                        last = Some(statement.origin.at);
+                    }
+                    Err(error) => {
+                        ways[way - 1] = 1;
+                        lint.problems.push(Problem::script(file.as_str(), &error));
+                    }
+                    Ok((_, Step::Await)) if role.place() == Place::Steps => {
+                        lint.problems
+                            .extend(last.as_ref().map(|at| refusal(at, refused_to_wait())));
+                    }
+                    Ok((_, Step::Echo { .. } | Step::Await)) => {}
                 }
-                Err(error) => {
-                    ways[way - 1] = 1;
-                    lint.problems.push(Problem::script(file.as_str(), &error));
-                }
-                Ok((_, Step::Await)) if role.place() == Place::Steps => {
-                    lint.problems.extend(last.as_ref().map(|at| refusal(at, refused_to_wait())));
-                }
-                Ok((_, Step::Echo { .. } | Step::Await)) => {}
-            }
-        });
+            },
+        );
         match (ways.iter().max().unwrap_or(&0), role) {
-            (0, _) => found.push(Problem::file(file, "the script has no statement").rule("empty-script")),
+            (0, _) => {
+                found.push(Problem::file(file, "the script has no statement").rule("empty-script"))
+            }
             (_, Role::Asks(what)) if ways.len() > 1 => {
-                let text = format!("a {what} with \\if over a value that only the operator or the server knows");
+                let text = format!(
+                    "a {what} with \\if over a value that only the operator or the server knows"
+                );
                 let problem = Problem::file(file, text).rule("unsafe-variable");
                 found.push(problem.hint("compare it in the SELECT, as :'name'"));
             }
@@ -104,23 +146,37 @@ impl Lint<'_> {
                 found.push(Problem::file(file, text).rule("not-one-select"));
             }
             (_, Role::Verifies(_)) if !asserts && found.is_empty() => {
-                let problem =
-                    Problem::file(file, "nothing in this verify script can fail: no column ok that may be false");
-                let hint = "return a column ok (boolean), or raise an error where something is wrong";
+                let problem = Problem::file(
+                    file,
+                    "nothing in this verify script can fail: no column ok that may be false",
+                );
+                let hint =
+                    "return a column ok (boolean), or raise an error where something is wrong";
                 found.push(problem.rule("verify-asserts-nothing").hint(hint));
             }
             _ => {}
         }
         let mut seen = HashSet::new();
-        self.problems.extend(found.into_iter().filter(|problem| seen.insert(problem.to_string())));
+        self.problems.extend(
+            found
+                .into_iter()
+                .filter(|problem| seen.insert(problem.to_string())),
+        );
     }
 
     /// A hint for an unset variable. A stage has only those variables of the release that it takes.
     fn declaring(&self, name: &str) -> String {
-        let of_whole = self.whole.variables.keys().any(|known| known.as_str() == name);
+        let of_whole = self
+            .whole
+            .variables
+            .keys()
+            .any(|known| known.as_str() == name);
         match &self.manifest.stage_of {
             Some(of) if of_whole => {
-                format!("stage {:?} doesn't take it: name it in variables = [...] of this [[stage]]", of.stage.as_str())
+                format!(
+                    "stage {:?} doesn't take it: name it in variables = [...] of this [[stage]]",
+                    of.stage.as_str()
+                )
             }
             _ => format!("declare it as [variables.{name}] in release.toml, or \\set it before"),
         }
@@ -129,37 +185,48 @@ impl Lint<'_> {
     fn statement(&mut self, statement: &Statement, role: &Role<'_>) {
         let inspection = statement.inspect();
         for (name, position) in &statement.undefined {
-            let problem = Problem::at(position, format!("variable {name:?} is not set")).rule("unset-variable");
+            let problem = Problem::at(position, format!("variable {name:?} is not set"))
+                .rule("unset-variable");
             self.problems.push(problem.hint(self.declaring(name)));
         }
         let refused = match role.place() {
             Place::Steps => refused_in_steps(statement, &inspection),
             place => refused_everywhere(place, &statement.sql, &inspection),
         };
-        self.problems.extend(refused.map(|refused| refusal(&statement.origin.at, refused)));
+        self.problems
+            .extend(refused.map(|refused| refusal(&statement.origin.at, refused)));
         match role {
             Role::Writes { dispatch, .. } => self.dispatch(statement, &inspection, dispatch),
             Role::Verifies(mode) => {
                 self.dispatch(statement, &inspection, &[]);
                 if *mode == VerifyMode::ReadOnly && inspection.copy.is_some() {
-                    let problem = Problem::at(&statement.origin.at, "COPY in a read-only verify script");
+                    let problem =
+                        Problem::at(&statement.origin.at, "COPY in a read-only verify script");
                     let problem = problem.rule("copy-in-read-only");
-                    self.problems.push(problem.hint("use SELECT, or mode = \"rolled-back\""));
+                    self.problems
+                        .push(problem.hint("use SELECT, or mode = \"rolled-back\""));
                 } else if leaves_rows_unread(statement) {
-                    let problem = Problem::at(&statement.origin.at, ROWS_UNREAD).rule("rows-unread");
-                    self.problems.push(problem.hint("write the data first, then read it by a plain SELECT"));
+                    let problem =
+                        Problem::at(&statement.origin.at, ROWS_UNREAD).rule("rows-unread");
+                    self.problems
+                        .push(problem.hint("write the data first, then read it by a plain SELECT"));
                 }
             }
             Role::Asks(what) => {
                 self.dispatch(statement, &inspection, &[]);
                 self.bare_variables(statement);
                 if statement.then != Then::Show || statement.parameters.is_some() {
-                    let problem = format!("a {what} ends with a semicolon: its answer is READY or BLOCKED");
-                    self.problems.push(Problem::at(&statement.origin.at, problem).rule("not-one-select"));
+                    let problem =
+                        format!("a {what} ends with a semicolon: its answer is READY or BLOCKED");
+                    self.problems
+                        .push(Problem::at(&statement.origin.at, problem).rule("not-one-select"));
                 }
                 if let Err(error) = single_select(&statement.sql) {
                     let at = statement.locate(error.at);
-                    let problem = Problem::at(&at, format!("a {what} is one SELECT and nothing else: {error}"));
+                    let problem = Problem::at(
+                        &at,
+                        format!("a {what} is one SELECT and nothing else: {error}"),
+                    );
                     self.problems.push(problem.rule("not-one-select"));
                 }
             }
@@ -169,35 +236,57 @@ impl Lint<'_> {
     /// Rejects a plain `:name`, which inserts the operator's text as SQL: `1=1` would open a gate.
     fn bare_variables(&mut self, statement: &Statement) {
         for (name, at) in &statement.bare {
-            let problem = Problem::at(at, format!("a plain :{name} in a question")).rule("unsafe-variable");
-            self.problems.push(problem.hint(format!("write :'{name}', which is always a value")));
+            let problem =
+                Problem::at(at, format!("a plain :{name} in a question")).rule("unsafe-variable");
+            self.problems
+                .push(problem.hint(format!("write :'{name}', which is always a value")));
         }
     }
 
-    fn dispatch(&mut self, statement: &Statement, inspection: &Inspection, acknowledged: &[String]) {
+    fn dispatch(
+        &mut self,
+        statement: &Statement,
+        inspection: &Inspection,
+        acknowledged: &[String],
+    ) {
         for dispatch in &inspection.dispatch {
-            if acknowledged.iter().any(|name| name.eq_ignore_ascii_case(&dispatch.name)) {
+            if acknowledged
+                .iter()
+                .any(|name| name.eq_ignore_ascii_case(&dispatch.name))
+            {
                 continue;
             }
             let at = statement.locate(dispatch.at);
             let message = format!("{} could reach outside of the database", dispatch.name);
-            let hint = format!("if that is meant, name it in the tier: dispatch = [\"{}\"]", dispatch.name);
-            self.problems.push(Problem::at(&at, message).hint(hint).rule("dispatch"));
+            let hint = format!(
+                "if that is meant, name it in the tier: dispatch = [\"{}\"]",
+                dispatch.name
+            );
+            self.problems
+                .push(Problem::at(&at, message).hint(hint).rule("dispatch"));
         }
     }
 }
 
 fn refusal(at: &Position, refusal: Refusal) -> Problem {
-    Problem::at(at, refusal.why).rule(refusal.rule).hint(refusal.hint)
+    Problem::at(at, refusal.why)
+        .rule(refusal.rule)
+        .hint(refusal.hint)
 }
 
 /// The reason why a verify script can't have `INSERT ... RETURNING`, `SELECT ... FOR UPDATE`,
 /// `EXECUTE` and the like.
-pub const ROWS_UNREAD: &str = "a statement of a verify script that returns rows and is no plain SELECT";
+pub const ROWS_UNREAD: &str =
+    "a statement of a verify script that returns rows and is no plain SELECT";
 
 /// Whether a statement of a verify script could return a check result that is not read.
 fn leaves_rows_unread(statement: &Statement) -> bool {
-    let names_ok = || statement.sql.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "ok");
+    let names_ok = || {
+        statement
+            .sql
+            .split(|c: char| !c.is_alphanumeric() && c != '_')
+            .any(|word| word == "ok")
+    };
     let not_shown = match statement.then {
         Then::Describe | Then::Prepare { .. } => true,
         Then::Store { .. } => names_ok(),

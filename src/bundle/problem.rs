@@ -23,7 +23,13 @@ pub struct Problem {
 impl Problem {
     /// A problem of a whole file.
     pub fn file(file: impl fmt::Display, message: impl fmt::Display) -> Self {
-        Self { file: file.to_string(), at: None, message: message.to_string(), hint: None, rule: rules::RELEASE_TOML }
+        Self {
+            file: file.to_string(),
+            at: None,
+            message: message.to_string(),
+            hint: None,
+            rule: rules::RELEASE_TOML,
+        }
     }
 
     pub fn at(position: &psql_script::Position, message: impl fmt::Display) -> Self {
@@ -54,19 +60,27 @@ impl Problem {
         let problem = match error.origin() {
             Some(origin) => {
                 let from = origin.included_from.first();
-                let chain = from.map(|from| format!(" (included from {from})")).unwrap_or_default();
+                let chain = from
+                    .map(|from| format!(" (included from {from})"))
+                    .unwrap_or_default();
                 Self::at(&origin.at, format!("{error}{chain}"))
             }
             None => Self::file(file, error),
         };
-        Self { hint: error.hint(), rule: rule_of(error), ..problem }
+        Self {
+            hint: error.hint(),
+            rule: rule_of(error),
+            ..problem
+        }
     }
 }
 
 fn rule_of(error: &ScriptError) -> &'static str {
     match error {
         ScriptError::Read { .. } => "missing-file",
-        ScriptError::Path { .. } | ScriptError::Cycle { .. } | ScriptError::TooDeep { .. } => "include",
+        ScriptError::Path { .. } | ScriptError::Cycle { .. } | ScriptError::TooDeep { .. } => {
+            "include"
+        }
         ScriptError::Encoding { .. } => "encoding",
         ScriptError::Unterminated { .. } => "unterminated",
         ScriptError::TooManyWays { .. }

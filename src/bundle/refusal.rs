@@ -2,7 +2,8 @@
 //! before each statement is sent.
 
 use psql_script::{
-    Changed, Copy, Inspection, Means, NonTransactional, SessionChange, Statement, Then, classify, parts, session_only,
+    Changed, Copy, Inspection, Means, NonTransactional, SessionChange, Statement, Then, classify,
+    parts, session_only,
 };
 
 /// Kind of script that contains a statement.
@@ -87,22 +88,40 @@ fn refused(place: Place, sql: &str, inspection: &Inspection) -> Option<Refusal> 
     transaction_control(place, inspection)
         .or_else(|| outside_transaction(place, sql, inspection))
         .or_else(|| session_change(inspection))
-        .or_else(|| if place == Place::Steps { left_in_session(sql) } else { None })
+        .or_else(|| {
+            if place == Place::Steps {
+                left_in_session(sql)
+            } else {
+                None
+            }
+        })
 }
 
 fn transaction_control(place: Place, inspection: &Inspection) -> Option<Refusal> {
     let control = inspection.transaction_control?;
     let (kind, hint) = if place == Place::Steps {
-        ("script whose statements commit one by one", "pgseal begins and ends transactions; remove the statement")
+        (
+            "script whose statements commit one by one",
+            "pgseal begins and ends transactions; remove the statement",
+        )
     } else {
-        ("transactional script", "a release is one transaction that pgseal begins and ends; remove the statement")
+        (
+            "transactional script",
+            "a release is one transaction that pgseal begins and ends; remove the statement",
+        )
     };
-    Some(Refusal { rule: "transaction-control", why: format!("transaction control ({control}) in a {kind}"), hint })
+    Some(Refusal {
+        rule: "transaction-control",
+        why: format!("transaction control ({control}) in a {kind}"),
+        hint,
+    })
 }
 
 fn outside_transaction(place: Place, sql: &str, inspection: &Inspection) -> Option<Refusal> {
     if place == Place::Steps {
-        let Some(NonTransactional::Unknown(what)) = classify(sql) else { return None };
+        let Some(NonTransactional::Unknown(what)) = classify(sql) else {
+            return None;
+        };
         return Some(Refusal {
             rule: "unknown-outcome",
             why: format!("after a crash nobody could find out how this ended: {what}"),
@@ -115,7 +134,11 @@ fn outside_transaction(place: Place, sql: &str, inspection: &Inspection) -> Opti
         Place::Question => "a question changes nothing; remove the statement",
         Place::Tier | Place::Steps => "put it into a tier of its own with transaction = \"none\"",
     };
-    Some(Refusal { rule: "outside-transaction", why: format!("{what} can't run inside a transaction"), hint })
+    Some(Refusal {
+        rule: "outside-transaction",
+        why: format!("{what} can't run inside a transaction"),
+        hint,
+    })
 }
 
 fn instead_in_rollback(sql: &str) -> &'static str {
@@ -126,7 +149,9 @@ fn instead_in_rollback(sql: &str) -> &'static str {
         Some(NonTransactional::DropIndex { .. }) => {
             "a rollback is one transaction: DROP INDEX IF EXISTS without CONCURRENTLY"
         }
-        Some(NonTransactional::Detach { .. }) => "a rollback is one transaction: DETACH PARTITION without CONCURRENTLY",
+        Some(NonTransactional::Detach { .. }) => {
+            "a rollback is one transaction: DETACH PARTITION without CONCURRENTLY"
+        }
         Some(NonTransactional::Reindex { .. }) => {
             "a rollback is one transaction: REINDEX INDEX or TABLE without CONCURRENTLY"
         }
@@ -137,25 +162,41 @@ fn instead_in_rollback(sql: &str) -> &'static str {
 }
 
 fn session_change(inspection: &Inspection) -> Option<Refusal> {
-    let change = inspection.session_change.filter(|change| change.is_refused())?;
+    let change = inspection
+        .session_change
+        .filter(|change| change.is_refused())?;
     let hint = match change {
-        SessionChange { what: Changed::Unread, by: Means::PgSettings } => {
+        SessionChange {
+            what: Changed::Unread,
+            by: Means::PgSettings,
+        } => {
             "write SET, or one setting as a literal: UPDATE pg_settings SET setting = ... WHERE name = 'work_mem'"
         }
-        SessionChange { what: Changed::Unread, .. } => {
-            "write the setting's name as a literal: set_config('work_mem', ...)"
-        }
-        SessionChange { by: Means::Command, .. } => {
-            "pgseal and the server would no longer agree on what runs, or as whom"
-        }
-        SessionChange { by: Means::SetConfig, .. } => {
+        SessionChange {
+            what: Changed::Unread,
+            ..
+        } => "write the setting's name as a literal: set_config('work_mem', ...)",
+        SessionChange {
+            by: Means::Command, ..
+        } => "pgseal and the server would no longer agree on what runs, or as whom",
+        SessionChange {
+            by: Means::SetConfig,
+            ..
+        } => {
             "remove this set_config(), which is SET: pgseal and the server would no longer agree on what runs, or as whom"
         }
-        SessionChange { by: Means::PgSettings, .. } => {
+        SessionChange {
+            by: Means::PgSettings,
+            ..
+        } => {
             "remove this UPDATE, which is SET: pgseal and the server would no longer agree on what runs, or as whom"
         }
     };
-    Some(Refusal { rule: "session-change", why: format!("{change} in a script"), hint })
+    Some(Refusal {
+        rule: "session-change",
+        why: format!("{change} in a script"),
+        hint,
+    })
 }
 
 fn left_in_session(sql: &str) -> Option<Refusal> {
@@ -179,21 +220,65 @@ mod tests {
     #[test]
     fn each_kind_of_script_has_its_rules() {
         for (sql, transactional, steps) in [
-            ("commit", Some("transaction-control"), Some("transaction-control")),
+            (
+                "commit",
+                Some("transaction-control"),
+                Some("transaction-control"),
+            ),
             ("vacuum", Some("outside-transaction"), None),
-            ("create index concurrently on t (a)", Some("outside-transaction"), Some("unknown-outcome")),
-            ("drop subscription s", Some("outside-transaction"), Some("unknown-outcome")),
-            ("discard all", Some("outside-transaction"), Some("unknown-outcome")),
-            ("set session authorization u", Some("session-change"), Some("session-change")),
-            ("select set_config('session_authorization', 'u', false)", Some("session-change"), Some("session-change")),
-            ("select set_config(name, 'x', false) from t", Some("session-change"), Some("session-change")),
-            ("select set_config('work_mem', '1GB', false)", None, Some("not-repeatable")),
-            ("update pg_settings set setting = '1GB' where name = 'work_mem'", None, Some("not-repeatable")),
-            ("update pg_settings set setting = '1GB'", Some("session-change"), Some("session-change")),
+            (
+                "create index concurrently on t (a)",
+                Some("outside-transaction"),
+                Some("unknown-outcome"),
+            ),
+            (
+                "drop subscription s",
+                Some("outside-transaction"),
+                Some("unknown-outcome"),
+            ),
+            (
+                "discard all",
+                Some("outside-transaction"),
+                Some("unknown-outcome"),
+            ),
+            (
+                "set session authorization u",
+                Some("session-change"),
+                Some("session-change"),
+            ),
+            (
+                "select set_config('session_authorization', 'u', false)",
+                Some("session-change"),
+                Some("session-change"),
+            ),
+            (
+                "select set_config(name, 'x', false) from t",
+                Some("session-change"),
+                Some("session-change"),
+            ),
+            (
+                "select set_config('work_mem', '1GB', false)",
+                None,
+                Some("not-repeatable"),
+            ),
+            (
+                "update pg_settings set setting = '1GB' where name = 'work_mem'",
+                None,
+                Some("not-repeatable"),
+            ),
+            (
+                "update pg_settings set setting = '1GB'",
+                Some("session-change"),
+                Some("session-change"),
+            ),
             ("set work_mem = '1GB'", None, None),
             ("create temp table t (a int)", None, Some("not-repeatable")),
             ("select 1; select 2", None, Some("joined-statements")),
-            ("select 1; vacuum", Some("outside-transaction"), Some("joined-statements")),
+            (
+                "select 1; vacuum",
+                Some("outside-transaction"),
+                Some("joined-statements"),
+            ),
             ("do $$ begin null; end $$", None, None),
             ("", None, None),
         ] {
@@ -208,11 +293,18 @@ mod tests {
     fn rollback_scripts_learn_what_to_write() {
         for (sql, instead) in [
             ("drop index concurrently i", "DROP INDEX IF EXISTS"),
-            ("create index concurrently i on t (a)", "CREATE INDEX without"),
+            (
+                "create index concurrently i on t (a)",
+                "CREATE INDEX without",
+            ),
             ("vacuum", "by hand"),
         ] {
-            let hint = refused_everywhere(Place::Rollback, sql, &inspect(sql)).map(|refusal| refusal.hint);
-            assert!(hint.is_some_and(|hint| hint.contains(instead)), "{sql}: {hint:?}");
+            let hint =
+                refused_everywhere(Place::Rollback, sql, &inspect(sql)).map(|refusal| refusal.hint);
+            assert!(
+                hint.is_some_and(|hint| hint.contains(instead)),
+                "{sql}: {hint:?}"
+            );
         }
     }
 }

@@ -83,7 +83,8 @@ impl<'de> Deserialize<'de> for FromOne {
 
             fn visit_i64<E: de::Error>(self, number: i64) -> Result<FromOne, E> {
                 let fits = u32::try_from(number).ok().and_then(NonZeroU32::new);
-                fits.map(FromOne).ok_or_else(|| E::invalid_value(Unexpected::Signed(number), &self))
+                fits.map(FromOne)
+                    .ok_or_else(|| E::invalid_value(Unexpected::Signed(number), &self))
             }
         }
         from.deserialize_i64(Whole)
@@ -119,8 +120,18 @@ pub struct VariableToml {
 impl VariableToml {
     /// The manifest's form of the variable.
     pub fn to_variable(&self) -> Variable {
-        let Self { required, pattern, default, about } = self;
-        Variable { required: *required, pattern: pattern.clone(), default: default.clone(), about: about.clone() }
+        let Self {
+            required,
+            pattern,
+            default,
+            about,
+        } = self;
+        Variable {
+            required: *required,
+            pattern: pattern.clone(),
+            default: default.clone(),
+            about: about.clone(),
+        }
     }
 }
 
@@ -241,7 +252,9 @@ pub struct TargetToml {
 impl TargetToml {
     /// The manifest's form of the target.
     pub fn into_target(self) -> Target {
-        let path = self.search_path.map(|path| path.into_iter().map(Spanned::into_inner).collect());
+        let path = self
+            .search_path
+            .map(|path| path.into_iter().map(Spanned::into_inner).collect());
         Target {
             database: self.database,
             server: self.server,
@@ -256,7 +269,10 @@ impl TargetToml {
 pub fn parse(text: &str) -> Result<ReleaseToml, Problem> {
     toml::from_str(text).map_err(|error| {
         let at = error.span().map(|span| line_and_column(text, span.start));
-        Problem { at, ..Problem::file(FILE, error.message().replace('\n', ", ")) }
+        Problem {
+            at,
+            ..Problem::file(FILE, error.message().replace('\n', ", "))
+        }
     })
 }
 
@@ -264,6 +280,12 @@ pub fn parse(text: &str) -> Result<ReleaseToml, Problem> {
 pub fn line_and_column(text: &str, at: usize) -> (u32, u32) {
     let before = text.get(..at).unwrap_or(text);
     let line = before.matches('\n').count() as u32 + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() as u32 + 1;
+    let column = before
+        .rsplit('\n')
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .count() as u32
+        + 1;
     (line, column)
 }

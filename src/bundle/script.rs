@@ -24,7 +24,10 @@ impl<'b> AuthenticatedSql<'b> {
     /// A script of the release. `None` if the release doesn't have this path.
     pub fn of(bundle: &'b AuthenticatedBundle<'b>, path: &EntryPath) -> Option<Self> {
         let (path, _) = bundle.file(path)?;
-        Some(Self { files: ReleaseFiles::of(bundle), path })
+        Some(Self {
+            files: ReleaseFiles::of(bundle),
+            path,
+        })
     }
 
     /// Its path in the release.
@@ -39,7 +42,11 @@ impl<'b> AuthenticatedSql<'b> {
         variables: &BTreeMap<String, String>,
         of_the_session: &BTreeMap<String, String>,
     ) -> Result<Script<'_>, ScriptError> {
-        Script::open(&self.files, self.path.as_str(), psql_variables(variables, of_the_session))
+        Script::open(
+            &self.files,
+            self.path.as_str(),
+            psql_variables(variables, of_the_session),
+        )
     }
 
     /// Reads it on every execution path that the results of a run could lead to; see
@@ -50,7 +57,12 @@ impl<'b> AuthenticatedSql<'b> {
         of_the_session: &BTreeMap<String, String>,
         visit: impl FnMut(usize, Result<(&mut Script<'_>, Step), ScriptError>),
     ) {
-        explore(&self.files, self.path.as_str(), &psql_variables(variables, of_the_session), visit);
+        explore(
+            &self.files,
+            self.path.as_str(),
+            &psql_variables(variables, of_the_session),
+            visit,
+        );
     }
 
     /// The only statement of a gate or probe; `None` if there is none or more than one, which
@@ -76,7 +88,10 @@ impl<'b> AuthenticatedSql<'b> {
     }
 }
 
-fn psql_variables(variables: &BTreeMap<String, String>, of_the_session: &BTreeMap<String, String>) -> Variables {
+fn psql_variables(
+    variables: &BTreeMap<String, String>,
+    of_the_session: &BTreeMap<String, String>,
+) -> Variables {
     let mut psql = Variables::default();
     for (name, value) in variables.iter().chain(of_the_session) {
         // The manifest allows fewer variable names than psql.
@@ -112,12 +127,20 @@ impl ReleaseFiles<'_> {
     /// at its end, so a release with a tier that commits by statement gets files that are checked
     /// before reading.
     fn reader(&self, path: &EntryPath) -> Result<Box<dyn io::Read>, ContentError> {
-        let is_undone_on_failure = self.0.manifest().tiers.iter().all(|tier| tier.transaction == Transaction::Release);
+        let is_undone_on_failure = self
+            .0
+            .manifest()
+            .tiers
+            .iter()
+            .all(|tier| tier.transaction == Transaction::Release);
         let is_large = |file: &File| file.stored == Stored::Gzip && file.size >= WORTH_BYTES;
         match self.0.file(path) {
             Some((_, file)) if is_undone_on_failure && is_large(file) => {
                 let unpacking = Unpacking::begin(self.0.stored_file(path)?.1, file);
-                Ok(Box::new(unpacking.map_err(|source| ContentError::Io { path: path.clone(), source })?))
+                Ok(Box::new(unpacking.map_err(|source| ContentError::Io {
+                    path: path.clone(),
+                    source,
+                })?))
             }
             _ => Ok(Box::new(io::Cursor::new(self.0.content(path)?))),
         }

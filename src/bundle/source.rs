@@ -35,7 +35,11 @@ const KEPT_OF_ALL: u64 = 16 << 20;
 /// The bytes of a file, in memory or on disk.
 pub(super) enum Content {
     Memory(Arc<[u8]>),
-    Disk { path: PathBuf, size: u64, sha256: Digest },
+    Disk {
+        path: PathBuf,
+        size: u64,
+        sha256: Digest,
+    },
 }
 
 impl Content {
@@ -98,7 +102,8 @@ impl Read for SameAsBefore {
         let left = self.left.checked_sub(count as u64);
         let ended = count == 0 && !out.is_empty();
         self.left = left.unwrap_or_default();
-        if left.is_none() || ended && (self.left > 0 || self.hasher.clone().finish() != self.sha256) {
+        if left.is_none() || ended && (self.left > 0 || self.hasher.clone().finish() != self.sha256)
+        {
             return Err(io::Error::other("the file was changed while it was read"));
         }
         Ok(count)
@@ -118,13 +123,26 @@ impl Source {
     /// recorded.
     pub fn read(dir: &Path, problems: &mut Vec<Problem>) -> Result<Self, SourceError> {
         let mut source = Self::default();
-        let error = |path: &Path, source| SourceError { path: path.to_owned(), source };
+        let error = |path: &Path, source| SourceError {
+            path: path.to_owned(),
+            source,
+        };
         if !dir.is_dir() {
-            return Err(error(dir, io::Error::new(io::ErrorKind::NotADirectory, "not a directory")));
+            return Err(error(
+                dir,
+                io::Error::new(io::ErrorKind::NotADirectory, "not a directory"),
+            ));
         }
-        let (mut walk, mut fit) = (WalkDir::new(dir).min_depth(1).sort_by_file_name().into_iter(), Vec::new());
+        let (mut walk, mut fit) = (
+            WalkDir::new(dir)
+                .min_depth(1)
+                .sort_by_file_name()
+                .into_iter(),
+            Vec::new(),
+        );
         while let Some(entry) = walk.next() {
-            let entry = entry.map_err(|e| error(e.path().unwrap_or(dir), io::Error::other(e.to_string())))?;
+            let entry = entry
+                .map_err(|e| error(e.path().unwrap_or(dir), io::Error::other(e.to_string())))?;
             let path = relative(dir, &entry);
             if entry.file_name().as_encoded_bytes().starts_with(b".") {
                 source.skipped.push(path);
@@ -140,22 +158,34 @@ impl Source {
             }
         }
         let room = AtomicU64::new(KEPT_OF_ALL);
-        let contents = parallel::map(&fit, |(.., size)| *size, |(entry, ..)| content(entry.path(), &room));
+        let contents = parallel::map(
+            &fit,
+            |(.., size)| *size,
+            |(entry, ..)| content(entry.path(), &room),
+        );
         for ((entry, path, _), content) in fit.iter().zip(contents) {
             let (content, head) = content.map_err(|e| error(entry.path(), e))?;
             problems.extend(unfit_content(path, &head));
             if content.size() > limits::MEMBER_BYTES {
                 problems.push(too_large(path));
             }
-            source.files.extend(path.parse().ok().map(|path| (path, content)));
+            source
+                .files
+                .extend(path.parse().ok().map(|path| (path, content)));
         }
         Ok(source)
     }
 
     /// Wraps files in memory.
     pub fn from_files(files: BTreeMap<EntryPath, Arc<[u8]>>) -> Self {
-        let files = files.into_iter().map(|(path, bytes)| (path, Content::Memory(bytes))).collect();
-        Self { files, ..Self::default() }
+        let files = files
+            .into_iter()
+            .map(|(path, bytes)| (path, Content::Memory(bytes)))
+            .collect();
+        Self {
+            files,
+            ..Self::default()
+        }
     }
 
     /// Whether the file exists.
@@ -187,7 +217,10 @@ impl Source {
     fn fits(&mut self, entry: &DirEntry, path: &str) -> Result<u64, Unfit> {
         let unfit = |problem: Problem| Err(Unfit::Problem(Box::new(problem.rule("unfit-file"))));
         if !entry.file_type().is_file() {
-            return unfit(Problem::file(path, "neither a file nor a directory: links and devices are not packed"));
+            return unfit(Problem::file(
+                path,
+                "neither a file nor a directory: links and devices are not packed",
+            ));
         }
         match path.parse::<EntryPath>() {
             Ok(parsed) if parsed.is_reserved() => {
@@ -198,10 +231,18 @@ impl Source {
             Err(error) => return unfit(Problem::file(path, error).hint("rename the file")),
         }
         if !self.names.add(path) {
-            let problem = Problem::file(path, "the name differs from another only in upper and lower case");
+            let problem = Problem::file(
+                path,
+                "the name differs from another only in upper and lower case",
+            );
             return unfit(problem.hint("rename one: not every file system keeps both"));
         }
-        match entry.metadata().map_err(io::Error::other).map_err(Unfit::Io)?.len() {
+        match entry
+            .metadata()
+            .map_err(io::Error::other)
+            .map_err(Unfit::Io)?
+            .len()
+        {
             size if size > limits::MEMBER_BYTES => Err(Unfit::Problem(Box::new(too_large(path)))),
             size => Ok(size),
         }
@@ -215,13 +256,20 @@ enum Unfit {
 }
 
 fn too_large(path: &str) -> Problem {
-    Problem::file(path, "the file has 8 GiB or more").hint("split it").rule("unfit-file")
+    Problem::file(path, "the file has 8 GiB or more")
+        .hint("split it")
+        .rule("unfit-file")
 }
 
 impl Files for Source {
     fn open(&self, path: &str) -> Result<Box<dyn Read + '_>, FileError> {
-        let file = path.parse().ok().and_then(|path: EntryPath| self.files.get(&path));
-        file.ok_or(FileError::NotFound)?.reader().map_err(|error| FileError::Other(Box::new(error)))
+        let file = path
+            .parse()
+            .ok()
+            .and_then(|path: EntryPath| self.files.get(&path));
+        file.ok_or(FileError::NotFound)?
+            .reader()
+            .map_err(|error| FileError::Other(Box::new(error)))
     }
 }
 
@@ -233,10 +281,17 @@ const PIECE: usize = 256 << 10;
 fn content(path: &Path, room: &AtomicU64) -> io::Result<(Content, Vec<u8>)> {
     let mut file = File::open(path)?;
     let mut bytes = Vec::new();
-    let size = file.by_ref().take(KEPT_IN_MEMORY + 1).read_to_end(&mut bytes)? as u64;
+    let size = file
+        .by_ref()
+        .take(KEPT_IN_MEMORY + 1)
+        .read_to_end(&mut bytes)? as u64;
     let head = bytes[..bytes.len().min(HEAD)].to_vec();
     let fits = |room: u64| room.checked_sub(size);
-    if size <= KEPT_IN_MEMORY && room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok() {
+    if size <= KEPT_IN_MEMORY
+        && room
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits)
+            .is_ok()
+    {
         return Ok((Content::Memory(bytes.into()), head));
     }
     let mut hasher = Hasher::default();
@@ -247,7 +302,16 @@ fn content(path: &Path, room: &AtomicU64) -> io::Result<(Content, Vec<u8>)> {
     let (mut file, mut size) = (file.take(limits::MEMBER_BYTES + 1 - size), size);
     loop {
         match file.read(&mut bytes)? {
-            0 => return Ok((Content::Disk { path: path.to_owned(), size, sha256: hasher.finish() }, head)),
+            0 => {
+                return Ok((
+                    Content::Disk {
+                        path: path.to_owned(),
+                        size,
+                        sha256: hasher.finish(),
+                    },
+                    head,
+                ));
+            }
             count => {
                 hasher.update(&bytes[..count]);
                 size += count as u64;
@@ -273,8 +337,15 @@ const HEAD: usize = 4096;
 /// Rejects bundles and secret keys, which must not be packed.
 fn unfit_content(path: &str, head: &[u8]) -> Option<Problem> {
     if path.ends_with(".pgseal") {
-        let problem = Problem::file(path, "a bundle inside the release directory would be packed into the next one");
-        return Some(problem.rule("unfit-file").hint("write bundles to another directory (-o)"));
+        let problem = Problem::file(
+            path,
+            "a bundle inside the release directory would be packed into the next one",
+        );
+        return Some(
+            problem
+                .rule("unfit-file")
+                .hint("write bundles to another directory (-o)"),
+        );
     }
     let secret = [&b"PRIVATE KEY-----"[..], b"OPENSSH PRIVATE KEY"];
     let has = |needle: &[u8]| head.windows(needle.len()).any(|window| window == needle);

@@ -33,24 +33,42 @@ impl Spill {
 
     /// Keeps more than a few megabytes in the directory of `path`, which has room for the bundle.
     pub fn in_dir_of(path: &Path) -> Self {
-        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let dir = path
+            .parent()
+            .filter(|dir| !dir.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
         Self::new(Some(dir.to_owned()))
     }
 
     fn new(dir: Option<PathBuf>) -> Self {
-        Self { dir, file: OnceLock::new(), room: AtomicU64::new(IN_MEMORY), end: AtomicU64::new(0) }
+        Self {
+            dir,
+            file: OnceLock::new(),
+            room: AtomicU64::new(IN_MEMORY),
+            end: AtomicU64::new(0),
+        }
     }
 
     /// Starts a writer for one file; several may write at the same time.
     pub(super) fn begin(&self) -> Spilling<'_> {
-        Spilling { spill: self, kept: Spilled::default(), chunk: Vec::new() }
+        Spilling {
+            spill: self,
+            kept: Spilled::default(),
+            chunk: Vec::new(),
+        }
     }
 
     fn keep(&self, chunk: &mut Vec<u8>) -> io::Result<Place> {
         let length = chunk.len() as u64;
         let fits = |room: u64| room.checked_sub(length);
-        let Some(dir) = &self.dir else { return Ok(Place::Memory(std::mem::take(chunk))) };
-        if self.room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok() {
+        let Some(dir) = &self.dir else {
+            return Ok(Place::Memory(std::mem::take(chunk)));
+        };
+        if self
+            .room
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits)
+            .is_ok()
+        {
             return Ok(Place::Memory(std::mem::take(chunk)));
         }
         let file = match self.file.get() {
@@ -111,13 +129,20 @@ enum Place {
 
 impl Spilled {
     /// Passes all bytes to `out`.
-    pub(super) fn copy(&self, spill: &Spill, mut out: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+    pub(super) fn copy(
+        &self,
+        spill: &Spill,
+        mut out: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> io::Result<()> {
         let mut buffer = Vec::new();
         for place in &self.0 {
             match place {
                 Place::Memory(bytes) => out(bytes)?,
                 Place::File(at, length) => {
-                    let file = spill.file.get().ok_or_else(|| io::Error::other("nothing was written"))?;
+                    let file = spill
+                        .file
+                        .get()
+                        .ok_or_else(|| io::Error::other("nothing was written"))?;
                     buffer.resize(usize::try_from(*length).map_err(io::Error::other)?, 0);
                     file.read_exact_at(&mut buffer, *at)?;
                     out(&buffer)?;
@@ -135,7 +160,10 @@ mod tests {
     #[test]
     fn files_that_are_taken_at_the_same_time_come_back_whole() {
         let dir = tempfile::tempdir().expect("a directory");
-        for spill in [Spill::in_memory(), Spill::in_dir_of(&dir.path().join("bundle"))] {
+        for spill in [
+            Spill::in_memory(),
+            Spill::in_dir_of(&dir.path().join("bundle")),
+        ] {
             let fill = |byte: u8| {
                 let mut spilling = spill.begin();
                 (0..200).for_each(|_| spilling.write_all(&[byte; 30_001]).expect("room"));
@@ -143,7 +171,10 @@ mod tests {
             };
             let spilled = std::thread::scope(|scope| {
                 let threads: Vec<_> = (0..4).map(|byte| scope.spawn(move || fill(byte))).collect();
-                threads.into_iter().map(|thread| thread.join().expect("no panic")).collect::<Vec<_>>()
+                threads
+                    .into_iter()
+                    .map(|thread| thread.join().expect("no panic"))
+                    .collect::<Vec<_>>()
             });
             for (byte, spilled) in (0..4).zip(&spilled) {
                 let mut bytes = Vec::new();
@@ -154,13 +185,20 @@ mod tests {
                 copied.expect("read");
                 assert!(bytes == vec![byte; 200 * 30_001]);
             }
-            let in_memory = spilled.iter().flat_map(|spilled| &spilled.0).filter_map(|place| match place {
-                Place::Memory(bytes) => Some(bytes.len() as u64),
-                Place::File(..) => None,
-            });
+            let in_memory = spilled
+                .iter()
+                .flat_map(|spilled| &spilled.0)
+                .filter_map(|place| match place {
+                    Place::Memory(bytes) => Some(bytes.len() as u64),
+                    Place::File(..) => None,
+                });
             let in_memory: u64 = in_memory.sum();
             assert_eq!(in_memory > IN_MEMORY, spill.dir.is_none(), "{in_memory}");
-            assert_eq!(std::fs::read_dir(dir.path()).expect("a directory").count(), 0, "its file has no name");
+            assert_eq!(
+                std::fs::read_dir(dir.path()).expect("a directory").count(),
+                0,
+                "its file has no name"
+            );
         }
     }
 }

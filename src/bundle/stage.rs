@@ -48,8 +48,15 @@ impl Stage {
     pub fn of(&self, whole: &Manifest) -> Result<Manifest, NameError> {
         let name = release_name(&whole.release.name, &self.name)?;
         let mut manifest = Manifest {
-            release: Release { name, summary: self.summary.clone(), ..whole.release.clone() },
-            stage_of: Some(StageOf { release: whole.release.name.clone(), stage: self.name.clone() }),
+            release: Release {
+                name,
+                summary: self.summary.clone(),
+                ..whole.release.clone()
+            },
+            stage_of: Some(StageOf {
+                release: whole.release.name.clone(),
+                stage: self.name.clone(),
+            }),
             rollback: self.rollback.clone(),
             runbooks: self.runbooks.clone(),
             ..whole.clone()
@@ -57,14 +64,20 @@ impl Stage {
         manifest.stages.retain(|other| *other != self.name);
         manifest.tiers.truncate(self.tiers);
         let tiers = &manifest.tiers;
-        manifest.gates.retain(|gate| tiers.iter().any(|tier| tier.gates.contains(&gate.name)));
+        manifest
+            .gates
+            .retain(|gate| tiers.iter().any(|tier| tier.gates.contains(&gate.name)));
         manifest.states.finalized = self.finalized.clone();
-        manifest.verify.retain(|script| self.verify.contains(&script.name));
+        manifest
+            .verify
+            .retain(|script| self.verify.contains(&script.name));
         if let Some(wanted) = &self.variables {
             manifest.variables.retain(|name, _| wanted.contains(name));
         }
         let files: Vec<_> = manifest.paths().into_iter().cloned().collect();
-        manifest.acknowledged.retain(|one| files.contains(&one.file));
+        manifest
+            .acknowledged
+            .retain(|one| files.contains(&one.file));
         Ok(manifest)
     }
 }
@@ -89,9 +102,14 @@ pub fn in_the_way(stage: &Manifest) -> Vec<InTheWay<'_>> {
     let before = stage.states.baseline.expect.iter();
     let both = before.filter_map(|(column, wanted)| {
         let left = stage.states.finalized.expect.get(column)?;
-        Some(InTheWay { column, left, wanted })
+        Some(InTheWay {
+            column,
+            left,
+            wanted,
+        })
     });
-    both.filter(|one| !one.left.can_agree_with(one.wanted)).collect()
+    both.filter(|one| !one.left.can_agree_with(one.wanted))
+        .collect()
 }
 
 /// Validates the stages declared in `release.toml`.
@@ -105,13 +123,22 @@ pub(super) fn check(
 ) -> Vec<Stage> {
     let stages = stages.into_iter().map(|toml| {
         if let Err(error) = release_name(release, toml.name.get_ref()) {
-            checker.problem(&toml.name, format!("the packed stage would have no fitting name: {error}"));
+            checker.problem(
+                &toml.name,
+                format!("the packed stage would have no fitting name: {error}"),
+            );
         }
         if toml.summary.get_ref().trim().is_empty() {
-            checker.problem(&toml.summary, "the summary is empty: say in one sentence what the stage does");
+            checker.problem(
+                &toml.summary,
+                "the summary is empty: say in one sentence what the stage does",
+            );
         }
         let named = toml.tiers.get_ref();
-        let is_beginning = named.iter().map(Spanned::get_ref).eq(tiers.iter().take(named.len()).map(|tier| &tier.name));
+        let is_beginning = named
+            .iter()
+            .map(Spanned::get_ref)
+            .eq(tiers.iter().take(named.len()).map(|tier| &tier.name));
         if named.is_empty() || named.len() >= tiers.len() || !is_beginning {
             let first: Vec<&str> = tiers.iter().map(|tier| tier.name.as_str()).collect();
             let text = format!(
@@ -126,11 +153,26 @@ pub(super) fn check(
                 "the stage has no rollback: name the SQL that leads back to the baseline state",
             );
         }
-        for name in toml.verify.iter().filter(|name| !verify.iter().any(|script| script.name == *name.get_ref())) {
-            checker.problem(name, format!("there is no [[verify]] named {:?}", name.get_ref()));
+        for name in toml
+            .verify
+            .iter()
+            .filter(|name| !verify.iter().any(|script| script.name == *name.get_ref()))
+        {
+            checker.problem(
+                name,
+                format!("there is no [[verify]] named {:?}", name.get_ref()),
+            );
         }
-        for name in toml.variables.iter().flatten().filter(|name| !variables.contains_key(name.get_ref())) {
-            checker.problem(name, format!("there is no variable named {:?}", name.get_ref()));
+        for name in toml
+            .variables
+            .iter()
+            .flatten()
+            .filter(|name| !variables.contains_key(name.get_ref()))
+        {
+            checker.problem(
+                name,
+                format!("there is no variable named {:?}", name.get_ref()),
+            );
         }
         Stage {
             tiers: named.len(),
@@ -140,7 +182,9 @@ pub(super) fn check(
             rollback: checker.rollback(toml.rollback.into_inner()),
             verify: toml.verify.into_iter().map(Spanned::into_inner).collect(),
             runbooks: checker.runbooks(toml.runbook),
-            variables: toml.variables.map(|names| names.into_iter().map(Spanned::into_inner).collect()),
+            variables: toml
+                .variables
+                .map(|names| names.into_iter().map(Spanned::into_inner).collect()),
         }
     });
     stages.collect()

@@ -47,7 +47,10 @@ mod tests {
             ("set role r", Step::Setting),
             ("insert into t values (1)", Step::Within),
             ("alter type t add value 'x'", Step::Within),
-            ("vacuum t", Step::NonTransactional(NonTransactional::Maintenance)),
+            (
+                "vacuum t",
+                Step::NonTransactional(NonTransactional::Maintenance),
+            ),
         ] {
             assert_eq!(step(sql, &inspect(sql)), found, "{sql}");
         }

@@ -42,15 +42,22 @@ impl Unpacking {
         // docs/decisions/068
         let (send, pieces) = sync_channel(AHEAD);
         let file = file.clone();
-        thread::Builder::new().name("unpack".to_owned()).spawn(move || {
-            let last = match unpack(&stored, &file, &send) {
-                Ok(()) => Piece::End,
-                Err(error) => Piece::Failed(error),
-            };
-            // The receiver is gone if the script ended early.
-            let _ = send.send(last);
-        })?;
-        Ok(Self { pieces, piece: Vec::new(), at: 0, ended: false })
+        thread::Builder::new()
+            .name("unpack".to_owned())
+            .spawn(move || {
+                let last = match unpack(&stored, &file, &send) {
+                    Ok(()) => Piece::End,
+                    Err(error) => Piece::Failed(error),
+                };
+                // The receiver is gone if the script ended early.
+                let _ = send.send(last);
+            })?;
+        Ok(Self {
+            pieces,
+            piece: Vec::new(),
+            at: 0,
+            ended: false,
+        })
     }
 }
 
@@ -72,13 +79,23 @@ impl Read for Unpacking {
 }
 
 fn unpack(stored: &[u8], file: &File, to: &SyncSender<Piece>) -> Result<(), ContentError> {
-    let give = |piece| to.send(Piece::Bytes(piece)).map_err(|_| io::ErrorKind::BrokenPipe.into());
-    let failed = |source| ContentError::Gzip { path: EntryPath::clone(&file.path), source };
+    let give = |piece| {
+        to.send(Piece::Bytes(piece))
+            .map_err(|_| io::ErrorKind::BrokenPipe.into())
+    };
+    let failed = |source| ContentError::Gzip {
+        path: EntryPath::clone(&file.path),
+        source,
+    };
     let (mut rest, mut hasher, mut held) = (stored, Hasher::default(), Vec::new());
     gzip::decompress_stream(&mut rest, file.size, |piece| {
         hasher.update(piece);
         let before = std::mem::replace(&mut held, piece.to_vec());
-        if before.is_empty() { Ok(()) } else { give(before) }
+        if before.is_empty() {
+            Ok(())
+        } else {
+            give(before)
+        }
     })
     .map_err(failed)?;
     if !rest.is_empty() {
@@ -98,17 +115,26 @@ mod tests {
 
     fn file(content: &[u8]) -> File {
         let path = "data/rows.tsv".parse().expect("in the grammar");
-        File { path, stored: Stored::Gzip, size: content.len() as u64, sha256: Digest::of(content) }
+        File {
+            path,
+            stored: Stored::Gzip,
+            size: content.len() as u64,
+            sha256: Digest::of(content),
+        }
     }
 
     fn rows() -> Vec<u8> {
-        (0..200_000).flat_map(|n| format!("{n}\trow {}\n", n * 7).into_bytes()).collect()
+        (0..200_000)
+            .flat_map(|n| format!("{n}\trow {}\n", n * 7).into_bytes())
+            .collect()
     }
 
     /// The content read, and the error that ended it.
     fn read(stored: Vec<u8>, file: &File) -> (Vec<u8>, Option<String>) {
         let mut content = Vec::new();
-        let ended = Unpacking::begin(stored, file).expect("a thread").read_to_end(&mut content);
+        let ended = Unpacking::begin(stored, file)
+            .expect("a thread")
+            .read_to_end(&mut content);
         (content, ended.err().map(|error| error.to_string()))
     }
 
@@ -142,7 +168,10 @@ mod tests {
             let why = why.unwrap_or_else(|| panic!("{says}: it was read to its end"));
             assert!(why.contains(says), "{why}");
             // The last piece is held back: no reader ever has all of it.
-            assert!(content.len() < rows.len() && rows.starts_with(&content), "{says}");
+            assert!(
+                content.len() < rows.len() && rows.starts_with(&content),
+                "{says}"
+            );
         }
     }
 
@@ -151,15 +180,19 @@ mod tests {
         let rows = rows();
         let mut other = file(&rows);
         other.sha256 = Digest::of(b"another");
-        let mut reader = Unpacking::begin(gzip::compress(&rows).expect("memory"), &other).expect("a thread");
-        reader.read_to_end(&mut Vec::new()).expect_err("another content");
+        let mut reader =
+            Unpacking::begin(gzip::compress(&rows).expect("memory"), &other).expect("a thread");
+        reader
+            .read_to_end(&mut Vec::new())
+            .expect_err("another content");
         reader.read(&mut [0; 10]).expect_err("still");
     }
 
     #[test]
     fn who_stops_reading_ends_it() {
         let rows = rows();
-        let mut reader = Unpacking::begin(gzip::compress(&rows).expect("memory"), &file(&rows)).expect("a thread");
+        let mut reader = Unpacking::begin(gzip::compress(&rows).expect("memory"), &file(&rows))
+            .expect("a thread");
         let mut first = [0; 9];
         reader.read_exact(&mut first).expect("the beginning");
         assert_eq!(&first, b"0\trow 0\n1");

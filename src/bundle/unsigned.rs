@@ -56,7 +56,9 @@ pub enum PackError {
     Io(#[from] io::Error),
     /// A member with a name that clashes with another when unpacked; a large file is stored as
     /// `NAME.gz`.
-    #[error("member {0} is there twice, is also a directory, or differs from another only in case: rename a file")]
+    #[error(
+        "member {0} is there twice, is also a directory, or differs from another only in case: rename a file"
+    )]
     Clash(EntryPath),
     #[error("{0} would be stored as {0}.gz, which is longer than 100 bytes: shorten the path")]
     TooLong(EntryPath),
@@ -99,27 +101,49 @@ impl UnsignedBundle {
             let (stored_sha256, bytes) = match compressed {
                 None => (sha256, Bytes::Raw(content)),
                 Some(compressed) => {
-                    name = format!("{path}.gz").parse().map_err(|_| PackError::TooLong(path.clone()))?;
+                    name = format!("{path}.gz")
+                        .parse()
+                        .map_err(|_| PackError::TooLong(path.clone()))?;
                     stored = Stored::Gzip;
-                    (compressed.sha256, Bytes::Gzip(compressed.bytes, compressed.size))
+                    (
+                        compressed.sha256,
+                        Bytes::Gzip(compressed.bytes, compressed.size),
+                    )
                 }
             };
             if !names.add(name.as_str()) {
                 return Err(PackError::Clash(name));
             }
-            subject.push(Subject { name: name.to_string(), digest: DigestSet { sha256: stored_sha256 } });
+            subject.push(Subject {
+                name: name.to_string(),
+                digest: DigestSet {
+                    sha256: stored_sha256,
+                },
+            });
             files.insert(name, bytes);
-            manifest.files.push(File { path, stored, size, sha256 });
+            manifest.files.push(File {
+                path,
+                stored,
+                size,
+                sha256,
+            });
         }
         if files.len() > limits::MEMBERS - 2 - limits::ADDED_MEMBERS {
             return Err(PackError::TooManyFiles(files.len()));
         }
         subject.sort_by(|a, b| a.name.cmp(&b.name));
-        let statement = json::to_canonical(&Statement { subject, predicate: manifest })?;
+        let statement = json::to_canonical(&Statement {
+            subject,
+            predicate: manifest,
+        })?;
         if statement.len() as u64 > limits::STATEMENT_BYTES {
             return Err(PackError::StatementTooLarge(statement.len()));
         }
-        Ok(Self { statement, files, spill })
+        Ok(Self {
+            statement,
+            files,
+            spill,
+        })
     }
 
     /// Identifies the release in approvals, ledger and receipts.
@@ -135,8 +159,16 @@ impl UnsignedBundle {
     /// Signs the statement. A bundle packed without keys is signed later by
     /// [`super::UntrustedBundle::write_with`].
     pub fn sign(self, keys: &[SecretKey]) -> SignedBundle {
-        let sign = |key: &SecretKey| (key.public_key().id(), key.sign(PAYLOAD_TYPE, &self.statement));
-        SignedBundle { signatures: keys.iter().map(sign).collect(), unsigned: self }
+        let sign = |key: &SecretKey| {
+            (
+                key.public_key().id(),
+                key.sign(PAYLOAD_TYPE, &self.statement),
+            )
+        };
+        SignedBundle {
+            signatures: keys.iter().map(sign).collect(),
+            unsigned: self,
+        }
     }
 }
 
@@ -156,10 +188,12 @@ impl SignedBundle {
             };
             archive.begin(path, size)?;
             match bytes {
-                Bytes::Raw(content) => {
-                    content.copy(|piece| archive.piece(piece)).map_err(|error| about(path, &error))?
+                Bytes::Raw(content) => content
+                    .copy(|piece| archive.piece(piece))
+                    .map_err(|error| about(path, &error))?,
+                Bytes::Gzip(spilled, _) => {
+                    spilled.copy(&self.unsigned.spill, |piece| archive.piece(piece))?
                 }
-                Bytes::Gzip(spilled, _) => spilled.copy(&self.unsigned.spill, |piece| archive.piece(piece))?,
             }
             archive.end(size)?;
         }
@@ -189,7 +223,10 @@ struct Counted<'s> {
 
 impl Write for Counted<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = self.spilling.write(bytes).inspect_err(|_| self.failed = true)?;
+        let count = self
+            .spilling
+            .write(bytes)
+            .inspect_err(|_| self.failed = true)?;
         self.hasher.update(&bytes[..count]);
         self.size += count as u64;
         Ok(count)
@@ -202,23 +239,46 @@ impl Write for Counted<'_> {
 
 /// The digest of a file's content, and its compressed bytes if it is stored compressed. That
 /// applies to files of 64 KiB or more that shrink (FORMAT.md 4.2).
-fn store(path: &EntryPath, content: &Content, spill: &Spill) -> Result<(Digest, Option<Compressed>), PackError> {
+fn store(
+    path: &EntryPath,
+    content: &Content,
+    spill: &Spill,
+) -> Result<(Digest, Option<Compressed>), PackError> {
     let sha256 = content.sha256();
     if content.size() < limits::GZIP_FROM_BYTES {
         return Ok((sha256, None));
     }
-    let read = |source| PackError::Read { path: path.clone(), source };
+    let read = |source| PackError::Read {
+        path: path.clone(),
+        source,
+    };
     let mut reader = content.reader().map_err(read)?;
-    let mut out = Counted { spilling: spill.begin(), hasher: Hasher::default(), size: 0, failed: false };
+    let mut out = Counted {
+        spilling: spill.begin(),
+        hasher: Hasher::default(),
+        size: 0,
+        failed: false,
+    };
     let compressed = gzip::compress_stream(&mut reader, &mut out);
     if let Err(error) = compressed {
-        return Err(if out.failed { PackError::Io(error) } else { read(error) });
+        return Err(if out.failed {
+            PackError::Io(error)
+        } else {
+            read(error)
+        });
     }
     if out.size >= content.size() {
         return Ok((sha256, None));
     }
     let (size, stored) = (out.size, out.hasher.finish());
-    Ok((sha256, Some(Compressed { bytes: out.spilling.end()?, size, sha256: stored })))
+    Ok((
+        sha256,
+        Some(Compressed {
+            bytes: out.spilling.end()?,
+            size,
+            sha256: stored,
+        }),
+    ))
 }
 
 /// Cost of deflating relative to hashing the same content.

@@ -11,7 +11,16 @@ pub fn show(manifest: &Manifest, out: Output) {
 }
 
 fn sentence(acknowledged: &Acknowledgement) -> String {
-    let Acknowledgement { rule, file, line, reason } = acknowledged;
+    let Acknowledgement {
+        rule,
+        file,
+        line,
+        reason,
+    } = acknowledged;
     let line = line.map(|line| format!(":{line}")).unwrap_or_default();
-    format!("acknowledged warning [{rule}] {}{line}: {}", escape(file.as_str()), escape(reason))
+    format!(
+        "acknowledged warning [{rule}] {}{line}: {}",
+        escape(file.as_str()),
+        escape(reason)
+    )
 }

@@ -19,13 +19,26 @@ pub fn sentence(root: &TrustRoot, signed: &SignedApproval, when: JudgedAt) -> St
         Decision::Approve => "approved by",
         Decision::Withdraw => "approval withdrawn by",
     };
-    let apr = approval.apr.as_ref().map(|apr| format!(", {apr}")).unwrap_or_default();
-    let until = approval.expires.map(|expires| format!(", until {expires}")).unwrap_or_default();
+    let apr = approval
+        .apr
+        .as_ref()
+        .map(|apr| format!(", {apr}"))
+        .unwrap_or_default();
+    let until = approval
+        .expires
+        .map(|expires| format!(", until {expires}"))
+        .unwrap_or_default();
     let why = match policy::counts(root, signed, None, when) {
-        Err(reason) if approval.decision == Decision::Approve => format!("; does not count: it {}", escape(&reason)),
+        Err(reason) if approval.decision == Decision::Approve => {
+            format!("; does not count: it {}", escape(&reason))
+        }
         _ => String::new(),
     };
-    let reason = approval.reason.as_deref().map(|reason| format!(" ({})", escape(reason))).unwrap_or_default();
+    let reason = approval
+        .reason
+        .as_deref()
+        .map(|reason| format!(" ({})", escape(reason)))
+        .unwrap_or_default();
     let (owner, role, evidence) = (escape(signed.owner()), &approval.role, signed.evidence());
     format!("{what} {owner} as {role}{apr}, {evidence}{until}{reason}{why}")
 }
@@ -33,7 +46,11 @@ pub fn sentence(root: &TrustRoot, signed: &SignedApproval, when: JudgedAt) -> St
 /// Text for the time at which evidence proves that a signature existed, such as
 /// `, notarised 2026-11-21T07:00:00Z`. Empty without such evidence.
 pub fn since(evidence: Evidence) -> String {
-    if evidence.time().is_some() { format!(", {evidence}") } else { String::new() }
+    if evidence.time().is_some() {
+        format!(", {evidence}")
+    } else {
+        String::new()
+    }
 }
 
 /// JSON document for one approval.
@@ -64,9 +81,16 @@ pub fn evidence(evidence: Evidence) -> Value {
 pub fn lines(tallies: &[(Option<AprCode>, Vec<Tally>)]) -> Vec<String> {
     let line = |(code, tallies): &(Option<AprCode>, Vec<Tally>)| {
         let list: Vec<String> = tallies.iter().map(ToString::to_string).collect();
-        let code = code.as_ref().map(|code| format!(" for {code}")).unwrap_or_default();
+        let code = code
+            .as_ref()
+            .map(|code| format!(" for {code}"))
+            .unwrap_or_default();
         let met = tallies.iter().all(Tally::is_met);
-        let rest = if met { "" } else { ": `pgseal run` would refuse" };
+        let rest = if met {
+            ""
+        } else {
+            ": `pgseal run` would refuse"
+        };
         format!("approvals{code}: {}{rest}", list.join(", "))
     };
     tallies.iter().map(line).collect()
@@ -78,5 +102,9 @@ pub fn quorum(tallies: &[Tally]) -> Value {
         let counts = serde_json::json!({ "needed": tally.needed, "counted": tally.counted });
         (tally.role.to_string(), counts)
     };
-    tallies.iter().map(role).collect::<serde_json::Map<String, Value>>().into()
+    tallies
+        .iter()
+        .map(role)
+        .collect::<serde_json::Map<String, Value>>()
+        .into()
 }

@@ -67,13 +67,19 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
 
 /// Checks that a key may sign checkpoints now.
 fn check_role(root: &TrustRoot, key: &PublicKey) -> Result<(), CliError> {
-    root.counts(&key.id(), &name("log"), JudgedAt::At(now())).map_err(|reason| {
-        CliError::new(
-            Kind::KeyRole,
-            format!("key {} {reason}: checkpoints are signed by keys of the role log", key.id()),
-        )
-        .hint("nothing was signed; `pgseal trust add-key` with --role log makes a new key count")
-    })
+    root.counts(&key.id(), &name("log"), JudgedAt::At(now()))
+        .map_err(|reason| {
+            CliError::new(
+                Kind::KeyRole,
+                format!(
+                    "key {} {reason}: checkpoints are signed by keys of the role log",
+                    key.id()
+                ),
+            )
+            .hint(
+                "nothing was signed; `pgseal trust add-key` with --role log makes a new key count",
+            )
+        })
 }
 
 /// Converts an error about an unusable log. Names the missing part, if there is one, and its
@@ -81,15 +87,24 @@ fn check_role(root: &TrustRoot, key: &PublicKey) -> Result<(), CliError> {
 fn unusable(dir: &Path, error: LogError) -> CliError {
     let is_about_loss = match &error {
         LogError::NoLog(_) | LogError::Exists(_) => true,
-        LogError::Tile(tile) => matches!(&tile.reason, TileFault::Io(io) if io.kind() == ErrorKind::NotFound),
+        LogError::Tile(tile) => {
+            matches!(&tile.reason, TileFault::Io(io) if io.kind() == ErrorKind::NotFound)
+        }
         _ => false,
     };
     let (what, repair) = match Lost::of(dir).filter(|_| is_about_loss) {
-        Some(Lost::Checkpoint) => ("the log's checkpoint is gone, its entries are there", REPAIR_CHECKPOINT),
-        Some(Lost::Tiles) => ("the log's entries (tile/) are gone, its checkpoint is there", REPAIR_TILES),
-        Some(Lost::Both) => {
-            ("the log is gone: what is left by its names has no checkpoint and no entries", REPAIR_BOTH)
-        }
+        Some(Lost::Checkpoint) => (
+            "the log's checkpoint is gone, its entries are there",
+            REPAIR_CHECKPOINT,
+        ),
+        Some(Lost::Tiles) => (
+            "the log's entries (tile/) are gone, its checkpoint is there",
+            REPAIR_TILES,
+        ),
+        Some(Lost::Both) => (
+            "the log is gone: what is left by its names has no checkpoint and no entries",
+            REPAIR_BOTH,
+        ),
         // No hint to create a log: a new log would hide the loss of the old one.
         None if matches!(error, LogError::NoLog(_)) => {
             return CliError::new(Exit::Usage, error).hint(

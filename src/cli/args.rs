@@ -8,7 +8,9 @@ use super::gate_user::GateUserArgs;
 use super::kind::Kind;
 use super::output::{Output, display_path};
 use super::passphrase;
-use crate::bundle::{Attestations, AuthenticateError, AuthenticatedBundle, BundleToRun, UntrustedBundle};
+use crate::bundle::{
+    Attestations, AuthenticateError, AuthenticatedBundle, BundleToRun, UntrustedBundle,
+};
 use crate::open_file;
 use crate::parallel::Cores;
 use crate::postgres::Connector;
@@ -73,7 +75,9 @@ impl TrustArgs {
 
     fn named(&self) -> Option<PathBuf> {
         let environment = || std::env::var_os("PGSEAL_TRUST").filter(|path| !path.is_empty());
-        self.trust.clone().or_else(|| environment().map(PathBuf::from))
+        self.trust
+            .clone()
+            .or_else(|| environment().map(PathBuf::from))
     }
 }
 
@@ -94,12 +98,20 @@ impl BundleArgs {
     }
 
     /// Opens the bundle once and authenticates it.
-    pub fn authenticate<'r>(&self, root: &'r TrustRoot, when: JudgedAt) -> Result<AuthenticatedBundle<'r>, CliError> {
+    pub fn authenticate<'r>(
+        &self,
+        root: &'r TrustRoot,
+        when: JudgedAt,
+    ) -> Result<AuthenticatedBundle<'r>, CliError> {
         authenticate(&self.file, root, when)
     }
 
     /// Opens the bundle once and authenticates it for a run.
-    pub fn authenticate_to_run<'r>(&self, root: &'r TrustRoot, now: Timestamp) -> Result<BundleToRun<'r>, CliError> {
+    pub fn authenticate_to_run<'r>(
+        &self,
+        root: &'r TrustRoot,
+        now: Timestamp,
+    ) -> Result<BundleToRun<'r>, CliError> {
         let bundle = open(&self.file)?.authenticate_to_run(root, now);
         bundle.map_err(|error| CliError::from(error).about(&self.file))
     }
@@ -116,8 +128,11 @@ impl BundleArgs {
         let source = open_file::open(&self.file).map_err(|error| open_error(&self.file, &error))?;
         let (source, moved) = Counted::counting(source, &self.file, times, out);
         let about = |error: CliError| error.about(&self.file);
-        let untrusted = UntrustedBundle::parse_with(source, &Cores).map_err(|error| about(error.into()))?;
-        let bundle = untrusted.authenticate(root, when).map_err(|error| about(error.into()))?;
+        let untrusted =
+            UntrustedBundle::parse_with(source, &Cores).map_err(|error| about(error.into()))?;
+        let bundle = untrusted
+            .authenticate(root, when)
+            .map_err(|error| about(error.into()))?;
         Ok((bundle, moved))
     }
 }
@@ -144,7 +159,8 @@ impl ApprovalArgs {
     ) -> Result<B, CliError> {
         for file in self.files()? {
             let source = open_file::open(&file).map_err(|error| open_error(&file, &error))?;
-            let added = Attestations::parse(source).map_err(|error| CliError::from(error).about(&file))?;
+            let added =
+                Attestations::parse(source).map_err(|error| CliError::from(error).about(&file))?;
             for claimed in &added.statements {
                 bundle = with(bundle, claimed)
                     .map_err(|error| CliError::from(AuthenticateError::from(error)).about(&file))?;
@@ -160,22 +176,31 @@ impl ApprovalArgs {
                 files.push(path.clone());
                 continue;
             }
-            let entries = std::fs::read_dir(path).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
+            let entries =
+                std::fs::read_dir(path).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
             let entries = entries.map_err(|error| CliError::io(path, &error))?;
             let mut found: Vec<PathBuf> = entries.iter().map(std::fs::DirEntry::path).collect();
             found.sort();
             // Skips subdirectories of the medium and temporary files of a write in progress.
-            let unfinished =
-                |path: &Path| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".pgseal-"));
+            let unfinished = |path: &Path| {
+                path.file_name()
+                    .is_some_and(|name| name.as_encoded_bytes().starts_with(b".pgseal-"))
+            };
             found.retain(|path| !path.is_dir() && !unfinished(path));
             // An error, so that a withdrawal under another name is never skipped.
-            let other = found.iter().find(|path| path.extension().is_none_or(|extension| extension != "approval"));
+            let other = found.iter().find(|path| {
+                path.extension()
+                    .is_none_or(|extension| extension != "approval")
+            });
             if let Some(other) = other {
                 return Err(CliError::new(Exit::Usage, format!("{} is not named *.approval", display_path(other)))
                     .hint("a directory given by --approval holds approval files and nothing else; or name each file"));
             }
             if found.is_empty() {
-                return Err(CliError::new(Exit::Usage, format!("{} holds no approval", display_path(path))));
+                return Err(CliError::new(
+                    Exit::Usage,
+                    format!("{} holds no approval", display_path(path)),
+                ));
             }
             files.extend(found);
         }
@@ -184,7 +209,11 @@ impl ApprovalArgs {
 }
 
 /// Opens a bundle once and authenticates it.
-pub fn authenticate<'r>(file: &Path, root: &'r TrustRoot, when: JudgedAt) -> Result<AuthenticatedBundle<'r>, CliError> {
+pub fn authenticate<'r>(
+    file: &Path,
+    root: &'r TrustRoot,
+    when: JudgedAt,
+) -> Result<AuthenticatedBundle<'r>, CliError> {
     let bundle = open(file)?.authenticate(root, when);
     bundle.map_err(|error| CliError::from(error).about(file))
 }
@@ -198,8 +227,10 @@ pub fn open(file: &Path) -> Result<UntrustedBundle, CliError> {
 /// Error for a bundle that cannot be opened. A path that is not a file counts as malformed.
 pub fn open_error(file: &Path, error: &std::io::Error) -> CliError {
     match error.kind() {
-        std::io::ErrorKind::InvalidInput => CliError::new(Exit::Malformed, format!("{}: {error}", display_path(file)))
-            .hint("a bundle is a file; `pgseal pack DIR -o FILE` makes one of a directory"),
+        std::io::ErrorKind::InvalidInput => {
+            CliError::new(Exit::Malformed, format!("{}: {error}", display_path(file)))
+                .hint("a bundle is a file; `pgseal pack DIR -o FILE` makes one of a directory")
+        }
         _ => CliError::io(file, error),
     }
 }
@@ -230,7 +261,10 @@ impl VariableArgs {
         let mut values = BTreeMap::new();
         for (name, value) in &self.variables {
             if values.insert(name.clone(), value.clone()).is_some() {
-                return Err(CliError::new(Kind::Variables, format!("variable {name:?} is given twice")));
+                return Err(CliError::new(
+                    Kind::Variables,
+                    format!("variable {name:?} is given twice"),
+                ));
             }
         }
         Ok(values)
@@ -243,7 +277,9 @@ impl DatabaseArgs {
         Self {
             db: Some(db.to_owned()),
             gate_user: gate_user.clone(),
-            variables: VariableArgs { variables: variables.to_vec() },
+            variables: VariableArgs {
+                variables: variables.to_vec(),
+            },
         }
     }
 
@@ -269,7 +305,10 @@ impl DatabaseArgs {
     ) -> Result<(CancellableConnector, Option<String>), CliError> {
         let connect = Arc::new(self.connector()?);
         let runs_as = connect.runs_as().map(str::to_owned);
-        Ok((CancellableConnector::new(connect, stop.clone(), signed, limits, Arc::new(aside)), runs_as))
+        Ok((
+            CancellableConnector::new(connect, stop.clone(), signed, limits, Arc::new(aside)),
+            runs_as,
+        ))
     }
 
     /// Value of `--db`.
@@ -305,17 +344,29 @@ impl LimitArgs {
     pub fn within(&self, signed: &RunLimits) -> Result<RunLimits, CliError> {
         let lower = |name: &str, wanted: Option<TimeLimit>, signed: TimeLimit| match wanted {
             Some(wanted) if wanted > signed => {
-                let text = format!("--{} {wanted} is more than the release allows, {signed}", name.replace('_', "-"));
-                Err(CliError::new(Exit::Usage, text)
-                    .hint(format!("a limit can only be lowered here; {name} of [limits] in release.toml is signed")))
+                let text = format!(
+                    "--{} {wanted} is more than the release allows, {signed}",
+                    name.replace('_', "-")
+                );
+                Err(CliError::new(Exit::Usage, text).hint(format!(
+                    "a limit can only be lowered here; {name} of [limits] in release.toml is signed"
+                )))
             }
             wanted => Ok(wanted.unwrap_or(signed)),
         };
         Ok(RunLimits {
             lock_timeout: lower("lock_timeout", self.lock_timeout, signed.lock_timeout)?,
-            statement_timeout: lower("statement_timeout", self.statement_timeout, signed.statement_timeout)?,
+            statement_timeout: lower(
+                "statement_timeout",
+                self.statement_timeout,
+                signed.statement_timeout,
+            )?,
             idle_timeout: lower("idle_timeout", self.idle_timeout, signed.idle_timeout)?,
-            transaction_timeout: lower("transaction_timeout", self.transaction_timeout, signed.transaction_timeout)?,
+            transaction_timeout: lower(
+                "transaction_timeout",
+                self.transaction_timeout,
+                signed.transaction_timeout,
+            )?,
         })
     }
 }
@@ -331,7 +382,9 @@ pub struct RetryArgs {
 /// Reads a public key: SPKI PEM or one line in OpenSSH format.
 pub fn public_key(path: &Path) -> Result<PublicKey, CliError> {
     let hint = "`pgseal keygen NAME` writes NAME.pub; ssh-keygen's .pub is good too";
-    let usage = |error: &dyn Display| CliError::new(Exit::Usage, format!("{}: {error}", display_path(path))).hint(hint);
+    let usage = |error: &dyn Display| {
+        CliError::new(Exit::Usage, format!("{}: {error}", display_path(path))).hint(hint)
+    };
     let text = small_text(path).map_err(|error| usage(&error))?;
     PublicKey::from_text(&text).map_err(|error| usage(&error))
 }
@@ -340,7 +393,9 @@ pub fn public_key(path: &Path) -> Result<PublicKey, CliError> {
 /// have no end.
 pub fn small_text(path: &Path) -> std::io::Result<String> {
     let mut text = String::new();
-    std::fs::File::open(path)?.take(64 << 10).read_to_string(&mut text)?;
+    std::fs::File::open(path)?
+        .take(64 << 10)
+        .read_to_string(&mut text)?;
     Ok(text)
 }
 
@@ -357,8 +412,11 @@ impl PassphraseArgs {
     /// encrypted key.
     pub fn keys(&self, paths: &[PathBuf]) -> Result<Vec<SecretKey>, CliError> {
         let mut reader = self.reader();
-        let read =
-            |path: &PathBuf| SecretKey::read(path, || reader.read(&format!("passphrase of {}: ", display_path(path))));
+        let read = |path: &PathBuf| {
+            SecretKey::read(path, || {
+                reader.read(&format!("passphrase of {}: ", display_path(path)))
+            })
+        };
         Ok(paths.iter().map(read).collect::<Result<_, _>>()?)
     }
 
@@ -379,8 +437,11 @@ impl PassphraseArgs {
 
 /// The host's clock.
 pub fn now() -> Timestamp {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_seconds(since.as_secs() as i64).unwrap_or_else(|| Timestamp::from_seconds(0).expect("the epoch"))
+    let since = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
+    Timestamp::from_seconds(since.as_secs() as i64)
+        .unwrap_or_else(|| Timestamp::from_seconds(0).expect("the epoch"))
 }
 
 /// Parses a time or a date.

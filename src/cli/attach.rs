@@ -32,21 +32,34 @@ pub struct Args {
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let root = args.trust.load_if_there()?;
-    let items: Vec<Item> = args.items.iter().map(|path| read(path)).collect::<Result<_, _>>()?;
+    let items: Vec<Item> = args
+        .items
+        .iter()
+        .map(|path| read(path))
+        .collect::<Result<_, _>>()?;
     let key = args.key.as_deref().map(public_key).transpose()?;
     let tbs = args.tbs.as_deref().map(bytes_of).transpose()?;
     if root.is_none() {
         out.warning("no trust root was named (--trust): nobody has checked whether a host takes what is added");
     }
     let (statement, (id, told)) = rewrite::add(&args.file, out, |bundle| {
-        let validator =
-            AttachmentValidator { bundle, root: root.as_ref(), key: key.as_ref(), tbs: tbs.as_deref(), now: now() };
+        let validator = AttachmentValidator {
+            bundle,
+            root: root.as_ref(),
+            key: key.as_ref(),
+            tbs: tbs.as_deref(),
+            now: now(),
+        };
         let (mut additions, mut told) = (Vec::new(), Vec::new());
         for (item, path) in items.iter().zip(&args.items) {
             let before = additions.len();
             let taken = validator.take(item, &mut additions);
             taken.map_err(|error| CliError::from(error).about(path))?;
-            told.extend(additions[before..].iter().map(|addition| (path.clone(), what(addition))));
+            told.extend(
+                additions[before..]
+                    .iter()
+                    .map(|addition| (path.clone(), what(addition))),
+            );
         }
         Ok((additions, (bundle.claimed_release_id(), told)))
     })?;
@@ -59,7 +72,11 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         })).collect::<Vec<_>>(),
     }));
     for (path, (kind, key)) in told {
-        out.line(format!("{}: added {} ({kind} by {key})", display_path(&args.file), display_path(&path)));
+        out.line(format!(
+            "{}: added {} ({kind} by {key})",
+            display_path(&args.file),
+            display_path(&path)
+        ));
     }
     Ok(Exit::Done)
 }
@@ -80,9 +97,15 @@ fn bytes_of(path: &Path) -> Result<Vec<u8>, CliError> {
     let source = open_file::open(path).map_err(|error| open_error(path, &error))?;
     let most = limits::STATEMENT_BYTES + 1024;
     if source.size() > most {
-        return Err(CliError::new(Exit::Malformed, "the file is too large to be added to a bundle").about(path));
+        return Err(CliError::new(
+            Exit::Malformed,
+            "the file is too large to be added to a bundle",
+        )
+        .about(path));
     }
     let mut bytes = vec![0; source.size() as usize];
-    source.read_exact_at(&mut bytes, 0).map_err(|error| CliError::io(path, &error))?;
+    source
+        .read_exact_at(&mut bytes, 0)
+        .map_err(|error| CliError::io(path, &error))?;
     Ok(bytes)
 }

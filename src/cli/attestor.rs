@@ -45,24 +45,40 @@ impl<'a> Attestor<'a> {
         role: Option<&Name>,
     ) -> Result<Self, CliError> {
         if let Some(path) = output.filter(|path| path.symlink_metadata().is_ok()) {
-            return Err(CliError::new(Kind::FileExists, format!("{} exists already", display_path(path)))
-                .hint("name a new file"));
+            return Err(CliError::new(
+                Kind::FileExists,
+                format!("{} exists already", display_path(path)),
+            )
+            .hint("name a new file"));
         }
-        let signer = if tbs.is_given() { None } else { Some(signer.open()?) };
+        let signer = if tbs.is_given() {
+            None
+        } else {
+            Some(signer.open()?)
+        };
         let key = signer.as_ref().map(|signer| signer.public_key().id());
         let role = match (role, root.zip(key)) {
             (role, Some((root, key))) => role_of(root, key, role)?,
             (Some(role), None) => role.clone(),
             (None, None) => {
-                return Err(CliError::new(Exit::Usage, "in which role?").hint("name it by --role ROLE"));
+                return Err(
+                    CliError::new(Exit::Usage, "in which role?").hint("name it by --role ROLE")
+                );
             }
         };
         if ROLES_WITH_A_TASK.contains(&role.as_str()) {
             let text = format!("a key of the role {role} doesn't approve");
-            return Err(CliError::new(Exit::Usage, text)
-                .hint("approvals are given by roles of their own, for example l2; nothing was signed"));
+            return Err(CliError::new(Exit::Usage, text).hint(
+                "approvals are given by roles of their own, for example l2; nothing was signed",
+            ));
         }
-        Ok(Self { file, signer, tbs, output, role })
+        Ok(Self {
+            file,
+            signer,
+            tbs,
+            output,
+            role,
+        })
     }
 
     /// Role of the statement.
@@ -84,7 +100,8 @@ impl<'a> Attestor<'a> {
         out: Output,
     ) -> Result<Exit, CliError> {
         let make = |word: AttestationDraft| {
-            approval::statement(manifest, id, word).map_err(|error| CliError::new(Exit::Internal, error))
+            approval::statement(manifest, id, word)
+                .map_err(|error| CliError::new(Exit::Internal, error))
         };
         let Some(signer) = &self.signer else {
             // The signing key is unknown here: either one that already made statements in this role
@@ -96,21 +113,27 @@ impl<'a> Attestor<'a> {
         let sign = |word: AttestationDraft| -> Result<ClaimedStatement, CliError> {
             let body = make(word)?;
             let signature = signer.sign(PAYLOAD_TYPE, &body)?;
-            Ok(ClaimedStatement { key, body, signature })
+            Ok(ClaimedStatement {
+                key,
+                body,
+                signature,
+            })
         };
         let word = match self.output {
             Some(path) => {
                 self.refuse_if_withdrawn_later(&open(self.file)?, key, &word)?;
                 let word = after(word, &open(self.file)?, |other, _| other == key);
                 let statements = [sign(word.clone())?];
-                let written = durable::create_new(path, |file| write_approvals(&statements, file).map(drop));
+                let written =
+                    durable::create_new(path, |file| write_approvals(&statements, file).map(drop));
                 written.map_err(|error| CliError::io(path, &error))?;
                 word
             }
             None => {
                 let (_, word) = rewrite::add(self.file, out, |bundle| {
                     if bundle.claimed_release_id() != id {
-                        let text = format!("{}: changed while it was read", display_path(self.file));
+                        let text =
+                            format!("{}: changed while it was read", display_path(self.file));
                         return Err(CliError::new(Exit::Internal, text));
                     }
                     self.refuse_if_withdrawn_later(bundle, key, &word)?;
@@ -132,21 +155,37 @@ impl<'a> Attestor<'a> {
         key: KeyId,
         word: &AttestationDraft,
     ) -> Result<(), CliError> {
-        let theirs = bundle.claimed_attestations().statements.iter().filter(|added| added.key == key);
+        let theirs = bundle
+            .claimed_attestations()
+            .statements
+            .iter()
+            .filter(|added| added.key == key);
         for added in theirs.filter(|_| word.decision == Decision::Approve) {
-            let said = json::from_canonical::<ApprovalStatement>(&added.body).map(|said| said.predicate);
+            let said =
+                json::from_canonical::<ApprovalStatement>(&added.body).map(|said| said.predicate);
             if let Ok(said) = said
                 && said.decision == Decision::Withdraw
                 && policy::is_behind(now(), said.at)
             {
-                let text = format!("key {key} withdrew at {}, in the future by this host's clock", said.at);
-                return Err(CliError::new(Exit::Usage, text).hint("is this clock right? Nothing was signed"));
+                let text = format!(
+                    "key {key} withdrew at {}, in the future by this host's clock",
+                    said.at
+                );
+                return Err(CliError::new(Exit::Usage, text)
+                    .hint("is this clock right? Nothing was signed"));
             }
         }
         Ok(())
     }
 
-    fn tell(&self, manifest: &Manifest, id: ReleaseId, key: KeyId, word: &AttestationDraft, out: Output) {
+    fn tell(
+        &self,
+        manifest: &Manifest,
+        id: ReleaseId,
+        key: KeyId,
+        word: &AttestationDraft,
+        out: Output,
+    ) {
         let place = self.output.unwrap_or(self.file);
         out.document(&serde_json::json!({
             "file": self.file.to_string_lossy(),
@@ -160,7 +199,12 @@ impl<'a> Attestor<'a> {
             "expires": word.expires,
             "key_id": key,
         }));
-        out.line(format!("{} by {key} as {}: {}", word.decision, word.role, display_path(place)));
+        out.line(format!(
+            "{} by {key} as {}: {}",
+            word.decision,
+            word.role,
+            display_path(place)
+        ));
         if self.output.is_some() {
             out.note(format!(
                 "it travels beside the bundle (--approval {0}) or goes into it: pgseal attach FILE {0}",
@@ -177,13 +221,21 @@ fn role_of(root: &TrustRoot, key: KeyId, named: Option<&Name>) -> Result<Name, C
     if named.is_none_or(|named| named == role) {
         return match root.counts(&key, role, JudgedAt::At(now())) {
             Ok(()) => Ok(role.clone()),
-            Err(reason) => Err(CliError::new(Kind::KeyRole, format!("key {key} speaks for nobody now: it {reason}"))
-                .hint("nothing was signed; `pgseal trust show` says which keys count")),
+            Err(reason) => Err(CliError::new(
+                Kind::KeyRole,
+                format!("key {key} speaks for nobody now: it {reason}"),
+            )
+            .hint("nothing was signed; `pgseal trust show` says which keys count")),
         };
     }
     let named = named.map(Name::as_str).unwrap_or_default();
-    Err(CliError::new(Kind::KeyRole, format!("key {key} has the role {role} in the trust root, not {named}"))
-        .hint(format!("nothing was signed; your key speaks as --role {role}")))
+    Err(CliError::new(
+        Kind::KeyRole,
+        format!("key {key} has the role {role} in the trust root, not {named}"),
+    )
+    .hint(format!(
+        "nothing was signed; your key speaks as --role {role}"
+    )))
 }
 
 /// Error for a key that is not in the trust root.
@@ -199,10 +251,13 @@ fn after(
     is_theirs: impl Fn(KeyId, &Approval) -> bool,
 ) -> AttestationDraft {
     for added in &bundle.claimed_attestations().statements {
-        let said = json::from_canonical::<ApprovalStatement>(&added.body).map(|said| said.predicate);
+        let said =
+            json::from_canonical::<ApprovalStatement>(&added.body).map(|said| said.predicate);
         // An approval is not dated after a statement from the future: it would not count, and a
         // wrong clock would spread from one statement to the next.
-        let moves = |said: &Approval| word.decision == Decision::Withdraw || !policy::is_behind(now(), said.at);
+        let moves = |said: &Approval| {
+            word.decision == Decision::Withdraw || !policy::is_behind(now(), said.at)
+        };
         if let Ok(said) = said
             && is_theirs(added.key, &said)
             && moves(&said)
@@ -223,16 +278,34 @@ pub struct Seen<'r> {
 }
 
 /// Opens the bundle and reads its manifest, with a trust root only after validating the signatures.
-pub fn look<'r>(file: &Path, root: Option<&'r TrustRoot>, out: Output) -> Result<Seen<'r>, CliError> {
+pub fn look<'r>(
+    file: &Path,
+    root: Option<&'r TrustRoot>,
+    out: Output,
+) -> Result<Seen<'r>, CliError> {
     let bundle = open(file)?;
     let Some(root) = root else {
         out.warning("no trust root was named (--trust): nobody has checked who made this release");
-        let manifest = bundle.claimed_release().map_err(|error| CliError::from(error).about(file))?.predicate;
-        return Ok(Seen { bundle, manifest, authentic: None });
+        let manifest = bundle
+            .claimed_release()
+            .map_err(|error| CliError::from(error).about(file))?
+            .predicate;
+        return Ok(Seen {
+            bundle,
+            manifest,
+            authentic: None,
+        });
     };
     let authentic = authenticate(file, root, JudgedAt::At(now()))?;
     if authentic.release_id() != bundle.claimed_release_id() {
-        return Err(CliError::new(Kind::Io, format!("{}: changed while it was read", display_path(file))));
+        return Err(CliError::new(
+            Kind::Io,
+            format!("{}: changed while it was read", display_path(file)),
+        ));
     }
-    Ok(Seen { bundle, manifest: authentic.manifest().clone(), authentic: Some(authentic) })
+    Ok(Seen {
+        bundle,
+        manifest: authentic.manifest().clone(),
+        authentic: Some(authentic),
+    })
 }

@@ -62,19 +62,33 @@ enum Form {
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let form = form(args, out)?;
-    let paths = args.paths.iter().map(|path| places::plain(path)).collect::<Result<Vec<_>, _>>()?;
+    let paths = args
+        .paths
+        .iter()
+        .map(|path| places::plain(path))
+        .collect::<Result<Vec<_>, _>>()?;
     let read = [&paths[..], &args.checkpoint, &[args.trust.path()]].concat();
     args.files.check(args.output.as_ref(), &read)?;
     let root = args.trust.load()?;
     let now = now();
-    let judge = Judge { root: &root, as_of: args.as_of.unwrap_or(now), now };
+    let judge = Judge {
+        root: &root,
+        as_of: args.as_of.unwrap_or(now),
+        now,
+    };
     let report = report(args, &paths, &judge, out)?;
     let summary = report.summary();
     args.files.write(&report, &summary, &judge)?;
     let answer = match form {
-        Form::Text => {
-            text::lines(&report, &summary, args.all, Output { color: out.color && args.output.is_none(), ..out })
-        }
+        Form::Text => text::lines(
+            &report,
+            &summary,
+            args.all,
+            Output {
+                color: out.color && args.output.is_none(),
+                ..out
+            },
+        ),
         Form::Json => format!("{}\n", document::document(&report, &summary)),
         Form::Lines => jsonl(&report)?,
     };
@@ -83,7 +97,11 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         (Some(path), _) => {
             let written = durable::replace(path, |file| {
                 file.write_all(answer.as_bytes())?;
-                if form == Form::Text { writeln!(file, "{sum}") } else { Ok(()) }
+                if form == Form::Text {
+                    writeln!(file, "{sum}")
+                } else {
+                    Ok(())
+                }
             });
             written.map_err(|error| CliError::io(path, &error))?;
             Output { json: false, ..out }.line(format!("{sum}; written to {}", display_path(path)));
@@ -94,15 +112,24 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     if report.findings.iter().all(Finding::is_passed_over) && args.since.is_none() {
         let text = "nothing that an audit reads was found below the given paths: no bundle (*.pgseal), approval (*.approval), \
                     receipt (*.receipt.json, *.rehearsal.json), trust root (trust.json, trust.*.json, *.trust.json) or *.tar";
-        return Err(CliError::new(Exit::Usage, text).hint("is it the right directory?").answered());
+        return Err(CliError::new(Exit::Usage, text)
+            .hint("is it the right directory?")
+            .answered());
     }
-    Ok(if summary.faults == 0 { Exit::Done } else { Exit::Faults })
+    Ok(if summary.faults == 0 {
+        Exit::Done
+    } else {
+        Exit::Faults
+    })
 }
 
 fn form(args: &Args, out: Output) -> Result<Form, CliError> {
     match (out.json, args.jsonl) {
-        (true, true) => Err(CliError::new(Exit::Usage, "--json is one document, --jsonl is a line for each file")
-            .hint("give one of them")),
+        (true, true) => Err(CliError::new(
+            Exit::Usage,
+            "--json is one document, --jsonl is a line for each file",
+        )
+        .hint("give one of them")),
         (true, false) => Ok(Form::Json),
         (false, true) => Ok(Form::Lines),
         (false, false) => Ok(Form::Text),
@@ -110,28 +137,47 @@ fn form(args: &Args, out: Output) -> Result<Form, CliError> {
 }
 
 /// Audits the paths and their logs, then runs the checks across all files.
-fn report(args: &Args, paths: &[PathBuf], judge: &Judge<'_>, out: Output) -> Result<Report, CliError> {
-    if let Some(since) = args.since.filter(|since| policy::is_behind(judge.now, *since)) {
+fn report(
+    args: &Args,
+    paths: &[PathBuf],
+    judge: &Judge<'_>,
+    out: Output,
+) -> Result<Report, CliError> {
+    if let Some(since) = args
+        .since
+        .filter(|since| policy::is_behind(judge.now, *since))
+    {
         let text = format!(
             "--since {since} is in the future by this host's clock ({}): nothing was written since then",
             judge.now
         );
         return Err(CliError::new(Exit::Usage, text).hint("is the date right? is the clock?"));
     }
-    let places = paths.iter().map(|path| places::place(path)).collect::<Result<Vec<_>, _>>()?;
+    let places = paths
+        .iter()
+        .map(|path| places::place(path))
+        .collect::<Result<Vec<_>, _>>()?;
     let progress = progress::Progress::new(out);
     let mut findings = sweep::sweep(places, judge, args.since, &|finding| progress.seen(finding));
     progress.finish();
     logs::ask(&mut findings, paths, &args.checkpoint, judge, out)?;
-    let extent = if args.since.is_some() { Coverage::Part } else { Coverage::Whole };
+    let extent = if args.since.is_some() {
+        Coverage::Part
+    } else {
+        Coverage::Whole
+    };
     cross_checks::ask(&mut findings, judge.root, extent);
-    Ok(Report { as_of: judge.as_of, findings })
+    Ok(Report {
+        as_of: judge.as_of,
+        findings,
+    })
 }
 
 fn jsonl(report: &Report) -> Result<String, CliError> {
     let mut text = String::new();
     for finding in &report.findings {
-        let line = serde_json::to_string(finding).map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
+        let line = serde_json::to_string(finding)
+            .map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
         text.push_str(&line);
         text.push('\n');
     }

@@ -24,8 +24,15 @@ struct Line {
 
 impl Line {
     fn of(what: &str, file: &Path, all: u64, out: Output) -> Self {
-        let (before, behind) = (format!("{}: ", display_path(file)), format!(" of {} MB {what}", all / 1_000_000));
-        Self { beside: Notifier::drawing(out), before, behind }
+        let (before, behind) = (
+            format!("{}: ", display_path(file)),
+            format!(" of {} MB {what}", all / 1_000_000),
+        );
+        Self {
+            beside: Notifier::drawing(out),
+            before,
+            behind,
+        }
     }
 
     fn text(&self, done: u64) -> String {
@@ -43,7 +50,10 @@ impl ByteProgress {
     /// `what` is the verb for the `all` bytes of a file: "read", "packed".
     pub fn new(what: &str, file: &Path, all: u64, out: Output) -> Self {
         let line = (all >= LARGE).then(|| Line::of(what, file, all, out));
-        Self { line, done: AtomicU64::new(0) }
+        Self {
+            line,
+            done: AtomicU64::new(0),
+        }
     }
 
     /// Adds to the count.
@@ -84,12 +94,23 @@ impl Counted {
         times: u64,
         out: Output,
     ) -> (Box<dyn ByteSource>, Arc<ByteProgress>) {
-        let moved = Arc::new(ByteProgress::new("read", file, source.size().saturating_mul(times), out));
+        let moved = Arc::new(ByteProgress::new(
+            "read",
+            file,
+            source.size().saturating_mul(times),
+            out,
+        ));
         // In-memory sources are read without calls that could be counted.
         if moved.line.is_none() || source.bytes().is_some() {
             return (source, moved);
         }
-        (Box::new(Self { source, moved: Arc::clone(&moved) }), moved)
+        (
+            Box::new(Self {
+                source,
+                moved: Arc::clone(&moved),
+            }),
+            moved,
+        )
     }
 }
 
@@ -115,8 +136,16 @@ mod tests {
 
     #[test]
     fn how_far_is_said_plainly() {
-        let line =
-            Line::of("read", Path::new("shop.pgseal"), 103_500_000, Output { json: false, quiet: true, color: false });
+        let line = Line::of(
+            "read",
+            Path::new("shop.pgseal"),
+            103_500_000,
+            Output {
+                json: false,
+                quiet: true,
+                color: false,
+            },
+        );
         assert_eq!(line.text(46_999_999), "shop.pgseal: 46 of 103 MB read");
     }
 }

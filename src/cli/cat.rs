@@ -21,7 +21,9 @@ pub struct Args {
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let root = args.bundle.root()?;
-    let (bundle, moved) = args.bundle.authenticate_shown(&root, JudgedAt::At(now()), 1, out)?;
+    let (bundle, moved) = args
+        .bundle
+        .authenticate_shown(&root, JudgedAt::At(now()), 1, out)?;
     moved.finish();
     if bundle.size(&args.path).is_some_and(|size| size > IN_MEMORY) && !out.json {
         return large(&bundle, &args.path, out);
@@ -29,7 +31,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let content = bundle.content(&args.path)?;
     if out.json {
         let text = String::from_utf8_lossy(&content);
-        out.document(&serde_json::json!({ "path": args.path, "size": content.len(), "text": text }));
+        out.document(
+            &serde_json::json!({ "path": args.path, "size": content.len(), "text": text }),
+        );
     } else {
         out.content(&content)?;
     }

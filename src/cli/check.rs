@@ -32,7 +32,13 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let bundle = args.bundle.authenticate(&root, JudgedAt::At(now()))?;
     let variables = run_context::values(bundle.manifest(), &args.database.variables()?, false)?;
     let limits = (&args.limits, &bundle.manifest().limits);
-    let ordered = DatabaseCommand::prepare(&args.database, limits, Command::reads("check"), out, Notifier::plain(out))?;
+    let ordered = DatabaseCommand::prepare(
+        &args.database,
+        limits,
+        Command::reads("check"),
+        out,
+        Notifier::plain(out),
+    )?;
     let order = ordered.order(&bundle, &variables);
     let checked = check::run(&order, &mut Silent);
     if ordered.stop.is_requested() {
@@ -44,14 +50,19 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     if checked.holds() {
         return Ok(Exit::Done);
     }
-    let left = checked.scripts.iter().any(|seen| !seen.residue.left.is_empty());
+    let left = checked
+        .scripts
+        .iter()
+        .any(|seen| !seen.residue.left.is_empty());
     let (text, hint) = if left {
-        let hint =
-            "every line above says what stays: let the script not draw from sequences, and write nothing by other ways";
+        let hint = "every line above says what stays: let the script not draw from sequences, and write nothing by other ways";
         ("a verify script left something behind".to_owned(), hint)
     } else {
         let text = format!("the database is not what {:?} says", state(&checked));
-        (text, "nothing was changed; every line above says what was found")
+        (
+            text,
+            "nothing was changed; every line above says what was found",
+        )
     };
     Err(CliError::new(Kind::CheckFailed, text).hint(hint).answered())
 }
@@ -65,12 +76,18 @@ pub fn told(error: CheckError) -> CliError {
             error::other_applied(&row).hint("check the bundle of the release that is in effect")
         }
         CheckError::HalfWay(row) => PreflightError::Unfinished(row).into(),
-        CheckError::Probe(failure) => error::failure(Kind::ProbeFailed, "the probe failed: ", &failure),
+        CheckError::Probe(failure) => {
+            error::failure(Kind::ProbeFailed, "the probe failed: ", &failure)
+        }
     }
 }
 
 fn state(checked: &Checked) -> &'static str {
-    if checked.state == StateWhen::Finalized { "finalized" } else { "baseline" }
+    if checked.state == StateWhen::Finalized {
+        "finalized"
+    } else {
+        "baseline"
+    }
 }
 
 fn document(checked: &Checked) -> serde_json::Value {
@@ -97,12 +114,25 @@ fn script(record: &VerifyRecord, seen: &Seen) -> serde_json::Value {
 /// Numbers of passed and of all checks.
 fn counts(checked: &Checked) -> (u64, u64) {
     let records = || checked.records.iter().map(|(record, _)| record);
-    (records().map(|record| record.held).sum(), records().map(|record| record.checks).sum())
+    (
+        records().map(|record| record.held).sum(),
+        records().map(|record| record.checks).sum(),
+    )
 }
 
 fn show(checked: &Checked, out: Output) {
-    let verdict = |holds: bool| if holds { out.paint(Paint::Good, "ok") } else { out.paint(Paint::Bad, "FAILED") };
-    out.line(format!("{} state {}", verdict(checked.mismatches.is_empty()), state(checked)));
+    let verdict = |holds: bool| {
+        if holds {
+            out.paint(Paint::Good, "ok")
+        } else {
+            out.paint(Paint::Bad, "FAILED")
+        }
+    };
+    out.line(format!(
+        "{} state {}",
+        verdict(checked.mismatches.is_empty()),
+        state(checked)
+    ));
     for mismatch in &checked.mismatches {
         out.line(format!("    {}", escape(&mismatch.to_string())));
     }
@@ -110,14 +140,23 @@ fn show(checked: &Checked, out: Output) {
         let holds = failure.is_none() && record.held == record.checks;
         let how = match seen.mode {
             VerifyMode::ReadOnly => "read-only".to_owned(),
-            VerifyMode::RolledBack if failure.is_some() || !seen.residue.left.is_empty() => "rolled back".to_owned(),
+            VerifyMode::RolledBack if failure.is_some() || !seen.residue.left.is_empty() => {
+                "rolled back".to_owned()
+            }
             VerifyMode::RolledBack => match seen.residue.same.len() {
                 0 => "rolled back; wrote to no table".to_owned(),
-                same => format!("rolled back; as before: {} that it wrote to", tables_and_sequences(same)),
+                same => format!(
+                    "rolled back; as before: {} that it wrote to",
+                    tables_and_sequences(same)
+                ),
             },
         };
         let counts = format!("{}/{}", record.held, record.checks);
-        out.line(format!("{} {} {counts} ({how})", verdict(holds), record.name));
+        out.line(format!(
+            "{} {} {counts} ({how})",
+            verdict(holds),
+            record.name
+        ));
         for failed in &record.failed {
             out.line(format!("    {}", escape(failed)));
         }
@@ -130,5 +169,8 @@ fn show(checked: &Checked, out: Output) {
         out.line("no verify script is about this state: nothing but its values was checked");
         return;
     }
-    out.line(format!("{} {held}/{checks} checks", verdict(checked.holds())));
+    out.line(format!(
+        "{} {held}/{checks} checks",
+        verdict(checked.holds())
+    ));
 }

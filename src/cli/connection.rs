@@ -11,7 +11,11 @@ use super::output::{Output, escape};
 use crate::postgres::{Connector, Parameters, Settings, SettingsError};
 
 /// Output for warnings, which appear with any output options.
-const ALOUD: Output = Output { json: false, quiet: false, color: false };
+const ALOUD: Output = Output {
+    json: false,
+    quiet: false,
+    color: false,
+};
 
 /// Creates a connector without connecting. Passwords are never shown, also not in errors.
 pub fn connector(db: Option<&str>) -> Result<Connector, CliError> {
@@ -20,29 +24,44 @@ pub fn connector(db: Option<&str>) -> Result<Connector, CliError> {
 
 /// Like [`connector`], with a separate role for gates and probes. Also returns the parameters, for
 /// programs that connect by themselves.
-pub fn connector_for_gates(db: Option<&str>, gate_user: Option<&str>) -> Result<(Connector, Parameters), CliError> {
+pub fn connector_for_gates(
+    db: Option<&str>,
+    gate_user: Option<&str>,
+) -> Result<(Connector, Parameters), CliError> {
     let (settings, parameters) = settings(db)?;
-    let gate = gate_user.map(|role| gate_settings(&settings.database, &parameters, role)).transpose()?;
+    let gate = gate_user
+        .map(|role| gate_settings(&settings.database, &parameters, role))
+        .transpose()?;
     let connector = Connector::new(settings);
-    Ok((gate.into_iter().fold(connector, Connector::asking_as), parameters))
+    Ok((
+        gate.into_iter().fold(connector, Connector::asking_as),
+        parameters,
+    ))
 }
 
 /// Settings for another role on the same server and database. Its password comes from `PGPASSWORD`,
 /// then from the password file; a password in `--db` or in a service file belongs to the role
 /// there.
-fn gate_settings(database: &str, parameters: &Parameters, role: &str) -> Result<Settings, CliError> {
+fn gate_settings(
+    database: &str,
+    parameters: &Parameters,
+    role: &str,
+) -> Result<Settings, CliError> {
     let mut parameters = parameters.clone();
     parameters.remove("password");
     // The database name would default to the name of the role.
     for (keyword, value) in [("dbname", database), ("user", role)] {
-        parameters.set(keyword, value).map_err(|error| wrong(&error))?;
+        parameters
+            .set(keyword, value)
+            .map_err(|error| wrong(&error))?;
     }
     environment::password(&mut parameters).map_err(|error| wrong(&error))?;
     with_password_file(&parameters)
 }
 
 fn settings(db: Option<&str>) -> Result<(Settings, Parameters), CliError> {
-    let mut parameters = Parameters::parse(db.unwrap_or_default()).map_err(|error| wrong(&error))?;
+    let mut parameters =
+        Parameters::parse(db.unwrap_or_default()).map_err(|error| wrong(&error))?;
     if parameters.get("password").is_some() {
         // Removing it from the command line of this process needs unsafe code; psql leaves it
         // there, too.
@@ -71,7 +90,13 @@ fn wrong(error: &SettingsError) -> CliError {
         SettingsError::Syntax(_) | SettingsError::Unknown(_) => {
             "write --db postgresql://USER@HOST:PORT/DATABASE or \"host=... dbname=...\""
         }
-        _ => "it is in --db, in a service file or in a PG* variable; docs/connections.md has them all",
+        _ => {
+            "it is in --db, in a service file or in a PG* variable; docs/connections.md has them all"
+        }
     };
-    CliError::new(Exit::Usage, format!("can't understand the connection: {error}")).hint(hint)
+    CliError::new(
+        Exit::Usage,
+        format!("can't understand the connection: {error}"),
+    )
+    .hint(hint)
 }

@@ -37,18 +37,34 @@ impl DatabaseCommand {
     ) -> Result<Self, CliError> {
         let limits = limits.within(signed)?;
         let stop = CancellationToken::default();
-        let (connect, runs_as) = database.cancellable_connector(&stop, signed, &limits, notifier.clone())?;
+        let (connect, runs_as) =
+            database.cancellable_connector(&stop, signed, &limits, notifier.clone())?;
         interrupt::watch(&command, &stop, out, notifier)?;
-        Ok(Self { command, stop, connect, runs_as, limits, lock_retries: 0, operator: operator() })
+        Ok(Self {
+            command,
+            stop,
+            connect,
+            runs_as,
+            limits,
+            lock_retries: 0,
+            operator: operator(),
+        })
     }
 
     /// Sets the number of retries for transactions that cannot acquire their locks.
     pub fn retrying(self, lock_retries: u32) -> Self {
-        Self { lock_retries, ..self }
+        Self {
+            lock_retries,
+            ..self
+        }
     }
 
     /// Builds the order for a bundle.
-    pub fn order<'b, B>(&'b self, bundle: &'b B, variables: &'b BTreeMap<String, String>) -> RunContext<'b, &'b B> {
+    pub fn order<'b, B>(
+        &'b self,
+        bundle: &'b B,
+        variables: &'b BTreeMap<String, String>,
+    ) -> RunContext<'b, &'b B> {
         RunContext {
             bundle,
             connect: &self.connect,

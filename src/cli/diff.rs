@@ -25,7 +25,11 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let (a, b) = (read(&args.a)?, read(&args.b)?);
     let diff = diff(&a, &b).map_err(|error| CliError::new(Exit::Internal, error))?;
     out.document(&serde_json::json!({ "a": a.release_id(), "b": b.release_id(), "diff": diff }));
-    for (mark, paths) in [("-", &diff.removed), ("+", &diff.added), ("~", &diff.changed)] {
+    for (mark, paths) in [
+        ("-", &diff.removed),
+        ("+", &diff.added),
+        ("~", &diff.changed),
+    ] {
         for path in paths {
             out.line(format!("{mark} {path}"));
         }

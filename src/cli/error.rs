@@ -44,7 +44,13 @@ impl CliError {
     /// An error of several lines, with foreign text escaped.
     pub fn of_lines(kind: impl Into<Kind>, lines: Vec<String>) -> Self {
         let kind = kind.into();
-        Self { lines, hint: None, kind, exit: kind.exit(), answered: false }
+        Self {
+            lines,
+            hint: None,
+            kind,
+            exit: kind.exit(),
+            answered: false,
+        }
     }
 
     /// Adds a hint.
@@ -91,9 +97,15 @@ impl From<ReceiptKeyError> for CliError {
 
 impl From<DefinitionError> for CliError {
     fn from(error: DefinitionError) -> Self {
-        let DefinitionError::Problems(problems) = error else { return Self::new(Kind::ReleaseInvalid, error) };
+        let DefinitionError::Problems(problems) = error else {
+            return Self::new(Kind::ReleaseInvalid, error);
+        };
         let line = |problem: &crate::bundle::problem::Problem| {
-            let hint = problem.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
+            let hint = problem
+                .hint
+                .as_ref()
+                .map(|hint| format!(" ({hint})"))
+                .unwrap_or_default();
             escape(&format!("{problem}{hint}"))
         };
         Self::of_lines(Kind::ReleaseInvalid, problems.iter().map(line).collect())
@@ -132,14 +144,19 @@ impl From<DatabaseError> for CliError {
 impl From<TargetError> for CliError {
     fn from(error: TargetError) -> Self {
         let kind = match &error {
-            TargetError::Differs { part: TargetPart::Role, .. } => Kind::WrongRole,
+            TargetError::Differs {
+                part: TargetPart::Role,
+                ..
+            } => Kind::WrongRole,
             TargetError::Differs { .. } => Kind::WrongTarget,
             TargetError::NotAllowed { .. } => Kind::TargetNotAllowed,
             TargetError::TooOld(_) => Kind::ServerTooOld,
             TargetError::Standby => Kind::Standby,
         };
         Self::new(kind, error).hint(match kind {
-            Kind::WrongRole => "--db names the role: postgresql://ROLE@HOST/DATABASE; nothing was changed",
+            Kind::WrongRole => {
+                "--db names the role: postgresql://ROLE@HOST/DATABASE; nothing was changed"
+            }
             _ => "--db names the database; nothing was changed",
         })
     }
@@ -158,20 +175,29 @@ impl From<OpenError> for CliError {
 /// Error for a role with too many privileges. Gates and probes are not executed with it, and a gate
 /// without an answer counts as closed.
 fn gate_role(too_much: &TooMuch) -> CliError {
-    let mut lines = vec![escape(&format!("gates and probes are not asked: {too_much}"))];
-    lines.extend(too_much.remedy.iter().map(|sql| format!("  {}", escape(sql))));
-    let hint =
-        format!("make a role that may only read, as above, and give --gate-user {SUGGESTED} or PGSEAL_GATE_USER");
+    let mut lines = vec![escape(&format!(
+        "gates and probes are not asked: {too_much}"
+    ))];
+    lines.extend(
+        too_much
+            .remedy
+            .iter()
+            .map(|sql| format!("  {}", escape(sql))),
+    );
+    let hint = format!(
+        "make a role that may only read, as above, and give --gate-user {SUGGESTED} or PGSEAL_GATE_USER"
+    );
     CliError::of_lines(Kind::GateRole, lines).hint(hint)
 }
 
 impl From<LockError> for CliError {
     fn from(error: LockError) -> Self {
         match &error {
-            LockError::Held(_) => {
-                Self::new(Kind::Locked, &error).hint("wait for it to end; its lock ends with its session")
+            LockError::Held(_) => Self::new(Kind::Locked, &error)
+                .hint("wait for it to end; its lock ends with its session"),
+            LockError::Interrupted => {
+                Self::new(Kind::Interrupted, &error).hint("nothing was changed")
             }
-            LockError::Interrupted => Self::new(Kind::Interrupted, &error).hint("nothing was changed"),
             LockError::Database(database) => connection(database),
         }
     }
@@ -184,13 +210,19 @@ impl From<GateError> for CliError {
             GateError::Lock(error) => error.into(),
             GateError::Blocked(answers) => {
                 let closed = answers.iter().filter(|answer| !answer.ready);
-                let lines = closed.map(|gate| escape(&format!("gate {} is BLOCKED: {}", gate.name, gate.reason)));
-                Self::of_lines(Kind::GateBlocked, lines.collect())
-                    .hint("nothing was changed; `pgseal gate FILE` asks again, and no flag opens it")
+                let lines = closed
+                    .map(|gate| escape(&format!("gate {} is BLOCKED: {}", gate.name, gate.reason)));
+                Self::of_lines(Kind::GateBlocked, lines.collect()).hint(
+                    "nothing was changed; `pgseal gate FILE` asks again, and no flag opens it",
+                )
             }
             GateError::Unanswered(name, failure) => {
-                let message = format!("gate {name} could not be answered, which counts as closed: {failure}");
-                Self { hint: failure.hint, ..Self::new(Kind::GateUnanswered, message) }
+                let message =
+                    format!("gate {name} could not be answered, which counts as closed: {failure}");
+                Self {
+                    hint: failure.hint,
+                    ..Self::new(Kind::GateUnanswered, message)
+                }
             }
         }
     }
@@ -275,7 +307,9 @@ impl From<RollbackError> for CliError {
             RollbackError::Open(error) => error.into(),
             RollbackError::Ledger(error) => connection(&error),
             RollbackError::Lock(error) => error.into(),
-            RollbackError::OtherApplied(row) => other_applied(&row).hint("roll back with the bundle of that release"),
+            RollbackError::OtherApplied(row) => {
+                other_applied(&row).hint("roll back with the bundle of that release")
+            }
         }
     }
 }
@@ -283,16 +317,36 @@ impl From<RollbackError> for CliError {
 /// Error for a database in which another release of the same name is in effect or unfinished.
 pub fn other_applied(row: &Entry) -> CliError {
     let (release, version, id) = (&row.release, &row.version, &row.release_id);
-    let how = if row.finished { "is in effect here" } else { "stopped half way here" };
-    CliError::new(Kind::OtherRelease, format!("{release} {version} {how}, which is another release (id {id})"))
+    let how = if row.finished {
+        "is in effect here"
+    } else {
+        "stopped half way here"
+    };
+    CliError::new(
+        Kind::OtherRelease,
+        format!("{release} {version} {how}, which is another release (id {id})"),
+    )
 }
 
 /// Error for a failed script: the headline, then the server's own text below it.
 pub fn failure(kind: impl Into<Kind>, prefix: &str, failure: &Failure) -> CliError {
     let mut lines = vec![escape(&format!("{prefix}{}", failure.headline()))];
-    lines.extend(failure.excerpt.iter().flat_map(|text| text.lines()).map(|line| format!("  {}", escape(line))));
-    let below = [("data", &failure.data_at), ("detail", &failure.detail), ("context", &failure.context)];
-    for (what, text) in below.into_iter().filter_map(|(what, text)| Some((what, text.as_ref()?))) {
+    lines.extend(
+        failure
+            .excerpt
+            .iter()
+            .flat_map(|text| text.lines())
+            .map(|line| format!("  {}", escape(line))),
+    );
+    let below = [
+        ("data", &failure.data_at),
+        ("detail", &failure.detail),
+        ("context", &failure.context),
+    ];
+    for (what, text) in below
+        .into_iter()
+        .filter_map(|(what, text)| Some((what, text.as_ref()?)))
+    {
         let more = text.lines().enumerate().map(|(at, line)| match at {
             0 => format!("  {what}: {}", escape(line)),
             _ => format!("    {}", escape(line)),
@@ -300,9 +354,19 @@ pub fn failure(kind: impl Into<Kind>, prefix: &str, failure: &Failure) -> CliErr
         lines.extend(more);
     }
     // The server's advice is marked as its own, to keep it apart from pgseal's.
-    let whose = if failure.server_advises() { "the server says: " } else { "" };
-    let hint = failure.hint.as_deref().map(|hint| escape(&format!("{whose}{hint}")));
-    CliError { hint, ..CliError::of_lines(kind, lines) }
+    let whose = if failure.server_advises() {
+        "the server says: "
+    } else {
+        ""
+    };
+    let hint = failure
+        .hint
+        .as_deref()
+        .map(|hint| escape(&format!("{whose}{hint}")));
+    CliError {
+        hint,
+        ..CliError::of_lines(kind, lines)
+    }
 }
 
 fn connection(error: &DatabaseError) -> CliError {

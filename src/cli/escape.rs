@@ -3,26 +3,32 @@
 /// Escapes foreign text as one line: control characters and characters that change text direction
 /// become `\u{..}`.
 pub fn escape(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut line, c| {
-        if is_harmless(c) {
-            line.push(c)
-        } else {
-            line.extend(c.escape_unicode())
-        }
-        line
-    })
+    text.chars()
+        .fold(String::with_capacity(text.len()), |mut line, c| {
+            if is_harmless(c) {
+                line.push(c)
+            } else {
+                line.extend(c.escape_unicode())
+            }
+            line
+        })
 }
 
 /// Equivalent JSON text with those characters as `\uXXXX`.
 pub fn escape_json(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut line, c| {
-        if is_harmless(c) {
-            line.push(c);
-        } else {
-            line.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
-        }
-        line
-    })
+    text.chars()
+        .fold(String::with_capacity(text.len()), |mut line, c| {
+            if is_harmless(c) {
+                line.push(c);
+            } else {
+                line.extend(
+                    c.encode_utf16(&mut [0; 2])
+                        .iter()
+                        .map(|unit| format!("\\u{unit:04x}")),
+                );
+            }
+            line
+        })
 }
 
 /// A path, escaped like any foreign text.

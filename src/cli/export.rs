@@ -64,24 +64,43 @@ impl Args {
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let root = args.trust.load()?;
-    let open = |file| authenticate(file, &root, args.as_of.map_or_else(|| JudgedAt::At(now()), JudgedAt::AsOf));
+    let open = |file| {
+        authenticate(
+            file,
+            &root,
+            args.as_of
+                .map_or_else(|| JudgedAt::At(now()), JudgedAt::AsOf),
+        )
+    };
     match args.format() {
         Format::Dsse(file) => {
             let bundle: AuthenticatedBundle = open(file)?;
-            write(args, "dsse", bundle.envelopes().map(|envelope| line(&envelope)), out)
+            write(
+                args,
+                "dsse",
+                bundle.envelopes().map(|envelope| line(&envelope)),
+                out,
+            )
         }
         Format::Sigstore(file) => {
             let bundle = open(file)?;
-            let bundles =
-                bundle.sigstore_bundles().map_err(|error| CliError::new(Exit::Internal, error).about(file))?;
+            let bundles = bundle
+                .sigstore_bundles()
+                .map_err(|error| CliError::new(Exit::Internal, error).about(file))?;
             write(args, "sigstore", bundles.map(|bundle| line(&bundle)), out)
         }
-        Format::AllowedSigners => {
-            write(args, "allowed-signers", std::iter::once(Ok(key_list::allowed_signers(&root).into_bytes())), out)
-        }
-        Format::PublicKeys => {
-            write(args, "public-keys", std::iter::once(Ok(key_list::public_keys(&root).into_bytes())), out)
-        }
+        Format::AllowedSigners => write(
+            args,
+            "allowed-signers",
+            std::iter::once(Ok(key_list::allowed_signers(&root).into_bytes())),
+            out,
+        ),
+        Format::PublicKeys => write(
+            args,
+            "public-keys",
+            std::iter::once(Ok(key_list::public_keys(&root).into_bytes())),
+            out,
+        ),
     }
 }
 
@@ -102,10 +121,14 @@ fn write(
         return Ok(Exit::Done);
     };
     let written = durable::create_new(path, |file| {
-        pieces.inspect(|piece| piece.iter().for_each(&mut count)).try_for_each(|piece| file.write_all(&piece?))
+        pieces
+            .inspect(|piece| piece.iter().for_each(&mut count))
+            .try_for_each(|piece| file.write_all(&piece?))
     });
     written.map_err(|error| CliError::io(path, &error))?;
-    out.document(&serde_json::json!({ "file": path.to_string_lossy(), "format": format, "bytes": bytes }));
+    out.document(
+        &serde_json::json!({ "file": path.to_string_lossy(), "format": format, "bytes": bytes }),
+    );
     out.line(format!("wrote {}, {bytes} bytes", display_path(path)));
     Ok(Exit::Done)
 }

@@ -55,9 +55,16 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         return diff::run(args, out);
     }
     // Fails before the work begins, not after it.
-    if let Some(path) = args.output.as_ref().filter(|path| path.symlink_metadata().is_ok()) {
-        return Err(CliError::new(Kind::FileExists, format!("{} exists already", display_path(path)))
-            .hint("choose another name: a fingerprint is never replaced"));
+    if let Some(path) = args
+        .output
+        .as_ref()
+        .filter(|path| path.symlink_metadata().is_ok())
+    {
+        return Err(CliError::new(
+            Kind::FileExists,
+            format!("{} exists already", display_path(path)),
+        )
+        .hint("choose another name: a fingerprint is never replaced"));
     }
     let scope = match (args.schema_only, args.tables.as_slice()) {
         (true, _) => Scope::Schema,
@@ -66,13 +73,16 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     };
     let connect = connection::connector(args.db.as_deref())?;
     let notifier = Notifier::drawing(out);
-    let taken =
-        fingerprint::take(&connect, &scope, args.workers, now(), &|progress| show_progress(&notifier, progress));
+    let taken = fingerprint::take(&connect, &scope, args.workers, now(), &|progress| {
+        show_progress(&notifier, progress)
+    });
     notifier.finish();
     let fingerprint = taken?;
     if let Some(path) = &args.output {
-        let bytes = json::to_canonical(&fingerprint).map_err(|error| CliError::new(Exit::Internal, error))?;
-        durable::create_new(path, |file| file.write_all(&bytes)).map_err(|error| CliError::io(path, &error))?;
+        let bytes = json::to_canonical(&fingerprint)
+            .map_err(|error| CliError::new(Exit::Internal, error))?;
+        durable::create_new(path, |file| file.write_all(&bytes))
+            .map_err(|error| CliError::io(path, &error))?;
     }
     out.document(&document(&fingerprint, args.output.as_deref()));
     show(&fingerprint, out);
@@ -83,11 +93,20 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
 }
 
 fn rows(fingerprint: &Fingerprint) -> u64 {
-    fingerprint.data.values().filter(|data| !is_value(&data.digest)).map(|data| data.rows).sum()
+    fingerprint
+        .data
+        .values()
+        .filter(|data| !is_value(&data.digest))
+        .map(|data| data.rows)
+        .sum()
 }
 
 fn tables(fingerprint: &Fingerprint) -> usize {
-    fingerprint.data.values().filter(|data| !is_value(&data.digest)).count()
+    fingerprint
+        .data
+        .values()
+        .filter(|data| !is_value(&data.digest))
+        .count()
 }
 
 /// Whether an entry holds a sequence's value instead of a digest.
@@ -116,10 +135,17 @@ fn show(fingerprint: &Fingerprint, out: Output) {
     let data = match &fingerprint.scope {
         Scope::Schema => "no rows".to_owned(),
         Scope::All | Scope::Tables(_) => {
-            format!("{} of {}", count(rows(fingerprint), "row"), count(tables(fingerprint), "table"))
+            format!(
+                "{} of {}",
+                count(rows(fingerprint), "row"),
+                count(tables(fingerprint), "table")
+            )
         }
     };
-    out.line(format!("database {}: {objects}, {data}", escape(&fingerprint.database)));
+    out.line(format!(
+        "database {}: {objects}, {data}",
+        escape(&fingerprint.database)
+    ));
 }
 
 /// Reports progress. Without a moving line, at most about ten lines are printed.
@@ -128,8 +154,19 @@ fn show_progress(notifier: &Notifier, progress: Progress<'_>) {
         Progress::Begun { table } => {
             notifier.moving(|| format!("reading {}", escape(table)));
         }
-        Progress::Done { table, rows, done, of } => {
-            let text = || format!("{done}/{of} tables  {}  {}", escape(table), count(rows, "row"));
+        Progress::Done {
+            table,
+            rows,
+            done,
+            of,
+        } => {
+            let text = || {
+                format!(
+                    "{done}/{of} tables  {}  {}",
+                    escape(table),
+                    count(rows, "row")
+                )
+            };
             if !notifier.moving(text) && (done * 10 / of != (done - 1) * 10 / of) {
                 notifier.line(text());
             }

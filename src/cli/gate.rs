@@ -36,19 +36,39 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let at = now();
     let root = args.bundle.root()?;
     let bundle = args.bundle.authenticate(&root, JudgedAt::At(at))?;
-    policy::check_policy(&root, &bundle.manifest().release, bundle.release_id(), JudgedAt::At(at))?;
+    policy::check_policy(
+        &root,
+        &bundle.manifest().release,
+        bundle.release_id(),
+        JudgedAt::At(at),
+    )?;
     let variables = run_context::values(bundle.manifest(), &args.database.variables()?, true)?;
     let limits = (&args.limits, &bundle.manifest().limits);
-    let command = Command { exit: Exit::Unanswered, ..Command::reads("gate") };
-    let ordered = DatabaseCommand::prepare(&args.database, limits, command, out, Notifier::plain(out))?;
+    let command = Command {
+        exit: Exit::Unanswered,
+        ..Command::reads("gate")
+    };
+    let ordered =
+        DatabaseCommand::prepare(&args.database, limits, command, out, Notifier::plain(out))?;
     let order = ordered.order(&bundle, &variables);
-    let tallies = approvals::tallies(&root, bundle.approvals(), bundle.takes_apr(), JudgedAt::At(at));
-    if tallies.iter().all(|(_, tallies)| tallies.iter().any(|tally| !tally.is_met())) {
-        approvals::lines(&tallies).into_iter().for_each(|line| out.note(line));
+    let tallies = approvals::tallies(
+        &root,
+        bundle.approvals(),
+        bundle.takes_apr(),
+        JudgedAt::At(at),
+    );
+    if tallies
+        .iter()
+        .all(|(_, tallies)| tallies.iter().any(|tally| !tally.is_met()))
+    {
+        approvals::lines(&tallies)
+            .into_iter()
+            .for_each(|line| out.note(line));
     }
     let mut told = None;
     loop {
-        let answers = gate::answers(&order, &mut Silent).map_err(|error| ordered.or_interrupted(closed(error)))?;
+        let answers = gate::answers(&order, &mut Silent)
+            .map_err(|error| ordered.or_interrupted(closed(error)))?;
         let ready = answers.iter().all(|answer| answer.ready);
         if ready || !args.watch {
             out.document(&document(&answers, ready));
@@ -68,7 +88,10 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
 /// Maps a failed connection to [`Exit::Unanswered`]: a gate without an answer counts as closed.
 fn closed(error: GateError) -> CliError {
     match error {
-        GateError::Open(OpenError::Connect(_)) => CliError { exit: Exit::Unanswered, ..error.into() },
+        GateError::Open(OpenError::Connect(_)) => CliError {
+            exit: Exit::Unanswered,
+            ..error.into()
+        },
         error => error.into(),
     }
 }
@@ -80,13 +103,28 @@ pub fn document(answers: &[GateAnswer], ready: bool) -> serde_json::Value {
 
 pub fn show(answers: &[GateAnswer], out: Output) {
     if answers.is_empty() {
-        out.line(format!("{} (the release has no gate)", out.paint(Paint::Good, "READY")));
+        out.line(format!(
+            "{} (the release has no gate)",
+            out.paint(Paint::Good, "READY")
+        ));
     }
     for answer in answers {
-        let verdict = if answer.ready { out.paint(Paint::Good, "READY") } else { out.paint(Paint::Bad, "BLOCKED") };
-        out.line(format!("{verdict} {}: {}", answer.name, escape(&answer.reason)));
+        let verdict = if answer.ready {
+            out.paint(Paint::Good, "READY")
+        } else {
+            out.paint(Paint::Bad, "BLOCKED")
+        };
+        out.line(format!(
+            "{verdict} {}: {}",
+            answer.name,
+            escape(&answer.reason)
+        ));
         for (column, value) in &answer.evidence {
-            out.line(format!("    {} = {}", escape(column), escape(value.as_deref().unwrap_or("NULL"))));
+            out.line(format!(
+                "    {} = {}",
+                escape(column),
+                escape(value.as_deref().unwrap_or("NULL"))
+            ));
         }
     }
 }

@@ -22,8 +22,17 @@ impl GateUserArgs {
         let variable = match std::env::var("PGSEAL_GATE_USER") {
             Ok(role) => Some(role),
             Err(std::env::VarError::NotPresent) => None,
-            Err(error) => return Err(CliError::new(Exit::Usage, format!("PGSEAL_GATE_USER: {error}"))),
+            Err(error) => {
+                return Err(CliError::new(
+                    Exit::Usage,
+                    format!("PGSEAL_GATE_USER: {error}"),
+                ));
+            }
         };
-        Ok(self.gate_user.clone().or(variable).filter(|role| !role.is_empty()))
+        Ok(self
+            .gate_user
+            .clone()
+            .or(variable)
+            .filter(|role| !role.is_empty()))
     }
 }

@@ -17,7 +17,9 @@ const STYLE: &str = include_str!("html/page.css");
 /// `\u{..}` everywhere.
 pub fn page(title: &str, class: &str, body: &Markup) -> String {
     let digest = Base64::encode_string(Digest::of(STYLE.as_bytes()).as_bytes());
-    let policy = format!("default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'");
+    let policy = format!(
+        "default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    );
     let page = html! {
         html lang="en" {
             head {
@@ -106,12 +108,18 @@ mod tests {
         let page = page(hostile, "done", &html! { p title=(hostile) { (hostile) } });
         let inside = "&lt;script&gt;alert('x')&lt;/script&gt;&quot;&amp;\\u{202e}\\u{1b}[2J\\u{0}";
         assert!(page.contains(&format!("<title>{inside}</title>")), "{page}");
-        assert!(page.contains(&format!("<p title=\"{inside}\">{inside}</p>")), "{page}");
+        assert!(
+            page.contains(&format!("<p title=\"{inside}\">{inside}</p>")),
+            "{page}"
+        );
     }
 
     #[test]
     fn code_in_prose() {
-        assert_eq!(prose("type `a<b` here").into_string(), "type <code>a&lt;b</code> here");
+        assert_eq!(
+            prose("type `a<b` here").into_string(),
+            "type <code>a&lt;b</code> here"
+        );
         assert_eq!(prose("one ` alone").into_string(), "one ` alone");
     }
 }

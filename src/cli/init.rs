@@ -22,23 +22,41 @@ static TEMPLATE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/cli/template");
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let io = |error: std::io::Error| CliError::io(&args.dir, &error);
     let name = release_name(&args.dir)?;
-    if args.dir.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
+    if args
+        .dir
+        .read_dir()
+        .is_ok_and(|mut entries| entries.next().is_some())
+    {
         let message = format!("{} is not empty", display_path(&args.dir));
         return Err(CliError::new(Kind::FileExists, message).hint("name a new directory"));
     }
     std::fs::create_dir_all(&args.dir).map_err(io)?;
     TEMPLATE.extract(&args.dir).map_err(io)?;
     for (file, from, to) in [
-        ("release.toml", "name = \"example\"", format!("name = \"{name}\"")),
-        ("runbooks/operator.md", "example-1.0.0", format!("{name}-1.0.0")),
+        (
+            "release.toml",
+            "name = \"example\"",
+            format!("name = \"{name}\""),
+        ),
+        (
+            "runbooks/operator.md",
+            "example-1.0.0",
+            format!("{name}-1.0.0"),
+        ),
     ] {
         let path = args.dir.join(file);
         let text = std::fs::read_to_string(&path).map_err(io)?;
         std::fs::write(&path, text.replace(from, &to)).map_err(io)?;
     }
     out.document(&serde_json::json!({ "directory": args.dir.to_string_lossy() }));
-    out.line(format!("{}: a release to start from", display_path(&args.dir)));
-    out.line(format!("next: edit it, `pgseal lint {0}`, `pgseal pack {0} -o FILE --key KEY`", display_path(&args.dir)));
+    out.line(format!(
+        "{}: a release to start from",
+        display_path(&args.dir)
+    ));
+    out.line(format!(
+        "next: edit it, `pgseal lint {0}`, `pgseal pack {0} -o FILE --key KEY`",
+        display_path(&args.dir)
+    ));
     Ok(Exit::Done)
 }
 
@@ -48,11 +66,19 @@ fn release_name(dir: &Path) -> Result<Name, CliError> {
     let is_typed = matches!(dir.components().next_back(), Some(Component::Normal(_)));
     let named = match is_typed {
         true => dir.to_owned(),
-        false => dir.canonicalize().map_err(|error| CliError::io(dir, &error))?,
+        false => dir
+            .canonicalize()
+            .map_err(|error| CliError::io(dir, &error))?,
     };
     let name = named.file_name().unwrap_or_default().to_string_lossy();
     name.parse().map_err(|error| {
-        CliError::new(Exit::Usage, format!("no release can be called like {}: {error}", display_path(dir)))
-            .hint("the release is called like its directory: name one that fits")
+        CliError::new(
+            Exit::Usage,
+            format!(
+                "no release can be called like {}: {error}",
+                display_path(dir)
+            ),
+        )
+        .hint("the release is called like its directory: name one that fits")
     })
 }

@@ -36,48 +36,90 @@ pub struct Command {
 impl Command {
     /// A command that only reads.
     pub fn reads(name: &'static str) -> Self {
-        Self { name, exit: Exit::Failed, receipts: None, leaves: None }
+        Self {
+            name,
+            exit: Exit::Failed,
+            receipts: None,
+            leaves: None,
+        }
     }
 
     /// A command that writes, with a journal.
     pub fn writes(name: &'static str, receipts: &Path) -> Self {
-        Self { name, exit: Exit::Failed, receipts: Some(receipts.to_owned()), leaves: None }
+        Self {
+            name,
+            exit: Exit::Failed,
+            receipts: Some(receipts.to_owned()),
+            leaves: None,
+        }
     }
 
     /// Reports an interruption before the transaction instead of the error it caused.
     pub fn or_interrupted(&self, stop: &CancellationToken, error: CliError) -> CliError {
-        if stop.is_requested() { self.interrupted() } else { error }
+        if stop.is_requested() {
+            self.interrupted()
+        } else {
+            error
+        }
     }
 
     /// An interruption that left the database unchanged.
     pub fn interrupted(&self) -> CliError {
-        let text = format!("the {} was interrupted, and the database is as before", self.name);
-        CliError { exit: self.exit, ..CliError::new(Kind::Interrupted, text) }
+        let text = format!(
+            "the {} was interrupted, and the database is as before",
+            self.name
+        );
+        CliError {
+            exit: self.exit,
+            ..CliError::new(Kind::Interrupted, text)
+        }
     }
 
     fn quit(&self, phase: Phase) -> CliError {
         if let Some(leaves) = self.leaves {
-            let this = CliError::new(Kind::Interrupted, format!("the {} was stopped", self.name)).hint(leaves);
-            return CliError { exit: self.exit, ..this };
+            let this = CliError::new(Kind::Interrupted, format!("the {} was stopped", self.name))
+                .hint(leaves);
+            return CliError {
+                exit: self.exit,
+                ..this
+            };
         }
-        let dir = self.receipts.as_deref().map(|dir| format!(" --receipts {}", display_path(dir))).unwrap_or_default();
+        let dir = self
+            .receipts
+            .as_deref()
+            .map(|dir| format!(" --receipts {}", display_path(dir)))
+            .unwrap_or_default();
         match phase {
-            Phase::BeforeCommit => {
-                self.interrupted().hint("the server rolls back what was begun; `pgseal status` shows it")
-            }
-            Phase::Partial => CliError::new(Exit::Partial, format!("the {} was stopped half way", self.name))
-                .hint(format!("`pgseal status{dir}` shows how far it came, and what to do")),
+            Phase::BeforeCommit => self
+                .interrupted()
+                .hint("the server rolls back what was begun; `pgseal status` shows it"),
+            Phase::Partial => CliError::new(
+                Exit::Partial,
+                format!("the {} was stopped half way", self.name),
+            )
+            .hint(format!(
+                "`pgseal status{dir}` shows how far it came, and what to do"
+            )),
             Phase::Committing | Phase::Ended => {
-                let text = format!("the {} was stopped before COMMIT was answered: it may be committed", self.name);
-                CliError::new(Exit::Unknown, text)
-                    .hint(format!("don't run it again: `pgseal status{dir}` asks the server what came of it"))
+                let text = format!(
+                    "the {} was stopped before COMMIT was answered: it may be committed",
+                    self.name
+                );
+                CliError::new(Exit::Unknown, text).hint(format!(
+                    "don't run it again: `pgseal status{dir}` asks the server what came of it"
+                ))
             }
         }
     }
 }
 
 /// From now on SIGINT, SIGTERM and SIGHUP request cancellation through `stop`.
-pub fn watch(command: &Command, stop: &CancellationToken, out: Output, notifier: Notifier) -> Result<(), CliError> {
+pub fn watch(
+    command: &Command,
+    stop: &CancellationToken,
+    out: Output,
+    notifier: Notifier,
+) -> Result<(), CliError> {
     let (command, stop) = (command.clone(), stop.clone());
     on_signals(move || match stop.request() {
         Stopping::Cancel => {
@@ -88,7 +130,9 @@ pub fn watch(command: &Command, stop: &CancellationToken, out: Output, notifier:
             let text = "interrupted while COMMIT is on its way: waiting for its answer; once more ends pgseal at once";
             notifier.line(text.to_owned());
         }
-        Stopping::Ended => notifier.line("interrupted at the end: how it ended is being written down".to_owned()),
+        Stopping::Ended => {
+            notifier.line("interrupted at the end: how it ended is being written down".to_owned())
+        }
         Stopping::Quit(phase) => {
             let error = command.quit(phase);
             notifier.finish();
@@ -101,11 +145,13 @@ pub fn watch(command: &Command, stop: &CancellationToken, out: Output, notifier:
 /// Cancels on its own thread, because a second signal must be handled while the server does not
 /// answer.
 fn cancel_until_noticed(stop: CancellationToken) {
-    let cancelling = thread::Builder::new().name("pgseal-cancel".to_owned()).spawn(move || {
-        while stop.cancel() {
-            thread::sleep(AGAIN);
-        }
-    });
+    let cancelling = thread::Builder::new()
+        .name("pgseal-cancel".to_owned())
+        .spawn(move || {
+            while stop.cancel() {
+                thread::sleep(AGAIN);
+            }
+        });
     // If no thread starts, the run stops after the current statement, and a second signal ends the
     // process.
     drop(cancelling);
@@ -114,11 +160,15 @@ fn cancel_until_noticed(stop: CancellationToken) {
 /// Calls `handle` for each SIGINT, SIGTERM and SIGHUP, one at a time, on a thread of its own. A
 /// SIGHUP that the parent process switched off (`nohup`) stays ignored.
 pub fn on_signals(mut handle: impl FnMut() + Send + 'static) -> Result<(), CliError> {
-    let failed = |error: std::io::Error| CliError::new(Exit::Internal, format!("can't watch for signals: {error}"));
+    let failed = |error: std::io::Error| {
+        CliError::new(Exit::Internal, format!("can't watch for signals: {error}"))
+    };
     let hangup = (!is_ignored(SIGHUP)).then_some(SIGHUP);
     let mut signals = Signals::new([SIGINT, SIGTERM].into_iter().chain(hangup)).map_err(failed)?;
     let heard = thread::Builder::new().name("pgseal-signals".to_owned());
-    heard.spawn(move || signals.forever().for_each(|_| handle())).map_err(failed)?;
+    heard
+        .spawn(move || signals.forever().for_each(|_| handle()))
+        .map_err(failed)?;
     Ok(())
 }
 
@@ -133,6 +183,8 @@ pub fn file_size_is_an_error() {
 fn is_ignored(signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    let mask = mask
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or(0);
     mask >> (signal - 1) & 1 == 1
 }

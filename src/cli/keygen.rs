@@ -29,13 +29,22 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         PathBuf::from(path)
     };
     let (secret, public) = (with(".key"), with(".pub"));
-    if let Some(there) = [&secret, &public].into_iter().find(|path| path.symlink_metadata().is_ok()) {
-        let message = format!("{} exists already, and a key is never replaced", display_path(there));
+    if let Some(there) = [&secret, &public]
+        .into_iter()
+        .find(|path| path.symlink_metadata().is_ok())
+    {
+        let message = format!(
+            "{} exists already, and a key is never replaced",
+            display_path(there)
+        );
         return Err(CliError::new(Kind::FileExists, message).hint("choose another name"));
     }
     let passphrase = match args.no_passphrase {
         true => None,
-        false => Some(args.passphrase.new_passphrase(&secret.display().to_string())?),
+        false => Some(
+            args.passphrase
+                .new_passphrase(&secret.display().to_string())?,
+        ),
     };
     let key = SecretKey::generate()?;
     key.write_new(&secret, passphrase.as_ref().map(|text| text.as_str()))?;
@@ -50,7 +59,10 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         &serde_json::json!({ "key_id": id, "secret": secret.to_string_lossy(), "public": public.to_string_lossy() }),
     );
     out.line(format!("key {id}"));
-    out.line(format!("secret: {} (mode 0600: keep it)", display_path(&secret)));
+    out.line(format!(
+        "secret: {} (mode 0600: keep it)",
+        display_path(&secret)
+    ));
     out.line(format!("public: {} (give it away)", display_path(&public)));
     Ok(Exit::Done)
 }

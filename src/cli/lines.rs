@@ -44,7 +44,9 @@ pub fn word(path: &Path) -> String {
 /// The database as given, or `None` if it contains a password or cannot be parsed.
 pub fn database(db: &str) -> Option<String> {
     let parameters = Parameters::parse(db).ok()?;
-    let is_secret = ["password", "sslpassword"].into_iter().any(|keyword| parameters.has(keyword));
+    let is_secret = ["password", "sslpassword"]
+        .into_iter()
+        .any(|keyword| parameters.has(keyword));
     (!is_secret).then(|| quoted(db))
 }
 
@@ -61,7 +63,9 @@ pub fn values(
     if let (Some(code), None) = (codes.next(), codes.next())
         && bundle.takes_apr()
     {
-        values.entry(APR_VARIABLE.to_owned()).or_insert_with(|| code.to_string());
+        values
+            .entry(APR_VARIABLE.to_owned())
+            .or_insert_with(|| code.to_string());
     }
     values
 }
@@ -72,11 +76,23 @@ mod tests {
 
     #[test]
     fn no_password_is_shown() {
-        assert_eq!(database("postgresql:///shop").as_deref(), Some("postgresql:///shop"));
-        assert_eq!(database("host=/run dbname=shop").as_deref(), Some("'host=/run dbname=shop'"));
-        let secret =
-            ["postgresql://u:p@h/d", "postgresql:///d?password=p", "dbname=d password=p", "dbname=d sslpassword=p"];
-        secret.iter().for_each(|db| assert_eq!(database(db), None, "{db}"));
+        assert_eq!(
+            database("postgresql:///shop").as_deref(),
+            Some("postgresql:///shop")
+        );
+        assert_eq!(
+            database("host=/run dbname=shop").as_deref(),
+            Some("'host=/run dbname=shop'")
+        );
+        let secret = [
+            "postgresql://u:p@h/d",
+            "postgresql:///d?password=p",
+            "dbname=d password=p",
+            "dbname=d sslpassword=p",
+        ];
+        secret
+            .iter()
+            .for_each(|db| assert_eq!(database(db), None, "{db}"));
         assert_eq!(database("nonsense=1"), None);
     }
 }

@@ -43,31 +43,62 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     if let Some(id) = &args.explain {
         return explain(id, out);
     }
-    let Some(dir) = &args.dir else { return list(out) };
+    let Some(dir) = &args.dir else {
+        return list(out);
+    };
     if args.sarif && out.json {
-        return Err(CliError::new(Exit::Usage, "--sarif and --json are two forms of one answer: choose one"));
+        return Err(CliError::new(
+            Exit::Usage,
+            "--sarif and --json are two forms of one answer: choose one",
+        ));
     }
     match Definition::read(dir) {
         Ok(definition) => {
             let findings = found_in(&definition);
             let release = &definition.manifest().release;
-            tell(args, Some(release), &findings, &points::of_definition(&definition), out);
+            tell(
+                args,
+                Some(release),
+                &findings,
+                &points::of_definition(&definition),
+                out,
+            );
             let (open, acknowledged) = count(&findings);
-            let beside = if acknowledged == 0 { String::new() } else { format!(", {acknowledged} acknowledged") };
-            let how_many = if open == 0 { "no problems".to_owned() } else { plural::count(open, "warning") };
+            let beside = if acknowledged == 0 {
+                String::new()
+            } else {
+                format!(", {acknowledged} acknowledged")
+            };
+            let how_many = if open == 0 {
+                "no problems".to_owned()
+            } else {
+                plural::count(open, "warning")
+            };
             if !args.sarif {
-                out.line(format!("{}: {how_many}{beside}", title(&release.name, &release.version)));
+                out.line(format!(
+                    "{}: {how_many}{beside}",
+                    title(&release.name, &release.version)
+                ));
             }
             if args.strict && open > 0 {
-                let text = format!("{} that nobody has acknowledged", plural::count(open, "warning"));
+                let text = format!(
+                    "{} that nobody has acknowledged",
+                    plural::count(open, "warning")
+                );
                 let hint = "`pgseal lint --explain RULE` says what to do instead; what may stay is named by [[acknowledge]] in release.toml";
                 return Err(CliError::new(Exit::Usage, text).hint(hint).answered());
             }
             Ok(Exit::Done)
         }
         Err(DefinitionError::Problems(problems)) => {
-            let text = format!("{}: the release would not pack", plural::count(problems.len(), "problem"));
-            let findings = problems.into_iter().map(|problem| Finding { problem, acknowledged: None });
+            let text = format!(
+                "{}: the release would not pack",
+                plural::count(problems.len(), "problem")
+            );
+            let findings = problems.into_iter().map(|problem| Finding {
+                problem,
+                acknowledged: None,
+            });
             tell(args, None, &findings.collect::<Vec<_>>(), &[], out);
             Err(CliError::new(Exit::Usage, text).answered())
         }
@@ -82,17 +113,32 @@ pub fn found_in(definition: &Definition) -> Vec<Finding> {
 
 /// Number of open and of acknowledged warnings.
 pub fn count(findings: &[Finding]) -> (usize, usize) {
-    let open = findings.iter().filter(|finding| finding.acknowledged.is_none()).count();
+    let open = findings
+        .iter()
+        .filter(|finding| finding.acknowledged.is_none())
+        .count();
     (open, findings.len() - open)
 }
 
-fn tell(args: &Args, release: Option<&Release>, findings: &[Finding], points: &[Point], out: Output) {
+fn tell(
+    args: &Args,
+    release: Option<&Release>,
+    findings: &[Finding],
+    points: &[Point],
+    out: Output,
+) {
     if args.sarif {
         return out.json_line(&sarif::log(findings));
     }
     let list: Vec<_> = findings.iter().map(document).collect();
-    out.document(&json!({ "release": release, "problems": list, "points": super::points::document(points) }));
-    for Finding { problem, acknowledged } in findings {
+    out.document(
+        &json!({ "release": release, "problems": list, "points": super::points::document(points) }),
+    );
+    for Finding {
+        problem,
+        acknowledged,
+    } in findings
+    {
         let what = match acknowledged {
             Some(_) => "acknowledged",
             None => severity(problem).as_str(),
@@ -101,7 +147,10 @@ fn tell(args: &Args, release: Option<&Release>, findings: &[Finding], points: &[
             Some((line, column)) => format!("{}:{line}:{column}", problem.file),
             None => problem.file.clone(),
         };
-        out.line(escape(&format!("{place}: {what} [{}]: {}", problem.rule, problem.message)));
+        out.line(escape(&format!(
+            "{place}: {what} [{}]: {}",
+            problem.rule, problem.message
+        )));
         if let Some(below) = acknowledged.as_ref().or(problem.hint.as_ref()) {
             out.line(format!("    {}", escape(below)));
         }
@@ -125,18 +174,30 @@ fn document(finding: &Finding) -> serde_json::Value {
 fn explain(id: &str, out: Output) -> Result<Exit, CliError> {
     let found = rules::find(id).zip(pages::page(id));
     let (rule, page) = found.ok_or_else(|| {
-        CliError::new(Exit::Usage, format!("there is no lint rule {id:?}")).hint("`pgseal lint --rules` lists them")
+        CliError::new(Exit::Usage, format!("there is no lint rule {id:?}"))
+            .hint("`pgseal lint --rules` lists them")
     })?;
     out.document(&json!({ "rule": rule.id, "severity": rule.severity, "summary": rule.summary, "page": page }));
-    out.line(format!("{} ({})\n\n{page}", rule.id, rule.severity.as_str()));
+    out.line(format!(
+        "{} ({})\n\n{page}",
+        rule.id,
+        rule.severity.as_str()
+    ));
     Ok(Exit::Done)
 }
 
 fn list(out: Output) -> Result<Exit, CliError> {
-    let rules = RULES.iter().map(|rule| json!({ "rule": rule.id, "severity": rule.severity, "summary": rule.summary }));
+    let rules = RULES
+        .iter()
+        .map(|rule| json!({ "rule": rule.id, "severity": rule.severity, "summary": rule.summary }));
     out.document(&json!({ "rules": rules.collect::<Vec<_>>() }));
     for rule in RULES {
-        out.line(format!("{:<8} {:<36} {}", rule.severity.as_str(), rule.id, rule.summary));
+        out.line(format!(
+            "{:<8} {:<36} {}",
+            rule.severity.as_str(),
+            rule.id,
+            rule.summary
+        ));
     }
     Ok(Exit::Done)
 }

@@ -54,21 +54,42 @@ pub fn check(
     })
 }
 
-fn of_bundle(proof: &Path, file: &Path, root: &TrustRoot, release: ReleaseId) -> Result<OfBundle, CliError> {
+fn of_bundle(
+    proof: &Path,
+    file: &Path,
+    root: &TrustRoot,
+    release: ReleaseId,
+) -> Result<OfBundle, CliError> {
     let read = read::proof(proof).map_err(|error| CliError::from(error).about(proof))?;
-    let logged = read.authenticate(root).map_err(|error| CliError::from(error).about(proof))?;
+    let logged = read
+        .authenticate(root)
+        .map_err(|error| CliError::from(error).about(proof))?;
     let entry = logged.entry();
     if entry.kind != LogKind::Release || entry.release_id != Some(release.digest()) {
-        let what = entry.release_id.map_or_else(|| "no release".to_owned(), |id| format!("release {id}"));
-        let text =
-            format!("{}: it is the proof of another file, a {} of {what}", display_path(proof), entry.kind.as_str());
+        let what = entry
+            .release_id
+            .map_or_else(|| "no release".to_owned(), |id| format!("release {id}"));
+        let text = format!(
+            "{}: it is the proof of another file, a {} of {what}",
+            display_path(proof),
+            entry.kind.as_str()
+        );
         return Err(CliError::new(Kind::ProofInvalid, text)
             .hint("each file has a proof of its own: `pgseal archive prove DIR FILE` makes one"));
     }
     let (size, digest) = file_digest(file).map_err(|error| CliError::io(file, &error))?;
-    let same = if (size, digest) == (entry.size, entry.sha256) { Same::Same } else { Same::Changed };
+    let same = if (size, digest) == (entry.size, entry.sha256) {
+        Same::Same
+    } else {
+        Same::Changed
+    };
     let owner = root.owner(&logged.head().key()).to_owned();
-    Ok(OfBundle { logged, owner, proof: proof.to_owned(), file: same })
+    Ok(OfBundle {
+        logged,
+        owner,
+        proof: proof.to_owned(),
+        file: same,
+    })
 }
 
 /// JSON object for `--json`.

@@ -16,7 +16,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let command = match &args.command {
         None => definition,
         Some(name) => definition.find_subcommand(name).cloned().ok_or_else(|| {
-            CliError::new(Exit::Usage, format!("there is no command {name:?}")).hint("`pgseal help` lists them")
+            CliError::new(Exit::Usage, format!("there is no command {name:?}"))
+                .hint("`pgseal help` lists them")
         })?,
     };
     let mut bytes = Vec::new();

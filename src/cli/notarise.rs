@@ -59,7 +59,11 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         let body = approval::notarisation(manifest, id, &signatures, before.as_ref(), now)
             .map_err(|error| CliError::new(Exit::Internal, error))?;
         let signature = signer.sign(PAYLOAD_TYPE, &body)?;
-        let added = ClaimedStatement { key, body: body.clone(), signature };
+        let added = ClaimedStatement {
+            key,
+            body: body.clone(),
+            signature,
+        };
         Ok((vec![Addition::Statement(added)], body))
     })?;
     let said: NotarisationStatement =
@@ -69,9 +73,18 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         "file": args.file.to_string_lossy(), "release_id": id, "key_id": key, "signatures": said.signatures,
     }));
     for seen in &said.signatures {
-        let owner =
-            root.as_ref().map(|root| format!(" ({})", escape(root.owner(&crate::trust::KeyId::claimed(seen.key_id)))));
-        out.line(format!("seen at {}: the signature by {}{}", seen.at, seen.key_id, owner.unwrap_or_default()));
+        let owner = root.as_ref().map(|root| {
+            format!(
+                " ({})",
+                escape(root.owner(&crate::trust::KeyId::claimed(seen.key_id)))
+            )
+        });
+        out.line(format!(
+            "seen at {}: the signature by {}{}",
+            seen.at,
+            seen.key_id,
+            owner.unwrap_or_default()
+        ));
     }
     out.line(format!("notarised by {key}: {}", display_path(&args.file)));
     Ok(Exit::Done)
@@ -81,21 +94,37 @@ fn check_role(root: Option<&TrustRoot>, key: &PublicKey) -> Result<(), CliError>
     let Some(root) = root else { return Ok(()) };
     let role = root.role_of(&key.id());
     if role == Some(&name("notary")) {
-        return root.counts(&key.id(), &name("notary"), JudgedAt::At(now())).map_err(|reason| {
-            CliError::new(Kind::KeyRole, format!("key {} speaks for nobody now: it {reason}", key.id()))
+        return root
+            .counts(&key.id(), &name("notary"), JudgedAt::At(now()))
+            .map_err(|reason| {
+                CliError::new(
+                    Kind::KeyRole,
+                    format!("key {} speaks for nobody now: it {reason}", key.id()),
+                )
                 .hint("nothing was signed; `pgseal trust show` says which keys count")
-        });
+            });
     }
-    let has = role.map_or("is not in the trust root".to_owned(), |role| format!("has the role {role}"));
-    Err(CliError::new(Kind::KeyRole, format!("key {} {has}: a notary's key has the role notary", key.id()))
-        .hint("nothing was signed"))
+    let has = role.map_or("is not in the trust root".to_owned(), |role| {
+        format!("has the role {role}")
+    });
+    Err(CliError::new(
+        Kind::KeyRole,
+        format!("key {} {has}: a notary's key has the role notary", key.id()),
+    )
+    .hint("nothing was signed"))
 }
 
 /// This notary's earlier statement, with the times at which it first saw the signatures.
 fn said_before(bundle: &UntrustedBundle, key: &PublicKey) -> Option<Notarisation> {
-    let said = bundle.claimed_attestations().statements.iter().find(|said| said.key == key.id())?;
+    let said = bundle
+        .claimed_attestations()
+        .statements
+        .iter()
+        .find(|said| said.key == key.id())?;
     if !key.signed(PAYLOAD_TYPE, &said.body, &said.signature) {
         return None;
     }
-    json::from_canonical::<NotarisationStatement>(&said.body).ok().map(|said| said.predicate)
+    json::from_canonical::<NotarisationStatement>(&said.body)
+        .ok()
+        .map(|said| said.predicate)
 }

@@ -141,16 +141,20 @@ pub fn stderr_is_terminal() -> bool {
 
 /// Message while another process holds the lock on a file.
 pub fn waits_for(path: impl AsRef<std::path::Path>) -> String {
-    format!("{}: another process has locked it; waiting, at most half a minute", display_path(path))
+    format!(
+        "{}: another process has locked it; waiting, at most half a minute",
+        display_path(path)
+    )
 }
 
 /// Writes bytes that are useful only as a whole. A full disk is an error, a closed pipe is not.
 fn whole(bytes: &[u8]) -> Result<(), CliError> {
     let mut out = io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(CliError::new(Exit::Internal, format!("standard output: {error}")))
-        }
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CliError::new(
+            Exit::Internal,
+            format!("standard output: {error}"),
+        )),
         _ => Ok(()),
     }
 }
@@ -164,7 +168,9 @@ fn write_out(bytes: &[u8]) {
 /// Records a failed write for [`ended`].
 pub fn printed(result: io::Result<()>) {
     match result {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => drop(UNWRITTEN.set(error.to_string())),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            drop(UNWRITTEN.set(error.to_string()))
+        }
         _ => {}
     }
 }
@@ -175,7 +181,9 @@ static UNWRITTEN: OnceLock<String> = OnceLock::new();
 /// The final exit code. An incomplete answer on stdout is never a success, even if the command
 /// itself succeeded.
 pub fn ended(exit: Exit) -> Exit {
-    let Some(why) = UNWRITTEN.get() else { return exit };
+    let Some(why) = UNWRITTEN.get() else {
+        return exit;
+    };
     write_err(&format!("pgseal: error: standard output: {why}\n"));
     if exit != Exit::Done {
         return exit;
@@ -205,7 +213,10 @@ mod tests {
     fn nor_in_json_where_it_means_the_same() {
         let text = "\u{1b}\u{85}\u{9b}\u{2028}\u{202e}\u{2066}\u{e0041} Größe";
         let json = escape_json(&serde_json::to_string(text).unwrap());
-        assert_eq!(json, r#""\u001b\u0085\u009b\u2028\u202e\u2066\udb40\udc41 Größe""#);
+        assert_eq!(
+            json,
+            r#""\u001b\u0085\u009b\u2028\u202e\u2066\udb40\udc41 Größe""#
+        );
         assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
     }
 }

@@ -43,15 +43,19 @@ pub struct Args {
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     if is_inside(&args.output, &args.dir) {
-        let text = format!("{} would be inside of the release directory", display_path(&args.output));
-        return Err(
-            CliError::new(Exit::Usage, text).hint("it would be packed into the next bundle; write it elsewhere")
+        let text = format!(
+            "{} would be inside of the release directory",
+            display_path(&args.output)
         );
+        return Err(CliError::new(Exit::Usage, text)
+            .hint("it would be packed into the next bundle; write it elsewhere"));
     }
     let definition = Definition::read(&args.dir)?;
     let mut definition = match &args.stage {
         None => definition,
-        Some(stage) => definition.into_stage(stage).map_err(|error| CliError::new(Exit::Usage, error))?,
+        Some(stage) => definition
+            .into_stage(stage)
+            .map_err(|error| CliError::new(Exit::Usage, error))?,
     };
     if args.require_rehearsal {
         definition.require_rehearsal();
@@ -66,7 +70,10 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let keys = args.passphrase.keys(&args.key)?;
     let ids: std::collections::BTreeSet<_> = keys.iter().map(|key| key.public_key().id()).collect();
     if ids.len() < keys.len() {
-        return Err(CliError::new(Exit::Usage, "the same key is given twice: it signs once"));
+        return Err(CliError::new(
+            Exit::Usage,
+            "the same key is given twice: it signs once",
+        ));
     }
     for id in &ids {
         match check_role(&args.trust, *id, out) {
@@ -82,7 +89,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let all = definition.source().size();
     let moved = ByteProgress::new("packed", &args.output, all, out);
     let spill = Spill::in_dir_of(&args.output);
-    let packed = UnsignedBundle::pack_with(definition, source_date_epoch()?, spill, &|bytes| moved.by(bytes));
+    let packed = UnsignedBundle::pack_with(definition, source_date_epoch()?, spill, &|bytes| {
+        moved.by(bytes)
+    });
     drop(moved);
     let unsigned = packed.map_err(|error| match error {
         PackError::Io(error) => CliError::io(&args.output, &error),
@@ -90,7 +99,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     })?;
     let (id, files) = (unsigned.release_id(), unsigned.file_count());
     let signed = unsigned.sign(&keys);
-    let written = durable::replace(&args.output, |file| signed.write(std::io::BufWriter::new(file)).map(drop));
+    let written = durable::replace(&args.output, |file| {
+        signed.write(std::io::BufWriter::new(file)).map(drop)
+    });
     written.map_err(|error| CliError::io(&args.output, &error))?;
     let signers: Vec<String> = ids.iter().map(ToString::to_string).collect();
     out.document(&serde_json::json!({
@@ -118,12 +129,17 @@ fn warn(definition: &Definition, dir: &Path, out: Output) {
     if open > 0 {
         let dir = display_path(dir);
         let open = count(open, "warning");
-        out.warning(format!("{open} that nobody has acknowledged; `pgseal lint {dir}` shows them"));
+        out.warning(format!(
+            "{open} that nobody has acknowledged; `pgseal lint {dir}` shows them"
+        ));
     }
 }
 
 fn is_inside(file: &Path, dir: &Path) -> bool {
-    let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let parent = file
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let (parent, dir) = (parent.canonicalize(), dir.canonicalize());
     parent.is_ok_and(|parent| dir.is_ok_and(|dir| parent.starts_with(dir)))
 }
@@ -131,10 +147,18 @@ fn is_inside(file: &Path, dir: &Path) -> bool {
 /// The only timestamp in packing, taken from the environment if set
 /// (<https://reproducible-builds.org/specs/source-date-epoch/>).
 fn source_date_epoch() -> Result<Option<Timestamp>, CliError> {
-    let Some(text) = std::env::var_os("SOURCE_DATE_EPOCH") else { return Ok(None) };
-    let seconds = text.to_str().and_then(|text| text.parse().ok()).and_then(Timestamp::from_seconds);
+    let Some(text) = std::env::var_os("SOURCE_DATE_EPOCH") else {
+        return Ok(None);
+    };
+    let seconds = text
+        .to_str()
+        .and_then(|text| text.parse().ok())
+        .and_then(Timestamp::from_seconds);
     match seconds {
         Some(time) => Ok(Some(time)),
-        None => Err(CliError::new(Exit::Usage, "SOURCE_DATE_EPOCH is not a number of seconds since 1970")),
+        None => Err(CliError::new(
+            Exit::Usage,
+            "SOURCE_DATE_EPOCH is not a number of seconds since 1970",
+        )),
     }
 }

@@ -25,7 +25,10 @@ impl fmt::Debug for Reader {
 impl Reader {
     /// Reads from the descriptor, or from the terminal without one.
     pub fn new(descriptor: Option<u32>) -> Self {
-        Self { descriptor, lines: None }
+        Self {
+            descriptor,
+            lines: None,
+        }
     }
 
     /// The next passphrase: a line from the descriptor, or typed input.
@@ -35,7 +38,10 @@ impl Reader {
         };
         if self.lines.is_none() {
             // Opening the descriptor by its name under /dev/fd needs no unsafe code.
-            self.lines = Some(BufReader::with_capacity(1, File::open(format!("/dev/fd/{descriptor}"))?));
+            self.lines = Some(BufReader::with_capacity(
+                1,
+                File::open(format!("/dev/fd/{descriptor}"))?,
+            ));
         }
         let mut line = Zeroizing::new(String::with_capacity(1024));
         if let Some(lines) = &mut self.lines {
@@ -44,7 +50,10 @@ impl Reader {
         let end = line.trim_end_matches(['\n', '\r']).len();
         line.truncate(end);
         if line.is_empty() {
-            Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the descriptor gave none"))
+            Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the descriptor gave none",
+            ))
         } else {
             Ok(line)
         }
@@ -54,7 +63,10 @@ impl Reader {
     pub fn new_passphrase(&mut self, name: &str) -> io::Result<Zeroizing<String>> {
         let first = self.read(&format!("new passphrase of {name}: "))?;
         if self.descriptor.is_none() && *self.read("again: ")? != *first {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the two are not the same"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the two are not the same",
+            ));
         }
         if first.is_empty() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is empty"));

@@ -69,11 +69,30 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let code = variables.get(APR_VARIABLE).map(String::as_str);
     let admitted = bundle.authorize_run(code).map_err(CliError::from);
     let named = args.rehearsal.as_deref();
-    let rehearsed = measured::find(named, &args.receipts, (&root, &bundle), JudgedAt::At(at), out)?;
-    let proof = crate::release::rehearsal_proof::proof(named, &root, &bundle, &variables, &args.receipts, at)
-        .map_err(CliError::from);
+    let rehearsed = measured::find(
+        named,
+        &args.receipts,
+        (&root, &bundle),
+        JudgedAt::At(at),
+        out,
+    )?;
+    let proof = crate::release::rehearsal_proof::proof(
+        named,
+        &root,
+        &bundle,
+        &variables,
+        &args.receipts,
+        at,
+    )
+    .map_err(CliError::from);
     let limits = (&args.limits, &manifest.limits);
-    let ordered = DatabaseCommand::prepare(&args.database, limits, Command::reads("plan"), out, Notifier::plain(out))?;
+    let ordered = DatabaseCommand::prepare(
+        &args.database,
+        limits,
+        Command::reads("plan"),
+        out,
+        Notifier::plain(out),
+    )?;
     let order = ordered.order(&bundle, &variables);
     let mut plan = plan::make(order, &mut Silent);
     if ordered.stop.is_requested() {
@@ -83,13 +102,28 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         Some(rehearsed) => indexes::tables(&order.authentic(), rehearsed.relations()),
         None => BTreeMap::new(),
     };
-    let met = std::mem::take(&mut plan.obstacles).into_iter().map(obstacle);
-    let obstacles: Vec<CliError> =
-        clock.err().into_iter().chain(admitted.err()).chain(proof.err()).chain(met).collect();
+    let met = std::mem::take(&mut plan.obstacles)
+        .into_iter()
+        .map(obstacle);
+    let obstacles: Vec<CliError> = clock
+        .err()
+        .into_iter()
+        .chain(admitted.err())
+        .chain(proof.err())
+        .chain(met)
+        .collect();
     let tallies = policy::tally(&root, bundle.approvals(), code, JudgedAt::At(at));
-    let approvals =
-        if tallies.is_empty() { Vec::new() } else { vec![(code.and_then(|code| code.parse().ok()), tallies)] };
-    let answer = Answer { obstacles: &obstacles, approvals, rehearsed: rehearsed.as_ref(), tables: &tables };
+    let approvals = if tallies.is_empty() {
+        Vec::new()
+    } else {
+        vec![(code.and_then(|code| code.parse().ok()), tallies)]
+    };
+    let answer = Answer {
+        obstacles: &obstacles,
+        approvals,
+        rehearsed: rehearsed.as_ref(),
+        tables: &tables,
+    };
     out.document(&document(manifest, &plan, &answer));
     show::show(manifest, &plan, &answer, out);
     // The first obstacle is the one that `run` would end with.
@@ -106,7 +140,10 @@ pub fn obstacle(obstacle: Obstacle) -> CliError {
 }
 
 fn document(manifest: &Manifest, plan: &Plan, answer: &Answer<'_>) -> serde_json::Value {
-    let gate = plan.gates.as_ref().map(|gates| gate::document(gates, gates.iter().all(|gate| gate.ready)));
+    let gate = plan
+        .gates
+        .as_ref()
+        .map(|gates| gate::document(gates, gates.iter().all(|gate| gate.ready)));
     serde_json::json!({
         "would_run": answer.obstacles.is_empty(),
         "obstacles": answer.obstacles.iter()

@@ -37,8 +37,13 @@ pub fn show(points: &[Point], out: Output) {
     if points.is_empty() {
         return;
     }
-    let rows = points.iter().map(|point| vec![number(point), place(point), text(point), undo(point)]);
-    out.line(table::render(&["commits alone", "", "statement", "a rollback from there on"], rows.collect()));
+    let rows = points
+        .iter()
+        .map(|point| vec![number(point), place(point), text(point), undo(point)]);
+    out.line(table::render(
+        &["commits alone", "", "statement", "a rollback from there on"],
+        rows.collect(),
+    ));
 }
 
 /// Like [`show`], with the evidence that a resumed run checks.
@@ -50,14 +55,25 @@ pub fn show_with_evidence(points: &[Point], out: Output) {
         let after = point.step.evidence_phrase().to_owned();
         vec![number(point), place(point), text(point), after, undo(point)]
     });
-    let head = ["commits alone", "", "statement", "after a crash", "a rollback from there on"];
+    let head = [
+        "commits alone",
+        "",
+        "statement",
+        "after a crash",
+        "a rollback from there on",
+    ];
     out.line(table::render(&head, rows.collect()));
 }
 
 fn number(point: &Point) -> String {
     match point.count {
         1 => format!("{} {}", point.tier, point.number),
-        count => format!("{} {}-{}", point.tier, point.number, point.number + count - 1),
+        count => format!(
+            "{} {}-{}",
+            point.tier,
+            point.number,
+            point.number + count - 1
+        ),
     }
 }
 

@@ -30,7 +30,14 @@ impl Progress {
     pub fn new(out: Output) -> Self {
         let now = Instant::now();
         let Notifier { out, bar } = Notifier::drawing(out);
-        Self { out, bar, tier: String::new(), started: now, last_drawn: now, kept: None }
+        Self {
+            out,
+            bar,
+            tier: String::new(),
+            started: now,
+            last_drawn: now,
+            kept: None,
+        }
     }
 
     /// Buffers all further lines, while a moving line shows `what`, which must be escaped.
@@ -52,7 +59,10 @@ impl Progress {
 
     /// A printer for lines from other threads.
     pub fn notifier(&self) -> Notifier {
-        Notifier { out: self.out, bar: self.bar.clone() }
+        Notifier {
+            out: self.out,
+            bar: self.bar.clone(),
+        }
     }
 
     fn line(&mut self, text: String) {
@@ -64,7 +74,10 @@ impl Progress {
 
     fn notice(&mut self, at: &Position, notice: &Notice) {
         let (message, at) = (escape(&notice.message), escape(&at.to_string()));
-        self.line(format!("    {}: {message} ({at})", escape(&notice.severity)));
+        self.line(format!(
+            "    {}: {message} ({at})",
+            escape(&notice.severity)
+        ));
         for (what, more) in [("detail", &notice.detail), ("hint", &notice.hint)] {
             if let Some(more) = more {
                 self.line(format!("      {what}: {}", escape(more)));
@@ -115,7 +128,10 @@ impl Notifier {
 
     /// Changes the moving line and returns whether there is one. The text must be escaped.
     pub fn moving(&self, text: impl FnOnce() -> String) -> bool {
-        self.bar.as_ref().map(|bar| bar.set_message(text())).is_some()
+        self.bar
+            .as_ref()
+            .map(|bar| bar.set_message(text()))
+            .is_some()
     }
 
     /// Prints a line, which must be escaped.
@@ -144,19 +160,35 @@ impl Observer for Progress {
     fn event(&mut self, event: Event<'_>) {
         match event {
             Event::Gate(answer) => {
-                let (paint, verdict) = if answer.ready { (Paint::Good, "READY") } else { (Paint::Bad, "BLOCKED") };
+                let (paint, verdict) = if answer.ready {
+                    (Paint::Good, "READY")
+                } else {
+                    (Paint::Bad, "BLOCKED")
+                };
                 let verdict = self.out.paint(paint, verdict);
-                self.line(format!("gate {} {verdict}: {}", answer.name, escape(&answer.reason)));
+                self.line(format!(
+                    "gate {} {verdict}: {}",
+                    answer.name,
+                    escape(&answer.reason)
+                ));
             }
             Event::Begin(at, total, name) => {
                 self.tier = format!("{at}/{total} {}", escape(name));
                 self.moving(str::to_owned);
             }
             Event::Statement { at, verb } => {
-                self.moving(|tier| format!("{tier}  {}  {}", escape(verb), escape(&at.to_string())));
+                self.moving(|tier| {
+                    format!("{tier}  {}  {}", escape(verb), escape(&at.to_string()))
+                });
             }
-            Event::Echo(text) => self.line(format!("    {}", output::escape_lines(text.trim_end()))),
-            Event::OnTheWay { from, to, statements } => {
+            Event::Echo(text) => {
+                self.line(format!("    {}", output::escape_lines(text.trim_end())))
+            }
+            Event::OnTheWay {
+                from,
+                to,
+                statements,
+            } => {
                 let (from, to) = (escape(&from.to_string()), escape(&to.to_string()));
                 self.moving(|tier| format!("{tier}  {statements} statements  {from} to {to}"));
             }
@@ -164,7 +196,9 @@ impl Observer for Progress {
             Event::Done(at, total, record) => {
                 let name = escape(&record.name);
                 let (statements, rows, ms) = (record.statements, record.rows, record.milliseconds);
-                self.line(format!("{at}/{total} {name:<28} {statements:>4} statements {rows:>8} rows {ms:>6} ms"));
+                self.line(format!(
+                    "{at}/{total} {name:<28} {statements:>4} statements {rows:>8} rows {ms:>6} ms"
+                ));
                 if at == total {
                     self.tier = "checking before COMMIT".to_owned();
                     self.moving(str::to_owned);
@@ -172,26 +206,53 @@ impl Observer for Progress {
             }
             Event::Locked { .. } => {}
             Event::Verified(record) => {
-                self.line(format!("verify {} {}/{}", record.name, record.held, record.checks));
+                self.line(format!(
+                    "verify {} {}/{}",
+                    record.name, record.held, record.checks
+                ));
             }
             Event::Found { at, again, how } => {
-                let next = if again { "it is sent again" } else { "it took effect" };
-                self.line(format!("{} was interrupted; {next}: {}", escape(&at.to_string()), escape(how)));
+                let next = if again {
+                    "it is sent again"
+                } else {
+                    "it took effect"
+                };
+                self.line(format!(
+                    "{} was interrupted; {next}: {}",
+                    escape(&at.to_string()),
+                    escape(how)
+                ));
             }
             Event::StillRunning { at, why } => {
                 let at = at.to_string();
-                self.moving(|_| format!("waiting for the server at {}: {}", escape(&at), escape(why)));
+                self.moving(|_| {
+                    format!("waiting for the server at {}: {}", escape(&at), escape(why))
+                });
             }
             Event::Cleaning { at, what } => {
-                self.line(format!("{}: {}: cleaning up", escape(&at.to_string()), escape(what)));
+                self.line(format!(
+                    "{}: {}: cleaning up",
+                    escape(&at.to_string()),
+                    escape(what)
+                ));
             }
             Event::LockHeld { by, again, pause } => {
-                let who = by.map(|by| format!(" ({})", escape(by))).unwrap_or_default();
+                let who = by
+                    .map(|by| format!(" ({})", escape(by)))
+                    .unwrap_or_default();
                 let what = if again { "still holds" } else { "holds" };
                 let seconds = pause.as_secs_f64();
-                self.line(format!("another pgseal run {what} the lock{who}, trying again in {seconds:.1} s"));
+                self.line(format!(
+                    "another pgseal run {what} the lock{who}, trying again in {seconds:.1} s"
+                ));
             }
-            Event::Retrying { failure, reason, retry, of, pause } => {
+            Event::Retrying {
+                failure,
+                reason,
+                retry,
+                of,
+                pause,
+            } => {
                 let (failure, seconds) = (escape(&failure.headline()), pause.as_secs_f64());
                 self.line(format!("{reason}, and nothing of it is left: {failure}"));
                 self.line(format!("trying again in {seconds:.1} s ({retry} of {of})"));
@@ -200,11 +261,16 @@ impl Observer for Progress {
             }
             Event::Limited { at, setting, limit } => {
                 let at = escape(&at.to_string());
-                self.line(format!("    {setting} stays at {limit}, the release's limit ({at})"));
+                self.line(format!(
+                    "    {setting} stays at {limit}, the release's limit ({at})"
+                ));
             }
             Event::Commit => self.moving(|_| "committing".to_owned()),
             Event::Resolving(attempt, why) => {
-                self.line(format!("the answer to COMMIT was lost; asking the server, try {attempt}: {}", escape(why)));
+                self.line(format!(
+                    "the answer to COMMIT was lost; asking the server, try {attempt}: {}",
+                    escape(why)
+                ));
             }
         }
     }

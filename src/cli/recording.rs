@@ -84,8 +84,18 @@ impl ReceiptArgs {
         getrandom::fill(&mut random).map_err(|error| CliError::new(Exit::Internal, error))?;
         let run_id = hex(&random);
         let (name, version) = (&manifest.release.name, &manifest.release.version);
-        let stem = format!("{name}-{version}-{what}-{}-{}", now().compact(), &run_id[..8]);
-        Ok(Prepared { run_id, key, dir: self.receipts.clone(), stem, reserved: None })
+        let stem = format!(
+            "{name}-{version}-{what}-{}-{}",
+            now().compact(),
+            &run_id[..8]
+        );
+        Ok(Prepared {
+            run_id,
+            key,
+            dir: self.receipts.clone(),
+            stem,
+            reserved: None,
+        })
     }
 }
 
@@ -99,10 +109,19 @@ impl Prepared {
     /// or read-only medium stops the run.
     pub fn journal(&mut self) -> Result<Journal, CliError> {
         let unwritable = |what: &str, error: std::io::Error| {
-            CliError::new(Kind::Io, format!("{}: can't write the {what}: {error}", display_path(&self.dir)))
-                .hint("nothing was run; name a writable directory with room for 4 MiB by --receipts DIR")
+            CliError::new(
+                Kind::Io,
+                format!(
+                    "{}: can't write the {what}: {error}",
+                    display_path(&self.dir)
+                ),
+            )
+            .hint(
+                "nothing was run; name a writable directory with room for 4 MiB by --receipts DIR",
+            )
         };
-        let journal = Journal::create(&self.dir, &self.stem).map_err(|error| unwritable("journal", error))?;
+        let journal =
+            Journal::create(&self.dir, &self.stem).map_err(|error| unwritable("journal", error))?;
         let reserved = receipt::reserve(&self.dir, &self.stem, self.key.is_some());
         self.reserved = Some(reserved.map_err(|error| unwritable("receipt", error))?);
         Ok(journal)
@@ -120,7 +139,11 @@ impl Prepared {
     }
 
     /// Stores a rehearsal's receipt. Returns the directory of receipts, and the path of this one.
-    pub fn store_rehearsal(&mut self, id: ReleaseId, receipt: Rehearsal) -> (PathBuf, std::io::Result<PathBuf>) {
+    pub fn store_rehearsal(
+        &mut self,
+        id: ReleaseId,
+        receipt: Rehearsal,
+    ) -> (PathBuf, std::io::Result<PathBuf>) {
         let stored = match self.reserved.take() {
             Some(reserved) => reserved.write_rehearsal(id, receipt, self.key.as_ref()),
             None => Err(std::io::Error::other("no room was taken for it")),
@@ -136,8 +159,18 @@ impl Prepared {
     }
 
     /// Stores the receipt and reports the outcome.
-    pub fn conclude(mut self, bundle: &AuthenticatedBundle, report: Report, out: Output) -> Result<Exit, CliError> {
-        let Report { receipt, failure, unproved, kind } = report;
+    pub fn conclude(
+        mut self,
+        bundle: &AuthenticatedBundle,
+        report: Report,
+        out: Output,
+    ) -> Result<Exit, CliError> {
+        let Report {
+            receipt,
+            failure,
+            unproved,
+            kind,
+        } = report;
         let result = receipt.clone();
         let stored = self.store(bundle.release_id(), receipt);
         let mut document = serde_json::json!({
@@ -174,12 +207,21 @@ impl Prepared {
                 told.map_err(CliError::answered)
             }
             (Err(error), Ok(_)) => {
-                let message = format!("{}: the receipt could not be stored: {error}", display_path(&self.dir));
-                let hint = "it is done; the ledger in the database has it, and `pgseal status` shows it";
-                Err(CliError::new(Exit::NoReceipt, message).hint(hint).answered())
+                let message = format!(
+                    "{}: the receipt could not be stored: {error}",
+                    display_path(&self.dir)
+                );
+                let hint =
+                    "it is done; the ledger in the database has it, and `pgseal status` shows it";
+                Err(CliError::new(Exit::NoReceipt, message)
+                    .hint(hint)
+                    .answered())
             }
             (Err(error), Err(mut failure)) => {
-                failure.lines.push(format!("{}: the receipt could not be stored: {error}", display_path(&self.dir)));
+                failure.lines.push(format!(
+                    "{}: the receipt could not be stored: {error}",
+                    display_path(&self.dir)
+                ));
                 Err(failure.answered())
             }
         }
@@ -187,15 +229,21 @@ impl Prepared {
 }
 
 fn success(receipt: &Receipt, out: Output) {
-    let title = pgseal_verify::format::statement::title(&receipt.release.name, &receipt.release.version);
+    let title =
+        pgseal_verify::format::statement::title(&receipt.release.name, &receipt.release.version);
     let state = match receipt.action {
         Action::Run => out.paint(Paint::Good, "finalized"),
-        Action::Rollback => format!("rolled back, the database is {} again", out.paint(Paint::Good, "baseline")),
+        Action::Rollback => format!(
+            "rolled back, the database is {} again",
+            out.paint(Paint::Good, "baseline")
+        ),
     };
     let elapsed: u64 = receipt.tiers.iter().map(|tier| tier.milliseconds).sum();
     let transaction = receipt.transaction_id.as_deref().unwrap_or("unknown");
     out.line(states(receipt.before.as_ref(), receipt.after.as_ref()));
-    out.line(format!("{title} is {state}: transaction {transaction} is committed ({elapsed} ms in scripts)"));
+    out.line(format!(
+        "{title} is {state}: transaction {transaction} is committed ({elapsed} ms in scripts)"
+    ));
 }
 
 /// The probes before and after, side by side.
@@ -213,38 +261,52 @@ pub fn states(
         Some(None) => "NULL".to_owned(),
         Some(Some(value)) => value.clone(),
     };
-    let rows = columns.into_iter().map(|column| vec![column.clone(), cell(before, column), cell(after, column)]);
+    let rows = columns
+        .into_iter()
+        .map(|column| vec![column.clone(), cell(before, column), cell(after, column)]);
     table::render(&["", "before", "after"], rows.collect())
 }
 
 fn unchanged(receipt: &Receipt, failure: Option<Failure>, exit: Exit) -> CliError {
     let what = receipt.action.as_str();
     let prefix = format!("the {what} failed, and the database is as before: ");
-    let Some(failure) = failure else { return CliError::new(exit, prefix) };
+    let Some(failure) = failure else {
+        return CliError::new(exit, prefix);
+    };
     let this = error::failure(exit, &prefix, &failure);
     if failure.sqlstate.as_deref() != Some(LOCK_NOT_AVAILABLE) {
         return this;
     }
-    let first = this.hint.as_ref().map(|first| format!("{first}; ")).unwrap_or_default();
-    this.hint(format!("{first}when whoever has the lock is done, the same command can be run again"))
+    let first = this
+        .hint
+        .as_ref()
+        .map(|first| format!("{first}; "))
+        .unwrap_or_default();
+    this.hint(format!(
+        "{first}when whoever has the lock is done, the same command can be run again"
+    ))
 }
 
 /// Error for a run or rollback that committed only a part.
 fn partial(receipt: &Receipt, failure: Option<Failure>) -> CliError {
     let prefix = format!("the {} stopped half way: ", receipt.action.as_str());
-    let pgseal_advises = receipt.error.is_some() && !failure.as_ref().is_some_and(Failure::server_advises);
+    let pgseal_advises =
+        receipt.error.is_some() && !failure.as_ref().is_some_and(Failure::server_advises);
     let this = match failure {
         Some(failure) => error::failure(Kind::Partial, &prefix, &failure),
         None => CliError::new(Kind::Partial, prefix),
     };
-    let ways =
-        "`pgseal status` shows how far it came; `pgseal run --resume FILE` goes on, `pgseal rollback FILE` goes back";
+    let ways = "`pgseal status` shows how far it came; `pgseal run --resume FILE` goes on, `pgseal rollback FILE` goes back";
     match this.hint.clone() {
         // pgseal's own hint names the obstacle and the way on, so only the way back is added.
-        Some(first) if pgseal_advises => {
-            CliError { hint: Some(format!("{first}; or `pgseal rollback FILE` goes back")), ..this }
-        }
-        Some(first) => CliError { hint: Some(format!("{first}; {ways}")), ..this },
+        Some(first) if pgseal_advises => CliError {
+            hint: Some(format!("{first}; or `pgseal rollback FILE` goes back")),
+            ..this
+        },
+        Some(first) => CliError {
+            hint: Some(format!("{first}; {ways}")),
+            ..this
+        },
         None => this.hint(ways),
     }
 }

@@ -23,7 +23,9 @@ pub struct RehearsedArgs {
 
 /// Text: a run needs a rehearsal.
 pub fn needed(max_age_days: Option<NonZeroU32>) -> String {
-    let age = max_age_days.map(|max| format!(", at most {} old", count(max.get(), "day"))).unwrap_or_default();
+    let age = max_age_days
+        .map(|max| format!(", at most {} old", count(max.get(), "day")))
+        .unwrap_or_default();
     format!("a run needs the receipt of a rehearsal{age}")
 }
 
@@ -31,13 +33,15 @@ impl From<RehearsalProofError> for CliError {
     fn from(error: RehearsalProofError) -> Self {
         let text = error.to_string();
         match error {
-            RehearsalProofError::Refused { path, source } => {
-                Self::new(kind(&source), text).about(&path).hint(REHEARSE_HINT)
-            }
+            RehearsalProofError::Refused { path, source } => Self::new(kind(&source), text)
+                .about(&path)
+                .hint(REHEARSE_HINT),
             RehearsalProofError::Unreadable { path, source } => {
                 Self::new(kind(&source), text).about(&path).hint(UNREADABLE)
             }
-            RehearsalProofError::Missing { .. } => Self::new(Kind::RehearsalMissing, text).hint(REHEARSE_HINT),
+            RehearsalProofError::Missing { .. } => {
+                Self::new(Kind::RehearsalMissing, text).hint(REHEARSE_HINT)
+            }
             RehearsalProofError::Io { path, source } => Self::io(&path, &source),
         }
     }

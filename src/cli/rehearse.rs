@@ -43,8 +43,7 @@ const APPROVAL_BYTES: u64 = 64 << 20;
 const REMARKS_SHOWN: usize = 12;
 
 /// Note on an unsigned receipt.
-const UNSIGNED: &str =
-    "without --receipt-key the receipt is not signed: anybody can have written it, so it proves nothing";
+const UNSIGNED: &str = "without --receipt-key the receipt is not signed: anybody can have written it, so it proves nothing";
 
 #[derive(clap::Args, Debug)]
 #[group(id = "source", required = true, args = ["from", "from_dump"])]
@@ -92,32 +91,53 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let root = args.bundle.root()?;
     let bundle = args.bundle.authenticate_to_run(&root, at)?;
     let manifest = bundle.manifest();
-    policy::check_policy(&root, &manifest.release, bundle.release_id(), JudgedAt::At(at))?;
+    policy::check_policy(
+        &root,
+        &manifest.release,
+        bundle.release_id(),
+        JudgedAt::At(at),
+    )?;
     let variables = run_context::values(manifest, &args.database.variables()?, true)?;
     let limits = args.limits.within(&manifest.limits)?;
     let approval = args.approve_with.as_deref().map(approval).transpose()?;
     let from = match (&args.from, &args.from_dump) {
         (_, Some(path)) => dump::read(path)?,
-        (from, None) => ClonedFrom::Database { name: from.as_deref().unwrap_or_default(), by_dump: args.by_dump },
+        (from, None) => ClonedFrom::Database {
+            name: from.as_deref().unwrap_or_default(),
+            by_dump: args.by_dump,
+        },
     };
-    let mut prepared = args.receipts.prepare_named(key, &root, manifest, "rehearsal")?;
+    let mut prepared = args
+        .receipts
+        .prepare_named(key, &root, manifest, "rehearsal")?;
     prepared.reserve_rehearsal()?;
-    let scratch = Scratch::new(&std::env::temp_dir(), SCRATCH)
-        .map_err(|error| CliError::new(Exit::Internal, format!("no temporary directory: {error}")))?;
+    let scratch = Scratch::new(&std::env::temp_dir(), SCRATCH).map_err(|error| {
+        CliError::new(Exit::Internal, format!("no temporary directory: {error}"))
+    })?;
     if !prepared.is_signed() {
         out.warning(UNSIGNED);
     }
     for dir in scratch.sweep() {
-        out.note(format!("removed {}, which a rehearsal left that was killed", display_path(&dir)));
+        out.note(format!(
+            "removed {}, which a rehearsal left that was killed",
+            display_path(&dir)
+        ));
     }
     let gate_user = args.database.gate_user()?;
-    let (connector, parameters) = connection::connector_for_gates(args.database.db(), gate_user.as_deref())?;
+    let (connector, parameters) =
+        connection::connector_for_gates(args.database.db(), gate_user.as_deref())?;
     let runs_as = connector.runs_as().map(str::to_owned);
     let server = server::Here::new(connector, parameters);
-    let mut narrator = Narrator { progress: Progress::new(out), out };
+    let mut narrator = Narrator {
+        progress: Progress::new(out),
+        out,
+    };
     let stop = CancellationToken::default();
     let leaves = Some("the clone may be left: the next `pgseal rehearse` on this server names it");
-    let command = Command { leaves, ..Command::reads("rehearsal") };
+    let command = Command {
+        leaves,
+        ..Command::reads("rehearsal")
+    };
     interrupt::watch(&command, &stop, out, narrator.progress.notifier())?;
     left_by_others(server.maintenance(), &stop, out)?;
     let scope = match (args.schema_only, &args.tables[..]) {
@@ -142,7 +162,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         order,
         server: &server,
         from,
-        approval: approval.as_ref().map(|(file, bytes)| Approval { file, bytes }),
+        approval: approval
+            .as_ref()
+            .map(|(file, bytes)| Approval { file, bytes }),
         aside: Arc::new(narrator.progress.notifier()),
         scope: &scope,
         workers: args.workers.unwrap_or_else(workers),
@@ -169,23 +191,38 @@ fn approval(path: &Path) -> Result<(String, Vec<u8>), CliError> {
     let failed = |error: std::io::Error| CliError::io(path, &error);
     let metadata = std::fs::metadata(path).map_err(failed)?;
     if !metadata.is_file() || metadata.len() > APPROVAL_BYTES {
-        return Err(CliError::new(Exit::Usage, format!("{} is no script", display_path(path)))
-            .hint("--approve-with names a psql script of up to 64 MiB"));
+        return Err(
+            CliError::new(Exit::Usage, format!("{} is no script", display_path(path)))
+                .hint("--approve-with names a psql script of up to 64 MiB"),
+        );
     }
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = path
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
     Ok((name, std::fs::read(path).map_err(failed)?))
 }
 
 /// Warns about clones left by killed rehearsals.
-fn left_by_others(maintenance: &dyn Connect, stop: &CancellationToken, out: Output) -> Result<(), CliError> {
+fn left_by_others(
+    maintenance: &dyn Connect,
+    stop: &CancellationToken,
+    out: Output,
+) -> Result<(), CliError> {
     for name in rehearse::leftovers(maintenance, stop)? {
-        out.warning(escape(&format!("a rehearsal that is over left its clone {name}: {}", drop_statement(&name))));
+        out.warning(escape(&format!(
+            "a rehearsal that is over left its clone {name}: {}",
+            drop_statement(&name)
+        )));
     }
     Ok(())
 }
 
 fn drop_statement(name: &str) -> String {
-    format!("drop database \"{}\" with (force)", name.replace('"', "\"\""))
+    format!(
+        "drop database \"{}\" with (force)",
+        name.replace('"', "\"\"")
+    )
 }
 
 fn conclude(
@@ -194,13 +231,25 @@ fn conclude(
     mut rehearsed: Rehearsed,
     out: Output,
 ) -> Result<Exit, CliError> {
-    let failed = rehearsed.receipt.steps.iter().find(|step| !step.ok).map(|step| step.name.clone()).unwrap_or_default();
-    let mut error = rehearsed.trouble.take().map(|trouble| told::told(trouble, &failed));
+    let failed = rehearsed
+        .receipt
+        .steps
+        .iter()
+        .find(|step| !step.ok)
+        .map(|step| step.name.clone())
+        .unwrap_or_default();
+    let mut error = rehearsed
+        .trouble
+        .take()
+        .map(|trouble| told::told(trouble, &failed));
     if let Some(error) = &error {
         rehearsed.because(&error.lines.join("\n"));
     }
     if let Some(left) = &rehearsed.left {
-        let text = format!("{left}; drop it by hand: {}", drop_statement(&rehearsed.receipt.clone.database));
+        let text = format!(
+            "{left}; drop it by hand: {}",
+            drop_statement(&rehearsed.receipt.clone.database)
+        );
         error = Some(match error {
             None => CliError::new(Exit::Internal, text),
             Some(mut error) => {
@@ -231,10 +280,16 @@ fn conclude(
     }
     if result.kept && rehearsed.left.is_none() {
         let name = &result.clone.database;
-        out.line(escape(&format!("kept: the clone {name}; when you have looked at it: {}", drop_statement(name))));
+        out.line(escape(&format!(
+            "kept: the clone {name}; when you have looked at it: {}",
+            drop_statement(name)
+        )));
     }
     if let Ok(path) = &stored {
-        out.line(format!("receipt: {} (`pgseal receipt show` has every step and lock)", display_path(path)));
+        out.line(format!(
+            "receipt: {} (`pgseal receipt show` has every step and lock)",
+            display_path(path)
+        ));
         if !prepared.is_signed() {
             out.warning(UNSIGNED);
         }
@@ -243,11 +298,17 @@ fn conclude(
         (None, Ok(_)) => Ok(Exit::Done),
         (Some(error), Ok(_)) => Err(error.answered()),
         (None, Err(error)) => {
-            let text = format!("{}: the receipt could not be stored: {error}", display_path(&dir));
+            let text = format!(
+                "{}: the receipt could not be stored: {error}",
+                display_path(&dir)
+            );
             Err(CliError::new(Exit::NoReceipt, text).answered())
         }
         (Some(mut failure), Err(error)) => {
-            failure.lines.push(format!("  {}: the receipt could not be stored: {error}", display_path(&dir)));
+            failure.lines.push(format!(
+                "  {}: the receipt could not be stored: {error}",
+                display_path(&dir)
+            ));
             Err(failure.answered())
         }
     }

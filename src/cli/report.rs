@@ -3,9 +3,9 @@
 
 mod document;
 mod facts;
+mod local_evidence;
 mod markdown;
 mod page;
-mod local_evidence;
 mod questions;
 mod sections;
 
@@ -80,7 +80,9 @@ struct Report {
 impl Args {
     /// The database of `--db`.
     fn database(&self) -> Option<DatabaseArgs> {
-        self.db.as_ref().map(|db| DatabaseArgs::named(db, &self.gate_user, &self.variables))
+        self.db
+            .as_ref()
+            .map(|db| DatabaseArgs::named(db, &self.gate_user, &self.variables))
     }
 
     /// Arguments to repeat on the command lines in the report.
@@ -98,15 +100,24 @@ impl Args {
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
-    let format = args.format.unwrap_or(if out.json { Format::Json } else { Format::Md });
+    let format = args
+        .format
+        .unwrap_or(if out.json { Format::Json } else { Format::Md });
     if out.json && format != Format::Json && args.output.is_none() {
-        return Err(CliError::new(Exit::Usage, "--json and another --format both want standard output")
-            .hint("name a file for the report: -o FILE"));
+        return Err(CliError::new(
+            Exit::Usage,
+            "--json and another --format both want standard output",
+        )
+        .hint("name a file for the report: -o FILE"));
     }
     let facts = facts::gather(args, out)?;
     let matrix = Matrix::of(&facts);
     let verdict = readiness::verdict(&facts, &matrix);
-    let report = Report { facts, matrix, verdict };
+    let report = Report {
+        facts,
+        matrix,
+        verdict,
+    };
     let text = match format {
         Format::Md => markdown::text(&report),
         Format::Html => page::text(&report),
@@ -117,8 +128,11 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             let written = durable::replace(path, |file| file.write_all(text.as_bytes()));
             written.map_err(|error| CliError::io(path, &error))?;
             out.document(&document::value(&report));
-            let paint =
-                if matches!(report.verdict.status, Status::Ready | Status::Done) { Paint::Good } else { Paint::Bad };
+            let paint = if matches!(report.verdict.status, Status::Ready | Status::Done) {
+                Paint::Good
+            } else {
+                Paint::Bad
+            };
             let word = out.paint(paint, report.verdict.status.as_str());
             out.line(format!("{word} {}", escape(&report.verdict.sentence)));
             out.line(format!("report: {}", display_path(path)));
@@ -143,5 +157,7 @@ fn exit(verdict: &Verdict) -> Exit {
         Exit::Partial,
         Exit::Unknown,
     ];
-    all.into_iter().find(|exit| exit.code() == verdict.exit).unwrap_or(Exit::Internal)
+    all.into_iter()
+        .find(|exit| exit.code() == verdict.exit)
+        .unwrap_or(Exit::Internal)
 }

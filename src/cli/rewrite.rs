@@ -19,9 +19,12 @@ pub fn add<T>(
     choose: impl FnOnce(&UntrustedBundle) -> Result<(Vec<Addition>, T), CliError>,
 ) -> Result<(Statement, T), CliError> {
     // Read and replace the target of a symbolic link, not the link itself.
-    let file = path.canonicalize().map_err(|error| CliError::io(path, &error))?;
+    let file = path
+        .canonicalize()
+        .map_err(|error| CliError::io(path, &error))?;
     // One writer at a time; otherwise another process's addition would be lost.
-    let _lock = durable::lock(&file, &|| out.waits_for(path)).map_err(|error| open_error(path, &error))?;
+    let _lock =
+        durable::lock(&file, &|| out.waits_for(path)).map_err(|error| open_error(path, &error))?;
     let bundle = open(&file)?;
     let (additions, beside) = choose(&bundle)?;
     let (mut statement, mut refused) = (None, None);
@@ -31,12 +34,17 @@ pub fn add<T>(
             Err(AddError::Io(error)) => return Err(error),
             Err(error) => refused = Some(error),
         }
-        if refused.is_some() { Err(std::io::Error::other("refused")) } else { Ok(()) }
+        if refused.is_some() {
+            Err(std::io::Error::other("refused"))
+        } else {
+            Ok(())
+        }
     });
     if let Some(error) = refused {
         return Err(CliError::from(error).about(path));
     }
     written.map_err(|error| CliError::io(path, &error))?;
-    let statement = statement.ok_or_else(|| CliError::new(super::exit::Exit::Internal, "nothing was written"))?;
+    let statement = statement
+        .ok_or_else(|| CliError::new(super::exit::Exit::Internal, "nothing was written"))?;
     Ok((statement, beside))
 }

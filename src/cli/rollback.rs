@@ -38,25 +38,35 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let bundle = args.bundle.authenticate(&root, JudgedAt::Undo)?;
     let manifest = bundle.manifest();
     let variables = run_context::values(manifest, &args.database.variables()?, false)?;
-    let mut prepared = args.receipts.prepare(key, &root, manifest, Action::Rollback)?;
+    let mut prepared = args
+        .receipts
+        .prepare(key, &root, manifest, Action::Rollback)?;
     let mut progress = Progress::new(out);
     let limits = (&args.limits, &manifest.limits);
     let command = Command::writes("rollback", &args.receipts.receipts);
-    let ordered = DatabaseCommand::prepare(&args.database, limits, command, out, progress.notifier())?;
+    let ordered =
+        DatabaseCommand::prepare(&args.database, limits, command, out, progress.notifier())?;
     let ordered = ordered.retrying(args.retries.lock_retries);
     let order = ordered.order(&bundle, &variables);
-    let found = rollback::find(order, &mut progress).map_err(|error| ordered.or_interrupted(error.into()))?;
+    let found = rollback::find(order, &mut progress)
+        .map_err(|error| ordered.or_interrupted(error.into()))?;
     let applied = match found {
         Found::Applied(applied) => applied,
         Found::Nothing(target) => {
             progress.finish();
             let title = title(&manifest.release.name, &manifest.release.version);
             out.document(&serde_json::json!({ "run_id": null, "receipt": null, "result": null, "target": target }));
-            out.line(format!("{}: {title} is not applied here", out.paint(Paint::Good, "nothing to do")));
+            out.line(format!(
+                "{}: {title} is not applied here",
+                out.paint(Paint::Good, "nothing to do")
+            ));
             return Ok(Exit::Done);
         }
     };
-    let schema = args.schema.before(&order).map_err(|error| ordered.or_interrupted(error))?;
+    let schema = args
+        .schema
+        .before(&order)
+        .map_err(|error| ordered.or_interrupted(error))?;
     let journal = prepared.journal()?;
     let report = applied.rollback(&prepared.run_id, journal, &mut progress);
     ordered.stop.ended();

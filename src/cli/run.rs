@@ -65,37 +65,77 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     memory::check_clock(&args.receipts.receipts, at)?;
     let admission = bundle.authorize_run(variables.get(APR_VARIABLE).map(String::as_str))?;
     let named = args.rehearsed.rehearsal.as_deref();
-    let rehearsed =
-        crate::release::rehearsal_proof::proof(named, &root, &bundle, &variables, &args.receipts.receipts, at)?;
+    let rehearsed = crate::release::rehearsal_proof::proof(
+        named,
+        &root,
+        &bundle,
+        &variables,
+        &args.receipts.receipts,
+        at,
+    )?;
     let mut prepared = args.receipts.prepare(key, &root, manifest, Action::Run)?;
     let mut progress = Progress::new(out);
     let limits = (&args.limits, &manifest.limits);
     let writes = Command::writes("run", &args.receipts.receipts);
     // A partial run stays partial until the resumed run continues.
-    let command = if args.resume { Command { exit: Exit::Partial, ..writes } } else { writes };
-    let ordered = DatabaseCommand::prepare(&args.database, limits, command, out, progress.notifier())?;
+    let command = if args.resume {
+        Command {
+            exit: Exit::Partial,
+            ..writes
+        }
+    } else {
+        writes
+    };
+    let ordered =
+        DatabaseCommand::prepare(&args.database, limits, command, out, progress.notifier())?;
     let ordered = ordered.retrying(args.retries.lock_retries);
     let order = ordered.order(&bundle, &variables);
-    let ready = gate::pass(order, &mut progress).map_err(CliError::from).and_then(|gated| {
-        let ready = if args.resume { gated.resume(args.interrupted) } else { gated.preflight() };
-        ready.map_err(CliError::from)
-    });
+    let ready = gate::pass(order, &mut progress)
+        .map_err(CliError::from)
+        .and_then(|gated| {
+            let ready = if args.resume {
+                gated.resume(args.interrupted)
+            } else {
+                gated.preflight()
+            };
+            ready.map_err(CliError::from)
+        });
     let ready = ready.map_err(|error| {
         let error = ordered.or_interrupted(error);
-        if args.resume && error.exit != Exit::Preflight { still_half_way(error) } else { error }
+        if args.resume && error.exit != Exit::Preflight {
+            still_half_way(error)
+        } else {
+            error
+        }
     })?;
-    let schema = args.schema.before(&order.authentic()).map_err(|error| ordered.or_interrupted(error))?;
+    let schema = args
+        .schema
+        .before(&order.authentic())
+        .map_err(|error| ordered.or_interrupted(error))?;
     let journal = prepared.journal()?;
-    let report = ready.run(&admission, rehearsed.as_ref(), &prepared.run_id, journal, &mut progress);
+    let report = ready.run(
+        &admission,
+        rehearsed.as_ref(),
+        &prepared.run_id,
+        journal,
+        &mut progress,
+    );
     ordered.stop.ended();
     progress.finish();
     let mut report = report?;
-    args.schema.add(schema, &order.authentic(), &mut report, out);
+    args.schema
+        .add(schema, &order.authentic(), &mut report, out);
     prepared.conclude(&bundle, report, out)
 }
 
 /// Adds to a failed resume that the run is still partial; the database is unchanged.
 fn still_half_way(error: CliError) -> CliError {
-    let hint = error.hint.clone().map(|hint| format!("{hint}; ")).unwrap_or_default();
-    error.hint(format!("{hint}the run is still half way, and `pgseal rollback FILE` asks no gate"))
+    let hint = error
+        .hint
+        .clone()
+        .map(|hint| format!("{hint}; "))
+        .unwrap_or_default();
+    error.hint(format!(
+        "{hint}the run is still half way, and `pgseal rollback FILE` asks no gate"
+    ))
 }

@@ -44,30 +44,54 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let root = args.bundle.root()?;
     let bundle = args.bundle.authenticate(&root, when)?;
     let manifest = bundle.manifest();
-    let runbooks = manifest.runbooks.iter().filter(|runbook| runbook.audience == args.audience);
+    let runbooks = manifest
+        .runbooks
+        .iter()
+        .filter(|runbook| runbook.audience == args.audience);
     let mut texts = Vec::new();
     for runbook in runbooks {
         texts.push(bundle.content(&runbook.file)?);
     }
     if texts.is_empty() {
         let message = format!("the release has no runbook for the {}", args.audience);
-        return Err(CliError::new(Exit::Usage, message).hint("`pgseal inspect FILE` lists its runbooks"));
+        return Err(
+            CliError::new(Exit::Usage, message).hint("`pgseal inspect FILE` lists its runbooks")
+        );
     }
     let given = args.variables.values()?;
     run_context::values(manifest, &given, false)?;
     let values = lines::values(given, &root, &bundle, when);
     // A page contains no database of its own; its reader sets the URLs in the shell.
     let shell = |name: &str| Some(format!("\"${name}\""));
-    let known = Known { db: shell("DB"), admin: shell("ADMIN"), ..args.lines.known(&args.bundle, values) };
-    let facts = Facts { manifest, id: bundle.release_id(), files: bundle.file_count(), known: &known };
+    let known = Known {
+        db: shell("DB"),
+        admin: shell("ADMIN"),
+        ..args.lines.known(&args.bundle, values)
+    };
+    let facts = Facts {
+        manifest,
+        id: bundle.release_id(),
+        files: bundle.file_count(),
+        known: &known,
+    };
     let rendered = |text: &[u8]| facts.render(&String::from_utf8_lossy(text)).into_bytes();
     let text = match (args.raw, args.html) {
         (true, _) => texts.concat(),
-        (false, false) => texts.iter().map(|text| rendered(text)).collect::<Vec<_>>().concat(),
+        (false, false) => texts
+            .iter()
+            .map(|text| rendered(text))
+            .collect::<Vec<_>>()
+            .concat(),
         (false, true) => {
-            let text: Vec<String> = texts.iter().map(|text| facts.render(&String::from_utf8_lossy(text))).collect();
-            let title =
-                format!("{}: for the {}", title(&manifest.release.name, &manifest.release.version), args.audience);
+            let text: Vec<String> = texts
+                .iter()
+                .map(|text| facts.render(&String::from_utf8_lossy(text)))
+                .collect();
+            let title = format!(
+                "{}: for the {}",
+                title(&manifest.release.name, &manifest.release.version),
+                args.audience
+            );
             page::page(&title, &escape_lines(&text.join("\n\n---\n\n"))).into_bytes()
         }
     };
@@ -81,7 +105,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let words = String::from_utf8_lossy(&text);
     let file = args.output.as_ref().map(|path| path.to_string_lossy());
     if let Some(path) = &args.output {
-        durable::replace(path, |file| file.write_all(&text)).map_err(|error| CliError::io(path, &error))?;
+        durable::replace(path, |file| file.write_all(&text))
+            .map_err(|error| CliError::io(path, &error))?;
     }
     out.document(&serde_json::json!({ "audience": args.audience, "form": form, "text": words, "file": file }));
     match &args.output {

@@ -23,12 +23,22 @@ pub struct SchemaDigestArgs {
 impl SchemaDigestArgs {
     /// Takes the digest before anything begins; an error stops the command.
     pub fn before(&self, order: &RunContext<'_>) -> Result<Option<Digest>, CliError> {
-        if self.fingerprint { Ok(Some(take(order)?)) } else { Ok(None) }
+        if self.fingerprint {
+            Ok(Some(take(order)?))
+        } else {
+            Ok(None)
+        }
     }
 
     /// Adds both digests to the receipt. The second one is left out if nothing changed or the
     /// outcome is unknown. If it cannot be taken, a warning replaces it, because the run is over.
-    pub fn add(&self, before: Option<Digest>, order: &RunContext<'_>, report: &mut Report, out: Output) {
+    pub fn add(
+        &self,
+        before: Option<Digest>,
+        order: &RunContext<'_>,
+        report: &mut Report,
+        out: Output,
+    ) {
         let Some(before) = before else { return };
         let after = match report.receipt.outcome {
             Outcome::Unchanged | Outcome::Unknown => None,
@@ -46,6 +56,12 @@ impl SchemaDigestArgs {
 }
 
 fn take(order: &RunContext<'_>) -> Result<Digest, CliError> {
-    let taken = fingerprint::take(order.connect, &Scope::Schema, NonZeroUsize::MIN, now(), &|_| ());
+    let taken = fingerprint::take(
+        order.connect,
+        &Scope::Schema,
+        NonZeroUsize::MIN,
+        now(),
+        &|_| (),
+    );
     Ok(taken?.sha256)
 }

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::{Output, display_path, escape, escape_lines};
-use psql_script::{FileError, Files, OF_THE_CONNECTION, Position, Script, ScriptError, Step, Then, Variables};
+use psql_script::{
+    FileError, Files, OF_THE_CONNECTION, Position, Script, ScriptError, Step, Then, Variables,
+};
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -25,7 +27,12 @@ struct Directory(PathBuf);
 impl Directory {
     /// A position, with the file as the caller would name it.
     fn display_path(&self, at: &Position) -> String {
-        format!("{}:{}:{}", display_path(self.0.join(&*at.file)), at.line, at.column)
+        format!(
+            "{}:{}:{}",
+            display_path(self.0.join(&*at.file)),
+            at.line,
+            at.column
+        )
     }
 }
 
@@ -40,34 +47,59 @@ impl Files for Directory {
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
-    let directory =
-        Directory(args.root.clone().unwrap_or_else(|| args.file.parent().unwrap_or(Path::new("")).to_owned()));
+    let directory = Directory(
+        args.root
+            .clone()
+            .unwrap_or_else(|| args.file.parent().unwrap_or(Path::new("")).to_owned()),
+    );
     // The parent of a file in the current directory is the empty path.
-    let absolute = |path: &Path| std::path::absolute(Path::new(".").join(path)).unwrap_or_else(|_| path.to_owned());
+    let absolute = |path: &Path| {
+        std::path::absolute(Path::new(".").join(path)).unwrap_or_else(|_| path.to_owned())
+    };
     let (file, root) = (absolute(&args.file), absolute(&directory.0));
-    let name = file.strip_prefix(root).ok().and_then(Path::to_str).filter(|name| !name.is_empty());
+    let name = file
+        .strip_prefix(root)
+        .ok()
+        .and_then(Path::to_str)
+        .filter(|name| !name.is_empty());
     let name = name.ok_or_else(|| {
-        let text = format!("{} is not a file below {}", display_path(&args.file), display_path(&directory.0));
+        let text = format!(
+            "{} is not a file below {}",
+            display_path(&args.file),
+            display_path(&directory.0)
+        );
         CliError::new(Exit::Usage, text).hint("the script must be inside of --root")
     })?;
     let mut variables = Variables::default();
     for variable in &args.variables {
         let (name, value) = variable.split_once('=').unwrap_or((variable, ""));
-        variables
-            .set(name, value)
-            .map_err(|_| CliError::new(Exit::Usage, format!("-v {name}: not a name of a psql variable")))?;
+        variables.set(name, value).map_err(|_| {
+            CliError::new(
+                Exit::Usage,
+                format!("-v {name}: not a name of a psql variable"),
+            )
+        })?;
     }
     for name in OF_THE_CONNECTION {
         if variables.get(name).is_none() {
             let _ = variables.set_unknown(name, true);
         }
     }
-    let mut script = Script::open(&directory, name, variables).map_err(|error| refused(&directory, name, &error))?;
+    let mut script = Script::open(&directory, name, variables)
+        .map_err(|error| refused(&directory, name, &error))?;
     script.complaints();
-    while let Some(step) = script.next_step().map_err(|error| refused(&directory, name, &error))? {
+    while let Some(step) = script
+        .next_step()
+        .map_err(|error| refused(&directory, name, &error))?
+    {
         for complaint in script.complaints() {
-            let at = complaint.origin().map(|origin| directory.display_path(&origin.at)).unwrap_or_default();
-            out.warning(escape(&format!("{at}: {complaint}: taken for false, as psql does; a run knows more")));
+            let at = complaint
+                .origin()
+                .map(|origin| directory.display_path(&origin.at))
+                .unwrap_or_default();
+            out.warning(escape(&format!(
+                "{at}: {complaint}: taken for false, as psql does; a run knows more"
+            )));
         }
         let statement = match step {
             Step::Statement(statement) => statement,
@@ -76,7 +108,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         let at = statement.origin.at.clone();
         let copy_bytes = match statement.copy {
             Some(_) => {
-                let mut data = script.copy_data(&statement).map_err(|error| refused(&directory, name, &error))?;
+                let mut data = script
+                    .copy_data(&statement)
+                    .map_err(|error| refused(&directory, name, &error))?;
                 Some(
                     std::io::copy(&mut data, &mut std::io::sink())
                         .map_err(|error| unreadable(&directory, &at, &error))?,
@@ -95,7 +129,11 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
                 "then": then(&statement.then),
             }));
         } else {
-            out.line(format!("-- {}\n{}", escape(&directory.display_path(&at)), escape_lines(&statement.sql)));
+            out.line(format!(
+                "-- {}\n{}",
+                escape(&directory.display_path(&at)),
+                escape_lines(&statement.sql)
+            ));
         }
     }
     Ok(Exit::Done)
@@ -113,8 +151,14 @@ fn then(then: &Then) -> Option<&'static str> {
 }
 
 fn unreadable(directory: &Directory, at: &Position, error: &std::io::Error) -> CliError {
-    CliError::new(Exit::Usage, format!("{}: can't read the data of this COPY: {error}", directory.display_path(at)))
-        .answered()
+    CliError::new(
+        Exit::Usage,
+        format!(
+            "{}: can't read the data of this COPY: {error}",
+            directory.display_path(at)
+        ),
+    )
+    .answered()
 }
 
 fn refused(directory: &Directory, name: &str, error: &ScriptError) -> CliError {
@@ -124,7 +168,9 @@ fn refused(directory: &Directory, name: &str, error: &ScriptError) -> CliError {
         format!("{}{chain}", directory.display_path(&origin.at))
     });
     let at = at.unwrap_or_else(|| directory.0.join(name).display().to_string());
-    let cause = std::error::Error::source(error).map(|source| format!(": {source}")).unwrap_or_default();
+    let cause = std::error::Error::source(error)
+        .map(|source| format!(": {source}"))
+        .unwrap_or_default();
     let this = CliError::new(Exit::Usage, format!("{at}: {error}{cause}"));
     // The statements before the error are already on stdout, one line each, so there is no JSON
     // document to complete.

@@ -33,27 +33,43 @@ pub struct Args {
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     if args.tbs.is_given() {
         let bundle = open(&args.file)?;
-        bundle.claimed_release().map_err(|error| CliError::from(error).about(&args.file))?;
-        return args.tbs.write(&args.file, PAYLOAD_TYPE, bundle.claimed_statement(), out);
+        bundle
+            .claimed_release()
+            .map_err(|error| CliError::from(error).about(&args.file))?;
+        return args
+            .tbs
+            .write(&args.file, PAYLOAD_TYPE, bundle.claimed_statement(), out);
     }
     let signer = args.signer.open()?;
     let key = signer.public_key().id();
     check_role(&args.trust, key, out)?;
     let (statement, (id, count)) = rewrite::add(&args.file, out, |bundle| {
         // Only a bundle that contains a release may be signed.
-        bundle.claimed_release().map_err(|error| CliError::from(error).about(&args.file))?;
+        bundle
+            .claimed_release()
+            .map_err(|error| CliError::from(error).about(&args.file))?;
         let signature = signer.sign(PAYLOAD_TYPE, bundle.claimed_statement())?;
         let count = bundle.claimed_signatures().len() + 1;
-        Ok((vec![Addition::Signature((key, signature))], (bundle.claimed_release_id(), count)))
+        Ok((
+            vec![Addition::Signature((key, signature))],
+            (bundle.claimed_release_id(), count),
+        ))
     })?;
     let release = statement.predicate.release;
     out.document(&serde_json::json!({
         "file": args.file.to_string_lossy(), "release": release, "release_id": id, "signer": key, "signatures": count,
     }));
     let what = title(&release.name, &release.version);
-    out.line(format!("{}: {what}: {}", display_path(&args.file), escape(&release.summary)));
+    out.line(format!(
+        "{}: {what}: {}",
+        display_path(&args.file),
+        escape(&release.summary)
+    ));
     out.line(format!("release id {id}"));
-    out.line(format!("signed by {key}, {}", plural::count(count, "signature")));
+    out.line(format!(
+        "signed by {key}, {}",
+        plural::count(count, "signature")
+    ));
     Ok(Exit::Done)
 }
 
@@ -61,10 +77,14 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
 /// and cannot be removed. A trust root given by the flag therefore refuses it. One from the
 /// environment only warns, since it may be another host's.
 pub fn check_role(trust: &TrustArgs, id: KeyId, out: Output) -> Result<(), CliError> {
-    let Some(root) = trust.load_if_named()? else { return Ok(()) };
+    let Some(root) = trust.load_if_named()? else {
+        return Ok(());
+    };
     let has = match root.entry(&id) {
         None => "is not in the trust root".to_owned(),
-        Some(entry) if entry.role != name("release") => format!("has the role {} in the trust root", entry.role),
+        Some(entry) if entry.role != name("release") => {
+            format!("has the role {} in the trust root", entry.role)
+        }
         Some(entry) if entry.status != KeyStatus::Active => {
             format!("does not count any more{}", standing(entry))
         }
@@ -74,6 +94,8 @@ pub fn check_role(trust: &TrustArgs, id: KeyId, out: Output) -> Result<(), CliEr
         let hint = "nothing was signed; releases are signed by keys of the role release";
         return Err(CliError::new(Kind::KeyRole, format!("key {id} {has}")).hint(hint));
     }
-    out.warning(format!("key {id} {has}: a host with this trust root refuses the bundle"));
+    out.warning(format!(
+        "key {id} {has}: a host with this trust root refuses the bundle"
+    ));
     Ok(())
 }

@@ -37,7 +37,8 @@ impl SignerArgs {
     /// Opens the one key, with a prompt for its passphrase or PIN if it has one.
     pub fn open(&self) -> Result<Box<dyn Signer>, CliError> {
         if self.key.len() > 1 {
-            return Err(CliError::new(Exit::Usage, "one key signs at a time").hint("repeat the command for each --key"));
+            return Err(CliError::new(Exit::Usage, "one key signs at a time")
+                .hint("repeat the command for each --key"));
         }
         self.open_all()?.pop().ok_or_else(none)
     }
@@ -48,11 +49,19 @@ impl SignerArgs {
             (None, None) if self.key.is_empty() => Err(none()),
             (None, None) => {
                 let boxed = |key| Box::new(key) as Box<dyn Signer>;
-                Ok(self.passphrase.keys(&self.key)?.into_iter().map(boxed).collect())
+                Ok(self
+                    .passphrase
+                    .keys(&self.key)?
+                    .into_iter()
+                    .map(boxed)
+                    .collect())
             }
             (Some(path), _) => {
                 let socket = std::env::var_os("SSH_AUTH_SOCK").filter(|socket| !socket.is_empty());
-                Ok(vec![Box::new(agent_key(path, socket.map(PathBuf::from).as_deref())?)])
+                Ok(vec![Box::new(agent_key(
+                    path,
+                    socket.map(PathBuf::from).as_deref(),
+                )?)])
             }
             (None, Some(uri)) => {
                 let uri = uri.as_ref().map_err(|error| {
@@ -77,13 +86,19 @@ fn agent_key(path: &Path, socket: Option<&Path>) -> Result<AgentKey, CliError> {
     let public = public_key(path)?;
     let start = "start an agent: eval $(ssh-agent); ssh-add KEY";
     let Some(socket) = socket else {
-        return Err(CliError::new(Exit::Usage, "there is no ssh-agent: SSH_AUTH_SOCK is not set").hint(start));
+        return Err(CliError::new(
+            Exit::Usage,
+            "there is no ssh-agent: SSH_AUTH_SOCK is not set",
+        )
+        .hint(start));
     };
     AgentKey::find(socket, public).map_err(|error| {
         let this = CliError::new(Exit::Usage, &error);
         match error {
             AgentError::Unreachable { .. } => this.hint(start),
-            AgentError::NoKey { .. } => this.hint("`ssh-add KEY` adds it, `ssh-add -L` lists what is there"),
+            AgentError::NoKey { .. } => {
+                this.hint("`ssh-add KEY` adds it, `ssh-add -L` lists what is there")
+            }
             AgentError::Refused => this.hint("`ssh-add -X` unlocks the agent"),
             AgentError::Silent { .. } | AgentError::Broken(_) | AgentError::Protocol(_) => {
                 this.hint("does SSH_AUTH_SOCK lead to an ssh-agent? `ssh-add -L` asks it the same")
@@ -102,16 +117,21 @@ fn token_key(uri: &TokenUri, passphrase: &PassphraseArgs) -> Result<Box<dyn Sign
     let key = key.map_err(|error| {
         let this = CliError::new(Exit::Usage, &error);
         match error {
-            TokenError::Module { .. } => {
-                this.hint("SoftHSM's is /usr/lib/softhsm/libsofthsm2.so; a vendor says where its own is")
+            TokenError::Module { .. } => this.hint(
+                "SoftHSM's is /usr/lib/softhsm/libsofthsm2.so; a vendor says where its own is",
+            ),
+            TokenError::Token { found: 0, .. } => {
+                this.hint("`pkcs11-tool --module MODULE -L` lists the tokens")
             }
-            TokenError::Token { found: 0, .. } => this.hint("`pkcs11-tool --module MODULE -L` lists the tokens"),
             TokenError::Token { .. } => this.hint("tell them apart by serial=NUMBER"),
-            TokenError::Key { .. } => {
-                this.hint("`pkcs11-tool --module MODULE --login -O` lists the keys; id=%XX names one")
+            TokenError::Key { .. } => this
+                .hint("`pkcs11-tool --module MODULE --login -O` lists the keys; id=%XX names one"),
+            TokenError::NoPin { .. } => {
+                this.hint("run it on a terminal, or give --passphrase-fd N")
             }
-            TokenError::NoPin { .. } => this.hint("run it on a terminal, or give --passphrase-fd N"),
-            TokenError::Pin { locked: true, .. } => this.hint("the token's security officer can set a new PIN"),
+            TokenError::Pin { locked: true, .. } => {
+                this.hint("the token's security officer can set a new PIN")
+            }
             TokenError::Pin { .. } => this.hint("a token locks itself after a few wrong PINs"),
             TokenError::Point { .. } | TokenError::Said { .. } => this,
         }
@@ -155,19 +175,28 @@ mod tests {
 
     fn error(args: &[&str]) -> CliError {
         let opened = parse(args).expect("one signer").open();
-        opened.map(|signer| signer.public_key()).expect_err("there is no such key")
+        opened
+            .map(|signer| signer.public_key())
+            .expect_err("there is no such key")
     }
 
     const URI: &str = "pkcs11:token=a;object=b?module-path=/nonexistent.so";
 
     #[test]
     fn there_is_exactly_one_signer() {
-        for args in [&["--key", "a"][..], &["--agent", "a.pub"], &["--pkcs11", URI, "--passphrase-fd", "3"]] {
+        for args in [
+            &["--key", "a"][..],
+            &["--agent", "a.pub"],
+            &["--pkcs11", URI, "--passphrase-fd", "3"],
+        ] {
             parse(args).expect("one signer");
         }
-        for args in
-            [&[][..], &["--passphrase-fd", "3"], &["--key", "a", "--agent", "b"], &["--key", "a", "--pkcs11", URI]]
-        {
+        for args in [
+            &[][..],
+            &["--passphrase-fd", "3"],
+            &["--key", "a", "--agent", "b"],
+            &["--key", "a", "--pkcs11", URI],
+        ] {
             parse(args).expect_err("none or two");
         }
     }
@@ -175,19 +204,36 @@ mod tests {
     #[test]
     fn a_key_file_is_opened() {
         let dir = tempfile::tempdir().expect("temp dir");
-        let (path, key) = (dir.path().join("a.key"), SecretKey::generate().expect("random"));
+        let (path, key) = (
+            dir.path().join("a.key"),
+            SecretKey::generate().expect("random"),
+        );
         key.write_new(&path, None).expect("written");
-        let signer = parse(&["--key", path.to_str().expect("a plain path")]).expect("one signer").open();
-        let signer = signer.map_err(|error| error.lines.join("\n")).expect("the key");
+        let signer = parse(&["--key", path.to_str().expect("a plain path")])
+            .expect("one signer")
+            .open();
+        let signer = signer
+            .map_err(|error| error.lines.join("\n"))
+            .expect("the key");
         assert_eq!(signer.public_key(), key.public_key());
-        assert_eq!(signer.sign("kind", b"{}").expect("signed"), key.sign("kind", b"{}"));
+        assert_eq!(
+            signer.sign("kind", b"{}").expect("signed"),
+            key.sign("kind", b"{}")
+        );
     }
 
     #[test]
     fn no_agent_and_no_key_are_wrong_arguments_with_a_hint() {
         let dir = tempfile::tempdir().expect("temp dir");
         let public = dir.path().join("a.pub");
-        std::fs::write(&public, SecretKey::generate().expect("random").public_key().to_openssh("a")).expect("written");
+        std::fs::write(
+            &public,
+            SecretKey::generate()
+                .expect("random")
+                .public_key()
+                .to_openssh("a"),
+        )
+        .expect("written");
         let missing = dir.path().join("missing");
         for (path, socket, why) in [
             (&public, None, "SSH_AUTH_SOCK is not set"),
@@ -195,19 +241,34 @@ mod tests {
             (&missing, None, "No such file"),
         ] {
             let error = agent_key(path, socket).expect_err(why);
-            assert!(error.exit == Exit::Usage && error.lines[0].contains(why), "{error:?}");
+            assert!(
+                error.exit == Exit::Usage && error.lines[0].contains(why),
+                "{error:?}"
+            );
         }
         let hint = agent_key(&public, None).expect_err("no agent").hint;
-        assert_eq!(hint.as_deref(), Some("start an agent: eval $(ssh-agent); ssh-add KEY"));
+        assert_eq!(
+            hint.as_deref(),
+            Some("start an agent: eval $(ssh-agent); ssh-add KEY")
+        );
     }
 
     #[test]
     fn a_wrong_uri_is_told_first_and_a_pin_in_it_is_not_repeated() {
         let wrong = error(&["--pkcs11", "pkcs11:token=a;object=b"]);
-        assert!(wrong.exit == Exit::Usage && wrong.lines[0].contains("lacks ?module-path="), "{wrong:?}");
-        let args = ["--pkcs11", "pkcs11:token=a;object=b?module-path=/m&pin-value=4711"];
+        assert!(
+            wrong.exit == Exit::Usage && wrong.lines[0].contains("lacks ?module-path="),
+            "{wrong:?}"
+        );
+        let args = [
+            "--pkcs11",
+            "pkcs11:token=a;object=b?module-path=/m&pin-value=4711",
+        ];
         let pin = error(&args);
-        assert!(pin.exit == Exit::Usage && pin.lines[0].contains("pin-value"), "{pin:?}");
+        assert!(
+            pin.exit == Exit::Usage && pin.lines[0].contains("pin-value"),
+            "{pin:?}"
+        );
         let shown = format!("{pin:?} {:?}", parse(&args).expect("one signer"));
         assert!(!shown.contains("4711"), "{shown}");
     }
@@ -215,7 +276,14 @@ mod tests {
     #[test]
     fn a_token_needs_the_feature_and_its_module() {
         let error = error(&["--pkcs11", URI]);
-        let why = if cfg!(feature = "pkcs11") { "not a PKCS#11 module" } else { "built without PKCS#11" };
-        assert!(error.exit == Exit::Usage && error.lines[0].contains(why), "{error:?}");
+        let why = if cfg!(feature = "pkcs11") {
+            "not a PKCS#11 module"
+        } else {
+            "built without PKCS#11"
+        };
+        assert!(
+            error.exit == Exit::Usage && error.lines[0].contains(why),
+            "{error:?}"
+        );
     }
 }

@@ -30,12 +30,17 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     out.document(&document(&status));
     show(&status, out);
     for (path, error) in &status.unread {
-        out.warning(format!("{}: {error}; a run that nobody came back from may be told there", display_path(path)));
+        out.warning(format!(
+            "{}: {error}; a run that nobody came back from may be told there",
+            display_path(path)
+        ));
     }
-    let unknown = status
-        .unfinished
-        .iter()
-        .any(|unfinished| matches!(unfinished.ending, Ending::Resolved(Resolution::Unknown(_)) | Ending::InProgress));
+    let unknown = status.unfinished.iter().any(|unfinished| {
+        matches!(
+            unfinished.ending,
+            Ending::Resolved(Resolution::Unknown(_)) | Ending::InProgress
+        )
+    });
     Ok(match &status.stopped {
         _ if unknown => Exit::Unknown,
         Some(_) => Exit::Partial,
@@ -96,8 +101,15 @@ fn show_stopped(entry: &Entry, steps: &[Step], holder: Option<&str>, out: Output
     let title = escape(&format!("{} {}", entry.release, entry.version));
     let half_way = out.paint(Paint::Bad, "half way");
     match holder {
-        Some(who) => out.line(format!("{title} is {half_way}, and a run goes on now ({})", escape(who))),
-        None => out.line(format!("{title} stopped {half_way}: run {} of {}", escape(&entry.run_id), escape(&entry.at))),
+        Some(who) => out.line(format!(
+            "{title} is {half_way}, and a run goes on now ({})",
+            escape(who)
+        )),
+        None => out.line(format!(
+            "{title} stopped {half_way}: run {} of {}",
+            escape(&entry.run_id),
+            escape(&entry.at)
+        )),
     }
     let line = |step: &Step| {
         let of = |text: &Option<String>| text.clone().unwrap_or_default();
@@ -106,18 +118,35 @@ fn show_stopped(entry: &Entry, steps: &[Step], holder: Option<&str>, out: Output
             (happened, Some(how)) => format!("{}: {how}", happened.as_str()),
             (happened, None) => happened.as_str().to_owned(),
         };
-        vec![step.at.clone(), of(&step.tier), of(&step.place), of(&step.verb), happened]
+        vec![
+            step.at.clone(),
+            of(&step.tier),
+            of(&step.place),
+            of(&step.verb),
+            happened,
+        ]
     };
-    out.line(table::render(&["at", "tier", "statement", "", "what happened"], steps.iter().map(line).collect()));
-    let interrupted = steps.last().filter(|step| step.happened == Happened::Started && holder.is_none());
+    out.line(table::render(
+        &["at", "tier", "statement", "", "what happened"],
+        steps.iter().map(line).collect(),
+    ));
+    let interrupted = steps
+        .last()
+        .filter(|step| step.happened == Happened::Started && holder.is_none());
     if let Some(step) = interrupted {
         let place = escape(step.place.as_deref().unwrap_or_default());
-        let next = if step.verb.as_deref().is_some_and(|verb| ["CALL", "DO"].contains(&verb)) {
+        let next = if step
+            .verb
+            .as_deref()
+            .is_some_and(|verb| ["CALL", "DO"].contains(&verb))
+        {
             "look how far it came, and say so by --resume --interrupted done, or --resume --interrupted again"
         } else {
             "the catalog is asked when the run goes on"
         };
-        out.line(format!("nobody saw the end of the statement at {place}: {next}"));
+        out.line(format!(
+            "nobody saw the end of the statement at {place}: {next}"
+        ));
     }
     if holder.is_none() {
         out.line(format!(
@@ -128,7 +157,11 @@ fn show_stopped(entry: &Entry, steps: &[Step], holder: Option<&str>, out: Output
 
 fn show(status: &Status, out: Output) {
     let target = &status.target;
-    out.line(format!("database {}, PostgreSQL {}", escape(&target.database), escape(&target.server_version)));
+    out.line(format!(
+        "database {}, PostgreSQL {}",
+        escape(&target.database),
+        escape(&target.server_version)
+    ));
     let in_effect = status.in_effect();
     for entry in &in_effect {
         let title = escape(&format!("{} {}", entry.release, entry.version));
@@ -146,26 +179,46 @@ fn show(status: &Status, out: Output) {
         let row = |entry: &Entry| {
             let title = format!("{} {}", entry.release, entry.version);
             let id = entry.release_id.chars().take(12).collect();
-            vec![entry.at.clone(), entry.action.clone(), title, id, entry.transaction_id.clone(), entry.role.clone()]
+            vec![
+                entry.at.clone(),
+                entry.action.clone(),
+                title,
+                id,
+                entry.transaction_id.clone(),
+                entry.role.clone(),
+            ]
         };
         let head = ["at", "action", "release", "id", "transaction", "role"];
         let earlier = status.ledger.len().saturating_sub(SHOWN);
         if earlier > 0 {
-            out.line(format!("the ledger's last {SHOWN} rows, behind {earlier} earlier ones (--json has all):"));
+            out.line(format!(
+                "the ledger's last {SHOWN} rows, behind {earlier} earlier ones (--json has all):"
+            ));
         }
-        out.line(table::render(&head, status.ledger.iter().skip(earlier).map(row).collect()));
+        out.line(table::render(
+            &head,
+            status.ledger.iter().skip(earlier).map(row).collect(),
+        ));
     }
     if let Some((entry, steps)) = &status.stopped {
         show_stopped(entry, steps, status.holder.as_deref(), out);
     }
-    let is_told = status.stopped.is_some() || status.unfinished.iter().any(|one| one.ending == Ending::InProgress);
+    let is_told = status.stopped.is_some()
+        || status
+            .unfinished
+            .iter()
+            .any(|one| one.ending == Ending::InProgress);
     if let Some(who) = status.holder.as_deref().filter(|_| !is_told) {
         out.line(format!(
             "somebody runs or plans here right now, from elsewhere ({}): wait, and ask again",
             escape(who)
         ));
     }
-    for unfinished in status.unfinished.iter().filter(|unfinished| !status.is_history(unfinished)) {
+    for unfinished in status
+        .unfinished
+        .iter()
+        .filter(|unfinished| !status.is_history(unfinished))
+    {
         let (text, mut next) = ending(unfinished);
         if status.stopped.is_some() && matches!(unfinished.ending, Ending::Resolved(_)) {
             next = "the ledger above says how far the run came";
@@ -176,7 +229,11 @@ fn show(status: &Status, out: Output) {
             Ending::Resolved(Resolution::Committed) => " did not hear the answer to COMMIT",
             _ => " ended without a word",
         };
-        out.line(format!("{what}{ended} ({}): {}; {next}", display_path(&unfinished.journal), escape(&text)));
+        out.line(format!(
+            "{what}{ended} ({}): {}; {next}",
+            display_path(&unfinished.journal),
+            escape(&text)
+        ));
     }
     show_lacking(status, out);
 }
@@ -184,8 +241,15 @@ fn show(status: &Status, out: Output) {
 /// Prints one sentence about this server and one about others, each for the newest run.
 fn show_lacking(status: &Status, out: Output) {
     for is_elsewhere in [false, true] {
-        let of_them = || status.lacking.iter().filter(|lacking| lacking.is_elsewhere == is_elsewhere);
-        let Some(newest) = of_them().max_by_key(|lacking| lacking.ended) else { continue };
+        let of_them = || {
+            status
+                .lacking
+                .iter()
+                .filter(|lacking| lacking.is_elsewhere == is_elsewhere)
+        };
+        let Some(newest) = of_them().max_by_key(|lacking| lacking.ended) else {
+            continue;
+        };
         let more = match of_them().count() {
             1 => String::new(),
             count => format!(" (and {} before it)", count - 1),
@@ -195,7 +259,11 @@ fn show_lacking(status: &Status, out: Output) {
         } else {
             "this server is in a state from before it, as a backup leaves it: find out why before anything else"
         };
-        let (what, at, path) = (escape(&newest.what), newest.ended, display_path(&newest.journal));
+        let (what, at, path) = (
+            escape(&newest.what),
+            newest.ended,
+            display_path(&newest.journal),
+        );
         out.line(format!(
             "{what}{more} was committed at {at} by its journal {path}, and the ledger here lacks it: {why}"
         ));
@@ -205,13 +273,18 @@ fn show_lacking(status: &Status, out: Output) {
 /// The outcome of an unfinished run and the next step.
 fn ending(unfinished: &Unfinished) -> (String, &'static str) {
     match &unfinished.ending {
-        Ending::NeverCommitted => ("COMMIT was never sent, the database is as before".into(), "it may be tried again"),
-        Ending::Resolved(Resolution::Committed) => {
-            ("it was committed".into(), "nothing is left to do; its ledger row stands above")
-        }
-        Ending::Resolved(Resolution::Aborted) => {
-            ("it was rolled back, the database is as before".into(), "it may be tried again")
-        }
+        Ending::NeverCommitted => (
+            "COMMIT was never sent, the database is as before".into(),
+            "it may be tried again",
+        ),
+        Ending::Resolved(Resolution::Committed) => (
+            "it was committed".into(),
+            "nothing is left to do; its ledger row stands above",
+        ),
+        Ending::Resolved(Resolution::Aborted) => (
+            "it was rolled back, the database is as before".into(),
+            "it may be tried again",
+        ),
         Ending::Resolved(Resolution::Unknown(why)) => (
             format!("the server can't say whether it was committed: {why}"),
             "compare the probes by hand before anything else",
@@ -220,9 +293,21 @@ fn ending(unfinished: &Unfinished) -> (String, &'static str) {
             format!("it is not in this database: {why}"),
             "find out why before anything else; then it may be tried again",
         ),
-        Ending::BetweenSteps => ("a part of it is committed".into(), "the ledger above says how far it came"),
-        Ending::InProgress => ("it is going on now, and holds the lock".into(), "wait, and ask again"),
-        Ending::Elsewhere(database) => (format!("it ran on another database ({database})"), "ask there"),
-        Ending::Damaged => ("the journal is damaged".into(), "the ledger above is what the database knows"),
+        Ending::BetweenSteps => (
+            "a part of it is committed".into(),
+            "the ledger above says how far it came",
+        ),
+        Ending::InProgress => (
+            "it is going on now, and holds the lock".into(),
+            "wait, and ask again",
+        ),
+        Ending::Elsewhere(database) => (
+            format!("it ran on another database ({database})"),
+            "ask there",
+        ),
+        Ending::Damaged => (
+            "the journal is damaged".into(),
+            "the ledger above is what the database knows",
+        ),
     }
 }

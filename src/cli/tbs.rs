@@ -25,18 +25,27 @@ impl TbsArgs {
     }
 
     /// Writes the bytes to sign.
-    pub fn write(&self, file: &Path, payload_type: &str, body: &[u8], out: Output) -> Result<Exit, CliError> {
+    pub fn write(
+        &self,
+        file: &Path,
+        payload_type: &str,
+        body: &[u8],
+        out: Output,
+    ) -> Result<Exit, CliError> {
         let bytes = pre_authentication_encoding(payload_type, body);
         match self.tbs.as_deref().filter(|path| *path != Path::new("-")) {
             None => out.bytes(&bytes)?,
             Some(path) => {
-                durable::create_new(path, |out| out.write_all(&bytes)).map_err(|error| match error.kind() {
-                    std::io::ErrorKind::AlreadyExists => {
-                        CliError::new(Kind::FileExists, format!("{} exists already", display_path(path)))
-                            .hint("name a new file")
-                    }
-                    _ => CliError::io(path, &error),
-                })?;
+                durable::create_new(path, |out| out.write_all(&bytes)).map_err(
+                    |error| match error.kind() {
+                        std::io::ErrorKind::AlreadyExists => CliError::new(
+                            Kind::FileExists,
+                            format!("{} exists already", display_path(path)),
+                        )
+                        .hint("name a new file"),
+                        _ => CliError::io(path, &error),
+                    },
+                )?;
                 let length = bytes.len();
                 out.document(&serde_json::json!({
                     "file": file.to_string_lossy(), "tbs": path.to_string_lossy(), "bytes": length,

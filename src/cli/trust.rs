@@ -81,14 +81,25 @@ const WHEN: &str = "YYYY-MM-DD[THH:MM:SSZ]";
 
 /// Default owner of a key: the file's stem.
 fn stem(path: &Path) -> String {
-    path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
+    path.file_stem()
+        .map(|stem| stem.to_string_lossy().into_owned())
+        .unwrap_or_default()
 }
 
 /// Parses `NAME=N`.
-fn named_number<N: std::str::FromStr>(text: &str) -> Result<(pgseal_verify::format::name::Name, N), String> {
+fn named_number<N: std::str::FromStr>(
+    text: &str,
+) -> Result<(pgseal_verify::format::name::Name, N), String> {
     let (name, number) = text.split_once('=').ok_or("write NAME=N")?;
-    let name = name.parse().map_err(|error: pgseal_verify::format::name::NameError| error.to_string())?;
-    Ok((name, number.parse().map_err(|_| format!("{number:?} is not a number in its range"))?))
+    let name = name
+        .parse()
+        .map_err(|error: pgseal_verify::format::name::NameError| error.to_string())?;
+    Ok((
+        name,
+        number
+            .parse()
+            .map_err(|_| format!("{number:?} is not a number in its range"))?,
+    ))
 }
 
 /// Parses `ROLE` or `ROLE=N`.
@@ -96,7 +107,9 @@ fn requirement(text: &str) -> Result<(pgseal_verify::format::name::Name, Option<
     if text.contains('=') {
         return named_number(text).map(|(role, count)| (role, Some(count)));
     }
-    text.parse().map(|role| (role, None)).map_err(|error: pgseal_verify::format::name::NameError| error.to_string())
+    text.parse()
+        .map(|role| (role, None))
+        .map_err(|error: pgseal_verify::format::name::NameError| error.to_string())
 }
 
 /// Parses `reader` or `any`.

@@ -34,9 +34,15 @@ pub struct Args {
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let root = args.bundle.root()?;
-    let (bundle, moved) = args.bundle.authenticate_shown(&root, JudgedAt::At(now()), 2, out)?;
+    let (bundle, moved) = args
+        .bundle
+        .authenticate_shown(&root, JudgedAt::At(now()), 2, out)?;
     let io = |error: std::io::Error| CliError::io(&args.dir, &error);
-    if args.dir.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
+    if args
+        .dir
+        .read_dir()
+        .is_ok_and(|mut entries| entries.next().is_some())
+    {
         let message = format!("{} is not empty", display_path(&args.dir));
         return Err(CliError::new(Kind::FileExists, message).hint("name a new directory"));
     }
@@ -54,20 +60,29 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     })?;
     let count = bundle.file_count();
     out.document(&serde_json::json!({ "release_id": bundle.release_id(), "directory": args.dir.to_string_lossy(), "files": count }));
-    out.line(format!("{}: {}", display_path(&args.dir), plural::count(count, "file")));
+    out.line(format!(
+        "{}: {}",
+        display_path(&args.dir),
+        plural::count(count, "file")
+    ));
     Ok(Exit::Done)
 }
 
 /// Error for a path that `rename` cannot replace, such as a mount point or `..`.
 fn not_replaced(dir: &Path) -> CliError {
-    let message = format!("{} can't be replaced by the release's directory", display_path(dir));
+    let message = format!(
+        "{} can't be replaced by the release's directory",
+        display_path(dir)
+    );
     CliError::new(Kind::FileExists, message).hint("name a new directory: -C DIR")
 }
 
 /// Copies mode, group and owner of the empty directory being replaced, as far as this user may. If
 /// the group cannot be set, the group's permissions are dropped.
 fn take_after(dir: &Path, place: &Path) -> std::io::Result<()> {
-    let Ok(there) = place.symlink_metadata() else { return Ok(()) };
+    let Ok(there) = place.symlink_metadata() else {
+        return Ok(());
+    };
     if !there.is_dir() {
         return Ok(());
     }
@@ -75,20 +90,33 @@ fn take_after(dir: &Path, place: &Path) -> std::io::Result<()> {
     let _ = chown(dir, None, Some(there.gid()));
     let _ = chown(dir, Some(there.uid()), None);
     let has_group = dir.metadata()?.gid() == there.gid();
-    let mode = if has_group { there.mode() } else { there.mode() & !GROUP };
+    let mode = if has_group {
+        there.mode()
+    } else {
+        there.mode() & !GROUP
+    };
     std::fs::set_permissions(dir, Permissions::from_mode(mode & 0o7777))
 }
 
 /// Creates a temporary sibling directory. The release is built there and renamed into place, so
 /// that a partial one is never left behind. Leftovers of killed unpacks are removed.
 fn aside(dir: &Path, out: Output) -> std::io::Result<Scratch> {
-    let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(".".as_ref());
+    let parent = dir
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(".".as_ref());
     if !parent.is_dir() {
-        return Err(std::io::Error::new(std::io::ErrorKind::NotFound, "its directory does not exist"));
+        return Err(std::io::Error::new(
+            std::io::ErrorKind::NotFound,
+            "its directory does not exist",
+        ));
     }
     let aside = Scratch::new(parent, ASIDE)?;
     for left in aside.sweep() {
-        out.note(format!("removed {}, which an unpack left that was killed", display_path(&left)));
+        out.note(format!(
+            "removed {}, which an unpack left that was killed",
+            display_path(&left)
+        ));
     }
     Ok(aside)
 }

@@ -41,20 +41,35 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let times = if args.contents { 2 } else { 1 };
     let root = args.bundle.root()?;
     let (bundle, moved) = args.bundle.authenticate_shown(&root, judged, times, out)?;
-    let bundle = args.approvals.add_to(bundle, AuthenticatedBundle::with_approval)?;
+    let bundle = args
+        .approvals
+        .add_to(bundle, AuthenticatedBundle::with_approval)?;
     let manifest = bundle.manifest();
     policy::check_policy(&root, &manifest.release, bundle.release_id(), judged)?;
     if args.contents {
         bundle.check_contents()?;
     }
     moved.finish();
-    let logged = log_proof::check(args.log_proof.as_deref(), &args.bundle.file, &root, bundle.release_id(), out)?;
-    let dispatch: Vec<&String> = manifest.tiers.iter().flat_map(|tier| &tier.dispatch).collect();
+    let logged = log_proof::check(
+        args.log_proof.as_deref(),
+        &args.bundle.file,
+        &root,
+        bundle.release_id(),
+        out,
+    )?;
+    let dispatch: Vec<&String> = manifest
+        .tiers
+        .iter()
+        .flat_map(|tier| &tier.dispatch)
+        .collect();
     let points = lint::points::of_bundle(&bundle);
     let count = bundle.file_count();
     let tallies = approvals::tallies(&root, bundle.approvals(), bundle.takes_apr(), judged);
     // A run takes one of several codes; the first is the one with the most approvals.
-    let first = tallies.first().map(|(_, tallies)| tallies.as_slice()).unwrap_or_default();
+    let first = tallies
+        .first()
+        .map(|(_, tallies)| tallies.as_slice())
+        .unwrap_or_default();
     out.document(&serde_json::json!({
         "file": args.bundle.file.to_string_lossy(),
         "release": manifest.release,
@@ -72,13 +87,19 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         "as_of": when.unwrap_or(now),
     }));
     if let Some(time) = when {
-        out.line(format!("as of {time}, by version {} of the trust root", root.document().version));
+        out.line(format!(
+            "as of {time}, by version {} of the trust root",
+            root.document().version
+        ));
         if root.document().issued.is_some_and(|issued| time < issued) {
             out.note("the trust root was issued later: it says what is known of keys since then");
         }
     }
     let ok = out.paint(Paint::Good, "authentic");
-    out.line(format!("{ok}: {}", title(&manifest.release.name, &manifest.release.version)));
+    out.line(format!(
+        "{ok}: {}",
+        title(&manifest.release.name, &manifest.release.version)
+    ));
     out.line(format!("release id {}", bundle.release_id()));
     for signatory in bundle.signatories() {
         let (owner, key) = (escape(&signatory.owner), signatory.key);
@@ -87,7 +108,11 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     for signed in bundle.approvals() {
         out.line(approvals::sentence(&root, signed, judged));
     }
-    let what = if args.contents { "files and contents" } else { "files" };
+    let what = if args.contents {
+        "files and contents"
+    } else {
+        "files"
+    };
     out.line(format!("{count}/{count} {what} OK"));
     if let Some(logged) = &logged {
         log_proof::show(logged, out);
@@ -100,11 +125,17 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         said.decision == Decision::Withdraw && when.is_some_and(|time| time < said.at)
     };
     if bundle.approvals().iter().any(later) {
-        out.note("somebody withdrew after that time; what they said before is no longer in the bundle");
+        out.note(
+            "somebody withdrew after that time; what they said before is no longer in the bundle",
+        );
     }
     points::show(&points, out);
     if !dispatch.is_empty() {
-        let list = dispatch.iter().map(|name| escape(name)).collect::<Vec<_>>().join(", ");
+        let list = dispatch
+            .iter()
+            .map(|name| escape(name))
+            .collect::<Vec<_>>()
+            .join(", ");
         out.line(format!("reaches out of the database by: {list}"));
     }
     Ok(Exit::Done)

@@ -38,7 +38,13 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let root = args.trust.load_if_there()?;
     let seen = look(&args.file, root.as_ref(), out)?;
     let signing = (&args.signer, &args.tbs);
-    let speaker = Attestor::open(&args.file, root.as_ref(), signing, args.output.as_deref(), args.role.as_ref())?;
+    let speaker = Attestor::open(
+        &args.file,
+        root.as_ref(),
+        signing,
+        args.output.as_deref(),
+        args.role.as_ref(),
+    )?;
     let word = AttestationDraft {
         decision: Decision::Withdraw,
         role: speaker.role(),

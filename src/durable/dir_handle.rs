@@ -36,9 +36,20 @@ pub fn is_link(error: &io::Error) -> bool {
 impl DirHandle {
     /// A directory that somebody named: it may be reached by links.
     pub fn open(dir: &Path) -> io::Result<Self> {
-        let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
-        let dir = fs::open(dir, OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::RDONLY, Mode::empty())?;
-        Ok(Self { dir, at: PathBuf::new() })
+        let dir = if dir.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            dir
+        };
+        let dir = fs::open(
+            dir,
+            OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::RDONLY,
+            Mode::empty(),
+        )?;
+        Ok(Self {
+            dir,
+            at: PathBuf::new(),
+        })
     }
 
     /// Opens a regular file.
@@ -49,13 +60,20 @@ impl DirHandle {
 
     /// Whether there is something by this name, also a link.
     pub fn has(&self, path: &Path) -> bool {
-        self.parent(path, Missing::Error).and_then(|(dir, name)| dir.stat(name)).is_ok()
+        self.parent(path, Missing::Error)
+            .and_then(|(dir, name)| dir.stat(name))
+            .is_ok()
     }
 
     /// The names in a directory below it; none where there is none.
     pub fn names(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
-        let Some(dir) = not_found(self.dir(path, Missing::Error))? else { return Ok(Vec::new()) };
-        Ok(super::names(&dir.dir)?.into_iter().map(PathBuf::from).collect())
+        let Some(dir) = not_found(self.dir(path, Missing::Error))? else {
+            return Ok(Vec::new());
+        };
+        Ok(super::names(&dir.dir)?
+            .into_iter()
+            .map(PathBuf::from)
+            .collect())
     }
 
     /// Gives a whole file that is on the medium its name, which must be free.
@@ -85,7 +103,9 @@ impl DirHandle {
             }
             for (dir, written, path) in &mut aside {
                 let renamed = written.rename(dir, path.file_name().unwrap_or_default());
-                renamed.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+                renamed.map_err(|error| {
+                    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+                })?;
             }
             let mut synced = BTreeSet::new();
             for (dir, _, _) in aside.iter().filter(|(dir, _, _)| synced.insert(&dir.at)) {
@@ -114,11 +134,20 @@ impl DirHandle {
     /// there. Best effort: what stays is in nobody's way.
     pub fn sweep(&self, path: &Path) {
         let is_aside = |name: &Path| {
-            let rest = name.to_str().and_then(|name| name.strip_prefix(ASIDE)).and_then(|rest| rest.split_once('-'));
-            let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+            let rest = name
+                .to_str()
+                .and_then(|name| name.strip_prefix(ASIDE))
+                .and_then(|rest| rest.split_once('-'));
+            let is_number =
+                |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
             rest.is_some_and(|(process, file)| is_number(process) && is_number(file))
         };
-        for name in self.names(path).unwrap_or_default().iter().filter(|name| is_aside(name)) {
+        for name in self
+            .names(path)
+            .unwrap_or_default()
+            .iter()
+            .filter(|name| is_aside(name))
+        {
             let _ = self.remove(&path.join(name));
         }
     }
@@ -132,13 +161,21 @@ impl DirHandle {
     /// The directory that a path ends in, and the name there.
     fn parent<'a>(&self, path: &'a Path, missing: Missing) -> io::Result<(Self, &'a OsStr)> {
         let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
-        Ok((self.dir(path.parent().unwrap_or(Path::new("")), missing)?, name))
+        Ok((
+            self.dir(path.parent().unwrap_or(Path::new("")), missing)?,
+            name,
+        ))
     }
 
     fn dir(&self, path: &Path, missing: Missing) -> io::Result<Self> {
-        let mut dir = Self { dir: self.dir.try_clone()?, at: self.at.clone() };
+        let mut dir = Self {
+            dir: self.dir.try_clone()?,
+            at: self.at.clone(),
+        };
         for part in path.components() {
-            let std::path::Component::Normal(part) = part else { return Err(io::ErrorKind::InvalidFilename.into()) };
+            let std::path::Component::Normal(part) = part else {
+                return Err(io::ErrorKind::InvalidFilename.into());
+            };
             dir = match (dir.step(part), missing) {
                 (Err(error), Missing::Make) if error.kind() == io::ErrorKind::NotFound => {
                     match fs::mkdirat(&dir.dir, part, Mode::from_raw_mode(0o777)) {
@@ -157,8 +194,17 @@ impl DirHandle {
     fn step(&self, name: &OsStr) -> io::Result<Self> {
         let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
         match fs::openat(&self.dir, name, flags, Mode::empty()) {
-            Ok(dir) => Ok(Self { dir, at: self.at.join(name) }),
-            Err(_) if self.stat(name).is_ok_and(|stat| is(&stat, FileType::Symlink)) => Err(self.link(name)),
+            Ok(dir) => Ok(Self {
+                dir,
+                at: self.at.join(name),
+            }),
+            Err(_)
+                if self
+                    .stat(name)
+                    .is_ok_and(|stat| is(&stat, FileType::Symlink)) =>
+            {
+                Err(self.link(name))
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -171,7 +217,10 @@ impl DirHandle {
         // A pipe is not opened at all: it would wait for a writer.
         let is_file = |stat: &Stat| match is(stat, FileType::RegularFile) {
             true => Ok(()),
-            false => Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")),
+            false => Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "not a regular file",
+            )),
         };
         is_file(&stat)?;
         let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::RDONLY;
@@ -189,7 +238,10 @@ impl DirHandle {
     }
 
     fn write_temp(&self, name: &OsStr, bytes: &[u8]) -> io::Result<TempEntry> {
-        let old = self.stat(name).ok().filter(|old| is(old, FileType::RegularFile));
+        let old = self
+            .stat(name)
+            .ok()
+            .filter(|old| is(old, FileType::RegularFile));
         let (aside, file) = self.new_temp(Mode::from_raw_mode(temp_mode(old.as_ref()) as _))?;
         let mut file = File::from(file);
         file.write_all(bytes)?;
@@ -199,11 +251,20 @@ impl DirHandle {
     }
 
     fn new_temp(&self, mode: Mode) -> io::Result<(TempEntry, OwnedFd)> {
-        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::WRONLY;
+        let flags =
+            OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::WRONLY;
         for number in 0..1024 {
             let name = format!("{ASIDE}{}-{number}", std::process::id());
             match fs::openat(&self.dir, name.as_str(), flags, mode) {
-                Ok(file) => return Ok((TempEntry { dir: self.dir.try_clone()?, name: Some(name) }, file)),
+                Ok(file) => {
+                    return Ok((
+                        TempEntry {
+                            dir: self.dir.try_clone()?,
+                            name: Some(name),
+                        },
+                        file,
+                    ));
+                }
                 Err(Errno::EXIST) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -261,30 +322,69 @@ mod tests {
 
     #[test]
     fn no_link_is_followed_on_any_step() {
-        let (dir, other) = (tempfile::tempdir().expect("temp dir"), tempfile::tempdir().expect("temp dir"));
+        let (dir, other) = (
+            tempfile::tempdir().expect("temp dir"),
+            tempfile::tempdir().expect("temp dir"),
+        );
         std::fs::write(other.path().join("f"), "elsewhere").expect("written");
         let below = DirHandle::open(dir.path()).expect("a directory");
-        below.replace_all(&[("a/b/f".into(), b"here".to_vec())]).expect("written");
+        below
+            .replace_all(&[("a/b/f".into(), b"here".to_vec())])
+            .expect("written");
         symlink(other.path(), dir.path().join("out")).expect("a link");
         symlink(other.path(), dir.path().join("a/out")).expect("a link");
         symlink(dir.path().join("a/b"), dir.path().join("in")).expect("a link");
         symlink(other.path().join("f"), dir.path().join("link")).expect("a link");
-        let all = std::fs::read_dir(other.path()).expect("a directory").count();
-        for (path, what) in [("out/f", "out"), ("a/out/f", "a/out"), ("in/f", "in"), ("link", "link")] {
+        let all = std::fs::read_dir(other.path())
+            .expect("a directory")
+            .count();
+        for (path, what) in [
+            ("out/f", "out"),
+            ("a/out/f", "a/out"),
+            ("in/f", "in"),
+            ("link", "link"),
+        ] {
             let refused = below.file(Path::new(path)).expect_err(path);
-            assert!(is_link(&refused) && refused.to_string() == format!("{what} is a link"), "{path}: {refused}");
+            assert!(
+                is_link(&refused) && refused.to_string() == format!("{what} is a link"),
+                "{path}: {refused}"
+            );
         }
         for path in ["out/new", "a/out/new/new", "in/new"] {
-            assert!(is_link(&below.replace_all(&[(path.into(), b"x".to_vec())]).expect_err(path)), "{path}");
+            assert!(
+                is_link(
+                    &below
+                        .replace_all(&[(path.into(), b"x".to_vec())])
+                        .expect_err(path)
+                ),
+                "{path}"
+            );
             let from = dir.path().join("from");
             std::fs::write(&from, "x").expect("written");
-            assert!(is_link(&below.take(&from, Path::new(path)).expect_err(path)), "{path}");
+            assert!(
+                is_link(&below.take(&from, Path::new(path)).expect_err(path)),
+                "{path}"
+            );
         }
-        assert_eq!(std::fs::read_dir(other.path()).expect("a directory").count(), all, "nothing was written there");
-        assert!(below.file(Path::new("a/../a/b/f")).is_err() && below.file(Path::new("/etc/passwd")).is_err());
+        assert_eq!(
+            std::fs::read_dir(other.path())
+                .expect("a directory")
+                .count(),
+            all,
+            "nothing was written there"
+        );
+        assert!(
+            below.file(Path::new("a/../a/b/f")).is_err()
+                && below.file(Path::new("/etc/passwd")).is_err()
+        );
         // A link in the place of a file is what is replaced or removed, and not its target.
-        below.replace_all(&[("link".into(), b"here".to_vec())]).expect("written");
-        assert_eq!(std::fs::read(other.path().join("f")).expect("there"), b"elsewhere");
+        below
+            .replace_all(&[("link".into(), b"here".to_vec())])
+            .expect("written");
+        assert_eq!(
+            std::fs::read(other.path().join("f")).expect("there"),
+            b"elsewhere"
+        );
         below.remove(Path::new("out")).expect("removed");
         assert!(other.path().join("f").exists());
     }
@@ -293,24 +393,46 @@ mod tests {
     fn what_is_replaced_keeps_its_mode_and_nothing_stays_aside() {
         let dir = tempfile::tempdir().expect("temp dir");
         let below = DirHandle::open(dir.path()).expect("a directory");
-        let write = |text: &str| below.replace_all(&[("d/f".into(), text.into())]).expect("written");
+        let write = |text: &str| {
+            below
+                .replace_all(&[("d/f".into(), text.into())])
+                .expect("written")
+        };
         write("one");
-        std::fs::set_permissions(dir.path().join("d/f"), std::fs::Permissions::from_mode(0o640)).expect("ours");
+        std::fs::set_permissions(
+            dir.path().join("d/f"),
+            std::fs::Permissions::from_mode(0o640),
+        )
+        .expect("ours");
         write("two");
         let metadata = dir.path().join("d/f").metadata().expect("there");
         assert_eq!(metadata.permissions().mode() & 0o777, 0o640);
-        assert_eq!(below.names(Path::new("d")).expect("a directory"), [PathBuf::from("f")]);
+        assert_eq!(
+            below.names(Path::new("d")).expect("a directory"),
+            [PathBuf::from("f")]
+        );
         // A name is given once.
         std::fs::write(dir.path().join("g"), "x").expect("written");
         let taken = below.take(&dir.path().join("g"), Path::new("d/f"));
-        assert_eq!(taken.expect_err("it is there").kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(
+            taken.expect_err("it is there").kind(),
+            io::ErrorKind::AlreadyExists
+        );
         // Of what was killed only its own files go.
-        for name in [".pgseal-log-7-0", ".pgseal-log-mine", ".pgseal-log-", ".pgseal-x"] {
+        for name in [
+            ".pgseal-log-7-0",
+            ".pgseal-log-mine",
+            ".pgseal-log-",
+            ".pgseal-x",
+        ] {
             std::fs::write(dir.path().join(name), "x").expect("written");
         }
         below.sweep(Path::new(""));
         let mut left = below.names(Path::new("")).expect("a directory");
         left.sort();
-        assert_eq!(left, [".pgseal-log-", ".pgseal-log-mine", ".pgseal-x", "d", "g"].map(PathBuf::from));
+        assert_eq!(
+            left,
+            [".pgseal-log-", ".pgseal-log-mine", ".pgseal-x", "d", "g"].map(PathBuf::from)
+        );
     }
 }

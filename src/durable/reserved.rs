@@ -31,12 +31,19 @@ impl Reserved {
             Some(file) => (file, None),
             None => {
                 let permissions = std::os::unix::fs::PermissionsExt::from_mode(PUBLIC);
-                let aside = Builder::new().prefix(".pgseal-").permissions(permissions).tempfile_in(parent(path))?;
+                let aside = Builder::new()
+                    .prefix(".pgseal-")
+                    .permissions(permissions)
+                    .tempfile_in(parent(path))?;
                 let (file, aside) = aside.into_parts();
                 (file, Some(aside))
             }
         };
-        let reserved = Self { file, path: path.to_owned(), aside };
+        let reserved = Self {
+            file,
+            path: path.to_owned(),
+            aside,
+        };
         reserve(&reserved.file, bytes)?;
         reserved.file.sync_all()?;
         Ok(reserved)
@@ -49,8 +56,16 @@ impl Reserved {
         self.file.set_len(bytes.len() as u64)?;
         self.file.sync_all()?;
         match self.aside {
-            Some(aside) => aside.persist_noclobber(&self.path).map_err(|error| error.error)?,
-            None => linkat(CWD, by_descriptor(&self.file), CWD, &self.path, AtFlags::SYMLINK_FOLLOW)?,
+            Some(aside) => aside
+                .persist_noclobber(&self.path)
+                .map_err(|error| error.error)?,
+            None => linkat(
+                CWD,
+                by_descriptor(&self.file),
+                CWD,
+                &self.path,
+                AtFlags::SYMLINK_FOLLOW,
+            )?,
         }
         sync_dir(&self.path)
     }
@@ -77,7 +92,9 @@ fn fill(file: &File, from: u64, bytes: u64) -> io::Result<()> {
     let zeros = [0; 64 << 10];
     let mut done = 0;
     while done < bytes {
-        let now = usize::try_from(bytes - done).unwrap_or(usize::MAX).min(zeros.len());
+        let now = usize::try_from(bytes - done)
+            .unwrap_or(usize::MAX)
+            .min(zeros.len());
         file.write_all_at(&zeros[..now], from + done)?;
         done += now as u64;
     }
@@ -89,8 +106,17 @@ fn fill(file: &File, from: u64, bytes: u64) -> io::Result<()> {
 /// could not be named later.
 fn nameless(path: &Path) -> io::Result<Option<File>> {
     let flags = i32::try_from(OFlags::TMPFILE.bits()).map_err(io::Error::other)?;
-    match OpenOptions::new().read(true).write(true).custom_flags(flags).mode(PUBLIC).open(parent(path)) {
-        Ok(file) => Ok(by_descriptor(&file).symlink_metadata().is_ok().then_some(file)),
+    match OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags(flags)
+        .mode(PUBLIC)
+        .open(parent(path))
+    {
+        Ok(file) => Ok(by_descriptor(&file)
+            .symlink_metadata()
+            .is_ok()
+            .then_some(file)),
         Err(error) => match Errno::from_io_error(&error) {
             Some(Errno::OPNOTSUPP | Errno::ISDIR | Errno::NOENT | Errno::INVAL) => Ok(None),
             _ => Err(error),
@@ -109,8 +135,12 @@ mod tests {
     use std::os::unix::fs::MetadataExt;
 
     fn names(dir: &Path) -> Vec<String> {
-        let entries = std::fs::read_dir(dir).expect("a directory").map(|entry| entry.expect("an entry").file_name());
-        entries.map(|name| name.to_string_lossy().into_owned()).collect()
+        let entries = std::fs::read_dir(dir)
+            .expect("a directory")
+            .map(|entry| entry.expect("an entry").file_name());
+        entries
+            .map(|name| name.to_string_lossy().into_owned())
+            .collect()
     }
 
     #[test]
@@ -119,14 +149,20 @@ mod tests {
         let path = dir.path().join("a");
         drop(Reserved::new(&path, 1 << 20).expect("room"));
         assert_eq!(names(dir.path()), [""; 0]);
-        let (first, second) = (Reserved::new(&path, 1 << 20).expect("room"), Reserved::new(&path, 10).expect("room"));
+        let (first, second) = (
+            Reserved::new(&path, 1 << 20).expect("room"),
+            Reserved::new(&path, 10).expect("room"),
+        );
         first.write(b"first").expect("written");
         assert!(second.write(b"second").is_err(), "nothing is overwritten");
         assert!(Reserved::new(&path, 10).is_err(), "the name is taken");
         assert_eq!(names(dir.path()), ["a"]);
         assert_eq!(std::fs::read(&path).expect("whole"), b"first");
         let metadata = path.metadata().expect("there");
-        assert!(metadata.blocks() * 512 < 1 << 20, "what was not needed is given back");
+        assert!(
+            metadata.blocks() * 512 < 1 << 20,
+            "what was not needed is given back"
+        );
         assert_eq!(metadata.mode() & 0o444, 0o444 & !umask());
     }
 

@@ -31,7 +31,11 @@ impl Scratch {
     pub fn new(parent: &Path, prefix: &'static str) -> io::Result<Self> {
         for _ in 0..TRIES {
             let permissions = Permissions::from_mode(0o700);
-            let name = Builder::new().prefix(prefix).rand_bytes(RANDOM).permissions(permissions).tempdir_in(parent)?;
+            let name = Builder::new()
+                .prefix(prefix)
+                .rand_bytes(RANDOM)
+                .permissions(permissions)
+                .tempdir_in(parent)?;
             let dir = match open_own(name.path(), 0o022) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 dir => dir?,
@@ -40,11 +44,23 @@ impl Scratch {
             let _ = retry_on_intr(|| flock(&dir, FlockOperation::LockExclusive));
             if is_named(name.path(), &dir) {
                 let descriptor = by_descriptor(&dir);
-                let at = if descriptor.is_dir() { descriptor } else { name.path().to_owned() };
-                return Ok(Self { name, at, prefix, dir });
+                let at = if descriptor.is_dir() {
+                    descriptor
+                } else {
+                    name.path().to_owned()
+                };
+                return Ok(Self {
+                    name,
+                    at,
+                    prefix,
+                    dir,
+                });
             }
         }
-        Err(io::Error::new(io::ErrorKind::ResourceBusy, "another process removes each temporary directory"))
+        Err(io::Error::new(
+            io::ErrorKind::ResourceBusy,
+            "another process removes each temporary directory",
+        ))
     }
 
     /// Its path, which holds even if another process renames the directory.
@@ -54,13 +70,21 @@ impl Scratch {
 
     /// Removes and lists the sibling directories of this prefix that belong to this user alone and that no process holds.
     pub fn sweep(&self) -> Vec<PathBuf> {
-        let siblings = self.name.path().parent().and_then(|parent| parent.read_dir().ok()).into_iter().flatten();
+        let siblings = self
+            .name
+            .path()
+            .parent()
+            .and_then(|parent| parent.read_dir().ok())
+            .into_iter()
+            .flatten();
         let is_one = |path: &PathBuf| {
             let name = path.file_name().unwrap_or_default().as_encoded_bytes();
             let random = name.strip_prefix(self.prefix.as_bytes());
             random.is_some_and(|it| it.len() == RANDOM && it.iter().all(u8::is_ascii_alphanumeric))
         };
-        let left = siblings.filter_map(|entry| Some(entry.ok()?.path())).filter(is_one);
+        let left = siblings
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(is_one);
         left.filter(|path| remove_left(path).is_ok()).collect()
     }
 }
@@ -76,7 +100,11 @@ impl Drop for Scratch {
 fn remove_left(path: &Path) -> io::Result<()> {
     let dir = open_own(path, 0o077)?;
     dir.try_lock()?;
-    if is_named(path, &dir) { std::fs::remove_dir_all(path) } else { Err(io::ErrorKind::NotFound.into()) }
+    if is_named(path, &dir) {
+        std::fs::remove_dir_all(path)
+    } else {
+        Err(io::ErrorKind::NotFound.into())
+    }
 }
 
 /// Opens a directory of this user, without these rights of others. No link is followed.
@@ -85,7 +113,10 @@ fn open_own(path: &Path, rights: u32) -> io::Result<File> {
     let dir = File::from(openat(CWD, path, flags, Mode::empty())?);
     let metadata = dir.metadata()?;
     if metadata.uid() != geteuid().as_raw() || metadata.mode() & rights != 0 {
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the directory belongs to others"));
+        return Err(io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            "the directory belongs to others",
+        ));
     }
     Ok(dir)
 }
@@ -93,7 +124,8 @@ fn open_own(path: &Path, rights: u32) -> io::Result<File> {
 /// Whether a path names an open directory.
 fn is_named(path: &Path, dir: &File) -> bool {
     let id = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
-    path.symlink_metadata().is_ok_and(|named| dir.metadata().is_ok_and(|dir| id(named) == id(dir)))
+    path.symlink_metadata()
+        .is_ok_and(|named| dir.metadata().is_ok_and(|dir| id(named) == id(dir)))
 }
 
 #[cfg(test)]
@@ -118,14 +150,22 @@ mod tests {
         let (ours, alive) = (Scratch::new(parent, PREFIX), Scratch::new(parent, PREFIX));
         let (ours, alive) = (ours.expect("a directory"), alive.expect("a directory"));
         let killed = left(parent, "kIlLeD", 0o700);
-        let others = [left(parent, "opened", 0o750), left(parent, "longer0", 0o700), left(parent, "own_00", 0o700)];
+        let others = [
+            left(parent, "opened", 0o750),
+            left(parent, "longer0", 0o700),
+            left(parent, "own_00", 0o700),
+        ];
         let link = parent.join(format!("{PREFIX}link00"));
         std::os::unix::fs::symlink(&others[1], &link).expect("a link");
         // A link in a left-over directory is removed, its target is not.
         std::os::unix::fs::symlink(&others[1], killed.join("link")).expect("a link");
         assert_eq!(ours.sweep(), std::slice::from_ref(&killed));
         assert!(!killed.exists() && link.is_symlink());
-        assert!(others.iter().all(|dir| dir.join("release/one.sql").is_file()));
+        assert!(
+            others
+                .iter()
+                .all(|dir| dir.join("release/one.sql").is_file())
+        );
         assert!(ours.path().is_dir() && alive.path().is_dir());
         let names = [ours.name.path().to_owned(), alive.name.path().to_owned()];
         std::fs::create_dir(alive.path().join("release")).expect("a directory");
@@ -152,7 +192,12 @@ mod tests {
             }
         });
         drop(sweeper);
-        assert_eq!(std::fs::read_dir(temporary.path()).expect("a directory").count(), 0);
+        assert_eq!(
+            std::fs::read_dir(temporary.path())
+                .expect("a directory")
+                .count(),
+            0
+        );
     }
 
     #[test]

@@ -35,6 +35,12 @@ const fn since(since: u32, sql: &'static str) -> Question {
 
 /// All queries.
 pub(super) fn questions() -> impl Iterator<Item = &'static Question> {
-    let all = [relations::QUESTIONS, code::QUESTIONS, types::QUESTIONS, foreign::QUESTIONS, replication::QUESTIONS];
+    let all = [
+        relations::QUESTIONS,
+        code::QUESTIONS,
+        types::QUESTIONS,
+        foreign::QUESTIONS,
+        replication::QUESTIONS,
+    ];
     all.into_iter().flatten().chain(others::QUESTIONS)
 }

@@ -37,7 +37,12 @@ pub fn differences(a: &Fingerprint, b: &Fingerprint) -> Vec<Difference> {
     let mut found = Vec::new();
     let names: BTreeSet<&String> = a.objects.keys().chain(b.objects.keys()).collect();
     for name in names {
-        compare(name.clone(), a.objects.get(name).cloned(), b.objects.get(name).cloned(), &mut found);
+        compare(
+            name.clone(),
+            a.objects.get(name).cloned(),
+            b.objects.get(name).cloned(),
+            &mut found,
+        );
     }
     let names: BTreeSet<&String> = a.data.keys().chain(b.data.keys()).collect();
     for name in names {
@@ -45,14 +50,21 @@ pub fn differences(a: &Fingerprint, b: &Fingerprint) -> Vec<Difference> {
         if a.scope != b.scope && (a_rows.is_none() || b_rows.is_none()) {
             continue;
         }
-        let is_value = a_rows.or(b_rows).is_some_and(|data| data.digest.starts_with("value "));
+        let is_value = a_rows
+            .or(b_rows)
+            .is_some_and(|data| data.digest.starts_with("value "));
         let object = format!("{} of {name}", if is_value { "value" } else { "rows" });
         compare(object, a_rows.map(text), b_rows.map(text), &mut found);
     }
     found
 }
 
-fn compare(object: String, before: Option<String>, after: Option<String>, found: &mut Vec<Difference>) {
+fn compare(
+    object: String,
+    before: Option<String>,
+    after: Option<String>,
+    found: &mut Vec<Difference>,
+) {
     let change = match (before, after) {
         (Some(before), Some(after)) if before == after => return,
         (Some(before), Some(after)) => Change::Changed { before, after },
@@ -81,7 +93,9 @@ impl Difference {
 
     /// The differing properties, such as `default` or `grants`.
     fn properties(&self) -> Vec<&str> {
-        let Change::Changed { before, after } = &self.change else { return Vec::new() };
+        let Change::Changed { before, after } = &self.change else {
+            return Vec::new();
+        };
         let (before, after) = (properties(before), properties(after));
         let differing = before.iter().filter(|property| !after.contains(property));
         let differing = differing.chain(after.iter().filter(|property| !before.contains(property)));
@@ -103,7 +117,11 @@ impl fmt::Display for Difference {
             Change::Missing => write!(f, "{object} is missing"),
             Change::Added => write!(f, "{object} is new"),
             Change::Changed { .. } => {
-                let verb = if object.starts_with("rows of ") { "differ" } else { "differs" };
+                let verb = if object.starts_with("rows of ") {
+                    "differ"
+                } else {
+                    "differs"
+                };
                 write!(f, "{object} {verb}: {}", self.properties().join(", "))
             }
         }
@@ -126,12 +144,20 @@ fn only<'a>(text: &'a str, other: &str) -> Vec<&'a str> {
 
 /// Splits a definition into properties, at lines without indentation.
 fn properties(definition: &str) -> Vec<&str> {
-    let mut starts: Vec<usize> = definition.match_indices('\n').map(|(at, _)| at + 1).collect();
+    let mut starts: Vec<usize> = definition
+        .match_indices('\n')
+        .map(|(at, _)| at + 1)
+        .collect();
     starts.retain(|at| !definition[*at..].starts_with("    "));
     let ends = starts.iter().map(|at| at - 1).chain([definition.len()]);
-    let all: Vec<&str> =
-        std::iter::once(0).chain(starts.iter().copied()).zip(ends).map(|(a, b)| &definition[a..b]).collect();
-    all.into_iter().filter(|property| !property.is_empty()).collect()
+    let all: Vec<&str> = std::iter::once(0)
+        .chain(starts.iter().copied())
+        .zip(ends)
+        .map(|(a, b)| &definition[a..b])
+        .collect();
+    all.into_iter()
+        .filter(|property| !property.is_empty())
+        .collect()
 }
 
 #[cfg(test)]
@@ -139,21 +165,38 @@ mod tests {
     use super::*;
 
     fn changed(before: &str, after: &str) -> Difference {
-        let change = Change::Changed { before: before.to_owned(), after: after.to_owned() };
-        Difference { object: "table public.a".to_owned(), change }
+        let change = Change::Changed {
+            before: before.to_owned(),
+            after: after.to_owned(),
+        };
+        Difference {
+            object: "table public.a".to_owned(),
+            change,
+        }
     }
 
     #[test]
     fn a_line_says_which_property_differs() {
-        let difference =
-            changed("owner: a\ngrants: x=SELECT\n    y=SELECT", "owner: a\ngrants: x=SELECT\noptions: f=1");
-        assert_eq!(difference.to_string(), "table public.a differs: grants, options");
-        assert_eq!(difference.lines(), (vec!["    y=SELECT"], vec!["options: f=1"]));
+        let difference = changed(
+            "owner: a\ngrants: x=SELECT\n    y=SELECT",
+            "owner: a\ngrants: x=SELECT\noptions: f=1",
+        );
+        assert_eq!(
+            difference.to_string(),
+            "table public.a differs: grants, options"
+        );
+        assert_eq!(
+            difference.lines(),
+            (vec!["    y=SELECT"], vec!["options: f=1"])
+        );
     }
 
     #[test]
     fn what_only_one_has_is_named() {
-        let missing = Difference { object: "index public.i".to_owned(), change: Change::Missing };
+        let missing = Difference {
+            object: "index public.i".to_owned(),
+            change: Change::Missing,
+        };
         assert_eq!(missing.to_string(), "index public.i is missing");
         assert_eq!(missing.lines(), (vec![], vec![]));
     }
@@ -161,6 +204,9 @@ mod tests {
     #[test]
     fn a_property_that_came_first_in_a_definition_counts() {
         assert_eq!(changed("", "a: 1").to_string(), "table public.a differs: a");
-        assert_eq!(changed("a: 1\nb: 2", "b: 2\na: 1").lines(), (vec![], vec![]));
+        assert_eq!(
+            changed("a: 1\nb: 2", "b: 2\na: 1").lines(),
+            (vec![], vec![])
+        );
     }
 }

@@ -32,7 +32,10 @@ pub fn parse(bytes: &[u8]) -> Result<Fingerprint, DocumentError> {
     let fingerprint: Fingerprint = json::from_canonical(bytes)?;
     let found = digest(&fingerprint.objects, &fingerprint.data)?;
     if found != fingerprint.sha256 {
-        return Err(DocumentError::Digest { written: fingerprint.sha256, found });
+        return Err(DocumentError::Digest {
+            written: fingerprint.sha256,
+            found,
+        });
     }
     Ok(fingerprint)
 }
@@ -46,7 +49,10 @@ struct Content<'a> {
 
 /// The digest of definitions and rows, in canonical form: the required value of
 /// [`Fingerprint::sha256`].
-pub fn digest(objects: &BTreeMap<String, String>, data: &BTreeMap<String, TableData>) -> Result<Digest, JsonError> {
+pub fn digest(
+    objects: &BTreeMap<String, String>,
+    data: &BTreeMap<String, TableData>,
+) -> Result<Digest, JsonError> {
     Ok(Digest::of(&json::to_canonical(&Content { objects, data })?))
 }
 
@@ -60,8 +66,20 @@ pub(super) fn make(
 ) -> Result<Fingerprint, FingerprintError> {
     let name = session.query("select pg_catalog.current_database()::pg_catalog.text", &[])?;
     let unsound = |what: &dyn std::fmt::Display| FingerprintError::Unsound(what.to_string());
-    let database = name.single().ok_or_else(|| unsound(&"the database has no name"))?.to_owned();
+    let database = name
+        .single()
+        .ok_or_else(|| unsound(&"the database has no name"))?
+        .to_owned();
     let sha256 = digest(&objects, &data).map_err(|error| unsound(&error))?;
     let server_version_num = session.server_version_num();
-    Ok(Fingerprint { format: Format1, sha256, database, server_version_num, taken, scope, objects, data })
+    Ok(Fingerprint {
+        format: Format1,
+        sha256,
+        database,
+        server_version_num,
+        taken,
+        scope,
+        objects,
+        data,
+    })
 }

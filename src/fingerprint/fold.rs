@@ -19,7 +19,11 @@ pub struct Folded<'a> {
 const RELATIONS: [&str; 4] = ["table", "foreign table", "view", "materialized view"];
 
 /// Folds the differences between two fingerprints; the order stays the same.
-pub fn folded<'a>(a: &Fingerprint, b: &Fingerprint, differences: &'a [Difference]) -> Vec<Folded<'a>> {
+pub fn folded<'a>(
+    a: &Fingerprint,
+    b: &Fingerprint,
+    differences: &'a [Difference],
+) -> Vec<Folded<'a>> {
     let whole = Wholes::of(a, b, differences);
     let mut members: HashMap<usize, Vec<&Difference>> = HashMap::new();
     let mut roots = Vec::new();
@@ -29,7 +33,10 @@ pub fn folded<'a>(a: &Fingerprint, b: &Fingerprint, differences: &'a [Difference
             root => members.entry(root).or_default().push(difference),
         }
     }
-    let fold = |at| Folded { difference: &differences[at], members: members.remove(&at).unwrap_or_default() };
+    let fold = |at| Folded {
+        difference: &differences[at],
+        members: members.remove(&at).unwrap_or_default(),
+    };
     roots.into_iter().map(fold).collect()
 }
 
@@ -45,14 +52,32 @@ struct Wholes<'a> {
 
 impl<'a> Wholes<'a> {
     fn of(a: &'a Fingerprint, b: &'a Fingerprint, differences: &'a [Difference]) -> Self {
-        let places = differences.iter().enumerate().filter(|(_, difference)| is_whole(difference));
-        let places = places.map(|(at, difference)| (difference.object.as_str(), at)).collect();
-        let mut found = Self { differences, of: [a, b], places, extensions: HashMap::new() };
-        for extension in differences.iter().filter(|one| is_whole(one) && one.object.starts_with("extension ")) {
+        let places = differences
+            .iter()
+            .enumerate()
+            .filter(|(_, difference)| is_whole(difference));
+        let places = places
+            .map(|(at, difference)| (difference.object.as_str(), at))
+            .collect();
+        let mut found = Self {
+            differences,
+            of: [a, b],
+            places,
+            extensions: HashMap::new(),
+        };
+        for extension in differences
+            .iter()
+            .filter(|one| is_whole(one) && one.object.starts_with("extension "))
+        {
             let definition = found.definition(extension, &extension.object);
-            let members =
-                definition.split_once("\nmembers: ").map(|(_, members)| members.lines()).into_iter().flatten();
-            found.extensions.extend(members.map(|member| (member.trim_start(), extension.object.as_str())));
+            let members = definition
+                .split_once("\nmembers: ")
+                .map(|(_, members)| members.lines())
+                .into_iter()
+                .flatten();
+            found
+                .extensions
+                .extend(members.map(|member| (member.trim_start(), extension.object.as_str())));
         }
         found
     }
@@ -75,7 +100,11 @@ impl<'a> Wholes<'a> {
         }
         let alike = |at: &usize| self.differences[*at].change == difference.change;
         let named = |identity: &str| self.places.get(identity).copied().filter(alike);
-        let relation = |name: &str| RELATIONS.iter().find_map(|kind| named(&format!("{kind} {name}")));
+        let relation = |name: &str| {
+            RELATIONS
+                .iter()
+                .find_map(|kind| named(&format!("{kind} {name}")))
+        };
         let object = difference.object.as_str();
         let definition = self.definition(difference, object);
         let by_kind = if let Some(inner) = remark(object) {
@@ -88,15 +117,26 @@ impl<'a> Wholes<'a> {
             relation(parts(column, ".")?.0)
         } else if let Some(constraint) = object.strip_prefix("domain constraint ") {
             named(&format!("type {}", parts(constraint, " on ")?.1))
-        } else if ["constraint ", "trigger ", "rule ", "policy "].iter().any(|kind| object.starts_with(kind)) {
+        } else if ["constraint ", "trigger ", "rule ", "policy "]
+            .iter()
+            .any(|kind| object.starts_with(kind))
+        {
             relation(parts(object, " on ")?.1)
         } else if object.starts_with("index ") {
             let (_, on) = parts(definition.split_once(" USING ")?.0, " ON ")?;
             relation(on.strip_prefix("ONLY ").unwrap_or(on))
         } else if object.starts_with("statistics object ") {
-            relation(definition.lines().find(|line| line.starts_with("definition: "))?.rsplit_once(" FROM ")?.1)
+            relation(
+                definition
+                    .lines()
+                    .find(|line| line.starts_with("definition: "))?
+                    .rsplit_once(" FROM ")?
+                    .1,
+            )
         } else if object.starts_with("sequence ") {
-            let column = definition.lines().find_map(|line| line.strip_prefix("owned by: column "))?;
+            let column = definition
+                .lines()
+                .find_map(|line| line.strip_prefix("owned by: column "))?;
             relation(parts(column, ".")?.0)
         } else {
             None
@@ -105,7 +145,11 @@ impl<'a> Wholes<'a> {
     }
 
     fn definition(&self, difference: &Difference, object: &str) -> &'a str {
-        let side = if difference.change == Change::Missing { 0 } else { 1 };
+        let side = if difference.change == Change::Missing {
+            0
+        } else {
+            1
+        };
         self.of[side].objects.get(object).map_or("", String::as_str)
     }
 }
@@ -115,13 +159,22 @@ fn is_whole(difference: &Difference) -> bool {
 }
 
 fn column(object: &str) -> Option<&str> {
-    let of = RELATIONS.iter().find_map(|kind| object.strip_prefix(kind)?.strip_prefix(" column "));
+    let of = RELATIONS
+        .iter()
+        .find_map(|kind| object.strip_prefix(kind)?.strip_prefix(" column "));
     object.strip_prefix("column ").or(of)
 }
 
 /// The object of a comment or a label.
 fn remark(object: &str) -> Option<&str> {
-    let label = || Some(object.strip_prefix("security label of ")?.split_once(" on ")?.1);
+    let label = || {
+        Some(
+            object
+                .strip_prefix("security label of ")?
+                .split_once(" on ")?
+                .1,
+        )
+    };
     object.strip_prefix("comment on ").or_else(label)
 }
 
@@ -143,13 +196,15 @@ impl fmt::Display for Folded<'_> {
                 None => kinds.push((kind, 1)),
             }
         }
-        let said = kinds.into_iter().map(|(kind, number)| match (number, kind) {
-            (_, "its rows" | "its value") => kind.to_owned(),
-            (1, _) => format!("1 {kind}"),
-            (_, "index") => format!("{number} indexes"),
-            (_, "policy") => format!("{number} policies"),
-            _ => format!("{number} {kind}s"),
-        });
+        let said = kinds
+            .into_iter()
+            .map(|(kind, number)| match (number, kind) {
+                (_, "its rows" | "its value") => kind.to_owned(),
+                (1, _) => format!("1 {kind}"),
+                (_, "index") => format!("{number} indexes"),
+                (_, "policy") => format!("{number} policies"),
+                _ => format!("{number} {kind}s"),
+            });
         match said.collect::<Vec<_>>() {
             none if none.is_empty() => Ok(()),
             said => write!(f, " ({})", said.join(", ")),
@@ -176,7 +231,10 @@ fn kind(object: &str) -> &'static str {
         ("rule ", "rule"),
         ("statistics object ", "statistics object"),
     ];
-    KINDS.iter().find(|(start, _)| object.starts_with(start)).map_or("object", |(_, kind)| kind)
+    KINDS
+        .iter()
+        .find(|(start, _)| object.starts_with(start))
+        .map_or("object", |(_, kind)| kind)
 }
 
 #[cfg(test)]
@@ -188,14 +246,22 @@ mod tests {
 
     fn fingerprint(objects: &[(&str, &str)], data: &[(&str, &str)]) -> Fingerprint {
         let own = |(name, text): &(&str, &str)| ((*name).to_owned(), (*text).to_owned());
-        let rows =
-            |(name, digest): &(&str, &str)| ((*name).to_owned(), TableData { rows: 1, digest: (*digest).to_owned() });
+        let rows = |(name, digest): &(&str, &str)| {
+            (
+                (*name).to_owned(),
+                TableData {
+                    rows: 1,
+                    digest: (*digest).to_owned(),
+                },
+            )
+        };
         Fingerprint {
             format: Format1,
             sha256: pgseal_verify::digest::Digest::of(b""),
             database: "d".to_owned(),
             server_version_num: 150_000,
-            taken: pgseal_verify::format::timestamp::Timestamp::from_time_or_date("2026-01-01").unwrap(),
+            taken: pgseal_verify::format::timestamp::Timestamp::from_time_or_date("2026-01-01")
+                .unwrap(),
             scope: Scope::All,
             objects: objects.iter().map(own).collect(),
             data: data.iter().map(rows).collect(),
@@ -215,46 +281,87 @@ mod tests {
         ("column public.t.a", "type: integer"),
         ("column public.t.\"b.c\"", "type: integer"),
         ("comment on column public.t.a", "text: x"),
-        ("index public.t_a", "definition: CREATE INDEX t_a ON public.t USING btree (a)"),
-        ("index public.t_b", "definition: CREATE INDEX t_b ON ONLY public.t USING btree (\"b.c\")"),
-        ("constraint \"x on public.u\" on public.t", "definition: CHECK (a > 0)"),
-        ("sequence public.t_a_seq", "owner: x\nowned by: column public.t.a\ngrants: y"),
-        ("statistics object public.s", "owner: x\ndefinition: CREATE STATISTICS public.s ON a, b FROM public.t"),
+        (
+            "index public.t_a",
+            "definition: CREATE INDEX t_a ON public.t USING btree (a)",
+        ),
+        (
+            "index public.t_b",
+            "definition: CREATE INDEX t_b ON ONLY public.t USING btree (\"b.c\")",
+        ),
+        (
+            "constraint \"x on public.u\" on public.t",
+            "definition: CHECK (a > 0)",
+        ),
+        (
+            "sequence public.t_a_seq",
+            "owner: x\nowned by: column public.t.a\ngrants: y",
+        ),
+        (
+            "statistics object public.s",
+            "owner: x\ndefinition: CREATE STATISTICS public.s ON a, b FROM public.t",
+        ),
     ];
 
     #[test]
     fn what_belongs_to_a_new_table_is_told_in_its_line() {
         let none = fingerprint(&[], &[]);
-        let with = fingerprint(TABLE, &[("public.t", "aa"), ("public.t_a_seq", "value 1, called")]);
-        let said =
-            "(2 columns, 1 comment, 1 constraint, 2 indexes, 1 sequence, 1 statistics object, its rows, its value)";
-        assert_eq!(lines(&none, &with), [format!("table public.t is new {said}")]);
-        assert_eq!(lines(&with, &none), [format!("table public.t is missing {said}")]);
+        let with = fingerprint(
+            TABLE,
+            &[("public.t", "aa"), ("public.t_a_seq", "value 1, called")],
+        );
+        let said = "(2 columns, 1 comment, 1 constraint, 2 indexes, 1 sequence, 1 statistics object, its rows, its value)";
+        assert_eq!(
+            lines(&none, &with),
+            [format!("table public.t is new {said}")]
+        );
+        assert_eq!(
+            lines(&with, &none),
+            [format!("table public.t is missing {said}")]
+        );
     }
 
     #[test]
     fn members_of_what_is_in_both_stand_alone() {
         let (a, b) = (fingerprint(&TABLE[..1], &[]), fingerprint(&TABLE[..5], &[]));
-        let expected =
-            ["column public.t.\"b.c\" is new", "column public.t.a is new (1 comment)", "index public.t_a is new"];
+        let expected = [
+            "column public.t.\"b.c\" is new",
+            "column public.t.a is new (1 comment)",
+            "index public.t_a is new",
+        ];
         assert_eq!(lines(&a, &b), expected);
         // A missing object is not folded into a new one.
-        let other = fingerprint(&[("view public.t", "x"), ("view column public.t.z", "x")], &[]);
+        let other = fingerprint(
+            &[("view public.t", "x"), ("view column public.t.z", "x")],
+            &[],
+        );
         assert_eq!(
             lines(&b, &other),
-            ["table public.t is missing (2 columns, 1 comment, 1 index)", "view public.t is new (1 column)"]
+            [
+                "table public.t is missing (2 columns, 1 comment, 1 index)",
+                "view public.t is new (1 column)"
+            ]
         );
     }
 
     #[test]
     fn an_extension_brings_its_members() {
         let with = [
-            ("extension e", "owner: x\nmembers: function public.f()\n    type public.y"),
+            (
+                "extension e",
+                "owner: x\nmembers: function public.f()\n    type public.y",
+            ),
             ("function public.f()", "code: x"),
             ("function public.g()", "code: x"),
             ("type public.y", "owner: x"),
         ];
         let (none, with) = (fingerprint(&[], &[]), fingerprint(&with, &[]));
-        assert_eq!(lines(&none, &with), ["extension e is new (2 objects)", "function public.g() is new"]);
+        assert_eq!(
+            lines(&none, &with),
+            [
+                "extension e is new (2 objects)",
+                "function public.g() is new"
+            ]
+        );
     }
 }

@@ -30,8 +30,12 @@ const OWN: &[&str] = &[
 ];
 
 /// Prefixes of columns, which differ between formats of the ledger.
-const COLUMNS: &[&str] =
-    &["column pgseal.ledger.", "column pgseal.steps.", "view column pgseal.runs.", "view column pgseal.in_effect."];
+const COLUMNS: &[&str] = &[
+    "column pgseal.ledger.",
+    "column pgseal.steps.",
+    "view column pgseal.runs.",
+    "view column pgseal.in_effect.",
+];
 
 /// True for the identity of a ledger object, or of a comment on one.
 pub(super) fn is_its_own(identity: &str) -> bool {
@@ -41,7 +45,9 @@ pub(super) fn is_its_own(identity: &str) -> bool {
 
 /// True for a relation of the ledger, `schema.name`.
 pub(super) fn is_its_relation(name: &str) -> bool {
-    ["table ", "sequence "].iter().any(|kind| OWN.contains(&format!("{kind}{name}").as_str()))
+    ["table ", "sequence "]
+        .iter()
+        .any(|kind| OWN.contains(&format!("{kind}{name}").as_str()))
 }
 
 #[cfg(test)]
@@ -50,7 +56,11 @@ mod tests {
 
     #[test]
     fn what_somebody_put_beside_it_is_not_its_own() {
-        for own in ["table pgseal.ledger", "comment on schema pgseal", "column pgseal.steps.at"] {
+        for own in [
+            "table pgseal.ledger",
+            "comment on schema pgseal",
+            "column pgseal.steps.at",
+        ] {
             assert!(is_its_own(own), "{own}");
         }
         for other in [

@@ -10,7 +10,9 @@ use super::{ledger, spelling};
 use crate::database::{Session, Table};
 
 /// The definition of every object by its identity.
-pub(super) fn read(session: &mut dyn Session) -> Result<BTreeMap<String, String>, FingerprintError> {
+pub(super) fn read(
+    session: &mut dyn Session,
+) -> Result<BTreeMap<String, String>, FingerprintError> {
     let major = session.server_version_num() / 10_000;
     let mut objects = BTreeMap::new();
     for Question { since, sql } in catalog::questions() {
@@ -21,12 +23,17 @@ pub(super) fn read(session: &mut dyn Session) -> Result<BTreeMap<String, String>
         for row in rows {
             let mut values = row.into_iter();
             let identity = values.next().flatten().ok_or_else(|| {
-                FingerprintError::Unsound("an object was dropped while it was read; try again".to_owned())
+                FingerprintError::Unsound(
+                    "an object was dropped while it was read; try again".to_owned(),
+                )
             })?;
             if ledger::is_its_own(&identity) {
                 continue;
             }
-            let lines = columns[1..].iter().zip(values).filter_map(|(name, value)| Some(line(name, &value?)));
+            let lines = columns[1..]
+                .iter()
+                .zip(values)
+                .filter_map(|(name, value)| Some(line(name, &value?)));
             add(&mut objects, identity, lines.collect::<Vec<_>>().join("\n"));
         }
     }
@@ -49,6 +56,10 @@ fn add(objects: &mut BTreeMap<String, String>, identity: String, definition: Str
 }
 
 fn line(name: &str, value: &str) -> String {
-    let value = if name == "code" { Cow::Borrowed(value) } else { spelling::settled(value) };
+    let value = if name == "code" {
+        Cow::Borrowed(value)
+    } else {
+        spelling::settled(value)
+    };
     format!("{name}: {}", value.replace('\n', "\n    "))
 }

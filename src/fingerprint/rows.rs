@@ -30,22 +30,39 @@ pub(super) fn read(
     table: &RowsOf,
     most_at_once: u64,
 ) -> Result<TableData, FingerprintError> {
-    let at = |source| FingerprintError::Table { table: table.name.clone(), source };
+    let at = |source| FingerprintError::Table {
+        table: table.name.clone(),
+        source,
+    };
     match table.kind {
-        Kind::Unpopulated => Ok(TableData { rows: 0, digest: "not populated".to_owned() }),
+        Kind::Unpopulated => Ok(TableData {
+            rows: 0,
+            digest: "not populated".to_owned(),
+        }),
         Kind::Sequence => value(session, &table.name).map_err(at),
         Kind::Table => digest(session, table, most_at_once).map_err(at),
     }
 }
 
 fn value(session: &mut dyn Session, name: &str) -> Result<TableData, DatabaseError> {
-    let found = session
-        .rows(&format!("select last_value, case when is_called then 'called' else 'not called' end from {name}"), 1)?;
+    let found = session.rows(
+        &format!(
+            "select last_value, case when is_called then 'called' else 'not called' end from {name}"
+        ),
+        1,
+    )?;
     let [last, called] = two(found, name)?;
-    Ok(TableData { rows: 1, digest: format!("value {last}, {called}") })
+    Ok(TableData {
+        rows: 1,
+        digest: format!("value {last}, {called}"),
+    })
 }
 
-fn digest(session: &mut dyn Session, table: &RowsOf, most_at_once: u64) -> Result<TableData, DatabaseError> {
+fn digest(
+    session: &mut dyn Session,
+    table: &RowsOf,
+    most_at_once: u64,
+) -> Result<TableData, DatabaseError> {
     let RowsOf { name, columns, .. } = table;
     let hashes = format!("select sha256(textsend(row({columns})::text)) as h from only {name}");
     let could_be_many = table.size / LEAST_BYTES > most_at_once;
@@ -62,18 +79,32 @@ fn digest(session: &mut dyn Session, table: &RowsOf, most_at_once: u64) -> Resul
         // A subquery sorts, not the aggregate, so that the server may hash and sort in parallel
         // (PostgreSQL manual, "Aggregate Functions", on input from a sorted subquery). Another
         // order could only produce another digest.
-        format!("select count(*), encode(sha256(coalesce(string_agg(h, ''), '')), 'hex') from ({hashes} order by 1) r")
+        format!(
+            "select count(*), encode(sha256(coalesce(string_agg(h, ''), '')), 'hex') from ({hashes} order by 1) r"
+        )
     };
     let [rows, digest] = two(session.rows(&sql, 1)?, name)?;
-    Ok(TableData { rows: number(&rows, name)?, digest })
+    Ok(TableData {
+        rows: number(&rows, name)?,
+        digest,
+    })
 }
 
 fn two(table: Table, name: &str) -> Result<[String; 2], DatabaseError> {
-    let row = table.rows.into_iter().next().and_then(|row| row.into_iter().collect::<Option<Vec<_>>>());
+    let row = table
+        .rows
+        .into_iter()
+        .next()
+        .and_then(|row| row.into_iter().collect::<Option<Vec<_>>>());
     let values = row.and_then(|row| row.try_into().ok());
-    values.ok_or_else(|| DatabaseError::unsound(format!("the server does not say what is in {name}")))
+    values
+        .ok_or_else(|| DatabaseError::unsound(format!("the server does not say what is in {name}")))
 }
 
 fn number(text: &str, name: &str) -> Result<u64, DatabaseError> {
-    text.parse().map_err(|_| DatabaseError::unsound(format!("the server does not say how many rows are in {name}")))
+    text.parse().map_err(|_| {
+        DatabaseError::unsound(format!(
+            "the server does not say how many rows are in {name}"
+        ))
+    })
 }

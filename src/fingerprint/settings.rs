@@ -19,7 +19,8 @@ pub(super) fn pin(session: &mut dyn Session) -> Result<(), DatabaseError> {
 }
 
 /// Time limits for separate sessions: a long scan is no error, a lock that stays unavailable is.
-const PATIENT: &str = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0;
+const PATIENT: &str =
+    "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0;
     SET LOCAL lock_timeout = '60s'";
 
 /// Begins a read-only transaction on one snapshot, and applies the settings.

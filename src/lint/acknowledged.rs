@@ -27,33 +27,75 @@ struct Toml {
 
 /// Pairs warnings with acknowledgements, sorted by file and position. An acknowledgement that
 /// matches nothing becomes a warning itself.
-pub fn sort_out(problems: Vec<Problem>, acknowledged: &[Acknowledgement], release_toml: &str) -> Vec<Finding> {
+pub fn sort_out(
+    problems: Vec<Problem>,
+    acknowledged: &[Acknowledgement],
+    release_toml: &str,
+) -> Vec<Finding> {
     let mut by_file: HashMap<_, Vec<usize>> = HashMap::new();
     for (i, a) in acknowledged.iter().enumerate() {
-        by_file.entry((a.rule.as_str(), a.file.as_str())).or_default().push(i);
+        by_file
+            .entry((a.rule.as_str(), a.file.as_str()))
+            .or_default()
+            .push(i);
     }
     let fitting = |problem: &Problem| {
-        let about = by_file.get(&(problem.rule, problem.file.as_str())).into_iter().flatten().copied();
+        let about = by_file
+            .get(&(problem.rule, problem.file.as_str()))
+            .into_iter()
+            .flatten()
+            .copied();
         let at = problem.at.map(|at| at.0);
-        let fits = |i: &usize| acknowledged[*i].line.is_none_or(|line| at == Some(line.get()));
+        let fits = |i: &usize| {
+            acknowledged[*i]
+                .line
+                .is_none_or(|line| at == Some(line.get()))
+        };
         about.filter(fits).collect::<Vec<_>>()
     };
     let used: HashSet<usize> = problems.iter().flat_map(fitting).collect();
-    let places = toml::from_str::<Toml>(release_toml).map(|toml| toml.acknowledge).unwrap_or_default();
-    let stale = acknowledged.iter().enumerate().filter(|(n, _)| !used.contains(n));
+    let places = toml::from_str::<Toml>(release_toml)
+        .map(|toml| toml.acknowledge)
+        .unwrap_or_default();
+    let stale = acknowledged
+        .iter()
+        .enumerate()
+        .filter(|(n, _)| !used.contains(n));
     let stale = stale.map(|(n, a)| {
-        let at = places.get(n).map(|place| line_and_column(release_toml, place.span().start));
+        let at = places
+            .get(n)
+            .map(|place| line_and_column(release_toml, place.span().start));
         let line = a.line.map(|line| format!(":{line}")).unwrap_or_default();
         let text = format!("there is no warning {} about {}{line}", a.rule, a.file);
         let instead = rules::find("stale-acknowledgement").map_or("", |rule| rule.instead);
-        Problem { at, ..Problem::file(FILE, text).rule("stale-acknowledgement").hint(instead) }
+        Problem {
+            at,
+            ..Problem::file(FILE, text)
+                .rule("stale-acknowledgement")
+                .hint(instead)
+        }
     });
     let stale: Vec<Problem> = stale.collect();
-    let reason = |problem: &Problem| fitting(problem).first().map(|i| acknowledged[*i].reason.clone());
+    let reason = |problem: &Problem| {
+        fitting(problem)
+            .first()
+            .map(|i| acknowledged[*i].reason.clone())
+    };
     let all = problems.into_iter().chain(stale);
-    let mut findings: Vec<Finding> = all.map(|problem| Finding { acknowledged: reason(&problem), problem }).collect();
+    let mut findings: Vec<Finding> = all
+        .map(|problem| Finding {
+            acknowledged: reason(&problem),
+            problem,
+        })
+        .collect();
     findings.sort_by(|a, b| {
-        let key = |finding: &Finding| (finding.problem.file.clone(), finding.problem.at, finding.problem.rule);
+        let key = |finding: &Finding| {
+            (
+                finding.problem.file.clone(),
+                finding.problem.at,
+                finding.problem.rule,
+            )
+        };
         key(a).cmp(&key(b))
     });
     // A file included by two scripts is read twice.

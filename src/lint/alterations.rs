@@ -5,10 +5,17 @@ use psql_script::{ObjectName, Tokens};
 
 /// The effects of an ALTER statement.
 pub fn alter(tokens: &Tokens<'_>) -> Effects {
-    let Some((kind, next)) = kind(tokens, 1) else { return Effects::default() };
+    let Some((kind, next)) = kind(tokens, 1) else {
+        return Effects::default();
+    };
     let i = tokens.behind(tokens.behind(next, &["if", "exists"]), &["only"]);
-    let Some((name, mut i)) = tokens.name(i) else { return Effects::default() };
-    let mut effects = Effects { about: Some(name.clone()), ..Effects::default() };
+    let Some((name, mut i)) = tokens.name(i) else {
+        return Effects::default();
+    };
+    let mut effects = Effects {
+        about: Some(name.clone()),
+        ..Effects::default()
+    };
     if kind == Kind::Function && tokens.is(i, "(") {
         i = tokens.behind_parenthesis(i);
     }
@@ -21,7 +28,9 @@ pub fn alter(tokens: &Tokens<'_>) -> Effects {
     let i = tokens.behind(i, &["*"]);
     let object = Object::new(kind, name.clone(), of);
     if tokens.are(i, &["rename", "to"]) {
-        effects.renamed.extend(tokens.name(i + 2).map(|(to, _)| (object, to.name)));
+        effects
+            .renamed
+            .extend(tokens.name(i + 2).map(|(to, _)| (object, to.name)));
     } else if tokens.is(i, "rename") {
         effects.renamed.extend(column(tokens, i + 1, &name));
     } else if tokens.are(i, &["set", "schema"]) {
@@ -38,10 +47,18 @@ pub fn alter(tokens: &Tokens<'_>) -> Effects {
 /// Parses `[COLUMN | CONSTRAINT] name TO new` after RENAME.
 fn column(tokens: &Tokens<'_>, i: usize, table: &ObjectName) -> Option<(Object, String)> {
     let is_word = |word| tokens.is(i, word) && !tokens.is(i + 1, "to");
-    let kind = if is_word("constraint") { Kind::Constraint } else { Kind::Column };
+    let kind = if is_word("constraint") {
+        Kind::Constraint
+    } else {
+        Kind::Column
+    };
     let behind = i + usize::from(is_word("column") || is_word("constraint"));
     let (name, next) = tokens.name(behind)?;
-    let (to, _) = if tokens.is(next, "to") { tokens.name(next + 1)? } else { return None };
+    let (to, _) = if tokens.is(next, "to") {
+        tokens.name(next + 1)?
+    } else {
+        return None;
+    };
     Some((Object::new(kind, name, Some(table.clone())), to.name))
 }
 
@@ -52,7 +69,10 @@ fn partition(tokens: &Tokens<'_>, i: usize, table: &ObjectName) -> Option<(Objec
         return None;
     }
     let (name, _) = tokens.name(i + 2)?;
-    let owner = attaches.then(|| Owner { table: table.clone(), column: None });
+    let owner = attaches.then(|| Owner {
+        table: table.clone(),
+        column: None,
+    });
     Some((Object::new(Kind::Table, name, None), owner))
 }
 
@@ -61,12 +81,17 @@ fn actions(tokens: &Tokens<'_>, mut i: usize, table: &ObjectName, effects: &mut 
         // Up to the comma before the next action.
         let mut end = i;
         while end < tokens.len() && !tokens.is(end, ",") {
-            end = if tokens.is(end, "(") { tokens.behind_parenthesis(end) } else { end + 1 };
+            end = if tokens.is(end, "(") {
+                tokens.behind_parenthesis(end)
+            } else {
+                end + 1
+            };
         }
         action(tokens, i, end, table, effects);
         i = end + 1;
     }
-    effects.cascade = !effects.dropped.is_empty() && (0..tokens.len()).any(|i| tokens.is(i, "cascade"));
+    effects.cascade =
+        !effects.dropped.is_empty() && (0..tokens.len()).any(|i| tokens.is(i, "cascade"));
 }
 
 /// Parses `ADD COLUMN` and `DROP COLUMN`, where the word COLUMN is optional, `ADD CONSTRAINT name`
@@ -77,15 +102,40 @@ fn action(tokens: &Tokens<'_>, i: usize, end: usize, table: &ObjectName, effects
     if !(adds || drops) || unnamed.iter().any(|word| tokens.is(i + 1, word)) {
         return;
     }
-    let kind = if tokens.is(i + 1, "constraint") { Kind::Constraint } else { Kind::Column };
-    let behind = if kind == Kind::Constraint { i + 2 } else { tokens.behind(i + 1, &["column"]) };
-    let words: &[&str] = if adds { &["if", "not", "exists"] } else { &["if", "exists"] };
+    let kind = if tokens.is(i + 1, "constraint") {
+        Kind::Constraint
+    } else {
+        Kind::Column
+    };
+    let behind = if kind == Kind::Constraint {
+        i + 2
+    } else {
+        tokens.behind(i + 1, &["column"])
+    };
+    let words: &[&str] = if adds {
+        &["if", "not", "exists"]
+    } else {
+        &["if", "exists"]
+    };
     let first = tokens.behind(behind, words);
     if let Some((name, next)) = tokens.name(first) {
-        let mentions = if adds { mentions(tokens, next, end) } else { Vec::new() };
+        let mentions = if adds {
+            mentions(tokens, next, end)
+        } else {
+            Vec::new()
+        };
         let of = Some(table.clone());
         let (at, conditional) = (tokens.start(first), first > behind);
-        let object = Object { at, conditional, mentions, ..Object::new(kind, name, of) };
-        if adds { effects.created.push(object) } else { effects.dropped.push(object) }
+        let object = Object {
+            at,
+            conditional,
+            mentions,
+            ..Object::new(kind, name, of)
+        };
+        if adds {
+            effects.created.push(object)
+        } else {
+            effects.dropped.push(object)
+        }
     }
 }

@@ -33,10 +33,24 @@ pub fn problems(readings: &[Reading], analyst: &dyn SquawkClient) -> Vec<Problem
     let new = new_objects(readings);
     let judge = |purpose: &Purpose| {
         let (mut problems, mut left) = (Vec::new(), RELEASE_BYTES);
-        let of_purpose = readings.iter().filter(|reading| reading.purpose == *purpose);
-        let scripts: Vec<Sent<'_>> = of_purpose.map(|reading| fit(reading, &mut left, &mut problems)).collect();
-        let found = ask(&scripts, *purpose == Purpose::Rollback, analyst, &mut problems);
-        problems.extend(found.into_iter().filter(|found| !found.is_about(&new)).map(|found| found.problem));
+        let of_purpose = readings
+            .iter()
+            .filter(|reading| reading.purpose == *purpose);
+        let scripts: Vec<Sent<'_>> = of_purpose
+            .map(|reading| fit(reading, &mut left, &mut problems))
+            .collect();
+        let found = ask(
+            &scripts,
+            *purpose == Purpose::Rollback,
+            analyst,
+            &mut problems,
+        );
+        problems.extend(
+            found
+                .into_iter()
+                .filter(|found| !found.is_about(&new))
+                .map(|found| found.problem),
+        );
         problems
     };
     parallel::map(&[Purpose::Tier, Purpose::Rollback], |_| PROCESS_COST, judge).concat()
@@ -67,7 +81,10 @@ fn fit<'a>(reading: &'a Reading, left: &mut usize, problems: &mut Vec<Problem>) 
         let text = format!("this statement was not looked at: {why}");
         problems.push(Problem::at(&definition.place(0), text).rule("lint-incomplete"));
     }
-    Sent { file: reading.file.as_str(), definitions }
+    Sent {
+        file: reading.file.as_str(),
+        definitions,
+    }
 }
 
 /// The nesting depth of brackets, CASE and prefix operators, each of which is a recursive call of
@@ -82,7 +99,11 @@ fn depth(sql: &str) -> usize {
         } else if is(&[")", "]", "end"]) {
             open = open.saturating_sub(1);
         }
-        prefix = if is(&["not", "-", "+", "~", "!", "@"]) { prefix + 1 } else { 0 };
+        prefix = if is(&["not", "-", "+", "~", "!", "@"]) {
+            prefix + 1
+        } else {
+            0
+        };
         deepest = deepest.max(open + prefix);
     }
     deepest
@@ -102,7 +123,10 @@ impl Found<'_> {
         !matches!(self.problem.rule, "syntax" | "identifier-too-long")
             && (effects.dropped.iter().any(|dropped| new.contains(dropped))
                 || effects.renamed.iter().any(|(from, _)| new.contains(from))
-                || effects.about.as_ref().is_some_and(|about| new.contains_relation(about)))
+                || effects
+                    .about
+                    .as_ref()
+                    .is_some_and(|about| new.contains_relation(about)))
     }
 }
 
@@ -110,18 +134,44 @@ impl Found<'_> {
 /// new.
 fn new_objects(readings: &[Reading]) -> Objects {
     let (mut new, mut gone) = (Objects::default(), Objects::default());
-    let tiers = readings.iter().filter(|reading| reading.purpose == Purpose::Tier);
-    for effects in tiers.flat_map(|reading| &reading.definitions).map(|definition| &definition.effects) {
-        for dropped in effects.dropped.iter().filter(|dropped| !new.contains(dropped)).cloned().collect::<Vec<_>>() {
+    let tiers = readings
+        .iter()
+        .filter(|reading| reading.purpose == Purpose::Tier);
+    for effects in tiers
+        .flat_map(|reading| &reading.definitions)
+        .map(|definition| &definition.effects)
+    {
+        for dropped in effects
+            .dropped
+            .iter()
+            .filter(|dropped| !new.contains(dropped))
+            .cloned()
+            .collect::<Vec<_>>()
+        {
             gone.add(dropped);
         }
-        for object in effects.created.iter().filter(|object| !object.conditional && !gone.contains(object)) {
+        for object in effects
+            .created
+            .iter()
+            .filter(|object| !object.conditional && !gone.contains(object))
+        {
             new.add(object.clone());
         }
         for (from, to) in &effects.renamed {
-            let renamed = new.of_name(&from.name.name).iter().filter(|object| object.can_be(from));
-            let name = |object: &Object| ObjectName { name: to.clone(), ..object.name.clone() };
-            let renamed: Vec<Object> = renamed.map(|object| Object { name: name(object), ..object.clone() }).collect();
+            let renamed = new
+                .of_name(&from.name.name)
+                .iter()
+                .filter(|object| object.can_be(from));
+            let name = |object: &Object| ObjectName {
+                name: to.clone(),
+                ..object.name.clone()
+            };
+            let renamed: Vec<Object> = renamed
+                .map(|object| Object {
+                    name: name(object),
+                    ..object.clone()
+                })
+                .collect();
             renamed.into_iter().for_each(|object| new.add(object));
         }
     }
@@ -136,7 +186,10 @@ fn ask<'a>(
     analyst: &dyn SquawkClient,
     problems: &mut Vec<Problem>,
 ) -> Vec<Found<'a>> {
-    let all: Vec<&Sent<'a>> = scripts.iter().filter(|script| !script.definitions.is_empty()).collect();
+    let all: Vec<&Sent<'a>> = scripts
+        .iter()
+        .filter(|script| !script.definitions.is_empty())
+        .collect();
     if all.is_empty() {
         return Vec::new();
     }
@@ -162,23 +215,49 @@ fn ask<'a>(
 }
 
 fn incomplete(script: &Sent<'_>, why: &str) -> Problem {
-    Problem::file(script.file, format!("the rules about locks and clients did not see this script: {why}"))
-        .rule("lint-incomplete")
+    Problem::file(
+        script.file,
+        format!("the rules about locks and clients did not see this script: {why}"),
+    )
+    .rule("lint-incomplete")
 }
 
-fn ask_once<'a>(scripts: &[&Sent<'a>], rollback: bool, analyst: &dyn SquawkClient) -> Result<Vec<Found<'a>>, String> {
-    let definitions: Vec<&'a Defining> = scripts.iter().flat_map(|script| script.definitions.iter().copied()).collect();
-    let statements = definitions.iter().map(|definition| definition.statement.sql.clone()).collect();
-    let answer = analyst.ask(&Question { rules: rules_for(rollback), statements })?;
+fn ask_once<'a>(
+    scripts: &[&Sent<'a>],
+    rollback: bool,
+    analyst: &dyn SquawkClient,
+) -> Result<Vec<Found<'a>>, String> {
+    let definitions: Vec<&'a Defining> = scripts
+        .iter()
+        .flat_map(|script| script.definitions.iter().copied())
+        .collect();
+    let statements = definitions
+        .iter()
+        .map(|definition| definition.statement.sql.clone())
+        .collect();
+    let answer = analyst.ask(&Question {
+        rules: rules_for(rollback),
+        statements,
+    })?;
     let found = answer.findings.into_iter().map(|finding| {
-        let definition = *definitions.get(finding.statement).ok_or("it answered about another text")?;
+        let definition = *definitions
+            .get(finding.statement)
+            .ok_or("it answered about another text")?;
         let rule = rules::find(&finding.rule).ok_or("it answered with another rule")?;
         let message = match rule.id {
-            "syntax" => format!("the linter's parser did not understand this: {}", finding.message),
+            "syntax" => format!(
+                "the linter's parser did not understand this: {}",
+                finding.message
+            ),
             _ => finding.message,
         };
-        let problem = Problem::at(&definition.place(finding.at), message).hint(rule.instead).rule(rule.id);
-        Ok(Found { problem, definition })
+        let problem = Problem::at(&definition.place(finding.at), message)
+            .hint(rule.instead)
+            .rule(rule.id);
+        Ok(Found {
+            problem,
+            definition,
+        })
     });
     found.collect()
 }
@@ -192,7 +271,13 @@ mod tests {
         assert_eq!(depth("select ((1))"), 2);
         assert_eq!(depth("select 'a((((' -- (((("), 0);
         for hostile in ["(", "[", "case when ", "not ", "- "] {
-            assert!(depth(&format!("create view v as select {}", hostile.repeat(20_000))) > 200, "{hostile}");
+            assert!(
+                depth(&format!(
+                    "create view v as select {}",
+                    hostile.repeat(20_000)
+                )) > 200,
+                "{hostile}"
+            );
         }
     }
 }

@@ -30,7 +30,13 @@ pub enum Mode {
 impl Mode {
     /// The mode with this name in `pg_locks`; `None` for the modes of readers and writers.
     pub fn named(name: &str) -> Option<Self> {
-        let all = [ShareUpdateExclusiveLock, ShareLock, ShareRowExclusiveLock, ExclusiveLock, AccessExclusiveLock];
+        let all = [
+            ShareUpdateExclusiveLock,
+            ShareLock,
+            ShareRowExclusiveLock,
+            ExclusiveLock,
+            AccessExclusiveLock,
+        ];
         all.into_iter().find(|mode| mode.as_str() == name)
     }
 
@@ -46,7 +52,9 @@ impl Mode {
     }
 }
 
-use Mode::{AccessExclusiveLock, ExclusiveLock, ShareLock, ShareRowExclusiveLock, ShareUpdateExclusiveLock};
+use Mode::{
+    AccessExclusiveLock, ExclusiveLock, ShareLock, ShareRowExclusiveLock, ShareUpdateExclusiveLock,
+};
 
 /// The locks of a statement, by relation.
 pub(super) fn locks(tokens: &Tokens<'_>) -> Vec<(ObjectName, Mode)> {
@@ -55,24 +63,49 @@ pub(super) fn locks(tokens: &Tokens<'_>) -> Vec<(ObjectName, Mode)> {
         created(tokens)
     } else if is("drop") {
         let effects = effects(tokens);
-        let mode =
-            if tokens.are(1, &["index", "concurrently"]) { ShareUpdateExclusiveLock } else { AccessExclusiveLock };
-        let relations = |kind| matches!(kind, Kind::Table | Kind::View | Kind::Index | Kind::Sequence | Kind::Trigger);
-        let dropped = effects.dropped.into_iter().filter(|object| relations(object.kind));
-        dropped.map(|object| (object.of.unwrap_or(object.name), mode)).collect()
+        let mode = if tokens.are(1, &["index", "concurrently"]) {
+            ShareUpdateExclusiveLock
+        } else {
+            AccessExclusiveLock
+        };
+        let relations = |kind| {
+            matches!(
+                kind,
+                Kind::Table | Kind::View | Kind::Index | Kind::Sequence | Kind::Trigger
+            )
+        };
+        let dropped = effects
+            .dropped
+            .into_iter()
+            .filter(|object| relations(object.kind));
+        dropped
+            .map(|object| (object.of.unwrap_or(object.name), mode))
+            .collect()
     } else if is("alter") {
         altered(tokens)
     } else if is("truncate") {
-        list(tokens, tokens.behind(1, &["table"])).into_iter().map(|name| (name, AccessExclusiveLock)).collect()
+        list(tokens, tokens.behind(1, &["table"]))
+            .into_iter()
+            .map(|name| (name, AccessExclusiveLock))
+            .collect()
     } else if is("lock") {
         let names = list(tokens, tokens.behind(1, &["table"]));
         let mode = named_mode(tokens);
-        names.into_iter().filter_map(|name| Some((name, mode?))).collect()
+        names
+            .into_iter()
+            .filter_map(|name| Some((name, mode?)))
+            .collect()
     } else if tokens.are(0, &["refresh", "materialized", "view"]) {
         let concurrently = tokens.is(3, "concurrently");
-        let mode = if concurrently { ExclusiveLock } else { AccessExclusiveLock };
+        let mode = if concurrently {
+            ExclusiveLock
+        } else {
+            AccessExclusiveLock
+        };
         one(tokens, tokens.behind(3, &["concurrently"]), mode)
-    } else if tokens.are(0, &["comment", "on", "table"]) || tokens.are(0, &["comment", "on", "view"]) {
+    } else if tokens.are(0, &["comment", "on", "table"])
+        || tokens.are(0, &["comment", "on", "view"])
+    {
         one(tokens, 3, ShareUpdateExclusiveLock)
     } else if is("cluster") {
         one(tokens, tokens.behind(1, &["verbose"]), AccessExclusiveLock)
@@ -81,17 +114,34 @@ pub(super) fn locks(tokens: &Tokens<'_>) -> Vec<(ObjectName, Mode)> {
         one(
             tokens,
             tokens.behind(2, &["concurrently"]),
-            if concurrently { ShareUpdateExclusiveLock } else { ShareLock },
+            if concurrently {
+                ShareUpdateExclusiveLock
+            } else {
+                ShareLock
+            },
         )
     } else if tokens.are(0, &["reindex", "index"]) {
-        let mode = if tokens.is(2, "concurrently") { ShareUpdateExclusiveLock } else { AccessExclusiveLock };
+        let mode = if tokens.is(2, "concurrently") {
+            ShareUpdateExclusiveLock
+        } else {
+            AccessExclusiveLock
+        };
         one(tokens, tokens.behind(2, &["concurrently"]), mode)
     } else if is("vacuum") || is("analyze") {
-        let behind = if tokens.is(1, "(") { tokens.behind_parenthesis(1) } else { 1 };
+        let behind = if tokens.is(1, "(") {
+            tokens.behind_parenthesis(1)
+        } else {
+            1
+        };
         let full = (1..behind.max(3)).any(|i| tokens.is(i, "full"));
         let skipped = ["full", "freeze", "verbose", "analyze"];
-        let first = (behind..tokens.len()).find(|i| !skipped.iter().any(|word| tokens.is(*i, word)));
-        let mode = if full { AccessExclusiveLock } else { ShareUpdateExclusiveLock };
+        let first =
+            (behind..tokens.len()).find(|i| !skipped.iter().any(|word| tokens.is(*i, word)));
+        let mode = if full {
+            AccessExclusiveLock
+        } else {
+            ShareUpdateExclusiveLock
+        };
         first.map_or_else(Vec::new, |first| one(tokens, first, mode))
     } else {
         Vec::new()
@@ -99,7 +149,11 @@ pub(super) fn locks(tokens: &Tokens<'_>) -> Vec<(ObjectName, Mode)> {
 }
 
 fn one(tokens: &Tokens<'_>, at: usize, mode: Mode) -> Vec<(ObjectName, Mode)> {
-    tokens.name(at).map(|(name, _)| (name, mode)).into_iter().collect()
+    tokens
+        .name(at)
+        .map(|(name, _)| (name, mode))
+        .into_iter()
+        .collect()
 }
 
 fn list(tokens: &Tokens<'_>, mut i: usize) -> Vec<ObjectName> {
@@ -116,8 +170,11 @@ fn list(tokens: &Tokens<'_>, mut i: usize) -> Vec<ObjectName> {
 }
 
 fn created(tokens: &Tokens<'_>) -> Vec<(ObjectName, Mode)> {
-    let on =
-        |from: usize| (from..tokens.len()).find(|i| tokens.is(*i, "on")).map(|on| tokens.behind(on + 1, &["only"]));
+    let on = |from: usize| {
+        (from..tokens.len())
+            .find(|i| tokens.is(*i, "on"))
+            .map(|on| tokens.behind(on + 1, &["only"]))
+    };
     let effects = effects(tokens);
     let mut locks = Vec::new();
     for object in &effects.created {
@@ -125,7 +182,11 @@ fn created(tokens: &Tokens<'_>) -> Vec<(ObjectName, Mode)> {
         match object.kind {
             Kind::Index => {
                 let concurrently = (0..6).any(|i| tokens.is(i, "concurrently"));
-                let mode = if concurrently { ShareUpdateExclusiveLock } else { ShareLock };
+                let mode = if concurrently {
+                    ShareUpdateExclusiveLock
+                } else {
+                    ShareLock
+                };
                 locks.extend(of.map(|table| (table, mode)));
             }
             Kind::Trigger => locks.extend(of.map(|table| (table, ShareRowExclusiveLock))),
@@ -133,7 +194,9 @@ fn created(tokens: &Tokens<'_>) -> Vec<(ObjectName, Mode)> {
                 locks.extend(of.map(|parent| (parent, AccessExclusiveLock)));
                 locks.extend(references(tokens));
             }
-            Kind::View if tokens.are(1, &["or", "replace"]) => locks.push((object.name.clone(), AccessExclusiveLock)),
+            Kind::View if tokens.are(1, &["or", "replace"]) => {
+                locks.push((object.name.clone(), AccessExclusiveLock))
+            }
             _ => {}
         }
     }
@@ -141,7 +204,9 @@ fn created(tokens: &Tokens<'_>) -> Vec<(ObjectName, Mode)> {
         let table = if tokens.is(1, "policy") {
             on(2)
         } else {
-            (2..tokens.len()).find(|i| tokens.is(*i, "to")).map(|to| to + 1)
+            (2..tokens.len())
+                .find(|i| tokens.is(*i, "to"))
+                .map(|to| to + 1)
         };
         locks.extend(table.map_or_else(Vec::new, |at| one(tokens, at, AccessExclusiveLock)));
     }
@@ -151,15 +216,28 @@ fn created(tokens: &Tokens<'_>) -> Vec<(ObjectName, Mode)> {
 /// The tables referenced by foreign keys.
 fn references(tokens: &Tokens<'_>) -> Vec<(ObjectName, Mode)> {
     let behind = (0..tokens.len()).filter(|i| tokens.is(*i, "references"));
-    behind.filter_map(|i| tokens.name(i + 1)).map(|(name, _)| (name, ShareRowExclusiveLock)).collect()
+    behind
+        .filter_map(|i| tokens.name(i + 1))
+        .map(|(name, _)| (name, ShareRowExclusiveLock))
+        .collect()
 }
 
 fn altered(tokens: &Tokens<'_>) -> Vec<(ObjectName, Mode)> {
-    let kinds: [&[&str]; 6] =
-        [&["table"], &["foreign", "table"], &["view"], &["materialized", "view"], &["index"], &["sequence"]];
-    let Some(words) = kinds.into_iter().find(|words| tokens.are(1, words)) else { return Vec::new() };
+    let kinds: [&[&str]; 6] = [
+        &["table"],
+        &["foreign", "table"],
+        &["view"],
+        &["materialized", "view"],
+        &["index"],
+        &["sequence"],
+    ];
+    let Some(words) = kinds.into_iter().find(|words| tokens.are(1, words)) else {
+        return Vec::new();
+    };
     let first = tokens.behind(tokens.behind(1 + words.len(), &["if", "exists"]), &["only"]);
-    let Some((table, behind)) = tokens.name(first) else { return Vec::new() };
+    let Some((table, behind)) = tokens.name(first) else {
+        return Vec::new();
+    };
     let mode = match words {
         ["table"] => actions(tokens, behind),
         ["sequence"] => ShareRowExclusiveLock,
@@ -182,7 +260,11 @@ fn actions(tokens: &Tokens<'_>, mut i: usize) -> Mode {
     while i < tokens.len() && !tokens.is(i, ";") {
         strongest = strongest.max(action(tokens, i));
         while i < tokens.len() && !tokens.is(i, ",") {
-            i = if tokens.is(i, "(") { tokens.behind_parenthesis(i) } else { i + 1 };
+            i = if tokens.is(i, "(") {
+                tokens.behind_parenthesis(i)
+            } else {
+                i + 1
+            };
         }
         i += 1;
     }
@@ -206,20 +288,32 @@ fn action(tokens: &Tokens<'_>, i: usize) -> Mode {
         || tokens.are(i, &["reset", "("])
         || tokens.is(i, "alter") && has(&["set", "statistics"])
         || tokens.is(i, "alter") && has(&["set", "("]);
-    if is_weak { ShareUpdateExclusiveLock } else { AccessExclusiveLock }
+    if is_weak {
+        ShareUpdateExclusiveLock
+    } else {
+        AccessExclusiveLock
+    }
 }
 
 fn named_mode(tokens: &Tokens<'_>) -> Option<Mode> {
-    let Some(from) = (1..tokens.len()).find(|i| tokens.is(*i, "in")) else { return Some(AccessExclusiveLock) };
+    let Some(from) = (1..tokens.len()).find(|i| tokens.is(*i, "in")) else {
+        return Some(AccessExclusiveLock);
+    };
     let named: [(&[&str], Option<Mode>); 8] = [
         (&["access", "share"], None),
         (&["row", "share"], None),
         (&["row", "exclusive"], None),
-        (&["share", "update", "exclusive"], Some(ShareUpdateExclusiveLock)),
+        (
+            &["share", "update", "exclusive"],
+            Some(ShareUpdateExclusiveLock),
+        ),
         (&["share", "row", "exclusive"], Some(ShareRowExclusiveLock)),
         (&["share"], Some(ShareLock)),
         (&["exclusive"], Some(ExclusiveLock)),
         (&["access", "exclusive"], Some(AccessExclusiveLock)),
     ];
-    named.into_iter().find(|(words, _)| tokens.are(from + 1, words)).and_then(|(_, mode)| mode)
+    named
+        .into_iter()
+        .find(|(words, _)| tokens.are(from + 1, words))
+        .and_then(|(_, mode)| mode)
 }

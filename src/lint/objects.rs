@@ -81,12 +81,24 @@ pub struct Object {
 impl Object {
     /// An object without further details.
     pub fn new(kind: Kind, name: ObjectName, of: Option<ObjectName>) -> Self {
-        Self { kind, name, at: 0, of, conditional: false, replaces: false, mentions: Vec::new() }
+        Self {
+            kind,
+            name,
+            at: 0,
+            of,
+            conditional: false,
+            replaces: false,
+            mentions: Vec::new(),
+        }
     }
 
     /// Its schema, if written; an index has the schema of its table.
     pub fn schema(&self) -> Option<&String> {
-        let of = if self.kind == Kind::Index { self.of.as_ref() } else { None };
+        let of = if self.kind == Kind::Index {
+            self.of.as_ref()
+        } else {
+            None
+        };
         self.name.schema.as_ref().or_else(|| of?.schema.as_ref())
     }
 
@@ -97,15 +109,26 @@ impl Object {
 
     /// Whether two objects can be the same.
     pub fn can_be(&self, other: &Self) -> bool {
-        let schemas = self.schema().zip(other.schema()).is_none_or(|(a, b)| a == b);
-        let of = self.of.as_ref().zip(other.of.as_ref()).is_none_or(|(a, b)| can_be(a, b));
+        let schemas = self
+            .schema()
+            .zip(other.schema())
+            .is_none_or(|(a, b)| a == b);
+        let of = self
+            .of
+            .as_ref()
+            .zip(other.of.as_ref())
+            .is_none_or(|(a, b)| can_be(a, b));
         self.kind == other.kind && self.name.name == other.name.name && schemas && of
     }
 }
 
 /// Whether two names can refer to the same object.
 pub fn can_be(a: &ObjectName, b: &ObjectName) -> bool {
-    a.name == b.name && a.schema.as_ref().zip(b.schema.as_ref()).is_none_or(|(a, b)| a == b)
+    a.name == b.name
+        && a.schema
+            .as_ref()
+            .zip(b.schema.as_ref())
+            .is_none_or(|(a, b)| a == b)
 }
 
 /// Objects by unqualified name.
@@ -114,7 +137,10 @@ pub struct Objects(HashMap<String, Vec<Object>>);
 
 impl Objects {
     pub fn add(&mut self, object: Object) {
-        self.0.entry(object.name.name.clone()).or_default().push(object);
+        self.0
+            .entry(object.name.name.clone())
+            .or_default()
+            .push(object);
     }
 
     pub fn of_name(&self, name: &str) -> &[Object] {
@@ -122,12 +148,21 @@ impl Objects {
     }
 
     pub fn contains(&self, object: &Object) -> bool {
-        self.of_name(&object.name.name).iter().any(|known| known.can_be(object))
+        self.of_name(&object.name.name)
+            .iter()
+            .any(|known| known.can_be(object))
     }
 
     pub fn contains_relation(&self, name: &ObjectName) -> bool {
-        let is_relation = |kind| matches!(kind, Kind::Table | Kind::View | Kind::Type | Kind::Schema | Kind::Sequence);
-        self.of_name(&name.name).iter().any(|known| is_relation(known.kind) && can_be(&known.name, name))
+        let is_relation = |kind| {
+            matches!(
+                kind,
+                Kind::Table | Kind::View | Kind::Type | Kind::Schema | Kind::Sequence
+            )
+        };
+        self.of_name(&name.name)
+            .iter()
+            .any(|known| is_relation(known.kind) && can_be(&known.name, name))
     }
 }
 
@@ -153,7 +188,15 @@ pub struct Effects {
 impl Effects {
     /// Whether the statement's names show no effect on objects.
     pub fn is_nothing(&self) -> bool {
-        let Self { created, temporary, dropped, renamed, moved, joined, .. } = self;
+        let Self {
+            created,
+            temporary,
+            dropped,
+            renamed,
+            moved,
+            joined,
+            ..
+        } = self;
         created.is_empty()
             && temporary.is_none()
             && dropped.is_empty()
@@ -214,7 +257,10 @@ const KINDS: &[(&[&str], Kind)] = &[
 
 /// The kind of object named by keywords at `i`, and the index after them.
 pub fn kind(tokens: &Tokens<'_>, i: usize) -> Option<(Kind, usize)> {
-    KINDS.iter().find(|(words, _)| tokens.are(i, words)).map(|(words, kind)| (*kind, i + words.len()))
+    KINDS
+        .iter()
+        .find(|(words, _)| tokens.are(i, words))
+        .map(|(words, kind)| (*kind, i + words.len()))
 }
 
 fn create(tokens: &Tokens<'_>) -> Effects {
@@ -223,22 +269,33 @@ fn create(tokens: &Tokens<'_>) -> Effects {
     let mut conditional = replaces;
     let mut is_temporary = false;
     // Temporary objects are gone at the end of the run.
-    while let Some(word) = ["global", "local", "unlogged", "unique", "recursive", "temp", "temporary"]
-        .into_iter()
-        .find(|word| tokens.is(i, word))
+    while let Some(word) = [
+        "global",
+        "local",
+        "unlogged",
+        "unique",
+        "recursive",
+        "temp",
+        "temporary",
+    ]
+    .into_iter()
+    .find(|word| tokens.is(i, word))
     {
         is_temporary |= word.starts_with("temp");
         i += 1;
     }
-    let Some((kind, next)) = kind(tokens, i) else { return Effects::default() };
+    let Some((kind, next)) = kind(tokens, i) else {
+        return Effects::default();
+    };
     let next = tokens.behind(next, &["concurrently"]);
     let first = tokens.behind(next, &["if", "not", "exists"]);
     conditional |= first > next;
-    let named = if kind == Kind::Index && tokens.is(first, "on") || tokens.is(first, "authorization") {
-        None
-    } else {
-        tokens.name(first)
-    };
+    let named =
+        if kind == Kind::Index && tokens.is(first, "on") || tokens.is(first, "authorization") {
+            None
+        } else {
+            tokens.name(first)
+        };
     let behind = named.as_ref().map_or(first, |(_, behind)| *behind);
     let of = match kind {
         Kind::Index | Kind::Trigger | Kind::Policy => {
@@ -246,17 +303,33 @@ fn create(tokens: &Tokens<'_>) -> Effects {
             on.and_then(|on| tokens.name(tokens.behind(on + 1, &["only"])))
         }
         // CREATE RULE name AS ON event TO table
-        Kind::Rule => (behind..tokens.len()).find(|i| tokens.is(*i, "to")).and_then(|to| tokens.name(to + 1)),
+        Kind::Rule => (behind..tokens.len())
+            .find(|i| tokens.is(*i, "to"))
+            .and_then(|to| tokens.name(to + 1)),
         Kind::Table if tokens.are(behind, &["partition", "of"]) => tokens.name(behind + 2),
         _ => None,
     };
     let of = of.map(|(table, _)| table);
-    let of = of.or_else(|| if kind == Kind::Sequence { Some(owner(tokens, behind)??.table) } else { None });
+    let of = of.or_else(|| {
+        if kind == Kind::Sequence {
+            Some(owner(tokens, behind)??.table)
+        } else {
+            None
+        }
+    });
     let (name, at) = match (named, kind) {
         (Some((name, _)), _) => (name, first),
         (None, Kind::Index) => {
-            let Some(of) = &of else { return Effects::default() };
-            (ObjectName { schema: of.schema.clone(), name: format!("{}_", of.name) }, i)
+            let Some(of) = &of else {
+                return Effects::default();
+            };
+            (
+                ObjectName {
+                    schema: of.schema.clone(),
+                    name: format!("{}_", of.name),
+                },
+                i,
+            )
         }
         (None, _) => match tokens.name(first + 1) {
             Some((name, _)) => (name, first + 1),
@@ -264,9 +337,14 @@ fn create(tokens: &Tokens<'_>) -> Effects {
         },
     };
     if is_temporary || name.schema.as_deref() == Some(TEMPORARY) {
-        return Effects { temporary: Some(name.name), ..Effects::default() };
+        return Effects {
+            temporary: Some(name.name),
+            ..Effects::default()
+        };
     }
-    let about = of.clone().filter(|_| matches!(kind, Kind::Index | Kind::Trigger | Kind::Table));
+    let about = of
+        .clone()
+        .filter(|_| matches!(kind, Kind::Index | Kind::Trigger | Kind::Table));
     let mentions = match kind {
         Kind::View | Kind::Index | Kind::Function | Kind::Trigger | Kind::Sequence => {
             mentions(tokens, first, tokens.len())
@@ -274,31 +352,55 @@ fn create(tokens: &Tokens<'_>) -> Effects {
         _ => Vec::new(),
     };
     let at = tokens.start(at);
-    let object = Object { at, conditional, replaces, mentions, ..Object::new(kind, name, of) };
-    Effects { created: vec![object], about, ..Effects::default() }
+    let object = Object {
+        at,
+        conditional,
+        replaces,
+        mentions,
+        ..Object::new(kind, name, of)
+    };
+    Effects {
+        created: vec![object],
+        about,
+        ..Effects::default()
+    }
 }
 
 /// `SELECT ... INTO table`, which creates a table.
 fn select_into(tokens: &Tokens<'_>) -> Effects {
     let mut i = 0;
-    while i < tokens.len() && !(tokens.is(i, "into") && !tokens.is(i - 1, "insert") && !tokens.is(i - 1, "merge")) {
-        i = if tokens.is(i, "(") { tokens.behind_parenthesis(i) } else { i + 1 };
+    while i < tokens.len()
+        && !(tokens.is(i, "into") && !tokens.is(i - 1, "insert") && !tokens.is(i - 1, "merge"))
+    {
+        i = if tokens.is(i, "(") {
+            tokens.behind_parenthesis(i)
+        } else {
+            i + 1
+        };
     }
     i += 1;
     let mut is_temporary = false;
-    while let Some(word) =
-        ["global", "local", "unlogged", "temp", "temporary", "table"].into_iter().find(|word| tokens.is(i, word))
+    while let Some(word) = ["global", "local", "unlogged", "temp", "temporary", "table"]
+        .into_iter()
+        .find(|word| tokens.is(i, word))
     {
         is_temporary |= word.starts_with("temp");
         i += 1;
     }
     match tokens.name(i) {
-        Some((name, _)) if is_temporary || name.schema.as_deref() == Some(TEMPORARY) => {
-            Effects { temporary: Some(name.name), ..Effects::default() }
-        }
+        Some((name, _)) if is_temporary || name.schema.as_deref() == Some(TEMPORARY) => Effects {
+            temporary: Some(name.name),
+            ..Effects::default()
+        },
         Some((name, _)) => {
-            let object = Object { at: tokens.start(i), ..Object::new(Kind::Table, name, None) };
-            Effects { created: vec![object], ..Effects::default() }
+            let object = Object {
+                at: tokens.start(i),
+                ..Object::new(Kind::Table, name, None)
+            };
+            Effects {
+                created: vec![object],
+                ..Effects::default()
+            }
         }
         None => Effects::default(),
     }
@@ -308,11 +410,23 @@ fn select_into(tokens: &Tokens<'_>) -> Effects {
 pub fn owner(tokens: &Tokens<'_>, behind: usize) -> Option<Option<Owner>> {
     let owned = (behind..tokens.len()).find(|i| tokens.are(*i, &["owned", "by"]))?;
     let (column, next) = tokens.name(owned + 2)?;
-    let Some(table) = column.schema else { return Some(None) };
+    let Some(table) = column.schema else {
+        return Some(None);
+    };
     // The first of three names is the schema.
-    let schema = if next > owned + 5 { tokens.identifier(owned + 2) } else { None };
-    let table = ObjectName { schema, name: table };
-    Some(Some(Owner { table, column: Some(column.name) }))
+    let schema = if next > owned + 5 {
+        tokens.identifier(owned + 2)
+    } else {
+        None
+    };
+    let table = ObjectName {
+        schema,
+        name: table,
+    };
+    Some(Some(Owner {
+        table,
+        column: Some(column.name),
+    }))
 }
 
 /// The identifiers between two token indices, including schemas.
@@ -321,19 +435,27 @@ pub fn mentions(tokens: &Tokens<'_>, from: usize, to: usize) -> Vec<String> {
 }
 
 fn drop(tokens: &Tokens<'_>) -> Effects {
-    let Some((kind, next)) = kind(tokens, 1) else { return Effects::default() };
+    let Some((kind, next)) = kind(tokens, 1) else {
+        return Effects::default();
+    };
     let next = tokens.behind(next, &["concurrently"]);
     let mut i = tokens.behind(next, &["if", "exists"]);
     let conditional = i > next;
-    let mut effects = Effects { cascade: tokens.is(tokens.len().saturating_sub(1), "cascade"), ..Effects::default() };
-    effects.cascade |=
-        tokens.is(tokens.len().saturating_sub(1), ";") && tokens.is(tokens.len().saturating_sub(2), "cascade");
+    let mut effects = Effects {
+        cascade: tokens.is(tokens.len().saturating_sub(1), "cascade"),
+        ..Effects::default()
+    };
+    effects.cascade |= tokens.is(tokens.len().saturating_sub(1), ";")
+        && tokens.is(tokens.len().saturating_sub(2), "cascade");
     while let Some((name, mut behind)) = tokens.name(i) {
         let mut of = None;
         if matches!(kind, Kind::Trigger | Kind::Policy | Kind::Rule) && tokens.is(behind, "on") {
             of = tokens.name(behind + 1).map(|(table, _)| table);
         }
-        effects.dropped.push(Object { conditional, ..Object::new(kind, name, of) });
+        effects.dropped.push(Object {
+            conditional,
+            ..Object::new(kind, name, of)
+        });
         if tokens.is(behind, "(") {
             behind = tokens.behind_parenthesis(behind);
         }
@@ -351,8 +473,18 @@ mod tests {
 
     fn created(sql: &str) -> Vec<String> {
         let effects = effects(&Tokens::new(sql));
-        let of = |object: &Object| object.of.as_ref().map(|of| format!(" of {of}")).unwrap_or_default();
-        effects.created.iter().map(|object| format!("{} {}{}", object.kind.as_str(), object.name, of(object))).collect()
+        let of = |object: &Object| {
+            object
+                .of
+                .as_ref()
+                .map(|of| format!(" of {of}"))
+                .unwrap_or_default()
+        };
+        effects
+            .created
+            .iter()
+            .map(|object| format!("{} {}{}", object.kind.as_str(), object.name, of(object)))
+            .collect()
     }
 
     #[test]
@@ -360,18 +492,35 @@ mod tests {
         for (sql, objects) in [
             ("create table if not exists a.b (c int);", vec!["table a.b"]),
             ("create unlogged table t as select 1", vec!["table t"]),
-            ("create table p1 partition of p for values in (1)", vec!["table p1 of p"]),
+            (
+                "create table p1 partition of p for values in (1)",
+                vec!["table p1 of p"],
+            ),
             ("create temp table t (a int)", vec![]),
-            ("create unique index concurrently if not exists i on only s.t using btree (a)", vec!["index i of s.t"]),
+            (
+                "create unique index concurrently if not exists i on only s.t using btree (a)",
+                vec!["index i of s.t"],
+            ),
             ("create index on t (a)", vec!["index t_ of t"]),
-            ("create or replace function f(a int) returns int language sql as $$ select 1 $$", vec!["function f"]),
-            ("create constraint trigger g after insert on t for each row execute function f()", vec!["trigger g of t"]),
+            (
+                "create or replace function f(a int) returns int language sql as $$ select 1 $$",
+                vec!["function f"],
+            ),
+            (
+                "create constraint trigger g after insert on t for each row execute function f()",
+                vec!["trigger g of t"],
+            ),
             ("create schema authorization joe", vec!["schema joe"]),
             ("create materialized view v as select 1", vec!["view v"]),
             (
                 "alter table only t add column a int default f(1, 2), add b text, add constraint c check (a in (1, 2)), \
                  add if not exists d int",
-                vec!["column a of t", "column b of t", "constraint c of t", "column d of t"],
+                vec![
+                    "column a of t",
+                    "column b of t",
+                    "constraint c of t",
+                    "column d of t",
+                ],
             ),
             ("alter table t alter column a set default 1", vec![]),
             ("comment on table t is 'create table u'", vec![]),
@@ -384,14 +533,29 @@ mod tests {
     fn drops_and_renames() {
         let dropped = |sql: &str| {
             let effects = effects(&Tokens::new(sql));
-            let names = effects.dropped.iter().map(|object| format!("{} {}", object.kind.as_str(), object.name));
+            let names = effects
+                .dropped
+                .iter()
+                .map(|object| format!("{} {}", object.kind.as_str(), object.name));
             (names.collect::<Vec<_>>(), effects.cascade)
         };
-        assert_eq!(dropped("drop table if exists a.b, c cascade;"), (vec!["table a.b".into(), "table c".into()], true));
-        assert_eq!(dropped("drop function f(int, text), g()"), (vec!["function f".into(), "function g".into()], false));
-        assert_eq!(dropped("alter table t drop column if exists a"), (vec!["column a".into()], false));
+        assert_eq!(
+            dropped("drop table if exists a.b, c cascade;"),
+            (vec!["table a.b".into(), "table c".into()], true)
+        );
+        assert_eq!(
+            dropped("drop function f(int, text), g()"),
+            (vec!["function f".into(), "function g".into()], false)
+        );
+        assert_eq!(
+            dropped("alter table t drop column if exists a"),
+            (vec!["column a".into()], false)
+        );
         assert_eq!(dropped("drop;"), (vec![], false));
         assert_eq!(dropped("drop"), (vec![], false));
-        assert_eq!(effects(&Tokens::new("alter table t rename to u")).renamed[0].1, "u");
+        assert_eq!(
+            effects(&Tokens::new("alter table t rename to u")).renamed[0].1,
+            "u"
+        );
     }
 }

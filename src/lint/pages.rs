@@ -8,7 +8,11 @@ pub fn page(id: &str) -> Option<&'static str> {
     let heading = format!("\n### {id}\n");
     let start = DOCUMENT.find(&heading)? + heading.len();
     let rest = DOCUMENT.get(start..)?;
-    let end = [rest.find("\n### "), rest.find("\n## ")].into_iter().flatten().min().unwrap_or(rest.len());
+    let end = [rest.find("\n### "), rest.find("\n## ")]
+        .into_iter()
+        .flatten()
+        .min()
+        .unwrap_or(rest.len());
     Some(rest.get(..end)?.trim())
 }
 
@@ -20,7 +24,11 @@ mod tests {
     #[test]
     fn every_rule_has_a_page() {
         for rule in RULES {
-            assert!(page(rule.id).is_some_and(|page| page.len() > 100), "{}", rule.id);
+            assert!(
+                page(rule.id).is_some_and(|page| page.len() > 100),
+                "{}",
+                rule.id
+            );
         }
         assert_eq!(page("no-such-rule"), None);
     }

@@ -18,7 +18,10 @@ use crate::bundle::steps::{self, Step};
 use crate::bundle::{AuthenticatedBundle, ReleaseFiles};
 use pgseal_verify::entry_path::EntryPath;
 use pgseal_verify::format::manifest::{Manifest, Tier, Transaction};
-use psql_script::{self, Files, NonTransactional, ObjectName, Position, Statement, Tokens, explore, without_comments};
+use psql_script::{
+    self, Files, NonTransactional, ObjectName, Position, Statement, Tokens, explore,
+    without_comments,
+};
 
 /// A statement of a non-transactional tier.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,12 +66,18 @@ pub type Walk<'w> = dyn FnMut(&EntryPath, &mut dyn FnMut(usize, Statement)) + 'w
 
 /// The points of a release that packs.
 pub fn of_definition(definition: &Definition) -> Vec<Point> {
-    points(definition.manifest(), &mut walk(definition.source(), definition.manifest()))
+    points(
+        definition.manifest(),
+        &mut walk(definition.source(), definition.manifest()),
+    )
 }
 
 /// The points of a packed release, for judging it before the values of its variables are known.
 pub fn of_bundle(bundle: &AuthenticatedBundle) -> Vec<Point> {
-    points(bundle.manifest(), &mut walk(&ReleaseFiles::of(bundle), bundle.manifest()))
+    points(
+        bundle.manifest(),
+        &mut walk(&ReleaseFiles::of(bundle), bundle.manifest()),
+    )
 }
 
 /// The points of a release. `walk` reads scripts only if the release has a non-transactional tier.
@@ -123,7 +132,8 @@ pub fn problems(definition: &Definition) -> Vec<Problem> {
     let mut walk = walk(definition.source(), definition.manifest());
     let mut is_inside = HashMap::new();
     for point in &points {
-        *is_inside.entry(point.tier.as_str()).or_insert(true) &= !matches!(point.step, Step::NonTransactional(_));
+        *is_inside.entry(point.tier.as_str()).or_insert(true) &=
+            !matches!(point.step, Step::NonTransactional(_));
     }
     let (mut later, mut has_begun) = (Later::default(), false);
     for tier in &manifest.tiers {
@@ -148,8 +158,15 @@ pub fn problems(definition: &Definition) -> Vec<Problem> {
 }
 
 fn problem(point: &Point) -> Option<Problem> {
-    if matches!(point.step, Step::NonTransactional(NonTransactional::CreateIndex { if_not_exists: true, .. })) {
-        let text = "CREATE INDEX CONCURRENTLY IF NOT EXISTS is content with an index that is INVALID";
+    if matches!(
+        point.step,
+        Step::NonTransactional(NonTransactional::CreateIndex {
+            if_not_exists: true,
+            ..
+        })
+    ) {
+        let text =
+            "CREATE INDEX CONCURRENTLY IF NOT EXISTS is content with an index that is INVALID";
         return Some(Problem::at(&point.at, text).rule("concurrent-index-if-not-exists"));
     }
     match &point.undo {
@@ -186,7 +203,9 @@ fn walk<'f>(
 fn rollback(manifest: &Manifest, walk: &mut Walk<'_>) -> Rollback {
     let mut rollback = Rollback::default();
     for script in &manifest.rollback {
-        walk(&script.file, &mut |way, statement| rollback.note(way, &statement));
+        walk(&script.file, &mut |way, statement| {
+            rollback.note(way, &statement)
+        });
         rollback.next_script();
     }
     rollback
@@ -196,8 +215,14 @@ fn rollback(manifest: &Manifest, walk: &mut Walk<'_>) -> Rollback {
 /// point if both insert, update or delete rows and are undone alike.
 fn add(points: &mut Vec<Point>, first: usize, point: Point) {
     let rows = |text: &str| {
-        let verb = text.split(' ').next().unwrap_or_default().to_ascii_uppercase();
-        ["INSERT", "UPDATE", "DELETE"].into_iter().find(|known| *known == verb)
+        let verb = text
+            .split(' ')
+            .next()
+            .unwrap_or_default()
+            .to_ascii_uppercase();
+        ["INSERT", "UPDATE", "DELETE"]
+            .into_iter()
+            .find(|known| *known == verb)
     };
     if let Some(last) = points[first..].last_mut()
         && last.step == Step::Within
@@ -215,8 +240,14 @@ fn add(points: &mut Vec<Point>, first: usize, point: Point) {
 const TEXT: usize = 60;
 
 fn beginning(sql: &str) -> String {
-    let most = (0..=sql.len().min(4096)).rev().find(|at| sql.is_char_boundary(*at)).unwrap_or(0);
-    let words = without_comments(&sql[..most]).split_whitespace().collect::<Vec<_>>().join(" ");
+    let most = (0..=sql.len().min(4096))
+        .rev()
+        .find(|at| sql.is_char_boundary(*at))
+        .unwrap_or(0);
+    let words = without_comments(&sql[..most])
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
     let words = words.trim_end_matches([';', ' ']);
     match words.char_indices().nth(TEXT) {
         Some((end, _)) => format!("{}...", words[..end].trim_end()),
@@ -231,7 +262,13 @@ fn undo(sql: &str, step: &Step, rollback: &Rollback) -> Undo {
         Step::NonTransactional(outside) => match outside {
             NonTransactional::Reindex { .. } | NonTransactional::Maintenance => Undo::Nothing,
             NonTransactional::CreateIndex { name, table, .. } => {
-                let made = index(ObjectName { name: name.clone(), ..table.clone() }, Some(table.clone()));
+                let made = index(
+                    ObjectName {
+                        name: name.clone(),
+                        ..table.clone()
+                    },
+                    Some(table.clone()),
+                );
                 Undo::by(rollback.taking_back(&made))
             }
             NonTransactional::DropIndex { index: name } => {
@@ -239,28 +276,35 @@ fn undo(sql: &str, step: &Step, rollback: &Rollback) -> Undo {
                 Undo::by(rollback.find(&name.name, |deed| deed.restores(&dropped)))
             }
             NonTransactional::Detach { parent, partition } => {
-                let wanted = Partition { of: parent.clone(), name: partition.clone() };
-                let fits = |it: &Partition| can_be(&it.of, &wanted.of) && can_be(&it.name, &wanted.name);
-                Undo::by(rollback.find(&partition.name, |deed| deed.attached.as_ref().is_some_and(fits)))
+                let wanted = Partition {
+                    of: parent.clone(),
+                    name: partition.clone(),
+                };
+                let fits =
+                    |it: &Partition| can_be(&it.of, &wanted.of) && can_be(&it.name, &wanted.name);
+                Undo::by(rollback.find(&partition.name, |deed| {
+                    deed.attached.as_ref().is_some_and(fits)
+                }))
             }
-            NonTransactional::CreateDatabase(name) => {
-                Undo::Left(format!("database {name} stays; DROP DATABASE by hand after the rollback"))
-            }
-            NonTransactional::DropDatabase(name) => {
-                Undo::Left(format!("database {name} is gone with its data; restore it from a backup"))
-            }
-            NonTransactional::CreateTablespace(name) => {
-                Undo::Left(format!("tablespace {name} stays; DROP TABLESPACE by hand after the rollback"))
-            }
-            NonTransactional::DropTablespace(name) => {
-                Undo::Left(format!("tablespace {name} is gone; CREATE TABLESPACE by hand"))
-            }
+            NonTransactional::CreateDatabase(name) => Undo::Left(format!(
+                "database {name} stays; DROP DATABASE by hand after the rollback"
+            )),
+            NonTransactional::DropDatabase(name) => Undo::Left(format!(
+                "database {name} is gone with its data; restore it from a backup"
+            )),
+            NonTransactional::CreateTablespace(name) => Undo::Left(format!(
+                "tablespace {name} stays; DROP TABLESPACE by hand after the rollback"
+            )),
+            NonTransactional::DropTablespace(name) => Undo::Left(format!(
+                "tablespace {name} is gone; CREATE TABLESPACE by hand"
+            )),
             NonTransactional::AlterSystem(Some(name)) => Undo::Left(format!(
                 "{name} stays in postgresql.auto.conf; ALTER SYSTEM by hand puts the old value back"
             )),
-            NonTransactional::AlterSystem(None) => {
-                Undo::Left("postgresql.auto.conf stays empty; ALTER SYSTEM by hand puts the old values back".to_owned())
-            }
+            NonTransactional::AlterSystem(None) => Undo::Left(
+                "postgresql.auto.conf stays empty; ALTER SYSTEM by hand puts the old values back"
+                    .to_owned(),
+            ),
             NonTransactional::Procedure | NonTransactional::Unknown(_) => Undo::Unseen,
         },
     }
@@ -268,7 +312,16 @@ fn undo(sql: &str, step: &Step, rollback: &Rollback) -> Undo {
 
 /// The undo of a statement that could also run inside a transaction.
 fn undo_within(sql: &str, rollback: &Rollback) -> Undo {
-    const NO_TRACE: [&str; 8] = ["analyze", "show", "values", "table", "refresh", "reindex", "cluster", "checkpoint"];
+    const NO_TRACE: [&str; 8] = [
+        "analyze",
+        "show",
+        "values",
+        "table",
+        "refresh",
+        "reindex",
+        "cluster",
+        "checkpoint",
+    ];
     let head = Tokens::first(sql, 24);
     let calls = |tokens: Tokens<'_>| (0..tokens.len()).any(|i| tokens.is(i, "("));
     let reads = head.is(0, "select") && !calls(Tokens::new(sql));
@@ -276,34 +329,47 @@ fn undo_within(sql: &str, rollback: &Rollback) -> Undo {
         return Undo::Nothing;
     }
     let deed = RollbackEffect::of(sql);
-    let by = |name: &str, fits: &dyn Fn(&RollbackEffect) -> bool| Undo::by(rollback.find(name, fits));
+    let by =
+        |name: &str, fits: &dyn Fn(&RollbackEffect) -> bool| Undo::by(rollback.find(name, fits));
     let each = |objects: &[Object], undo: &dyn Fn(&Object) -> Undo| {
         let places: Vec<Undo> = objects.iter().map(undo).collect();
-        if places.contains(&Undo::Unseen) { Undo::Unseen } else { places.into_iter().next().unwrap_or(Undo::Unseen) }
+        if places.contains(&Undo::Unseen) {
+            Undo::Unseen
+        } else {
+            places.into_iter().next().unwrap_or(Undo::Unseen)
+        }
     };
     if let Some(of) = added_value(sql) {
         let made = Object::new(Kind::Type, of.clone(), None);
         return match Undo::by(rollback.taking_back(&made)) {
-            Undo::Unseen => {
-                Undo::Left(format!("the value of {of} stays, since no statement drops one; leave it unused"))
-            }
+            Undo::Unseen => Undo::Left(format!(
+                "the value of {of} stays, since no statement drops one; leave it unused"
+            )),
             undo => undo,
         };
     }
     if !deed.effects.created.is_empty() {
-        return each(&deed.effects.created, &|made| Undo::by(rollback.taking_back(made)));
+        return each(&deed.effects.created, &|made| {
+            Undo::by(rollback.taking_back(made))
+        });
     }
     if !deed.effects.dropped.is_empty() {
-        return each(&deed.effects.dropped, &|dropped| by(&dropped.name.name, &|deed| deed.restores(dropped)));
+        return each(&deed.effects.dropped, &|dropped| {
+            by(&dropped.name.name, &|deed| deed.restores(dropped))
+        });
     }
     if let Some(attached) = &deed.attached {
         return by(&attached.name.name, &|deed| {
-            deed.detached.as_ref().is_some_and(|it| can_be(&it.name, &attached.name))
+            deed.detached
+                .as_ref()
+                .is_some_and(|it| can_be(&it.name, &attached.name))
         });
     }
     if let Some(detached) = &deed.detached {
         return by(&detached.name.name, &|deed| {
-            deed.attached.as_ref().is_some_and(|it| can_be(&it.name, &detached.name))
+            deed.attached
+                .as_ref()
+                .is_some_and(|it| can_be(&it.name, &detached.name))
         });
     }
     match &deed.subject {
@@ -315,7 +381,11 @@ fn undo_within(sql: &str, rollback: &Rollback) -> Undo {
 /// The type of `ALTER TYPE type ADD VALUE`.
 fn added_value(sql: &str) -> Option<ObjectName> {
     let tokens = Tokens::first(sql, 24);
-    let (name, next) = if tokens.are(0, &["alter", "type"]) { tokens.name(2)? } else { return None };
+    let (name, next) = if tokens.are(0, &["alter", "type"]) {
+        tokens.name(2)?
+    } else {
+        return None;
+    };
     tokens.are(next, &["add", "value"]).then_some(name)
 }
 

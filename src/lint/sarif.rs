@@ -45,11 +45,16 @@ fn level(severity: Severity) -> &'static str {
 fn result(finding: &Finding) -> Value {
     let problem = &finding.problem;
     let severity = rules::find(problem.rule).map_or(Severity::Error, |rule| rule.severity);
-    let mut location = json!({ "artifactLocation": { "uri": uri(&problem.file), "uriBaseId": "RELEASE" } });
+    let mut location =
+        json!({ "artifactLocation": { "uri": uri(&problem.file), "uriBaseId": "RELEASE" } });
     if let Some((line, column)) = problem.at {
         location["region"] = json!({ "startLine": line, "startColumn": column });
     }
-    let hint = problem.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
+    let hint = problem
+        .hint
+        .as_ref()
+        .map(|hint| format!(" ({hint})"))
+        .unwrap_or_default();
     let mut result = json!({
         "ruleId": problem.rule,
         "level": level(severity),
@@ -61,7 +66,8 @@ fn result(finding: &Finding) -> Value {
         result["ruleIndex"] = json!(index);
     }
     if let Some(reason) = &finding.acknowledged {
-        result["suppressions"] = json!([{ "kind": "external", "status": "accepted", "justification": reason }]);
+        result["suppressions"] =
+            json!([{ "kind": "external", "status": "accepted", "justification": reason }]);
     }
     result
 }

@@ -18,7 +18,9 @@ pub const STATEMENT_BYTES: usize = 512 * 1024;
 
 /// First keywords of statements that define or lock objects. Data changes and queries are not among
 /// them.
-const DEFINING: [&str; 7] = ["create", "alter", "drop", "truncate", "reindex", "cluster", "refresh"];
+const DEFINING: [&str; 7] = [
+    "create", "alter", "drop", "truncate", "reindex", "cluster", "refresh",
+];
 
 /// Purpose of a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,21 +63,40 @@ impl Defining {
 
 /// The position of a byte of a statement in its file.
 pub fn place(statement: &Statement, byte: usize) -> Position {
-    let before = statement.sql.get(..byte).unwrap_or(&statement.sql).chars().count();
+    let before = statement
+        .sql
+        .get(..byte)
+        .unwrap_or(&statement.sql)
+        .chars()
+        .count();
     statement.locate(u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1))
 }
 
 /// Reads every tier and rollback script in order.
 pub fn read(definition: &Definition) -> Vec<Reading> {
     let manifest = definition.manifest();
-    let tiers = manifest.tiers.iter().map(|tier| (Purpose::Tier, &tier.file));
-    let rollback = manifest.rollback.iter().map(|script| (Purpose::Rollback, &script.file));
-    tiers.chain(rollback).map(|(purpose, file)| reading(definition, purpose, file)).collect()
+    let tiers = manifest
+        .tiers
+        .iter()
+        .map(|tier| (Purpose::Tier, &tier.file));
+    let rollback = manifest
+        .rollback
+        .iter()
+        .map(|script| (Purpose::Rollback, &script.file));
+    tiers
+        .chain(rollback)
+        .map(|(purpose, file)| reading(definition, purpose, file))
+        .collect()
 }
 
 fn reading(definition: &Definition, purpose: Purpose, file: &EntryPath) -> Reading {
-    let mut reading =
-        Reading { purpose, file: file.clone(), definitions: Vec::new(), acts: Vec::new(), problems: Vec::new() };
+    let mut reading = Reading {
+        purpose,
+        file: file.clone(),
+        definitions: Vec::new(),
+        acts: Vec::new(),
+        problems: Vec::new(),
+    };
     statements(definition, &mut reading);
     reading
 }
@@ -86,28 +107,39 @@ fn statements(definition: &Definition, reading: &mut Reading) {
     let mut seen = Seen::new();
     let mut path = SearchPath::default();
     let mut last_way = 1;
-    explore(definition.source(), file.as_str(), &declared(definition.manifest()), |way, step| {
-        if way != last_way {
-            reading.problems.extend(std::mem::take(&mut path).problem());
-            last_way = way;
-        }
-        match step {
-            Ok((_, Step::Statement(statement))) => {
-                note(reading, &mut path, statement, &mut seen);
+    explore(
+        definition.source(),
+        file.as_str(),
+        &declared(definition.manifest()),
+        |way, step| {
+            if way != last_way {
+                reading.problems.extend(std::mem::take(&mut path).problem());
+                last_way = way;
             }
-            Ok(_) => {}
-            // A release that packs has no such error; if it happens, the warning makes clear that
-            // the rest was not checked.
-            Err(error) => {
-                let problem = Problem::script(file.as_str(), &error);
-                let message = format!("not read to its end: {}", problem.message);
-                reading.problems.push(Problem { message, rule: "lint-incomplete", ..problem });
+            match step {
+                Ok((_, Step::Statement(statement))) => {
+                    note(reading, &mut path, statement, &mut seen);
+                }
+                Ok(_) => {}
+                // A release that packs has no such error; if it happens, the warning makes clear that
+                // the rest was not checked.
+                Err(error) => {
+                    let problem = Problem::script(file.as_str(), &error);
+                    let message = format!("not read to its end: {}", problem.message);
+                    reading.problems.push(Problem {
+                        message,
+                        rule: "lint-incomplete",
+                        ..problem
+                    });
+                }
             }
-        }
-    });
+        },
+    );
     reading.problems.extend(path.problem());
     let mut known = HashSet::new();
-    reading.problems.retain(|problem| known.insert(problem.to_string()));
+    reading
+        .problems
+        .retain(|problem| known.insert(problem.to_string()));
 }
 
 /// File, line and text of statements.
@@ -122,7 +154,11 @@ fn note(reading: &mut Reading, path: &mut SearchPath, statement: Statement, seen
     if !defines && !head.is(0, "do") && !head.is(0, "set") && !may_make(&head, &statement.sql) {
         return;
     }
-    let key = (Arc::clone(&statement.origin.at.file), statement.origin.at.line, statement.sql.clone());
+    let key = (
+        Arc::clone(&statement.origin.at.file),
+        statement.origin.at.line,
+        statement.sql.clone(),
+    );
     if !seen.insert(key) {
         return;
     }
@@ -140,20 +176,37 @@ fn note(reading: &mut Reading, path: &mut SearchPath, statement: Statement, seen
 fn note_part(reading: &mut Reading, statement: &Statement, part: &Part<'_>) {
     let tokens = Tokens::new(part.sql);
     if tokens.is(0, "do") {
-        let bodies = tokens.literals().map(str::to_ascii_lowercase).filter(|text| text.contains("drop"));
-        let act = |body| TierEffect { effects: Effects::default(), places: Vec::new(), body: Some(body) };
+        let bodies = tokens
+            .literals()
+            .map(str::to_ascii_lowercase)
+            .filter(|text| text.contains("drop"));
+        let act = |body| TierEffect {
+            effects: Effects::default(),
+            places: Vec::new(),
+            body: Some(body),
+        };
         reading.acts.extend(bodies.map(act));
         return;
     }
     let effects = effects(&tokens);
     let place = |at: usize| {
         let before = part.sql.get(..at).unwrap_or_default().chars().count();
-        let before = u32::try_from(before).unwrap_or(u32::MAX).saturating_add(part.before);
+        let before = u32::try_from(before)
+            .unwrap_or(u32::MAX)
+            .saturating_add(part.before);
         statement.locate(before.saturating_add(1))
     };
-    let places = effects.created.iter().map(|object| place(object.at)).collect();
+    let places = effects
+        .created
+        .iter()
+        .map(|object| place(object.at))
+        .collect();
     if !effects.is_nothing() {
-        reading.acts.push(TierEffect { effects, places, body: None });
+        reading.acts.push(TierEffect {
+            effects,
+            places,
+            body: None,
+        });
     }
 }
 
@@ -162,12 +215,19 @@ fn is_defining(head: &Tokens<'_>) -> bool {
 }
 
 fn is_question(head: &Tokens<'_>) -> bool {
-    ["select", "with", "values"].iter().any(|word| head.is(0, word))
+    ["select", "with", "values"]
+        .iter()
+        .any(|word| head.is(0, word))
 }
 
 /// Whether another statement may create an object: a SELECT with INTO, or one after `\;`.
 fn may_make(head: &Tokens<'_>, sql: &str) -> bool {
-    let into = || sql.as_bytes().windows(4).any(|word| word.eq_ignore_ascii_case(b"into"));
+    let into = || {
+        sql.as_bytes()
+            .windows(4)
+            .any(|word| word.eq_ignore_ascii_case(b"into"))
+    };
     let body = sql.trim_end().trim_end_matches(';');
-    is_question(head) && into() || plain(sql).is_none() && sql.len() <= STATEMENT_BYTES && body.contains(';')
+    is_question(head) && into()
+        || plain(sql).is_none() && sql.len() <= STATEMENT_BYTES && body.contains(';')
 }

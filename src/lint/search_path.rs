@@ -17,7 +17,8 @@ impl SearchPath {
     /// Records a statement by its first tokens.
     pub fn see(&mut self, head: &Tokens<'_>, statement: &Statement) {
         if changes(head) || assigns_search_path(&statement.sql) {
-            self.changed.get_or_insert_with(|| place(statement, head.start(0)));
+            self.changed
+                .get_or_insert_with(|| place(statement, head.start(0)));
         } else if self.changed.is_some()
             && let Some((name, at)) = target(head).filter(|(name, _)| name.schema.is_none())
         {
@@ -31,15 +32,26 @@ impl SearchPath {
     /// One problem for each script, at the first such name.
     pub fn problem(self) -> Option<Problem> {
         let ((name, at), changed) = self.first.zip(self.changed)?;
-        let more = if self.more == 0 { String::new() } else { format!(", and {} more", self.more) };
-        let text = format!("{name:?} has no schema, and line {} changed search_path{more}", changed.line);
+        let more = if self.more == 0 {
+            String::new()
+        } else {
+            format!(", and {} more", self.more)
+        };
+        let text = format!(
+            "{name:?} has no schema, and line {} changed search_path{more}",
+            changed.line
+        );
         Some(Problem::at(&at, text).rule("unqualified-name-after-search-path"))
     }
 }
 
 /// `SET search_path`, `RESET search_path`, `SET SCHEMA`.
 fn changes(head: &Tokens<'_>) -> bool {
-    let i = if head.is(1, "local") || head.is(1, "session") { 2 } else { 1 };
+    let i = if head.is(1, "local") || head.is(1, "session") {
+        2
+    } else {
+        1
+    };
     head.is(0, "set") && (head.is(i, "search_path") || head.is(i, "schema"))
         || head.is(0, "reset") && head.is(1, "search_path")
 }
@@ -47,16 +59,31 @@ fn changes(head: &Tokens<'_>) -> bool {
 /// The object that a statement defines or writes, and the byte offset of its name.
 pub fn target(head: &Tokens<'_>) -> Option<(ObjectName, usize)> {
     let is_kind = |i: usize| {
-        ["table", "view", "index", "function", "procedure", "aggregate", "type", "domain", "sequence"]
-            .into_iter()
-            .any(|word| head.is(i, word))
+        [
+            "table",
+            "view",
+            "index",
+            "function",
+            "procedure",
+            "aggregate",
+            "type",
+            "domain",
+            "sequence",
+        ]
+        .into_iter()
+        .any(|word| head.is(i, word))
     };
     let at = match head {
         _ if head.are(0, &["insert", "into"]) || head.are(0, &["delete", "from"]) => 2,
         _ if head.is(0, "update") => 1,
         _ if head.is(0, "truncate") => head.behind(1, &["table"]),
         // Temporary objects have their own schema.
-        _ if ["temp", "temporary"].into_iter().any(|word| (1..4).any(|i| head.is(i, word))) => return None,
+        _ if ["temp", "temporary"]
+            .into_iter()
+            .any(|word| (1..4).any(|i| head.is(i, word))) =>
+        {
+            return None;
+        }
         _ if head.is(0, "create") || head.is(0, "alter") || head.is(0, "drop") => {
             let kind = (1..6).find(|i| is_kind(*i))?;
             let i = head.behind(kind + 1, &["concurrently"]);

@@ -49,41 +49,80 @@ pub fn answer(question: &Question) -> Answer {
         let parse = SourceFile::parse(&sql);
         if let Some(error) = parse.errors().first() {
             let at = usize::from(error.range().start());
-            findings.push(Finding { statement, at, rule: "syntax".into(), message: error.message().to_owned() });
+            findings.push(Finding {
+                statement,
+                at,
+                rule: "syntax".into(),
+                message: error.message().to_owned(),
+            });
             continue;
         }
         starts.push((text.len(), statement));
         text.push_str(&sql);
-        text.push_str(if sql.trim_end().ends_with(';') { "\n" } else { ";\n" });
+        text.push_str(if sql.trim_end().ends_with(';') {
+            "\n"
+        } else {
+            ";\n"
+        });
     }
-    let wanted = question.rules.iter().filter_map(|name| name.parse::<Rule>().ok());
+    let wanted = question
+        .rules
+        .iter()
+        .filter_map(|name| name.parse::<Rule>().ok());
     let mut linter = Linter::from(wanted);
     linter.settings.assume_in_transaction = true;
     let violations = linter.lint(&SourceFile::parse(&text), &text);
     findings.extend(most_exact(violations).into_iter().map(|violation| {
         let at = usize::from(violation.text_range.start());
-        let index = starts.partition_point(|(start, _)| *start <= at).saturating_sub(1);
+        let index = starts
+            .partition_point(|(start, _)| *start <= at)
+            .saturating_sub(1);
         let (start, statement) = starts.get(index).copied().unwrap_or_default();
-        let message = violation.message.split_whitespace().collect::<Vec<_>>().join(" ");
-        Finding { statement, at: at - start, rule: violation.code.to_string(), message }
+        let message = violation
+            .message
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ");
+        Finding {
+            statement,
+            at: at - start,
+            rule: violation.code.to_string(),
+            message,
+        }
     }));
     Answer { findings }
 }
 
 /// Keeps the more specific violation where a foreign key without NOT VALID breaks two rules.
 fn most_exact(violations: Vec<Violation>) -> Vec<Violation> {
-    let exact = [Rule::AddingForeignKeyConstraint, Rule::DisallowedUniqueConstraint, Rule::AddingSerialPrimaryKeyField];
-    let ranges: Vec<_> = violations.iter().filter(|v| exact.contains(&v.code)).map(|v| v.text_range).collect();
+    let exact = [
+        Rule::AddingForeignKeyConstraint,
+        Rule::DisallowedUniqueConstraint,
+        Rule::AddingSerialPrimaryKeyField,
+    ];
+    let ranges: Vec<_> = violations
+        .iter()
+        .filter(|v| exact.contains(&v.code))
+        .map(|v| v.text_range)
+        .collect();
     let covered = |violation: &Violation| {
         violation.code == Rule::ConstraintMissingNotValid
-            && ranges.iter().any(|range| range.intersect(violation.text_range).is_some())
+            && ranges
+                .iter()
+                .any(|range| range.intersect(violation.text_range).is_some())
     };
-    violations.into_iter().filter(|violation| !covered(violation)).collect()
+    violations
+        .into_iter()
+        .filter(|violation| !covered(violation))
+        .collect()
 }
 
 /// The squawk rules for tiers or for rollback scripts, which may drop the objects of their tiers.
 pub fn rules_for(rollback: bool) -> Vec<String> {
-    let of_squawk = rules::RULES.iter().filter(|rule| rule.id.parse::<Rule>().is_ok()).map(|rule| rule.id);
+    let of_squawk = rules::RULES
+        .iter()
+        .filter(|rule| rule.id.parse::<Rule>().is_ok())
+        .map(|rule| rule.id);
     let undoes = |id: &str| {
         id.starts_with("ban-drop")
             || id.starts_with("renaming")
@@ -91,7 +130,10 @@ pub fn rules_for(rollback: bool) -> Vec<String> {
             || id == "ban-disable-trigger"
             || id == "require-concurrent-index-deletion"
     };
-    of_squawk.filter(|id| !(rollback && undoes(id))).map(str::to_owned).collect()
+    of_squawk
+        .filter(|id| !(rollback && undoes(id)))
+        .map(str::to_owned)
+        .collect()
 }
 
 #[cfg(test)]
@@ -100,19 +142,34 @@ mod tests {
 
     fn found(statements: &[&str]) -> Vec<(usize, String)> {
         let statements = statements.iter().map(|sql| (*sql).to_owned()).collect();
-        let answer = answer(&Question { rules: rules_for(false), statements });
-        answer.findings.into_iter().map(|finding| (finding.statement, finding.rule)).collect()
+        let answer = answer(&Question {
+            rules: rules_for(false),
+            statements,
+        });
+        answer
+            .findings
+            .into_iter()
+            .map(|finding| (finding.statement, finding.rule))
+            .collect()
     }
 
     #[test]
     fn one_rule_for_one_fault() {
         let sql = "alter table t add constraint f foreign key (a) references u (a);";
-        assert_eq!(found(&[sql]), [(0, "adding-foreign-key-constraint".to_owned())]);
+        assert_eq!(
+            found(&[sql]),
+            [(0, "adding-foreign-key-constraint".to_owned())]
+        );
     }
 
     #[test]
     fn a_statement_that_is_not_understood_hides_no_other() {
-        let sql = ["select from where ((;", "drop table t", "create frobnicate;", "drop table u;"];
+        let sql = [
+            "select from where ((;",
+            "drop table t",
+            "create frobnicate;",
+            "drop table u;",
+        ];
         let mut found = found(&sql);
         found.sort();
         let syntax = |n: usize| (n, "syntax".to_owned());
@@ -122,16 +179,32 @@ mod tests {
 
     #[test]
     fn comments_switch_nothing_off() {
-        for comment in ["-- squawk-ignore ban-drop-table\n", "-- squawk-ignore-file\n", "/* squawk-ignore-file */"] {
-            assert_eq!(found(&[&format!("{comment}drop table t;")]), [(0, "ban-drop-table".to_owned())]);
+        for comment in [
+            "-- squawk-ignore ban-drop-table\n",
+            "-- squawk-ignore-file\n",
+            "/* squawk-ignore-file */",
+        ] {
+            assert_eq!(
+                found(&[&format!("{comment}drop table t;")]),
+                [(0, "ban-drop-table".to_owned())]
+            );
         }
-        let sql = ["-- squawk-disable-assume-in-transaction\ncreate table t (a bigint);", "create index i on t (a);"];
+        let sql = [
+            "-- squawk-disable-assume-in-transaction\ncreate table t (a bigint);",
+            "create index i on t (a);",
+        ];
         assert_eq!(found(&sql), []);
     }
 
     #[test]
     fn an_index_of_a_new_table_blocks_nobody() {
-        assert_eq!(found(&["create table t (a bigint);", "create index i on t (a);"]), []);
-        assert_eq!(found(&["create index i on t (a);"]), [(0, "require-concurrent-index-creation".to_owned())]);
+        assert_eq!(
+            found(&["create table t (a bigint);", "create index i on t (a);"]),
+            []
+        );
+        assert_eq!(
+            found(&["create index i on t (a);"]),
+            [(0, "require-concurrent-index-creation".to_owned())]
+        );
     }
 }

@@ -32,15 +32,27 @@ pub fn limits(limits: &RunLimits, release_toml: &str) -> Option<Problem> {
         return None;
     }
     let toml = toml::from_str::<Toml>(release_toml).ok();
-    let span = toml.and_then(|toml| toml.limits?.lock_timeout).map(|value| value.span());
+    let span = toml
+        .and_then(|toml| toml.limits?.lock_timeout)
+        .map(|value| value.span());
     let at = span.map(|span| line_and_column(release_toml, span.start));
-    let text = format!("statements may wait {} for a lock, and everybody else behind them", limits.lock_timeout);
-    Some(Problem { at, ..Problem::file(FILE, text).rule(RULE) })
+    let text = format!(
+        "statements may wait {} for a lock, and everybody else behind them",
+        limits.lock_timeout
+    );
+    Some(Problem {
+        at,
+        ..Problem::file(FILE, text).rule(RULE)
+    })
 }
 
 /// Checks `SET [LOCAL] lock_timeout` in a script, which must not exceed this limit.
 pub fn set_in(head: &Tokens<'_>, statement: &Statement) -> Option<Problem> {
-    let i = if head.is(1, "local") || head.is(1, "session") { 2 } else { 1 };
+    let i = if head.is(1, "local") || head.is(1, "session") {
+        2
+    } else {
+        1
+    };
     let sets = head.is(0, "set") && head.is(i, "lock_timeout");
     let resets = head.is(0, "reset") && head.is(1, "lock_timeout");
     if !sets && !resets {
@@ -57,5 +69,11 @@ pub fn set_in(head: &Tokens<'_>, statement: &Statement) -> Option<Problem> {
 /// The value of a PostgreSQL setting; `None` if it can't be parsed.
 fn milliseconds(value: &str) -> Option<u32> {
     let plain = value.parse().ok();
-    plain.or_else(|| value.replace(' ', "").parse().ok().map(TimeLimit::milliseconds))
+    plain.or_else(|| {
+        value
+            .replace(' ', "")
+            .parse()
+            .ok()
+            .map(TimeLimit::milliseconds)
+    })
 }

@@ -54,9 +54,16 @@ pub struct Touches {
 
 /// The effects of a statement. `path` are the schemas in which unqualified names are looked up.
 pub fn touches(sql: &str, path: &[String]) -> Touches {
-    let tokens = if sql.len() > WHOLE_BYTES { Tokens::first(sql, 64) } else { Tokens::new(sql) };
+    let tokens = if sql.len() > WHOLE_BYTES {
+        Tokens::first(sql, 64)
+    } else {
+        Tokens::new(sql)
+    };
     let named = |name: &ObjectName| qualified(name, path);
-    let mut found = Touches { hidden: is_hidden(&tokens, sql), ..Touches::default() };
+    let mut found = Touches {
+        hidden: is_hidden(&tokens, sql),
+        ..Touches::default()
+    };
     let mut add = |how, kind, name| {
         let touch = Touch { how, kind, name };
         if !found.objects.contains(&touch) {
@@ -67,12 +74,19 @@ pub fn touches(sql: &str, path: &[String]) -> Touches {
     let of = |object: &Object| {
         // An index is created in the schema of its table.
         let with_schema = |schema: Option<&String>| {
-            let name = ObjectName { schema: object.name.schema.clone().or(schema.cloned()), ..object.name.clone() };
+            let name = ObjectName {
+                schema: object.name.schema.clone().or(schema.cloned()),
+                ..object.name.clone()
+            };
             named(&name)
         };
         match (&object.of, object.kind) {
-            (Some(table), Kind::Trigger | Kind::Column) => format!("{}.{}", named(table), object.name.name),
-            (Some(table), Kind::Index) if object.name.name.ends_with('_') => format!("of {}", named(table)),
+            (Some(table), Kind::Trigger | Kind::Column) => {
+                format!("{}.{}", named(table), object.name.name)
+            }
+            (Some(table), Kind::Index) if object.name.name.ends_with('_') => {
+                format!("of {}", named(table))
+            }
             (Some(table), Kind::Index) => with_schema(table.schema.as_ref()),
             _ if object.kind == Kind::Schema => object.name.name.clone(),
             _ if object.kind > Kind::Constraint => object.name.to_string(),
@@ -81,17 +95,45 @@ pub fn touches(sql: &str, path: &[String]) -> Touches {
     };
     let is_own = |object: &&Object| object.kind != Kind::Constraint;
     for object in effects.created.iter().filter(is_own) {
-        add(if object.kind == Kind::Column { How::Alters } else { How::Creates }, object.kind.as_str(), of(object));
+        add(
+            if object.kind == Kind::Column {
+                How::Alters
+            } else {
+                How::Creates
+            },
+            object.kind.as_str(),
+            of(object),
+        );
     }
     for object in effects.dropped.iter().filter(is_own) {
-        add(if object.kind == Kind::Column { How::Alters } else { How::Drops }, object.kind.as_str(), of(object));
+        add(
+            if object.kind == Kind::Column {
+                How::Alters
+            } else {
+                How::Drops
+            },
+            object.kind.as_str(),
+            of(object),
+        );
     }
     if tokens.is(0, "alter")
         && let Some(about) = &effects.about
-        && !effects.created.iter().chain(&effects.dropped).any(|object| is_own(&object))
+        && !effects
+            .created
+            .iter()
+            .chain(&effects.dropped)
+            .any(|object| is_own(&object))
     {
         let kind = altered_kind(&tokens);
-        add(How::Alters, kind, if kind == "schema" { about.name.clone() } else { named(about) });
+        add(
+            How::Alters,
+            kind,
+            if kind == "schema" {
+                about.name.clone()
+            } else {
+                named(about)
+            },
+        );
     }
     for name in written(&tokens) {
         add(How::Writes, "table", named(&name));
@@ -101,7 +143,13 @@ pub fn touches(sql: &str, path: &[String]) -> Touches {
     {
         add(How::Writes, "materialized view", named(&name));
     }
-    found.locks = modes::locks(&tokens).into_iter().map(|(name, mode)| Lock { relation: named(&name), mode }).collect();
+    found.locks = modes::locks(&tokens)
+        .into_iter()
+        .map(|(name, mode)| Lock {
+            relation: named(&name),
+            mode,
+        })
+        .collect();
     found
 }
 
@@ -114,8 +162,13 @@ fn qualified(name: &ObjectName, path: &[String]) -> String {
 }
 
 fn is_hidden(tokens: &Tokens<'_>, sql: &str) -> bool {
-    let runs = ["do", "call", "execute"].into_iter().any(|word| tokens.is(0, word));
-    let asks = ["select", "with", "values"].into_iter().any(|word| tokens.is(0, word)) || tokens.is(0, "(");
+    let runs = ["do", "call", "execute"]
+        .into_iter()
+        .any(|word| tokens.is(0, word));
+    let asks = ["select", "with", "values"]
+        .into_iter()
+        .any(|word| tokens.is(0, word))
+        || tokens.is(0, "(");
     runs || asks && calls_something(sql)
 }
 
@@ -145,9 +198,16 @@ fn altered_kind(tokens: &Tokens<'_>) -> &'static str {
 /// Tables in which a statement changes rows, also in a part of WITH.
 fn written(tokens: &Tokens<'_>) -> Vec<ObjectName> {
     let mut names = Vec::new();
-    let mut name = |i: usize| names.extend(tokens.name(tokens.behind(i, &["only"])).map(|(name, _)| name));
+    let mut name = |i: usize| {
+        names.extend(
+            tokens
+                .name(tokens.behind(i, &["only"]))
+                .map(|(name, _)| name),
+        )
+    };
     if tokens.is(0, "copy") && !tokens.is(1, "(") {
-        let into = (1..tokens.len().min(200)).find(|i| tokens.is(*i, "from") || tokens.is(*i, "to"));
+        let into =
+            (1..tokens.len().min(200)).find(|i| tokens.is(*i, "from") || tokens.is(*i, "to"));
         if into.is_some_and(|i| tokens.is(i, "from")) {
             name(1);
         }
@@ -166,10 +226,14 @@ fn written(tokens: &Tokens<'_>) -> Vec<ObjectName> {
         return names;
     }
     let begins = |i: usize| i == 0 || tokens.is(i - 1, "(") || tokens.is(i - 1, ")");
-    let writes = ["insert", "update", "delete", "merge", "with"].into_iter().any(|word| tokens.is(0, word));
+    let writes = ["insert", "update", "delete", "merge", "with"]
+        .into_iter()
+        .any(|word| tokens.is(0, word));
     let last = if writes { tokens.len() } else { 0 };
     for i in (0..last).filter(|i| begins(*i)) {
-        if tokens.are(i, &["insert", "into"]) || tokens.are(i, &["merge", "into"]) || tokens.are(i, &["delete", "from"])
+        if tokens.are(i, &["insert", "into"])
+            || tokens.are(i, &["merge", "into"])
+            || tokens.are(i, &["delete", "from"])
         {
             name(i + 2);
         } else if tokens.is(i, "update") {
@@ -185,22 +249,51 @@ mod tests {
 
     fn told(sql: &str) -> Vec<String> {
         let found = touches(sql, &["app".to_owned()]);
-        let objects = found.objects.iter().map(|touch| format!("{} {} {}", touch.how.as_str(), touch.kind, touch.name));
-        let locks = found.locks.iter().map(|lock| format!("{} {}", lock.mode.as_str(), lock.relation));
-        objects.chain(locks).chain(found.hidden.then(|| "hidden".to_owned())).collect()
+        let objects = found
+            .objects
+            .iter()
+            .map(|touch| format!("{} {} {}", touch.how.as_str(), touch.kind, touch.name));
+        let locks = found
+            .locks
+            .iter()
+            .map(|lock| format!("{} {}", lock.mode.as_str(), lock.relation));
+        objects
+            .chain(locks)
+            .chain(found.hidden.then(|| "hidden".to_owned()))
+            .collect()
     }
 
     #[test]
     fn statements() {
         for (sql, expected) in [
-            ("create table a.t (x int references u)", vec!["creates table a.t", "ShareRowExclusiveLock app.u"]),
-            ("create index i on a.t (x)", vec!["creates index a.i", "ShareLock a.t"]),
-            ("create index concurrently on t (x)", vec!["creates index of app.t", "ShareUpdateExclusiveLock app.t"]),
-            ("alter table t add column c int", vec!["alters column app.t.c", "AccessExclusiveLock app.t"]),
-            ("alter table t validate constraint c", vec!["alters table app.t", "ShareUpdateExclusiveLock app.t"]),
+            (
+                "create table a.t (x int references u)",
+                vec!["creates table a.t", "ShareRowExclusiveLock app.u"],
+            ),
+            (
+                "create index i on a.t (x)",
+                vec!["creates index a.i", "ShareLock a.t"],
+            ),
+            (
+                "create index concurrently on t (x)",
+                vec!["creates index of app.t", "ShareUpdateExclusiveLock app.t"],
+            ),
+            (
+                "alter table t add column c int",
+                vec!["alters column app.t.c", "AccessExclusiveLock app.t"],
+            ),
+            (
+                "alter table t validate constraint c",
+                vec!["alters table app.t", "ShareUpdateExclusiveLock app.t"],
+            ),
             (
                 "drop view if exists v, w",
-                vec!["drops view app.v", "drops view app.w", "AccessExclusiveLock app.v", "AccessExclusiveLock app.w"],
+                vec![
+                    "drops view app.v",
+                    "drops view app.w",
+                    "AccessExclusiveLock app.v",
+                    "AccessExclusiveLock app.w",
+                ],
             ),
             ("create schema s", vec!["creates schema s"]),
             ("insert into t select * from u", vec!["writes table app.t"]),
@@ -223,7 +316,10 @@ mod tests {
                 "create trigger g before insert on t execute function f()",
                 vec!["creates trigger app.t.g", "ShareRowExclusiveLock app.t"],
             ),
-            ("create policy p on t", vec!["creates policy p", "AccessExclusiveLock app.t"]),
+            (
+                "create policy p on t",
+                vec!["creates policy p", "AccessExclusiveLock app.t"],
+            ),
             ("do $$ begin end $$", vec!["hidden"]),
             ("select app.f()", vec!["hidden"]),
             ("select count(*) from t", vec![]),

@@ -33,7 +33,10 @@ impl RollbackEffect {
     /// Parses a statement.
     pub fn of(sql: &str) -> Self {
         let head = Tokens::first(sql, 24);
-        if ["create", "drop", "alter"].iter().any(|word| head.is(0, word)) {
+        if ["create", "drop", "alter"]
+            .iter()
+            .any(|word| head.is(0, word))
+        {
             let tokens = Tokens::new(sql);
             let (attached, detached) = (partition(&tokens, "attach"), partition(&tokens, "detach"));
             return Self {
@@ -45,11 +48,26 @@ impl RollbackEffect {
             };
         }
         if head.is(0, "do") {
-            let body = Tokens::new(sql).literals().map(str::to_ascii_lowercase).collect();
-            return Self { dynamic: Some(body), ..Self::default() };
+            let body = Tokens::new(sql)
+                .literals()
+                .map(str::to_ascii_lowercase)
+                .collect();
+            return Self {
+                dynamic: Some(body),
+                ..Self::default()
+            };
         }
-        let copied = || if head.is(0, "copy") { head.name(1).map(|(name, _)| name) } else { None };
-        Self { subject: target(&head).map(|(name, _)| name).or_else(copied), ..Self::default() }
+        let copied = || {
+            if head.is(0, "copy") {
+                head.name(1).map(|(name, _)| name)
+            } else {
+                None
+            }
+        };
+        Self {
+            subject: target(&head).map(|(name, _)| name).or_else(copied),
+            ..Self::default()
+        }
     }
 
     /// Whether it creates an object again that a tier dropped.
@@ -59,17 +77,32 @@ impl RollbackEffect {
 
     /// Whether it is about this table, or is a DO block that names it.
     pub fn is_about(&self, name: &ObjectName) -> bool {
-        self.subject.as_ref().is_some_and(|subject| can_be(subject, name))
-            || self.dynamic.as_ref().is_some_and(|body| body.contains(&name.name.to_ascii_lowercase()))
+        self.subject
+            .as_ref()
+            .is_some_and(|subject| can_be(subject, name))
+            || self
+                .dynamic
+                .as_ref()
+                .is_some_and(|body| body.contains(&name.name.to_ascii_lowercase()))
     }
 
     /// The names that index it.
     fn names(&self) -> BTreeSet<String> {
         let created = self.effects.created.iter().map(|object| &object.name.name);
-        let partitions = [&self.attached, &self.detached].into_iter().flatten().map(|partition| &partition.name.name);
+        let partitions = [&self.attached, &self.detached]
+            .into_iter()
+            .flatten()
+            .map(|partition| &partition.name.name);
         let subject = self.subject.iter().map(|subject| &subject.name);
         let names = created.chain(partitions).chain(subject).cloned();
-        names.chain(self.dynamic.iter().flat_map(|body| words(body)).map(str::to_owned)).collect()
+        names
+            .chain(
+                self.dynamic
+                    .iter()
+                    .flat_map(|body| words(body))
+                    .map(str::to_owned),
+            )
+            .collect()
     }
 
     fn is_nothing(&self) -> bool {
@@ -84,7 +117,11 @@ fn partition(tokens: &Tokens<'_>, verb: &str) -> Option<Partition> {
     }
     let (of, next) = tokens.name(tokens.behind(tokens.behind(2, &["if", "exists"]), &["only"]))?;
     let next = tokens.behind(next, &["*"]);
-    let name = if tokens.are(next, &[verb, "partition"]) { tokens.name(next + 2) } else { None };
+    let name = if tokens.are(next, &[verb, "partition"]) {
+        tokens.name(next + 2)
+    } else {
+        None
+    };
     name.map(|(name, _)| Partition { of, name })
 }
 
@@ -133,20 +170,40 @@ impl Rollback {
         }
         let at = place(statement, Tokens::first(&statement.sql, 1).start(0));
         let key = (Arc::clone(&at.file), at.line, at.column);
-        if let Some(known) = self.places.get(&key).and_then(|i| self.statements.get_mut(*i)) {
+        if let Some(known) = self
+            .places
+            .get(&key)
+            .and_then(|i| self.statements.get_mut(*i))
+        {
             known.ways.insert(way);
             return;
         }
         // The first of several restored rows is enough.
         let changes = !deed.effects.is_nothing() || deed.attached.is_some();
-        let (schema, name) = deed.subject.clone().map(|subject| (subject.schema, subject.name)).unzip();
-        if self.subjects.insert((schema.flatten(), name, deed.dynamic.clone())) || changes {
+        let (schema, name) = deed
+            .subject
+            .clone()
+            .map(|subject| (subject.schema, subject.name))
+            .unzip();
+        if self
+            .subjects
+            .insert((schema.flatten(), name, deed.dynamic.clone()))
+            || changes
+        {
             self.places.insert(key, self.statements.len());
-            self.effects.push(deed.effects.clone(), deed.dynamic.clone(), true);
+            self.effects
+                .push(deed.effects.clone(), deed.dynamic.clone(), true);
             for name in deed.names() {
-                self.by_name.entry(name).or_default().push(self.statements.len());
+                self.by_name
+                    .entry(name)
+                    .or_default()
+                    .push(self.statements.len());
             }
-            self.statements.push(Undoing { at, deed, ways: BTreeSet::from([way]) });
+            self.statements.push(Undoing {
+                at,
+                deed,
+                ways: BTreeSet::from([way]),
+            });
         }
     }
 
@@ -170,7 +227,9 @@ impl Rollback {
     /// tiers from the first non-transactional one on.
     pub fn fails_halfway(&self, later: &Later) -> Vec<Problem> {
         let asked = |i: &usize| !self.guarded.contains(i);
-        let unguarded = (0..self.statements.len()).filter(asked).map(|i| &self.statements[i]);
+        let unguarded = (0..self.statements.len())
+            .filter(asked)
+            .map(|i| &self.statements[i]);
         let problems = unguarded.filter_map(|undoing| {
             let message = later.halfway(&undoing.deed)?;
             Some(Problem::at(&undoing.at, message).rule("rollback-not-from-every-point"))
@@ -190,27 +249,54 @@ pub struct Later {
 impl Later {
     /// Records a statement.
     pub fn note(&mut self, deed: RollbackEffect) {
-        deed.effects.created.into_iter().for_each(|object| self.created.add(object));
-        deed.effects.dropped.into_iter().for_each(|object| self.dropped.add(object));
+        deed.effects
+            .created
+            .into_iter()
+            .for_each(|object| self.created.add(object));
+        deed.effects
+            .dropped
+            .into_iter()
+            .for_each(|object| self.dropped.add(object));
         if let Some(partition) = deed.detached {
-            self.detached.entry(partition.name.name.clone()).or_default().push(partition.name);
+            self.detached
+                .entry(partition.name.name.clone())
+                .or_default()
+                .push(partition.name);
         }
     }
 
     fn halfway(&self, deed: &RollbackEffect) -> Option<String> {
-        let Effects { created, dropped, .. } = &deed.effects;
-        let state = if let Some(missing) =
-            dropped.iter().find(|object| !object.conditional && self.created.contains(object))
+        let Effects {
+            created, dropped, ..
+        } = &deed.effects;
+        let state = if let Some(missing) = dropped
+            .iter()
+            .find(|object| !object.conditional && self.created.contains(object))
         {
-            format!("the {} {} is not there yet", missing.kind.as_str(), missing.name)
-        } else if let Some(present) = created.iter().find(|object| !object.conditional && self.dropped.contains(object))
+            format!(
+                "the {} {} is not there yet",
+                missing.kind.as_str(),
+                missing.name
+            )
+        } else if let Some(present) = created
+            .iter()
+            .find(|object| !object.conditional && self.dropped.contains(object))
         {
-            format!("the {} {} is still there", present.kind.as_str(), present.name)
+            format!(
+                "the {} {} is still there",
+                present.kind.as_str(),
+                present.name
+            )
         } else {
             let name = &deed.attached.as_ref()?.name;
-            self.detached.get(&name.name)?.iter().find(|detached| can_be(detached, name))?;
+            self.detached
+                .get(&name.name)?
+                .iter()
+                .find(|detached| can_be(detached, name))?;
             format!("the partition {name} is still attached")
         };
-        Some(format!("this fails where {state}: a run can stop between two commits"))
+        Some(format!(
+            "this fails where {state}: a run can stop between two commits"
+        ))
     }
 }

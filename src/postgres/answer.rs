@@ -6,7 +6,9 @@ use fallible_iterator::FallibleIterator as _;
 use postgres_protocol::message::backend::{DataRowBody, Message, RowDescriptionBody};
 
 use super::error::unexpected;
-use crate::database::{BatchAnswer, Column, DatabaseError, Notice, ServerError, Table, Unsound, UnsoundKind};
+use crate::database::{
+    BatchAnswer, Column, DatabaseError, Notice, ServerError, Table, Unsound, UnsoundKind,
+};
 use pgseal_verify::plural;
 
 /// The answer as received so far.
@@ -44,16 +46,25 @@ const BOOL: u32 = 16;
 impl Answer {
     /// An answer that keeps up to `limit` rows.
     pub(super) fn with_rows(limit: usize) -> Self {
-        Self { limit, ..Self::default() }
+        Self {
+            limit,
+            ..Self::default()
+        }
     }
 
     /// The answer to a batch of at most this many statements.
     pub(super) fn of_batch(statements: u32) -> Self {
-        Self { batch: Some(statements), ..Self::default() }
+        Self {
+            batch: Some(statements),
+            ..Self::default()
+        }
     }
 
     pub(super) fn of_copy(copy: Copy) -> Self {
-        Self { copy: Some(copy), ..Self::default() }
+        Self {
+            copy: Some(copy),
+            ..Self::default()
+        }
     }
 
     /// Adds the next message. The driver handles errors, notices and settings.
@@ -61,7 +72,11 @@ impl Answer {
         match (message, &mut self.copy) {
             (Message::ReadyForQuery(_), _) => self.is_done = true,
             (Message::CommandComplete(body), _) => {
-                let rows = body.tag()?.rsplit(' ').next().and_then(|count| count.parse().ok());
+                let rows = body
+                    .tag()?
+                    .rsplit(' ')
+                    .next()
+                    .and_then(|count| count.parse().ok());
                 self.complete.push(rows.unwrap_or(0));
             }
             (Message::EmptyQueryResponse, _) => self.complete.push(0),
@@ -91,8 +106,13 @@ impl Answer {
     /// Returns the server's error, if there is one. Its position is reduced by `prefix`, the number
     /// of characters sent before the caller's statement.
     pub(super) fn accepted(mut self, prefix: u32) -> Result<Self, DatabaseError> {
-        let Some(mut error) = self.error.take() else { return Ok(self) };
-        error.position = error.position.and_then(|at| at.checked_sub(prefix)).filter(|at| *at > 0);
+        let Some(mut error) = self.error.take() else {
+            return Ok(self);
+        };
+        error.position = error
+            .position
+            .and_then(|at| at.checked_sub(prefix))
+            .filter(|at| *at > 0);
         Err(DatabaseError::Server(error))
     }
 
@@ -107,7 +127,10 @@ impl Answer {
     }
 
     pub(super) fn into_table(self) -> Table {
-        Table { columns: self.columns.into_iter().map(|column| column.name).collect(), rows: self.rows }
+        Table {
+            columns: self.columns.into_iter().map(|column| column.name).collect(),
+            rows: self.rows,
+        }
     }
 
     /// The rows of an answer to `sent` statements, one of which returns rows.
@@ -115,24 +138,39 @@ impl Answer {
         let (rows, limit) = (self.row_count, self.limit);
         if rows > limit {
             let message = format!("{rows} rows, where at most {limit} may be");
-            return Err(DatabaseError::Unsound(Unsound { kind: UnsoundKind::TooManyRows, message }));
+            return Err(DatabaseError::Unsound(Unsound {
+                kind: UnsoundKind::TooManyRows,
+                message,
+            }));
         }
         if self.complete.len() != sent {
             let sent = plural::count(sent, "statement");
-            return Err(DatabaseError::unsound(format!("{sent} went out, {} were run", self.complete.len())));
+            return Err(DatabaseError::unsound(format!(
+                "{sent} went out, {} were run",
+                self.complete.len()
+            )));
         }
         Ok(self.into_table())
     }
 
     pub(super) fn into_batch(self) -> BatchAnswer {
-        BatchAnswer { rows: self.complete, error: self.error }
+        BatchAnswer {
+            rows: self.complete,
+            error: self.error,
+        }
     }
 }
 
 fn columns(body: &RowDescriptionBody) -> io::Result<Vec<Column>> {
-    let column =
-        |name: &str, type_oid| Ok::<_, io::Error>(Column { name: name.to_owned(), is_boolean: type_oid == BOOL });
-    body.fields().map(|field| column(field.name(), field.type_oid())).collect()
+    let column = |name: &str, type_oid| {
+        Ok::<_, io::Error>(Column {
+            name: name.to_owned(),
+            is_boolean: type_oid == BOOL,
+        })
+    };
+    body.fields()
+        .map(|field| column(field.name(), field.type_oid()))
+        .collect()
 }
 
 fn row(body: &DataRowBody) -> io::Result<Vec<Option<String>>> {
@@ -140,5 +178,7 @@ fn row(body: &DataRowBody) -> io::Result<Vec<Option<String>>> {
         String::from_utf8(bytes.to_vec())
             .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "a value is not UTF-8"))
     };
-    body.ranges().map(|range| range.map(|range| text(&body.buffer()[range])).transpose()).collect()
+    body.ranges()
+        .map(|range| range.map(|range| text(&body.buffer()[range])).transpose())
+        .collect()
 }

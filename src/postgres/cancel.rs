@@ -28,13 +28,23 @@ pub(super) struct Canceller {
 impl Canceller {
     fn ask(&self, clock: &mut Clock) -> Result<(), String> {
         let host = &self.settings.hosts[self.route.host];
-        let dialed = dial(&self.settings, host, &self.route.address, self.route.secure, clock);
-        let mut wire = dialed.map_err(|trouble| trouble.at(host, &self.route.address).error.to_string())?.wire;
+        let dialed = dial(
+            &self.settings,
+            host,
+            &self.route.address,
+            self.route.secure,
+            clock,
+        );
+        let mut wire = dialed
+            .map_err(|trouble| trouble.at(host, &self.route.address).error.to_string())?
+            .wire;
         let request = |out: &mut _| {
             frontend::cancel_request(self.process, self.key, out);
             Ok(())
         };
-        wire.put(request).and_then(|()| wire.write_all(clock)).map_err(|e| e.to_string())?;
+        wire.put(request)
+            .and_then(|()| wire.write_all(clock))
+            .map_err(|e| e.to_string())?;
         // The server closes once it has passed the request on; the way it closes doesn't matter.
         match wire.message(clock) {
             Err(e) if e.kind() == io::ErrorKind::TimedOut => Err(e.to_string()),
@@ -47,7 +57,11 @@ impl Cancel for Canceller {
     fn cancel(&self) -> Result<(), DatabaseError> {
         let mut clock = Clock::start(None, Some(LIMIT));
         self.ask(&mut clock).map_err(|text| {
-            let text = if clock.is_over() { format!("no answer within {} s", LIMIT.as_secs()) } else { text };
+            let text = if clock.is_over() {
+                format!("no answer within {} s", LIMIT.as_secs())
+            } else {
+                text
+            };
             DatabaseError::lost(format!("the statement could not be cancelled: {text}"))
         })
     }

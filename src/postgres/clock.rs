@@ -17,12 +17,19 @@ pub(super) struct Clock {
 impl Clock {
     pub(super) fn start(silence: Option<Duration>, whole: Option<Duration>) -> Self {
         let now = Instant::now();
-        Self { silence, whole, begun: now, last_moved: now, moved: 0 }
+        Self {
+            silence,
+            whole,
+            begun: now,
+            last_moved: now,
+            moved: 0,
+        }
     }
 
     /// Whether the time for the whole answer is used up.
     pub(super) fn is_over(&self) -> bool {
-        self.whole.is_some_and(|limit| self.begun.elapsed() >= limit)
+        self.whole
+            .is_some_and(|limit| self.begun.elapsed() >= limit)
     }
 
     /// The remaining time, given that `moved` bytes have passed through the socket. Fails if none
@@ -33,9 +40,17 @@ impl Clock {
             (self.moved, self.last_moved) = (moved, now);
         }
         let left = |limit: Option<Duration>, since| {
-            limit.map(|limit| (limit.saturating_sub(now.saturating_duration_since(since)), limit.as_secs()))
+            limit.map(|limit| {
+                (
+                    limit.saturating_sub(now.saturating_duration_since(since)),
+                    limit.as_secs(),
+                )
+            })
         };
-        let (silence, whole) = (left(self.silence, self.last_moved), left(self.whole, self.begun));
+        let (silence, whole) = (
+            left(self.silence, self.last_moved),
+            left(self.whole, self.begun),
+        );
         let text = match (silence, whole) {
             (Some((Duration::ZERO, limit)), _) => format!("the server was silent for {limit} s"),
             (_, Some((Duration::ZERO, limit))) => {
@@ -43,6 +58,9 @@ impl Clock {
             }
             _ => return Ok(silence.into_iter().chain(whole).map(|(left, _)| left).min()),
         };
-        Err(io::Error::new(io::ErrorKind::TimedOut, format!("{text}, so the connection counts as lost")))
+        Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            format!("{text}, so the connection counts as lost"),
+        ))
     }
 }

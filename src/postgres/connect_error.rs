@@ -28,7 +28,10 @@ pub(super) enum NextAttempt {
 
 impl ConnectError {
     pub(super) fn new(then: NextAttempt, text: String) -> Self {
-        Self { error: DatabaseError::unreachable(text), then }
+        Self {
+            error: DatabaseError::unreachable(text),
+            then,
+        }
     }
 
     /// The server has no TLS, or its certificate is rejected.
@@ -43,12 +46,18 @@ impl ConnectError {
     }
 
     fn of(kind: ConnectionKind, then: NextAttempt, message: String) -> Self {
-        Self { error: DatabaseError::Connection(ConnectionError { kind, message }), then }
+        Self {
+            error: DatabaseError::Connection(ConnectionError { kind, message }),
+            then,
+        }
     }
 
     /// The connection failed before the session was ready.
     pub(super) fn lost(error: &io::Error) -> Self {
-        Self { error: error::lost(error), then: NextAttempt::NextAddress }
+        Self {
+            error: error::lost(error),
+            then: NextAttempt::NextAddress,
+        }
     }
 
     /// The server refused to begin a session.
@@ -61,7 +70,10 @@ impl ConnectError {
             Some("28000") => NextAttempt::OtherWay,
             Some(_) => NextAttempt::Stop,
         };
-        Self { error: start::pooled(error), then }
+        Self {
+            error: start::pooled(error),
+            then,
+        }
     }
 
     /// Whether the server checked more than the connection's origin.

@@ -33,12 +33,19 @@ pub(super) struct Route {
 impl Connector {
     /// Takes complete settings; `cli/connection` collects them.
     pub fn new(settings: Settings) -> Self {
-        Self { settings: Arc::new(settings), gate: None, chosen: Mutex::new(None) }
+        Self {
+            settings: Arc::new(settings),
+            gate: None,
+            chosen: Mutex::new(None),
+        }
     }
 
     /// Logs in with `gate` for [`Purpose::Ask`]. Only the user and its password may differ.
     pub fn asking_as(self, gate: Settings) -> Self {
-        Self { gate: Some(Arc::new(gate)), ..self }
+        Self {
+            gate: Some(Arc::new(gate)),
+            ..self
+        }
     }
 
     /// The role of other sessions, if sessions for [`Purpose::Ask`] use another role.
@@ -50,14 +57,24 @@ impl Connector {
     /// chosen.
     pub fn for_database(&self, database: &str) -> Self {
         let of = |settings: &Arc<Settings>| {
-            Arc::new(Settings { database: database.to_owned(), ..Settings::clone(settings) })
+            Arc::new(Settings {
+                database: database.to_owned(),
+                ..Settings::clone(settings)
+            })
         };
-        Self { settings: of(&self.settings), gate: self.gate.as_ref().map(of), chosen: Mutex::new(self.route()) }
+        Self {
+            settings: of(&self.settings),
+            gate: self.gate.as_ref().map(of),
+            chosen: Mutex::new(self.route()),
+        }
     }
 
     /// The route to the server, once it is chosen.
     pub(super) fn route(&self) -> Option<Route> {
-        self.chosen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.chosen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub(super) fn settings(&self) -> &Settings {
@@ -106,7 +123,9 @@ impl Connector {
                 for address in self.addresses(host, &mut refusals) {
                     match self.first(host, &address, *wanted, purpose) {
                         Ok(found) => return Ok(found),
-                        Err(trouble) if trouble.then == NextAttempt::Stop => return Err(trouble.error),
+                        Err(trouble) if trouble.then == NextAttempt::Stop => {
+                            return Err(trouble.error);
+                        }
                         Err(trouble) => refusals.push(trouble.error),
                     }
                 }
@@ -124,12 +143,19 @@ impl Connector {
     ) -> Result<(PostgresSession, Route), ConnectError> {
         // A session for reading is read-only by its own setting. A session for writing shows the
         // server's own state.
-        let asks = matches!(wanted, Wanted::ReadWrite | Wanted::ReadOnly) && purpose != Purpose::Write;
+        let asks =
+            matches!(wanted, Wanted::ReadWrite | Wanted::ReadOnly) && purpose != Purpose::Write;
         let settings = self.settings_for(purpose);
-        let (session, route) = self.connect(settings, host, address, if asks { Purpose::Write } else { purpose })?;
+        let (session, route) = self.connect(
+            settings,
+            host,
+            address,
+            if asks { Purpose::Write } else { purpose },
+        )?;
         if let Some(is) = unwanted(wanted, &session) {
             let text = format!("this server {is}, which target_session_attrs does not want");
-            return Err(ConnectError::new(NextAttempt::NextAddress, text).at(&self.settings.hosts[host], address));
+            return Err(ConnectError::new(NextAttempt::NextAddress, text)
+                .at(&self.settings.hosts[host], address));
         }
         if asks {
             drop(session);
@@ -187,7 +213,11 @@ impl Connector {
         };
         let mut refused: Option<ConnectError> = None;
         for secure in ways {
-            let route = Route { host, address: address.clone(), secure: *secure };
+            let route = Route {
+                host,
+                address: address.clone(),
+                secure: *secure,
+            };
             let trouble = match PostgresSession::begin(settings, &route, purpose) {
                 Ok(session) => {
                     let route = session.route().clone();
@@ -206,9 +236,14 @@ impl Connector {
                 break;
             }
         }
-        let trouble = refused.unwrap_or_else(|| ConnectError::new(NextAttempt::Stop, "there is no way".to_owned()));
+        let trouble = refused
+            .unwrap_or_else(|| ConnectError::new(NextAttempt::Stop, "there is no way".to_owned()));
         Err(ConnectError {
-            then: if trouble.then == NextAttempt::OtherWay { NextAttempt::Stop } else { trouble.then },
+            then: if trouble.then == NextAttempt::OtherWay {
+                NextAttempt::Stop
+            } else {
+                trouble.then
+            },
             ..trouble
         })
     }
@@ -231,13 +266,18 @@ impl Connect for Connector {
 /// Resolves a host name on its own thread, so that an unresponsive name server can't block past the
 /// time limit.
 fn look_up(settings: &Settings, host: &Host) -> Result<Vec<Address>, DatabaseError> {
-    let (Some(limit), Place::Name(_)) = (settings.connect_timeout, &host.place) else { return addresses(host) };
+    let (Some(limit), Place::Name(_)) = (settings.connect_timeout, &host.place) else {
+        return addresses(host);
+    };
     let (found, answer) = mpsc::channel();
     let of = host.clone();
     // The receiver is gone after the time limit.
     thread::spawn(move || drop(found.send(addresses(&of))));
     answer.recv_timeout(limit).unwrap_or_else(|_| {
-        Err(DatabaseError::unreachable(format!("{host}: the name is not found within {} s", limit.as_secs())))
+        Err(DatabaseError::unreachable(format!(
+            "{host}: the name is not found within {} s",
+            limit.as_secs()
+        )))
     })
 }
 
@@ -260,8 +300,14 @@ fn together(mut refusals: Vec<DatabaseError>) -> DatabaseError {
         return refusals.remove(0);
     }
     let texts: Vec<_> = refusals.iter().map(ToString::to_string).collect();
-    let asks =
-        |error: &DatabaseError| matches!(error, DatabaseError::Connection(e) if e.kind == ConnectionKind::Password);
-    let kind = if refusals.iter().any(asks) { ConnectionKind::Password } else { ConnectionKind::Unreachable };
-    DatabaseError::Connection(ConnectionError { kind, message: texts.join("; ") })
+    let asks = |error: &DatabaseError| matches!(error, DatabaseError::Connection(e) if e.kind == ConnectionKind::Password);
+    let kind = if refusals.iter().any(asks) {
+        ConnectionKind::Password
+    } else {
+        ConnectionKind::Unreachable
+    };
+    DatabaseError::Connection(ConnectionError {
+        kind,
+        message: texts.join("; "),
+    })
 }

@@ -22,7 +22,10 @@ impl Parameters {
     /// Parses the value of `--db`.
     pub fn parse(text: &str) -> Result<Self, SettingsError> {
         let mut parameters = Self::default();
-        match ["postgresql://", "postgres://"].iter().find_map(|scheme| text.strip_prefix(scheme)) {
+        match ["postgresql://", "postgres://"]
+            .iter()
+            .find_map(|scheme| text.strip_prefix(scheme))
+        {
             Some(rest) => parameters.url(rest)?,
             None if text.contains('=') => parameters.keywords_and_values(text)?,
             None if text.is_empty() => {}
@@ -33,7 +36,10 @@ impl Parameters {
 
     /// The value of a keyword; an empty value counts as none.
     pub fn get(&self, keyword: &str) -> Option<&str> {
-        self.0.get(keyword).map(|value| value.as_str()).filter(|value| !value.is_empty())
+        self.0
+            .get(keyword)
+            .map(|value| value.as_str())
+            .filter(|value| !value.is_empty())
     }
 
     /// Whether the keyword is present, even with an empty value. Then no other source is consulted.
@@ -43,14 +49,20 @@ impl Parameters {
 
     /// Keywords with a non-empty value.
     pub fn given(&self) -> impl Iterator<Item = &'static str> {
-        self.0.iter().filter(|(_, value)| !value.is_empty()).map(|(keyword, _)| *keyword)
+        self.0
+            .iter()
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(keyword, _)| *keyword)
     }
 
     /// Sets a value. A keyword unknown to libpq is an error.
     pub fn set(&mut self, keyword: &str, value: &str) -> Result<(), SettingsError> {
-        let known = keywords::find(keyword).ok_or_else(|| SettingsError::Unknown(keyword.to_owned()))?;
+        let known =
+            keywords::find(keyword).ok_or_else(|| SettingsError::Unknown(keyword.to_owned()))?;
         if value.contains('\0') {
-            return Err(SettingsError::Syntax("a value holds a zero byte".to_owned()));
+            return Err(SettingsError::Syntax(
+                "a value holds a zero byte".to_owned(),
+            ));
         }
         self.0.insert(known.name, Zeroizing::new(value.to_owned()));
         Ok(())
@@ -63,17 +75,25 @@ impl Parameters {
 
     /// Sets a value if the keyword is absent.
     pub fn set_default(&mut self, keyword: &str, value: &str) -> Result<(), SettingsError> {
-        if self.has(keyword) { Ok(()) } else { self.set(keyword, value) }
+        if self.has(keyword) {
+            Ok(())
+        } else {
+            self.set(keyword, value)
+        }
     }
 
     fn keywords_and_values(&mut self, text: &str) -> Result<(), SettingsError> {
         let mut rest = text.trim_start();
         while !rest.is_empty() {
-            let end = rest.find(|c: char| c == '=' || c.is_ascii_whitespace()).unwrap_or(rest.len());
+            let end = rest
+                .find(|c: char| c == '=' || c.is_ascii_whitespace())
+                .unwrap_or(rest.len());
             let (keyword, after) = rest.split_at(end);
             let Some(after) = after.trim_start().strip_prefix('=') else {
                 // Not shown: the word may be the second half of a password that contains a space.
-                return Err(SettingsError::Syntax("a word has no \"=\" behind it".to_owned()));
+                return Err(SettingsError::Syntax(
+                    "a word has no \"=\" behind it".to_owned(),
+                ));
             };
             let (value, after) = value(after.trim_start())?;
             self.set(keyword, &value)?;
@@ -97,12 +117,16 @@ impl Parameters {
         loop {
             let host;
             if let Some(bracket) = rest.strip_prefix('[') {
-                (host, rest) = bracket.split_once(']').ok_or_else(|| syntax("an IPv6 address has no \"]\""))?;
+                (host, rest) = bracket
+                    .split_once(']')
+                    .ok_or_else(|| syntax("an IPv6 address has no \"]\""))?;
                 if host.is_empty() {
                     return Err(syntax("an IPv6 address is empty"));
                 }
                 if !(rest.is_empty() || rest.starts_with([':', '/', '?', ','])) {
-                    return Err(syntax("behind the \"]\" of an IPv6 address is neither a port nor a database"));
+                    return Err(syntax(
+                        "behind the \"]\" of an IPv6 address is neither a port nor a database",
+                    ));
                 }
             } else {
                 (host, rest) = rest.split_at(rest.find([':', '/', '?', ',']).unwrap_or(rest.len()));
@@ -125,9 +149,13 @@ impl Parameters {
             self.decoded("dbname", database)?;
             rest = after;
         }
-        let Some(query) = rest.strip_prefix('?') else { return Ok(()) };
+        let Some(query) = rest.strip_prefix('?') else {
+            return Ok(());
+        };
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            let (keyword, value) = pair.split_once('=').ok_or_else(|| syntax("a word behind \"?\" has no \"=\""))?;
+            let (keyword, value) = pair
+                .split_once('=')
+                .ok_or_else(|| syntax("a word behind \"?\" has no \"=\""))?;
             if value.contains('=') {
                 return Err(syntax("a \"=\" inside a value has to be written %3D"));
             }
@@ -144,8 +172,14 @@ impl Parameters {
 
     /// Sets a value from a decoded part of the URL. An empty part, or an empty list, sets nothing.
     fn decoded(&mut self, keyword: &str, text: &str) -> Result<(), SettingsError> {
-        let nothing = text.chars().all(|c| c == ',' && (keyword == "host" || keyword == "port"));
-        if nothing && !(keyword == "host" && text.len() > 1) { Ok(()) } else { self.set(keyword, &decode(text)?) }
+        let nothing = text
+            .chars()
+            .all(|c| c == ',' && (keyword == "host" || keyword == "port"));
+        if nothing && !(keyword == "host" && text.len() > 1) {
+            Ok(())
+        } else {
+            self.set(keyword, &decode(text)?)
+        }
     }
 }
 
@@ -170,11 +204,16 @@ fn value(text: &str) -> Result<(Zeroizing<String>, &str), SettingsError> {
             c => value.push(c),
         }
     }
-    if quoted { Err(syntax("a quote is not closed")) } else { Ok((value, "")) }
+    if quoted {
+        Err(syntax("a quote is not closed"))
+    } else {
+        Ok((value, ""))
+    }
 }
 
 fn decode(text: &str) -> Result<Zeroizing<String>, SettingsError> {
-    let wrong = || syntax("a \"%\" is not followed by two hexadecimal digits; a plain one is written %25");
+    let wrong =
+        || syntax("a \"%\" is not followed by two hexadecimal digits; a plain one is written %25");
     let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
     let mut rest = text.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {
@@ -204,13 +243,17 @@ mod tests {
 
     fn read(text: &str) -> Vec<(&'static str, String)> {
         let Parameters(map) = Parameters::parse(text).unwrap();
-        map.into_iter().map(|(keyword, value)| (keyword, value.to_string())).collect()
+        map.into_iter()
+            .map(|(keyword, value)| (keyword, value.to_string()))
+            .collect()
     }
 
     #[test]
     fn urls() {
         assert_eq!(
-            read("postgresql://u%20x:p%40s@h1:1,[::1],h3:3/d%2Fb?sslmode=require&connect_timeout=3"),
+            read(
+                "postgresql://u%20x:p%40s@h1:1,[::1],h3:3/d%2Fb?sslmode=require&connect_timeout=3"
+            ),
             [
                 ("connect_timeout", "3".to_owned()),
                 ("dbname", "d/b".to_owned()),
@@ -223,7 +266,10 @@ mod tests {
         );
         assert_eq!(read("postgres://"), []);
         assert_eq!(read("postgres:///d"), [("dbname", "d".to_owned())]);
-        assert_eq!(read("postgres://%2Frun%2Fpg/d?ssl=true")[1..2], [("host", "/run/pg".to_owned())]);
+        assert_eq!(
+            read("postgres://%2Frun%2Fpg/d?ssl=true")[1..2],
+            [("host", "/run/pg".to_owned())]
+        );
         assert_eq!(read("postgres://u@?host=a")[0], ("host", "a".to_owned()));
     }
 
@@ -255,7 +301,9 @@ mod tests {
             let error = Parameters::parse(text).unwrap_err().to_string();
             assert!(!error.contains("secret"), "{text}: {error}");
         }
-        let error = Parameters::parse("host=a sslmod=require").unwrap_err().to_string();
+        let error = Parameters::parse("host=a sslmod=require")
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("sslmod"), "{error}");
         assert!(!format!("{:?}", Parameters::parse("password=secret").unwrap()).contains("secret"));
     }

@@ -39,15 +39,21 @@ pub(super) struct Dialed {
 /// Every address of a host, in the system's order.
 pub(super) fn addresses(host: &Host) -> Result<Vec<Address>, DatabaseError> {
     match &host.place {
-        Place::Directory(dir) => Ok(vec![Address::Socket(dir.join(format!(".s.PGSQL.{}", host.port)))]),
+        Place::Directory(dir) => Ok(vec![Address::Socket(
+            dir.join(format!(".s.PGSQL.{}", host.port)),
+        )]),
         Place::Address(address) => Ok(vec![Address::Tcp(SocketAddr::new(*address, host.port))]),
         Place::Name(name) => {
             let found = (name.as_str(), host.port).to_socket_addrs();
-            let found = found.map_err(|e| DatabaseError::unreachable(format!("{host}: the name is not found: {e}")))?;
+            let found = found.map_err(|e| {
+                DatabaseError::unreachable(format!("{host}: the name is not found: {e}"))
+            })?;
             let mut addresses: Vec<_> = found.map(Address::Tcp).collect();
             addresses.dedup();
             if addresses.is_empty() {
-                return Err(DatabaseError::unreachable(format!("{host}: the name has no address")));
+                return Err(DatabaseError::unreachable(format!(
+                    "{host}: the name has no address"
+                )));
             }
             Ok(addresses)
         }
@@ -65,34 +71,66 @@ pub(super) fn dial(
 ) -> Result<Dialed, ConnectError> {
     let socket = Socket::connect(address, &settings.keep_alive, clock);
     let socket = socket.map_err(|e| ConnectError::new(NextAttempt::NextAddress, e.to_string()))?;
-    if secure { encrypt(&settings.tls, host, socket, clock) } else { Ok(plain(socket)) }
+    if secure {
+        encrypt(&settings.tls, host, socket, clock)
+    } else {
+        Ok(plain(socket))
+    }
 }
 
 fn plain(socket: Socket) -> Dialed {
-    Dialed { wire: Wire::new(Stream::Plain(socket)), secure: false, end_point: None }
+    Dialed {
+        wire: Wire::new(Stream::Plain(socket)),
+        secure: false,
+        end_point: None,
+    }
 }
 
-fn encrypt(tls: &Tls, host: &Host, mut socket: Socket, clock: &mut Clock) -> Result<Dialed, ConnectError> {
+fn encrypt(
+    tls: &Tls,
+    host: &Host,
+    mut socket: Socket,
+    clock: &mut Clock,
+) -> Result<Dialed, ConnectError> {
     let Some(config) = &tls.config else {
         return Err(ConnectError::tls(NextAttempt::Stop, "TLS is switched off"));
     };
-    let lost = |e: io::Error| ConnectError::new(NextAttempt::NextAddress, format!("the server does not answer: {e}"));
+    let lost = |e: io::Error| {
+        ConnectError::new(
+            NextAttempt::NextAddress,
+            format!("the server does not answer: {e}"),
+        )
+    };
     if !tls.direct {
         socket.write_all(&SSL_REQUEST).map_err(lost)?;
         match socket.read_byte(clock).map_err(lost)? {
             b'S' => {}
             b'N' if tls.mode == Mode::Prefer => return Ok(plain(socket)),
-            b'N' => return Err(ConnectError::tls(NextAttempt::Stop, "the server has no TLS, which sslmode asks for")),
-            _ => return Err(ConnectError::tls(NextAttempt::OtherWay, "the server does not know TLS")),
+            b'N' => {
+                return Err(ConnectError::tls(
+                    NextAttempt::Stop,
+                    "the server has no TLS, which sslmode asks for",
+                ));
+            }
+            _ => {
+                return Err(ConnectError::tls(
+                    NextAttempt::OtherWay,
+                    "the server does not know TLS",
+                ));
+            }
         }
     }
     let name = match &host.place {
-        Place::Address(address) if host.name.parse() == Ok(*address) => Ok(ServerName::from(*address)),
+        Place::Address(address) if host.name.parse() == Ok(*address) => {
+            Ok(ServerName::from(*address))
+        }
         _ => ServerName::try_from(host.name.clone()),
     };
-    let name = name.map_err(|_| ConnectError::tls(NextAttempt::Stop, "no certificate can name this host"))?;
+    let name = name
+        .map_err(|_| ConnectError::tls(NextAttempt::Stop, "no certificate can name this host"))?;
     let session = ClientConnection::new(Arc::clone(config), name);
-    let mut session = session.map_err(|e| ConnectError::tls(NextAttempt::OtherWay, format!("no TLS: {e}")))?;
+    let mut session =
+        session.map_err(|e| ConnectError::tls(NextAttempt::OtherWay, format!("no TLS: {e}")))?;
     while session.is_handshaking() {
         match session.complete_io(&mut socket) {
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
@@ -102,34 +140,57 @@ fn encrypt(tls: &Tls, host: &Host, mut socket: Socket, clock: &mut Clock) -> Res
         }
     }
     if tls.direct && session.alpn_protocol().is_none() {
-        return Err(ConnectError::tls(NextAttempt::Stop, "the server does not know sslnegotiation=direct"));
+        return Err(ConnectError::tls(
+            NextAttempt::Stop,
+            "the server does not know sslnegotiation=direct",
+        ));
     }
     let certificate = session.peer_certificates().and_then(<[_]>::first);
     let end_point = certificate.and_then(|certificate| end_point::of(certificate));
     let wire = Wire::new(Stream::Tls(Box::new(StreamOwned::new(session, socket))));
-    Ok(Dialed { wire, secure: true, end_point })
+    Ok(Dialed {
+        wire,
+        secure: true,
+        end_point,
+    })
 }
 
 /// Converts a TLS error. A verified certificate that is wrong never leads to an attempt without
 /// TLS.
 fn refused(tls: &Tls, error: &io::Error) -> ConnectError {
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
+    let inner = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<Error>());
     let Some(Error::InvalidCertificate(wrong)) = inner else {
         let text = inner.map_or_else(|| error.to_string(), ToString::to_string);
         return ConnectError::tls(NextAttempt::OtherWay, format!("no TLS: {text}"));
     };
-    let then = if tls.roots.is_some() { NextAttempt::Stop } else { NextAttempt::OtherWay };
+    let then = if tls.roots.is_some() {
+        NextAttempt::Stop
+    } else {
+        NextAttempt::OtherWay
+    };
     let roots = tls.roots.as_deref().unwrap_or_default();
     let why = match wrong {
-        CertificateError::UnknownIssuer => format!("nothing in {roots} (sslrootcert) has signed it"),
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "it has expired".to_owned(),
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => "it is not valid yet".to_owned(),
+        CertificateError::UnknownIssuer => {
+            format!("nothing in {roots} (sslrootcert) has signed it")
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "it has expired".to_owned()
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "it is not valid yet".to_owned()
+        }
         CertificateError::Revoked => "it is revoked".to_owned(),
-        CertificateError::UnknownRevocationStatus => "no list in sslcrl says whether it is revoked".to_owned(),
+        CertificateError::UnknownRevocationStatus => {
+            "no list in sslcrl says whether it is revoked".to_owned()
+        }
         CertificateError::NotValidForNameContext { presented, .. } if presented.is_empty() => {
             "it names no host (only subjectAltName counts, not the common name)".to_owned()
         }
-        CertificateError::NotValidForNameContext { presented, .. } => format!("it is for {}", names(presented)),
+        CertificateError::NotValidForNameContext { presented, .. } => {
+            format!("it is for {}", names(presented))
+        }
         other => other.to_string(),
     };
     ConnectError::tls(then, format!("the server's certificate is refused: {why}"))

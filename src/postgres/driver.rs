@@ -52,9 +52,22 @@ pub(super) struct Driver {
 impl Driver {
     /// Applies `limit` to every answer until the session is verified.
     pub(super) fn new(wire: Wire, login: Login, limit: Option<Duration>) -> Self {
-        let Login { parameters, notices, .. } = login;
+        let Login {
+            parameters,
+            notices,
+            ..
+        } = login;
         let (lost, sent, is_ahead) = (None, VecDeque::new(), false);
-        Self { wire, parameters, lost, sent, is_ahead, notices, patience: limit, deadline: limit }
+        Self {
+            wire,
+            parameters,
+            lost,
+            sent,
+            is_ahead,
+            notices,
+            patience: limit,
+            deadline: limit,
+        }
     }
 
     /// Sets the maximum silence while waiting for an answer, and removes the time limit of a whole
@@ -80,7 +93,11 @@ impl Driver {
 
     /// Sends one message and waits for its answer, after receiving those of every in-flight batch.
     /// A server error is part of the answer.
-    pub(super) fn run(&mut self, answer: Answer, fill: impl FnOnce(&mut BytesMut) -> io::Result<()>) -> Result<Answer> {
+    pub(super) fn run(
+        &mut self,
+        answer: Answer,
+        fill: impl FnOnce(&mut BytesMut) -> io::Result<()>,
+    ) -> Result<Answer> {
         let [answer] = self.run_all([answer], fill)?;
         Ok(answer)
     }
@@ -103,7 +120,10 @@ impl Driver {
 
     /// Sends a message without waiting for its answer. If the message fails, the next call returns
     /// the error.
-    pub(super) fn send_ahead(&mut self, fill: impl FnOnce(&mut BytesMut) -> io::Result<()>) -> Result<()> {
+    pub(super) fn send_ahead(
+        &mut self,
+        fill: impl FnOnce(&mut BytesMut) -> io::Result<()>,
+    ) -> Result<()> {
         self.settle()?;
         self.put([Answer::default()], fill)?;
         self.is_ahead = true;
@@ -112,18 +132,30 @@ impl Driver {
 
     /// Sends a batch; [`Self::receive`] takes its answer. Returns once the batch is written, so
     /// that the server works on it while the caller continues.
-    pub(super) fn send(&mut self, statements: u32, fill: impl FnOnce(&mut BytesMut) -> io::Result<()>) -> Result<()> {
+    pub(super) fn send(
+        &mut self,
+        statements: u32,
+        fill: impl FnOnce(&mut BytesMut) -> io::Result<()>,
+    ) -> Result<()> {
         self.pass()?;
         self.put([Answer::of_batch(statements)], fill)?;
         self.flush()
     }
 
     /// Like [`Self::run`], but returns as soon as the server asks for the data of a COPY.
-    pub(super) fn begin(&mut self, answer: Answer, fill: impl FnOnce(&mut BytesMut) -> io::Result<()>) -> Result<()> {
+    pub(super) fn begin(
+        &mut self,
+        answer: Answer,
+        fill: impl FnOnce(&mut BytesMut) -> io::Result<()>,
+    ) -> Result<()> {
         self.settle()?;
         self.put([answer], fill)?;
         let mut clock = self.clock();
-        while self.sent.front().is_some_and(|answer| !answer.is_done && !answer.asks()) {
+        while self
+            .sent
+            .front()
+            .is_some_and(|answer| !answer.is_done && !answer.asks())
+        {
             self.step(&mut clock)?;
         }
         Ok(())
@@ -135,7 +167,10 @@ impl Driver {
     }
 
     /// Writes the next part of a message in progress, and reads messages that arrive meanwhile.
-    pub(super) fn write(&mut self, fill: impl FnOnce(&mut BytesMut) -> io::Result<()>) -> Result<()> {
+    pub(super) fn write(
+        &mut self,
+        fill: impl FnOnce(&mut BytesMut) -> io::Result<()>,
+    ) -> Result<()> {
         self.put([], fill)?;
         self.flush()
     }
@@ -175,7 +210,11 @@ impl Driver {
     /// Receives and drops the answers of in-flight batches. A failed batch has aborted the
     /// transaction, so the server reports that failure again.
     fn receive_batches(&mut self) -> Result<()> {
-        while self.sent.front().is_some_and(|answer| answer.batch.is_some()) {
+        while self
+            .sent
+            .front()
+            .is_some_and(|answer| answer.batch.is_some())
+        {
             self.receive()?;
         }
         Ok(())
@@ -246,7 +285,8 @@ impl Driver {
                 error::notice(body.fields(), statement).map(|notice| keep(kept, notice))
             }
             (Message::ParameterStatus(body), _) => body.name().and_then(|name| {
-                self.parameters.insert(name.to_owned(), body.value()?.to_owned());
+                self.parameters
+                    .insert(name.to_owned(), body.value()?.to_owned());
                 Ok(())
             }),
             (Message::NotificationResponse(_), _) => Ok(()),
@@ -278,9 +318,15 @@ impl Driver {
     /// applies to the whole.
     fn clock(&self) -> Clock {
         let batch = self.sent.front().and_then(|answer| answer.batch);
-        let longest =
-            |patience: Duration| patience.saturating_mul(batch.unwrap_or(1).max(1)).min(patience.max(BATCH_SILENCE));
-        Clock::start(self.patience.map(longest), self.deadline.filter(|_| batch.is_none()))
+        let longest = |patience: Duration| {
+            patience
+                .saturating_mul(batch.unwrap_or(1).max(1))
+                .min(patience.max(BATCH_SILENCE))
+        };
+        Clock::start(
+            self.patience.map(longest),
+            self.deadline.filter(|_| batch.is_none()),
+        )
     }
 }
 
@@ -305,11 +351,20 @@ fn keep(kept: &mut Vec<Notice>, notice: Notice) {
         kept.push(notice);
         return;
     }
-    let message =
-        format!("the server said more than {NOTICES_KEPT} things at once, or very long ones: the rest is left out");
+    let message = format!(
+        "the server said more than {NOTICES_KEPT} things at once, or very long ones: the rest is left out"
+    );
     if kept.last().is_none_or(|last| last.message != message) {
         let (severity, statement) = ("WARNING".to_owned(), notice.statement);
         let (detail, hint, context, routine) = (None, None, None, None);
-        kept.push(Notice { statement, severity, message, detail, hint, context, routine });
+        kept.push(Notice {
+            statement,
+            severity,
+            message,
+            detail,
+            hint,
+            context,
+            routine,
+        });
     }
 }

@@ -22,8 +22,16 @@ const POLL: Duration = Duration::from_millis(20);
 const KEPT_BYTES: u64 = 64 << 10;
 
 /// Keywords that locate the server. Their values come from the established connection.
-const PLACE: [&str; 8] =
-    ["host", "hostaddr", "port", "password", "dbname", "service", "servicefile", "target_session_attrs"];
+const PLACE: [&str; 8] = [
+    "host",
+    "hostaddr",
+    "port",
+    "password",
+    "dbname",
+    "service",
+    "servicefile",
+    "target_session_attrs",
+];
 
 /// Error of a dump or restore.
 #[derive(Debug, thiserror::Error)]
@@ -56,9 +64,14 @@ impl Dumps {
     /// Uses the programs in `dir`, for the server chosen by `connector`, with the parameters that
     /// `connector` was made of.
     pub fn new(dir: &Path, parameters: &Parameters, connector: &Connector) -> Self {
-        let given = KEYWORDS.iter().filter(|keyword| !PLACE.contains(&keyword.name));
-        let mut environment: Vec<(&'static str, String)> =
-            given.filter_map(|keyword| Some((keyword.variable?, parameters.get(keyword.name)?.to_owned()))).collect();
+        let given = KEYWORDS
+            .iter()
+            .filter(|keyword| !PLACE.contains(&keyword.name));
+        let mut environment: Vec<(&'static str, String)> = given
+            .filter_map(|keyword| {
+                Some((keyword.variable?, parameters.get(keyword.name)?.to_owned()))
+            })
+            .collect();
         let route = connector.route();
         let host = &connector.settings().hosts[route.as_ref().map_or(0, |route| route.host)];
         environment.push(("PGPORT", host.port.to_string()));
@@ -74,9 +87,16 @@ impl Dumps {
             None => environment.push(("PGHOST", host.name.clone())),
         }
         if let Some(password) = &host.password {
-            environment.push(("PGPASSWORD", String::from_utf8_lossy(password.bytes()).into_owned()));
+            environment.push((
+                "PGPASSWORD",
+                String::from_utf8_lossy(password.bytes()).into_owned(),
+            ));
         }
-        Self { dir: dir.to_owned(), environment, launcher: Vec::new() }
+        Self {
+            dir: dir.to_owned(),
+            environment,
+            launcher: Vec::new(),
+        }
     }
 
     /// Runs the programs through a launcher: its name and first arguments, followed by the program
@@ -87,19 +107,38 @@ impl Dumps {
 
     /// Copies a database into an empty one. Subscriptions are left out, because a copy must not
     /// contact a publisher.
-    pub fn copy(&self, from: &str, to: &str, is_stopped: &dyn Fn() -> bool) -> Result<(), DumpError> {
+    pub fn copy(
+        &self,
+        from: &str,
+        to: &str,
+        is_stopped: &dyn Fn() -> bool,
+    ) -> Result<(), DumpError> {
         let mut dump = self.command("pg_dump");
-        dump.args(["--format=custom", "--compress=0", "--no-subscriptions", "--dbname", &named(from)]);
+        dump.args([
+            "--format=custom",
+            "--compress=0",
+            "--no-subscriptions",
+            "--dbname",
+            &named(from),
+        ]);
         let mut dump = self.start("pg_dump", dump.stdout(Stdio::piped()))?;
         let Some(pipe) = dump.child.stdout.take() else {
-            return Err(DumpError::Failed { program: "pg_dump", said: "it has no output".to_owned() });
+            return Err(DumpError::Failed {
+                program: "pg_dump",
+                said: "it has no output".to_owned(),
+            });
         };
         let restore = self.start("pg_restore", self.restoring(to).stdin(Stdio::from(pipe)));
         wait(vec![dump, restore?], is_stopped)
     }
 
     /// Restores a dump in one of `pg_dump`'s own formats into an empty database.
-    pub fn restore(&self, dump: &Path, to: &str, is_stopped: &dyn Fn() -> bool) -> Result<(), DumpError> {
+    pub fn restore(
+        &self,
+        dump: &Path,
+        to: &str,
+        is_stopped: &dyn Fn() -> bool,
+    ) -> Result<(), DumpError> {
         let mut restore = self.restoring(to);
         // Keeps a file name that begins with a dash from being read as an option.
         let restore = self.start("pg_restore", restore.arg("--").arg(dump))?;
@@ -108,7 +147,12 @@ impl Dumps {
 
     fn restoring(&self, to: &str) -> Command {
         let mut restore = self.command("pg_restore");
-        restore.args(["--exit-on-error", "--no-subscriptions", "--dbname", &named(to)]);
+        restore.args([
+            "--exit-on-error",
+            "--no-subscriptions",
+            "--dbname",
+            &named(to),
+        ]);
         restore
     }
 
@@ -122,20 +166,37 @@ impl Dumps {
                 command
             }
         };
-        let ours = KEYWORDS.iter().filter_map(|keyword| keyword.variable).chain(SESSION_VARIABLES);
+        let ours = KEYWORDS
+            .iter()
+            .filter_map(|keyword| keyword.variable)
+            .chain(SESSION_VARIABLES);
         for variable in ours {
             command.env_remove(variable);
         }
         command.envs(self.environment.iter().map(|(name, value)| (*name, value)));
-        command.env("LC_ALL", "C").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command
+            .env("LC_ALL", "C")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
         command
     }
 
     fn start(&self, program: &'static str, command: &mut Command) -> Result<Running, DumpError> {
-        let failed = |source| DumpError::Start { program: self.dir.join(program), source };
+        let failed = |source| DumpError::Start {
+            program: self.dir.join(program),
+            source,
+        };
         let mut child = command.spawn().map_err(failed)?;
-        let said = child.stderr.take().map(|stderr| thread::spawn(move || words(stderr)));
-        Ok(Running { program, child, said })
+        let said = child
+            .stderr
+            .take()
+            .map(|stderr| thread::spawn(move || words(stderr)));
+        Ok(Running {
+            program,
+            child,
+            said,
+        })
     }
 }
 
@@ -144,13 +205,19 @@ impl Dumps {
 pub fn become_program(program: &Path, arguments: &[OsString]) -> io::Error {
     match program.file_name().and_then(OsStr::to_str) {
         Some("pg_dump" | "pg_restore") => Command::new(program).args(arguments).exec(),
-        _ => io::Error::new(io::ErrorKind::InvalidInput, "neither pg_dump nor pg_restore"),
+        _ => io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "neither pg_dump nor pg_restore",
+        ),
     }
 }
 
 /// Quotes a database name as a connection string, so that no part of the name is read as one.
 fn named(database: &str) -> String {
-    format!("dbname='{}'", database.replace('\\', "\\\\").replace('\'', "\\'"))
+    format!(
+        "dbname='{}'",
+        database.replace('\\', "\\\\").replace('\'', "\\'")
+    )
 }
 
 /// A running program, killed when dropped.
@@ -186,13 +253,23 @@ fn wait(mut running: Vec<Running>, is_stopped: &dyn Fn() -> bool) -> Result<(), 
         }
         let mut still = Vec::new();
         for at in open {
-            let Running { program, child, said } = &mut running[at];
+            let Running {
+                program,
+                child,
+                said,
+            } = &mut running[at];
             let ended = child.try_wait();
-            match ended.map_err(|source| DumpError::Start { program: PathBuf::from(*program), source })? {
+            match ended.map_err(|source| DumpError::Start {
+                program: PathBuf::from(*program),
+                source,
+            })? {
                 None => still.push(at),
                 Some(status) if status.success() => {}
                 Some(status) => {
-                    let text = said.take().and_then(|words| words.join().ok()).unwrap_or_default();
+                    let text = said
+                        .take()
+                        .and_then(|words| words.join().ok())
+                        .unwrap_or_default();
                     failed.push((at, last_words(&text).unwrap_or(status.to_string())));
                 }
             }
@@ -202,8 +279,14 @@ fn wait(mut running: Vec<Running>, is_stopped: &dyn Fn() -> bool) -> Result<(), 
     }
     // A program whose reader ended early fails with a broken pipe; that is a consequence.
     let is_consequence = |said: &str| said.contains("Broken pipe") || said.contains("signal: 13");
-    match failed.into_iter().min_by_key(|(at, said)| (is_consequence(said), *at)) {
-        Some((at, said)) => Err(DumpError::Failed { program: running[at].program, said }),
+    match failed
+        .into_iter()
+        .min_by_key(|(at, said)| (is_consequence(said), *at))
+    {
+        Some((at, said)) => Err(DumpError::Failed {
+            program: running[at].program,
+            said,
+        }),
         None => Ok(()),
     }
 }
@@ -212,8 +295,15 @@ fn wait(mut running: Vec<Running>, is_stopped: &dyn Fn() -> bool) -> Result<(), 
 /// error.
 fn last_words(text: &str) -> Option<String> {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let errors: Vec<&str> = lines.clone().filter(|line| line.contains("error:") || line.contains("DETAIL:")).collect();
-    let chosen = if errors.is_empty() { lines.collect() } else { errors };
+    let errors: Vec<&str> = lines
+        .clone()
+        .filter(|line| line.contains("error:") || line.contains("DETAIL:"))
+        .collect();
+    let chosen = if errors.is_empty() {
+        lines.collect()
+    } else {
+        errors
+    };
     (!chosen.is_empty()).then(|| chosen.join(" "))
 }
 
@@ -231,7 +321,10 @@ mod tests {
     #[test]
     fn errors_are_told_before_anything_else() {
         let text = "pg_dump: warning: x\npg_dump: error: connection failed\n";
-        assert_eq!(last_words(text).as_deref(), Some("pg_dump: error: connection failed"));
+        assert_eq!(
+            last_words(text).as_deref(),
+            Some("pg_dump: error: connection failed")
+        );
         assert_eq!(last_words("\n"), None);
     }
 }

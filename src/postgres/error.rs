@@ -20,7 +20,10 @@ pub(super) fn lost(error: &io::Error) -> DatabaseError {
 
 /// A message that matches no expected answer.
 pub(super) fn unexpected() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, "the server sent a message that answers nothing")
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        "the server sent a message that answers nothing",
+    )
 }
 
 /// Converts an error of the server.
@@ -34,7 +37,14 @@ pub(super) fn error(fields: ErrorFields<'_>) -> io::Result<DatabaseError> {
     }
     let position = said.get(b'P').and_then(|text| text.parse().ok());
     let (detail, hint, context) = (said.get(b'D'), said.get(b'H'), said.context());
-    Ok(DatabaseError::Server(Box::new(ServerError { code, message, detail, hint, context, position })))
+    Ok(DatabaseError::Server(Box::new(ServerError {
+        code,
+        message,
+        detail,
+        hint,
+        context,
+        position,
+    })))
 }
 
 pub(super) fn notice(fields: ErrorFields<'_>, statement: usize) -> io::Result<Notice> {
@@ -43,7 +53,11 @@ pub(super) fn notice(fields: ErrorFields<'_>, statement: usize) -> io::Result<No
     let severity = said.get(b'V').unwrap_or_else(|| "NOTICE".to_owned());
     Ok(Notice {
         statement,
-        severity: if severity.starts_with("DEBUG") { "DEBUG".to_owned() } else { severity },
+        severity: if severity.starts_with("DEBUG") {
+            "DEBUG".to_owned()
+        } else {
+            severity
+        },
         message: said.text(b'M'),
         detail: said.get(b'D'),
         hint: said.get(b'H'),
@@ -58,11 +72,17 @@ struct Said(Vec<(u8, String)>);
 impl Said {
     fn read(fields: ErrorFields<'_>) -> io::Result<Self> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        fields.map(|field| Ok((field.type_(), text(field.value_bytes())))).collect().map(Self)
+        fields
+            .map(|field| Ok((field.type_(), text(field.value_bytes()))))
+            .collect()
+            .map(Self)
     }
 
     fn get(&self, kind: u8) -> Option<String> {
-        self.0.iter().find(|(of, _)| *of == kind).map(|(_, text)| text.clone())
+        self.0
+            .iter()
+            .find(|(of, _)| *of == kind)
+            .map(|(_, text)| text.clone())
     }
 
     fn text(&self, kind: u8) -> String {
@@ -74,7 +94,9 @@ impl Said {
     fn context(&self) -> Option<String> {
         let context = self.get(b'W');
         let position = self.get(b'p').and_then(|text| text.parse::<usize>().ok());
-        let (Some(position), Some(query)) = (position, self.get(b'q')) else { return context };
+        let (Some(position), Some(query)) = (position, self.get(b'q')) else {
+            return context;
+        };
         let at = position.saturating_sub(1);
         let before: String = query.chars().take(at).collect();
         let line: String = before.rsplit('\n').next().unwrap_or_default().to_owned();

@@ -43,7 +43,9 @@ impl Host {
     /// The host's name in a password file, where a default socket directory is `localhost`.
     pub fn in_password_file(&self) -> &str {
         match &self.place {
-            Place::Directory(dir) if SOCKETS.iter().any(|socket| dir == Path::new(socket)) => "localhost",
+            Place::Directory(dir) if SOCKETS.iter().any(|socket| dir == Path::new(socket)) => {
+                "localhost"
+            }
             _ => &self.name,
         }
     }
@@ -79,34 +81,62 @@ impl fmt::Display for Host {
 
 /// Pairs the lists of hosts, addresses and ports, as libpq does.
 pub(super) fn all(parameters: &Parameters) -> Result<Vec<Host>, SettingsError> {
-    let list = |keyword| parameters.get(keyword).map(|list| list.split(',').map(str::trim).collect::<Vec<_>>());
+    let list = |keyword| {
+        parameters
+            .get(keyword)
+            .map(|list| list.split(',').map(str::trim).collect::<Vec<_>>())
+    };
     let (names, addresses, ports) = (list("host"), list("hostaddr"), list("port"));
     let count = addresses.as_ref().or(names.as_ref()).map_or(1, Vec::len);
     if names.as_ref().is_some_and(|names| names.len() != count) {
-        return Err(SettingsError::Together(format!("host doesn't name {count} hosts, as hostaddr does")));
+        return Err(SettingsError::Together(format!(
+            "host doesn't name {count} hosts, as hostaddr does"
+        )));
     }
-    if ports.as_ref().is_some_and(|ports| ports.len() != 1 && ports.len() != count) {
-        return Err(SettingsError::Together(format!("port names neither one port nor {count}, one for each host")));
+    if ports
+        .as_ref()
+        .is_some_and(|ports| ports.len() != 1 && ports.len() != count)
+    {
+        return Err(SettingsError::Together(format!(
+            "port names neither one port nor {count}, one for each host"
+        )));
     }
     let at = |list: &Option<Vec<&str>>, at: usize| {
         let list = list.as_ref()?;
-        list.get(if list.len() == 1 { 0 } else { at }).copied().filter(|text| !text.is_empty()).map(str::to_owned)
+        list.get(if list.len() == 1 { 0 } else { at })
+            .copied()
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned)
     };
     let password = parameters.get("password").map(Password::new);
     let host = |index: usize| {
         let port = at(&ports, index).map_or(Ok(DEFAULT_PORT), |text| port(&text))?;
         let (name, address) = (at(&names, index), at(&addresses, index));
         let (name, place) = place(name, address, port)?;
-        Ok(Host { name, place, port, password: password.clone() })
+        Ok(Host {
+            name,
+            place,
+            port,
+            password: password.clone(),
+        })
     };
     (0..count).map(host).collect()
 }
 
-fn place(name: Option<String>, address: Option<String>, port: u16) -> Result<(String, Place), SettingsError> {
+fn place(
+    name: Option<String>,
+    address: Option<String>,
+    port: u16,
+) -> Result<(String, Place), SettingsError> {
     // The value is not shown: after an unescaped "@" in a password, the host holds part of that
     // password.
-    if name.as_ref().is_some_and(|name| name.contains('@') && !name.starts_with('/')) {
-        return Err(SettingsError::Together("a host has an \"@\" in it; in a password it is written %40".to_owned()));
+    if name
+        .as_ref()
+        .is_some_and(|name| name.contains('@') && !name.starts_with('/'))
+    {
+        return Err(SettingsError::Together(
+            "a host has an \"@\" in it; in a password it is written %40".to_owned(),
+        ));
     }
     if let Some(text) = address {
         let address: IpAddr = text.parse().map_err(|_| SettingsError::Value {
@@ -117,7 +147,9 @@ fn place(name: Option<String>, address: Option<String>, port: u16) -> Result<(St
         return Ok((name.unwrap_or(text), Place::Address(address)));
     }
     let Some(name) = name else {
-        let socket = SOCKETS.into_iter().find(|dir| Path::new(&format!("{dir}/.s.PGSQL.{port}")).exists());
+        let socket = SOCKETS
+            .into_iter()
+            .find(|dir| Path::new(&format!("{dir}/.s.PGSQL.{port}")).exists());
         return Ok(match socket {
             Some(dir) => (dir.to_owned(), Place::Directory(dir.into())),
             None => ("localhost".to_owned(), Place::Name("localhost".to_owned())),
@@ -135,8 +167,7 @@ fn port(text: &str) -> Result<u16, SettingsError> {
     // The value is not shown: after an unescaped ":" in a password, the port holds part of that
     // password.
     let wrong = || {
-        let text =
-            "a port is no number from 1 to 65535; in a password, \":\", \"/\" and \"@\" are written %3A, %2F, %40";
+        let text = "a port is no number from 1 to 65535; in a password, \":\", \"/\" and \"@\" are written %3A, %2F, %40";
         SettingsError::Together(text.to_owned())
     };
     text.parse().ok().filter(|port| *port > 0).ok_or_else(wrong)

@@ -55,30 +55,86 @@ pub const KEYWORDS: &[Keyword] = &[
     keyword("sslkey", Some("PGSSLKEY"), Full),
     keyword("sslcrl", Some("PGSSLCRL"), Full),
     keyword("sslsni", Some("PGSSLSNI"), Full),
-    keyword("ssl_min_protocol_version", Some("PGSSLMINPROTOCOLVERSION"), Full),
-    keyword("ssl_max_protocol_version", Some("PGSSLMAXPROTOCOLVERSION"), Full),
-    keyword("sslcertmode", Some("PGSSLCERTMODE"), Only(&["allow", "disable"])),
+    keyword(
+        "ssl_min_protocol_version",
+        Some("PGSSLMINPROTOCOLVERSION"),
+        Full,
+    ),
+    keyword(
+        "ssl_max_protocol_version",
+        Some("PGSSLMAXPROTOCOLVERSION"),
+        Full,
+    ),
+    keyword(
+        "sslcertmode",
+        Some("PGSSLCERTMODE"),
+        Only(&["allow", "disable"]),
+    ),
     keyword("sslcompression", Some("PGSSLCOMPRESSION"), Only(&["0"])),
-    keyword("client_encoding", Some("PGCLIENTENCODING"), Only(&["UTF8", "UTF-8", "utf8", "utf-8", "auto"])),
-    keyword("load_balance_hosts", Some("PGLOADBALANCEHOSTS"), Only(&["disable"])),
-    keyword("gssencmode", Some("PGGSSENCMODE"), Only(&["disable", "prefer"])),
+    keyword(
+        "client_encoding",
+        Some("PGCLIENTENCODING"),
+        Only(&["UTF8", "UTF-8", "utf8", "utf-8", "auto"]),
+    ),
+    keyword(
+        "load_balance_hosts",
+        Some("PGLOADBALANCEHOSTS"),
+        Only(&["disable"]),
+    ),
+    keyword(
+        "gssencmode",
+        Some("PGGSSENCMODE"),
+        Only(&["disable", "prefer"]),
+    ),
     keyword("gssdelegation", Some("PGGSSDELEGATION"), Only(&["0"])),
     keyword("replication", None, Only(&["false", "off", "no", "0"])),
-    keyword("min_protocol_version", Some("PGMINPROTOCOLVERSION"), Only(&["3.0"])),
-    keyword("max_protocol_version", Some("PGMAXPROTOCOLVERSION"), Only(&["3.0", "latest"])),
+    keyword(
+        "min_protocol_version",
+        Some("PGMINPROTOCOLVERSION"),
+        Only(&["3.0"]),
+    ),
+    keyword(
+        "max_protocol_version",
+        Some("PGMAXPROTOCOLVERSION"),
+        Only(&["3.0", "latest"]),
+    ),
     keyword("options", Some("PGOPTIONS"), Refused(SESSION)),
-    keyword("sslcrldir", Some("PGSSLCRLDIR"), Refused("give the lists in one file, by sslcrl")),
-    keyword("sslpassword", None, Refused("a client's key must not be encrypted; protect it by its permissions")),
-    keyword("sslkeylogfile", None, Refused("keys of TLS are never written down")),
-    keyword("requirepeer", Some("PGREQUIREPEER"), Refused("the owner of a socket is not looked at")),
-    keyword("require_auth", Some("PGREQUIREAUTH"), Refused("use channel_binding=require, or sslmode=verify-full")),
+    keyword(
+        "sslcrldir",
+        Some("PGSSLCRLDIR"),
+        Refused("give the lists in one file, by sslcrl"),
+    ),
+    keyword(
+        "sslpassword",
+        None,
+        Refused("a client's key must not be encrypted; protect it by its permissions"),
+    ),
+    keyword(
+        "sslkeylogfile",
+        None,
+        Refused("keys of TLS are never written down"),
+    ),
+    keyword(
+        "requirepeer",
+        Some("PGREQUIREPEER"),
+        Refused("the owner of a socket is not looked at"),
+    ),
+    keyword(
+        "require_auth",
+        Some("PGREQUIREAUTH"),
+        Refused("use channel_binding=require, or sslmode=verify-full"),
+    ),
     keyword("krbsrvname", Some("PGKRBSRVNAME"), Refused(NO_GSS)),
     keyword("gsslib", Some("PGGSSLIB"), Refused(NO_GSS)),
     keyword("scram_client_key", None, Refused("give the password")),
     keyword("scram_server_key", None, Refused("give the password")),
     keyword("oauth_issuer", None, Refused("there is no OAuth here")),
     keyword("oauth_client_id", None, Refused("there is no OAuth here")),
-    keyword("oauth_client_secret", None, Refused("there is no OAuth here")),
+    keyword(
+        "oauth_client_secret",
+        None,
+        Refused("there is no OAuth here"),
+    ),
     keyword("oauth_scope", None, Refused("there is no OAuth here")),
 ];
 
@@ -91,5 +147,9 @@ pub fn find(name: &str) -> Option<&'static Keyword> {
 }
 
 const fn keyword(name: &'static str, variable: Option<&'static str>, support: Support) -> Keyword {
-    Keyword { name, variable, support }
+    Keyword {
+        name,
+        variable,
+        support,
+    }
 }

@@ -44,8 +44,18 @@ pub(super) fn login(
     options: &str,
     clock: &mut Clock,
 ) -> Result<Login, ConnectError> {
-    let mut beginning = Beginning { settings, host, dialed, clock };
-    let Settings { user, database, application_name, .. } = settings;
+    let mut beginning = Beginning {
+        settings,
+        host,
+        dialed,
+        clock,
+    };
+    let Settings {
+        user,
+        database,
+        application_name,
+        ..
+    } = settings;
     let parameters = [
         ("client_encoding", "UTF8"),
         ("user", user),
@@ -77,7 +87,9 @@ impl<'a> Beginning<'a> {
             Message::AuthenticationKerberosV5
             | Message::AuthenticationScmCredential
             | Message::AuthenticationGss
-            | Message::AuthenticationSspi => return Err(stop("this way of authentication is not supported")),
+            | Message::AuthenticationSspi => {
+                return Err(stop("this way of authentication is not supported"));
+            }
             _ => return Err(unexpected()),
         }
         match self.next()? {
@@ -88,14 +100,22 @@ impl<'a> Beginning<'a> {
 
     fn scram(&mut self, body: &AuthenticationSaslBody) -> Result<(), ConnectError> {
         let password = self.password()?;
-        let offered: Vec<&str> = body.mechanisms().collect().map_err(|e| stop(&e.to_string()))?;
+        let offered: Vec<&str> = body
+            .mechanisms()
+            .collect()
+            .map_err(|e| stop(&e.to_string()))?;
         let end_point = self.dialed.end_point.clone();
-        let end_point = end_point.filter(|_| self.settings.channel_binding != ChannelBinding::Disable);
+        let end_point =
+            end_point.filter(|_| self.settings.channel_binding != ChannelBinding::Disable);
         let (binding, mechanism) = match end_point {
-            Some(hash) if offered.contains(&sasl::SCRAM_SHA_256_PLUS) => {
-                (sasl::ChannelBinding::tls_server_end_point(hash), sasl::SCRAM_SHA_256_PLUS)
-            }
-            _ if !offered.iter().any(|name| [sasl::SCRAM_SHA_256, sasl::SCRAM_SHA_256_PLUS].contains(name)) => {
+            Some(hash) if offered.contains(&sasl::SCRAM_SHA_256_PLUS) => (
+                sasl::ChannelBinding::tls_server_end_point(hash),
+                sasl::SCRAM_SHA_256_PLUS,
+            ),
+            _ if !offered
+                .iter()
+                .any(|name| [sasl::SCRAM_SHA_256, sasl::SCRAM_SHA_256_PLUS].contains(name)) =>
+            {
                 return Err(stop("the server knows no way of SCRAM that is supported"));
             }
             Some(_) => (sasl::ChannelBinding::unrequested(), sasl::SCRAM_SHA_256),
@@ -107,10 +127,14 @@ impl<'a> Beginning<'a> {
         let failed = |e: io::Error| stop(&format!("authentication failed: {e}"));
         let mut scram = ScramSha256::new(password, binding);
         self.put(|out| frontend::sasl_initial_response(mechanism, scram.message(), out))?;
-        let Message::AuthenticationSaslContinue(body) = self.next()? else { return Err(unexpected()) };
+        let Message::AuthenticationSaslContinue(body) = self.next()? else {
+            return Err(unexpected());
+        };
         scram.update(body.data()).map_err(failed)?;
         self.put(|out| frontend::sasl_response(scram.message(), out))?;
-        let Message::AuthenticationSaslFinal(body) = self.next()? else { return Err(unexpected()) };
+        let Message::AuthenticationSaslFinal(body) = self.next()? else {
+            return Err(unexpected());
+        };
         scram.finish(body.data()).map_err(failed)
     }
 
@@ -119,13 +143,20 @@ impl<'a> Beginning<'a> {
         let mut login = Login::default();
         loop {
             match self.next()? {
-                Message::BackendKeyData(body) => (login.process, login.key) = (body.process_id(), body.secret_key()),
+                Message::BackendKeyData(body) => {
+                    (login.process, login.key) = (body.process_id(), body.secret_key())
+                }
                 Message::ParameterStatus(body) => {
                     let name = body.name().map_err(|e| ConnectError::lost(&e))?.to_owned();
-                    login.parameters.insert(name, body.value().map_err(|e| ConnectError::lost(&e))?.to_owned());
+                    login.parameters.insert(
+                        name,
+                        body.value().map_err(|e| ConnectError::lost(&e))?.to_owned(),
+                    );
                 }
                 Message::NoticeResponse(body) => {
-                    login.notices.push(error::notice(body.fields(), 0).map_err(|e| ConnectError::lost(&e))?);
+                    login
+                        .notices
+                        .push(error::notice(body.fields(), 0).map_err(|e| ConnectError::lost(&e))?);
                 }
                 Message::ReadyForQuery(_) => return Ok(login),
                 _ => return Err(unexpected()),
@@ -135,18 +166,32 @@ impl<'a> Beginning<'a> {
 
     /// Returns the next message, or the error that the server sent.
     fn next(&mut self) -> Result<Message, ConnectError> {
-        let message = self.dialed.wire.message(self.clock).map_err(|e| ConnectError::lost(&e))?;
-        let Message::ErrorResponse(body) = &message else { return Ok(message) };
-        Err(error::error(body.fields()).map_or_else(|e| ConnectError::lost(&e), ConnectError::refused))
+        let message = self
+            .dialed
+            .wire
+            .message(self.clock)
+            .map_err(|e| ConnectError::lost(&e))?;
+        let Message::ErrorResponse(body) = &message else {
+            return Ok(message);
+        };
+        Err(error::error(body.fields())
+            .map_or_else(|e| ConnectError::lost(&e), ConnectError::refused))
     }
 
-    fn put(&mut self, fill: impl FnOnce(&mut BytesMut) -> io::Result<()>) -> Result<(), ConnectError> {
+    fn put(
+        &mut self,
+        fill: impl FnOnce(&mut BytesMut) -> io::Result<()>,
+    ) -> Result<(), ConnectError> {
         self.dialed.wire.put(fill).map_err(|e| stop(&e.to_string()))
     }
 
     fn password(&self) -> Result<&'a [u8], ConnectError> {
         let missing = || ConnectError::password(&self.settings.user);
-        self.host.password.as_ref().map(Password::bytes).ok_or_else(missing)
+        self.host
+            .password
+            .as_ref()
+            .map(Password::bytes)
+            .ok_or_else(missing)
     }
 
     /// Fails if `channel_binding=require` and the login is not bound to TLS.

@@ -34,7 +34,10 @@ pub enum ProgramsError {
 
 /// Finds the directory of `pg_dump` and `pg_restore`, as [`find`] does. An operator's host may have
 /// them without a server.
-pub fn dump_programs(explicit: Option<&Path>, path_var: Option<&OsStr>) -> Result<PathBuf, ProgramsError> {
+pub fn dump_programs(
+    explicit: Option<&Path>,
+    path_var: Option<&OsStr>,
+) -> Result<PathBuf, ProgramsError> {
     let explicit = explicit.map(behind_links);
     find(&DUMP_PROGRAMS, explicit.as_deref(), path_var)
 }
@@ -42,7 +45,9 @@ pub fn dump_programs(explicit: Option<&Path>, path_var: Option<&OsStr>) -> Resul
 /// The directory itself; if it only has a link to the server program, the directory of the link's
 /// target.
 fn behind_links(dir: &Path) -> PathBuf {
-    let real = fs::canonicalize(dir.join("postgres")).ok().and_then(|program| program.parent().map(Path::to_owned));
+    let real = fs::canonicalize(dir.join("postgres"))
+        .ok()
+        .and_then(|program| program.parent().map(Path::to_owned));
     match real {
         Some(real) if first_missing(dir, &DUMP_PROGRAMS).is_some() => real,
         _ => dir.to_owned(),
@@ -68,15 +73,23 @@ fn find_in(
 ) -> Result<PathBuf, ProgramsError> {
     if let Some(dir) = explicit {
         return match first_missing(dir, programs) {
-            Some(program) => Err(ProgramsError::Missing { dir: dir.to_owned(), program }),
+            Some(program) => Err(ProgramsError::Missing {
+                dir: dir.to_owned(),
+                program,
+            }),
             None => Ok(dir.to_owned()),
         };
     }
-    let mut looked: Vec<PathBuf> = path_var.map(|value| std::env::split_paths(value).collect()).unwrap_or_default();
+    let mut looked: Vec<PathBuf> = path_var
+        .map(|value| std::env::split_paths(value).collect())
+        .unwrap_or_default();
     // An empty or relative entry depends on the current directory. Programs there must never run.
     looked.retain(|dir| dir.is_absolute());
     looked.extend(versioned_dirs(versioned));
-    match looked.iter().find(|dir| first_missing(dir, programs).is_none()) {
+    match looked
+        .iter()
+        .find(|dir| first_missing(dir, programs).is_none())
+    {
         Some(dir) => Ok(dir.clone()),
         None => {
             looked.push(versioned.join("*/bin"));
@@ -99,8 +112,12 @@ fn versioned_dirs(versioned: &Path) -> Vec<PathBuf> {
         .flatten()
         .flatten()
         .filter_map(|entry| {
-            let version =
-                entry.file_name().to_str()?.split('.').map(|part| part.parse().ok()).collect::<Option<_>>()?;
+            let version = entry
+                .file_name()
+                .to_str()?
+                .split('.')
+                .map(|part| part.parse().ok())
+                .collect::<Option<_>>()?;
             Some((version, entry.path().join("bin")))
         })
         .collect();
@@ -109,7 +126,10 @@ fn versioned_dirs(versioned: &Path) -> Vec<PathBuf> {
 }
 
 fn list(dirs: &[PathBuf]) -> String {
-    dirs.iter().map(|dir| dir.display().to_string()).collect::<Vec<_>>().join(", ")
+    dirs.iter()
+        .map(|dir| dir.display().to_string())
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 #[cfg(test)]
@@ -132,15 +152,28 @@ mod tests {
         let good = temp.path().join("good");
         fake(&good, 0o755);
         let wrong = temp.path().join("wrong");
-        let error = find_in(&DUMP_PROGRAMS, Some(&wrong), Some(good.as_os_str()), &good).unwrap_err();
-        assert!(matches!(error, ProgramsError::Missing { program: "pg_dump", .. }), "{error}");
+        let error =
+            find_in(&DUMP_PROGRAMS, Some(&wrong), Some(good.as_os_str()), &good).unwrap_err();
+        assert!(
+            matches!(
+                error,
+                ProgramsError::Missing {
+                    program: "pg_dump",
+                    ..
+                }
+            ),
+            "{error}"
+        );
     }
 
     #[test]
     fn programs_without_execute_bits_are_missing() {
         let temp = tempfile::tempdir().unwrap();
         fake(temp.path(), 0o644);
-        assert!(matches!(find(&DUMP_PROGRAMS, Some(temp.path()), None), Err(ProgramsError::Missing { .. })));
+        assert!(matches!(
+            find(&DUMP_PROGRAMS, Some(temp.path()), None),
+            Err(ProgramsError::Missing { .. })
+        ));
     }
 
     #[test]
@@ -150,16 +183,31 @@ mod tests {
         for version in ["9.6", "15", "17", "junk"] {
             fake(&root.join(version).join("bin"), 0o755);
         }
-        assert_eq!(find_in(&DUMP_PROGRAMS, None, None, root).unwrap(), root.join("17/bin"));
+        assert_eq!(
+            find_in(&DUMP_PROGRAMS, None, None, root).unwrap(),
+            root.join("17/bin")
+        );
         let path = root.join("9.6/bin");
-        assert_eq!(find_in(&DUMP_PROGRAMS, None, Some(path.as_os_str()), root).unwrap(), path);
+        assert_eq!(
+            find_in(&DUMP_PROGRAMS, None, Some(path.as_os_str()), root).unwrap(),
+            path
+        );
     }
 
     #[test]
     fn error_lists_where_it_looked() {
         let temp = tempfile::tempdir().unwrap();
-        let error = find_in(&DUMP_PROGRAMS, None, Some(OsStr::new("/nowhere:.")), temp.path()).unwrap_err();
+        let error = find_in(
+            &DUMP_PROGRAMS,
+            None,
+            Some(OsStr::new("/nowhere:.")),
+            temp.path(),
+        )
+        .unwrap_err();
         let text = error.to_string();
-        assert!(text.contains("/nowhere, ") && text.ends_with("*/bin"), "{text}");
+        assert!(
+            text.contains("/nowhere, ") && text.ends_with("*/bin"),
+            "{text}"
+        );
     }
 }

@@ -25,7 +25,8 @@ use super::login::login;
 use super::settings::Settings;
 use super::start::{self, Facts};
 use crate::database::{
-    BatchAnswer, Cancel, ChangedReading, Column, DatabaseError, Identity, Notice, Parameter, Purpose, Session, Table,
+    BatchAnswer, Cancel, ChangedReading, Column, DatabaseError, Identity, Notice, Parameter,
+    Purpose, Session, Table,
 };
 
 type Result<T> = result::Result<T, DatabaseError>;
@@ -71,19 +72,34 @@ impl PostgresSession {
             let process = u32::try_from(session.canceller.process).ok();
             let facts = start::verify(&mut session, purpose, &settings.application_name, process);
             session.driver.set_deadline(None);
-            session.facts = facts.map_err(|error| ConnectError { error, then: NextAttempt::Stop })?;
+            session.facts = facts.map_err(|error| ConnectError {
+                error,
+                then: NextAttempt::Stop,
+            })?;
             Ok(session)
         });
         begun.map_err(|trouble| trouble.at(&settings.hosts[route.host], &route.address))
     }
 
-    fn connect(settings: &Arc<Settings>, route: &Route, purpose: Purpose) -> result::Result<Self, ConnectError> {
+    fn connect(
+        settings: &Arc<Settings>,
+        route: &Route,
+        purpose: Purpose,
+    ) -> result::Result<Self, ConnectError> {
         let (host, limit) = (&settings.hosts[route.host], settings.connect_timeout);
         let mut clock = Clock::start(None, limit);
-        let begun = dial(settings, host, &route.address, route.secure, &mut clock).and_then(|mut dialed| {
-            let login = login(settings, host, &mut dialed, &start::options(purpose), &mut clock)?;
-            Ok((dialed, login))
-        });
+        let begun = dial(settings, host, &route.address, route.secure, &mut clock).and_then(
+            |mut dialed| {
+                let login = login(
+                    settings,
+                    host,
+                    &mut dialed,
+                    &start::options(purpose),
+                    &mut clock,
+                )?;
+                Ok((dialed, login))
+            },
+        );
         let (dialed, login) = begun.map_err(|trouble| match limit {
             Some(limit) if clock.is_over() => {
                 let text = format!("no answer within {} s (connect_timeout)", limit.as_secs());
@@ -91,10 +107,26 @@ impl PostgresSession {
             }
             _ => trouble,
         })?;
-        let (route, settings) = (Route { secure: dialed.secure, ..route.clone() }, Arc::clone(settings));
-        let canceller = Canceller { settings, route, process: login.process, key: login.key };
+        let (route, settings) = (
+            Route {
+                secure: dialed.secure,
+                ..route.clone()
+            },
+            Arc::clone(settings),
+        );
+        let canceller = Canceller {
+            settings,
+            route,
+            process: login.process,
+            key: login.key,
+        };
         let driver = Driver::new(dialed.wire, login, limit);
-        Ok(Self { prepared: HashMap::new(), driver, canceller, facts: Facts::default() })
+        Ok(Self {
+            prepared: HashMap::new(),
+            driver,
+            canceller,
+            facts: Facts::default(),
+        })
     }
 
     /// Parses and analyses a statement. Analysis may run functions, through literals' input and
@@ -115,11 +147,19 @@ impl PostgresSession {
 
     /// Runs one message of the simple protocol.
     fn simple(&mut self, limit: usize, sql: &str, prefix: u32) -> Result<Answer> {
-        self.driver.run(Answer::with_rows(limit), |out| frontend::query(sql, out))?.accepted(prefix)
+        self.driver
+            .run(Answer::with_rows(limit), |out| frontend::query(sql, out))?
+            .accepted(prefix)
     }
 
     /// Runs one statement by the extended protocol.
-    fn extended(&mut self, answer: Answer, sql: &str, types: &[Oid], values: &[impl AsRef<str>]) -> Result<Answer> {
+    fn extended(
+        &mut self,
+        answer: Answer,
+        sql: &str,
+        types: &[Oid],
+        values: &[impl AsRef<str>],
+    ) -> Result<Answer> {
         let answer = self.driver.run(answer, |out| {
             frontend::parse("", sql, types.iter().copied(), out)?;
             execute(out, "", values)
@@ -130,8 +170,10 @@ impl PostgresSession {
     /// Fails if a setting for parsing changed: text that was parsed as one statement could now be
     /// two.
     fn unchanged(&self) -> Result<()> {
-        let unsound = |changed| DatabaseError::unsound(format!("{changed} while the statement was parsed"));
-        self.changed_reading().map_or(Ok(()), |changed| Err(unsound(changed)))
+        let unsound =
+            |changed| DatabaseError::unsound(format!("{changed} while the statement was parsed"));
+        self.changed_reading()
+            .map_or(Ok(()), |changed| Err(unsound(changed)))
     }
 
     pub(super) fn facts(&self) -> &Facts {
@@ -145,7 +187,9 @@ impl PostgresSession {
 
 impl Session for PostgresSession {
     fn execute(&mut self, sql: &str) -> Result<u64> {
-        Ok(self.extended(Answer::default(), sql, &[], NO_VALUES)?.affected())
+        Ok(self
+            .extended(Answer::default(), sql, &[], NO_VALUES)?
+            .affected())
     }
 
     fn batch(&mut self, sql: &str) -> Result<()> {
@@ -170,7 +214,14 @@ impl Session for PostgresSession {
 
     fn execute_with(&mut self, sql: &str, parameters: &[String]) -> Result<u64> {
         // With type `unknown`, the server infers the type.
-        Ok(self.extended(Answer::default(), sql, &vec![UNKNOWN; parameters.len()], parameters)?.affected())
+        Ok(self
+            .extended(
+                Answer::default(),
+                sql,
+                &vec![UNKNOWN; parameters.len()],
+                parameters,
+            )?
+            .affected())
     }
 
     fn rows(&mut self, sql: &str, limit: usize) -> Result<Table> {
@@ -181,8 +232,14 @@ impl Session for PostgresSession {
 
     fn send_batch(&mut self, sql: &str) -> Result<()> {
         // Semicolons in strings are counted too. A higher count only lengthens the time limit.
-        let statements = sql.bytes().filter(|byte| *byte == b';').count().try_into().unwrap_or(u32::MAX);
-        self.driver.send(statements, |out| frontend::query(sql, out))
+        let statements = sql
+            .bytes()
+            .filter(|byte| *byte == b';')
+            .count()
+            .try_into()
+            .unwrap_or(u32::MAX);
+        self.driver
+            .send(statements, |out| frontend::query(sql, out))
     }
 
     fn receive_batch(&mut self) -> Result<BatchAnswer> {
@@ -211,30 +268,41 @@ impl Session for PostgresSession {
         let (declare, fetch) = (format!("{CURSOR}{sql}"), fetch_forward(limit));
         // Both messages are sent at once. If the first fails, the transaction is aborted, and the
         // second fails too.
-        let [declared, fetched] = self.driver.run_all([Answer::default(), Answer::with_rows(limit)], |out| {
-            frontend::parse("", &declare, [], out)?;
-            execute(out, "", NO_VALUES)?;
-            frontend::query(&fetch, out)
-        })?;
+        let [declared, fetched] =
+            self.driver
+                .run_all([Answer::default(), Answer::with_rows(limit)], |out| {
+                    frontend::parse("", &declare, [], out)?;
+                    execute(out, "", NO_VALUES)?;
+                    frontend::query(&fetch, out)
+                })?;
         declared.accepted(CURSOR.len() as u32)?;
         fetched.accepted(0)?.into_table_of(2)
     }
 
     fn open_cursor(&mut self, sql: &str) -> Result<()> {
         self.unchanged()?;
-        self.simple(0, &format!("{CURSOR}{sql}"), CURSOR.len() as u32).map(drop)
+        self.simple(0, &format!("{CURSOR}{sql}"), CURSOR.len() as u32)
+            .map(drop)
     }
 
     fn fetch(&mut self, limit: usize) -> Result<Table> {
-        self.simple(limit, &fetch_forward(limit), 0)?.into_table_of(2)
+        self.simple(limit, &fetch_forward(limit), 0)?
+            .into_table_of(2)
     }
 
     fn query(&mut self, sql: &'static str, parameters: &[&str]) -> Result<Table> {
         let types = vec![TEXT; parameters.len()];
-        Ok(self.extended(Answer::with_rows(usize::MAX), sql, &types, parameters)?.into_table())
+        Ok(self
+            .extended(Answer::with_rows(usize::MAX), sql, &types, parameters)?
+            .into_table())
     }
 
-    fn query_with(&mut self, sql: &'static str, parameters: &[Parameter<'_>], again: bool) -> Result<Table> {
+    fn query_with(
+        &mut self,
+        sql: &'static str,
+        parameters: &[Parameter<'_>],
+        again: bool,
+    ) -> Result<Table> {
         let types: Vec<_> = parameters.iter().map(type_of).collect();
         let values: Vec<_> = parameters.iter().map(value_of).collect();
         let answer = Answer::with_rows(usize::MAX);
@@ -242,7 +310,9 @@ impl Session for PostgresSession {
             return Ok(self.extended(answer, sql, &types, &values)?.into_table());
         }
         let known = self.prepared.get(sql).cloned();
-        let name = known.clone().unwrap_or_else(|| format!("pgseal_{}", self.prepared.len()));
+        let name = known
+            .clone()
+            .unwrap_or_else(|| format!("pgseal_{}", self.prepared.len()));
         let answer = self.driver.run(answer, |out| {
             if known.is_none() {
                 // A statement that was parsed but then failed still exists.
@@ -261,7 +331,10 @@ impl Session for PostgresSession {
     }
 
     fn execute_kept(&mut self) -> Result<()> {
-        self.driver.run(Answer::default(), |out| execute(out, KEPT, NO_VALUES))?.accepted(0).map(drop)
+        self.driver
+            .run(Answer::default(), |out| execute(out, KEPT, NO_VALUES))?
+            .accepted(0)
+            .map(drop)
     }
 
     fn canceller(&self) -> Box<dyn Cancel> {
@@ -291,7 +364,15 @@ fn execute(out: &mut BytesMut, name: &str, values: &[impl AsRef<str>]) -> io::Re
         out.extend_from_slice(value.as_bytes());
         Ok(IsNull::No)
     };
-    let bound = frontend::bind("", name, [], values, |value, out| write(value.as_ref(), out), [], out);
+    let bound = frontend::bind(
+        "",
+        name,
+        [],
+        values,
+        |value, out| write(value.as_ref(), out),
+        [],
+        out,
+    );
     bound.map_err(|e| match e {
         BindError::Conversion(e) => io::Error::other(e),
         BindError::Serialization(e) => e,

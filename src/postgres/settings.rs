@@ -105,10 +105,16 @@ impl Settings {
                 is_supported(keyword, value)?;
             }
         }
-        let user = parameters.get("user").ok_or_else(|| SettingsError::Together("no user is given".to_owned()))?;
-        let name = parameters.get("application_name").or(parameters.get("fallback_application_name"));
+        let user = parameters
+            .get("user")
+            .ok_or_else(|| SettingsError::Together("no user is given".to_owned()))?;
+        let name = parameters
+            .get("application_name")
+            .or(parameters.get("fallback_application_name"));
         let hosts = host::all(parameters)?;
-        let by_tcp = hosts.iter().any(|host| !matches!(host.place, Place::Directory(_)));
+        let by_tcp = hosts
+            .iter()
+            .any(|host| !matches!(host.place, Place::Directory(_)));
         let settings = Self {
             hosts,
             user: user.to_owned(),
@@ -151,16 +157,28 @@ impl FromStr for Settings {
 }
 
 fn is_supported(keyword: &keywords::Keyword, value: &str) -> Result<(), SettingsError> {
-    let shown =
-        || keyword.variable.map_or(keyword.name.to_owned(), |variable| format!("{} ({variable})", keyword.name));
+    let shown = || {
+        keyword
+            .variable
+            .map_or(keyword.name.to_owned(), |variable| {
+                format!("{} ({variable})", keyword.name)
+            })
+    };
     match keyword.support {
         Support::Full => Ok(()),
         Support::Only(values) if values.contains(&value) => Ok(()),
         Support::Only(values) => {
             let why = format!("only {} is supported", values.join(" or "));
-            Err(SettingsError::Value { keyword: keyword.name, value: value.to_owned(), why })
+            Err(SettingsError::Value {
+                keyword: keyword.name,
+                value: value.to_owned(),
+                why,
+            })
         }
-        Support::Refused(why) => Err(SettingsError::Refused { keyword: shown(), why: why.to_owned() }),
+        Support::Refused(why) => Err(SettingsError::Refused {
+            keyword: shown(),
+            why: why.to_owned(),
+        }),
     }
 }
 
@@ -168,27 +186,45 @@ fn is_supported(keyword: &keywords::Keyword, value: &str) -> Result<(), Settings
 /// can be compared with the session's. It begins with [`OWN_NAME`], which distinguishes pgseal's
 /// sessions from others.
 fn application_name(name: Option<&str>) -> Result<String, SettingsError> {
-    let Some(name) = name.filter(|name| !name.is_empty()) else { return Ok(OWN_NAME.to_owned()) };
-    let whole = if name.starts_with(OWN_NAME) { name.to_owned() } else { format!("{OWN_NAME}: {name}") };
+    let Some(name) = name.filter(|name| !name.is_empty()) else {
+        return Ok(OWN_NAME.to_owned());
+    };
+    let whole = if name.starts_with(OWN_NAME) {
+        name.to_owned()
+    } else {
+        format!("{OWN_NAME}: {name}")
+    };
     if whole.len() <= MAX_NAME && whole.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
         return Ok(whole);
     }
-    let why = format!("use up to {} printable ASCII characters", MAX_NAME - OWN_NAME.len() - 2);
-    Err(SettingsError::Value { keyword: "application_name", value: name.to_owned(), why })
+    let why = format!(
+        "use up to {} printable ASCII characters",
+        MAX_NAME - OWN_NAME.len() - 2
+    );
+    Err(SettingsError::Value {
+        keyword: "application_name",
+        value: name.to_owned(),
+        why,
+    })
 }
 
 /// Prefix of every session's application name.
 const OWN_NAME: &str = "pgseal";
 
 fn connect_timeout(parameters: &Parameters) -> Result<Option<Duration>, SettingsError> {
-    let Some(text) = parameters.get("connect_timeout") else { return Ok(Some(CONNECT_TIMEOUT)) };
+    let Some(text) = parameters.get("connect_timeout") else {
+        return Ok(Some(CONNECT_TIMEOUT));
+    };
     let seconds: i32 = text.trim().parse().map_err(|_| SettingsError::Value {
         keyword: "connect_timeout",
         value: text.to_owned(),
         why: "write a number of seconds".to_owned(),
     })?;
     // As in libpq: zero or less is no limit, and one means two.
-    Ok(u64::try_from(seconds).ok().filter(|seconds| *seconds > 0).map(|seconds| Duration::from_secs(seconds.max(2))))
+    Ok(u64::try_from(seconds)
+        .ok()
+        .filter(|seconds| *seconds > 0)
+        .map(|seconds| Duration::from_secs(seconds.max(2))))
 }
 
 fn wanted(parameters: &Parameters) -> Result<Wanted, SettingsError> {
@@ -218,21 +254,33 @@ pub(super) fn choose<T: Copy>(
     let found = words.iter().find(|(word, _)| *word == value);
     found.map(|(_, choice)| *choice).ok_or_else(|| {
         let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-        SettingsError::Value { keyword, value: value.to_owned(), why: format!("write {}", words.join(", ")) }
+        SettingsError::Value {
+            keyword,
+            value: value.to_owned(),
+            why: format!("write {}", words.join(", ")),
+        }
     })
 }
 
 fn number(parameters: &Parameters, keyword: &'static str) -> Result<Option<u32>, SettingsError> {
-    let Some(text) = parameters.get(keyword) else { return Ok(None) };
-    text.trim().parse().map(Some).map_err(|_| SettingsError::Value {
-        keyword,
-        value: text.to_owned(),
-        why: "write a number".to_owned(),
-    })
+    let Some(text) = parameters.get(keyword) else {
+        return Ok(None);
+    };
+    text.trim()
+        .parse()
+        .map(Some)
+        .map_err(|_| SettingsError::Value {
+            keyword,
+            value: text.to_owned(),
+            why: "write a number".to_owned(),
+        })
 }
 
 /// Parses seconds. Zero selects the system's default, as in libpq.
-fn seconds(parameters: &Parameters, keyword: &'static str) -> Result<Option<Duration>, SettingsError> {
+fn seconds(
+    parameters: &Parameters,
+    keyword: &'static str,
+) -> Result<Option<Duration>, SettingsError> {
     let seconds = number(parameters, keyword)?.filter(|seconds| *seconds > 0);
     Ok(seconds.map(|seconds| Duration::from_secs(u64::from(seconds))))
 }
@@ -243,21 +291,39 @@ mod tests {
 
     fn shown(text: &str) -> String {
         match text.parse::<Settings>() {
-            Ok(settings) => settings.hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+            Ok(settings) => settings
+                .hosts
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(" "),
             Err(error) => format!("error: {error}"),
         }
     }
 
     #[test]
     fn lists_of_hosts_pair_with_ports() {
-        assert_eq!(shown("host=a,b,/run/pg port=1,,3 user=u"), "a:1 b:5432 /run/pg port 3");
+        assert_eq!(
+            shown("host=a,b,/run/pg port=1,,3 user=u"),
+            "a:1 b:5432 /run/pg port 3"
+        );
         assert_eq!(shown("host=a,b port=7 user=u"), "a:7 b:7");
         assert_eq!(shown("postgresql://u@[::1]:7,c/d"), "[::1]:7 c:5432");
-        assert_eq!(shown("host=a,b hostaddr=127.0.0.1,::1 user=u"), "a:5432 b:5432");
-        for text in
-            ["host=a,b port=1,2,3", "host=a,b hostaddr=127.0.0.1", "hostaddr=a", "host=a port=0", "host=a port=x"]
-        {
-            assert!(shown(&format!("{text} user=u")).starts_with("error: "), "{text}");
+        assert_eq!(
+            shown("host=a,b hostaddr=127.0.0.1,::1 user=u"),
+            "a:5432 b:5432"
+        );
+        for text in [
+            "host=a,b port=1,2,3",
+            "host=a,b hostaddr=127.0.0.1",
+            "hostaddr=a",
+            "host=a port=0",
+            "host=a port=x",
+        ] {
+            assert!(
+                shown(&format!("{text} user=u")).starts_with("error: "),
+                "{text}"
+            );
         }
     }
 
@@ -286,9 +352,16 @@ mod tests {
 
     #[test]
     fn a_password_that_slipped_into_another_part_is_not_shown() {
-        for text in ["postgres://u:p@secret@h/d", "postgres://u:secret/x@h", "postgres://u:p:secret@@h:1/d"] {
+        for text in [
+            "postgres://u:p@secret@h/d",
+            "postgres://u:secret/x@h",
+            "postgres://u:p:secret@@h:1/d",
+        ] {
             let error = shown(text);
-            assert!(error.starts_with("error: ") && !error.contains("secret"), "{text}: {error}");
+            assert!(
+                error.starts_with("error: ") && !error.contains("secret"),
+                "{text}: {error}"
+            );
         }
         let settings: Settings = "host=a user=u password=secret".parse().unwrap();
         assert!(!format!("{settings:?}").contains("secret"));

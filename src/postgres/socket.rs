@@ -21,7 +21,11 @@ pub(super) struct Socket {
 const NO_LIMIT: Duration = Duration::from_secs(24 * 3600);
 
 impl Socket {
-    pub(super) fn connect(address: &Address, alive: &KeepAlive, clock: &mut Clock) -> io::Result<Self> {
+    pub(super) fn connect(
+        address: &Address,
+        alive: &KeepAlive,
+        clock: &mut Clock,
+    ) -> io::Result<Self> {
         let (domain, to) = match address {
             Address::Socket(path) => (Domain::UNIX, SockAddr::unix(path)?),
             Address::Tcp(address) => (Domain::for_address(*address), SockAddr::from(*address)),
@@ -37,9 +41,18 @@ impl Socket {
 
     /// Waits until the socket is readable or, with `to_write`, writable.
     pub(super) fn wait(&self, to_write: bool, clock: &mut Clock) -> io::Result<()> {
-        let write = if to_write { PollFlags::OUT } else { PollFlags::empty() };
-        let left = clock.left(self.moved)?.and_then(|left| Timespec::try_from(left).ok());
-        match poll(&mut [PollFd::new(&self.socket, PollFlags::IN | write)], left.as_ref()) {
+        let write = if to_write {
+            PollFlags::OUT
+        } else {
+            PollFlags::empty()
+        };
+        let left = clock
+            .left(self.moved)?
+            .and_then(|left| Timespec::try_from(left).ok());
+        match poll(
+            &mut [PollFd::new(&self.socket, PollFlags::IN | write)],
+            left.as_ref(),
+        ) {
             Err(e) if e.kind() != io::ErrorKind::Interrupted => Err(e.into()),
             _ => Ok(()),
         }

@@ -3,13 +3,20 @@
 //! transaction to another session: one session would hold the lock, and another would run the
 //! release. Poolers are detected and rejected.
 
-use crate::database::{ChangedReading, DatabaseError, Identity, Purpose, Session, Unsound, UnsoundKind};
+use crate::database::{
+    ChangedReading, DatabaseError, Identity, Purpose, Session, Unsound, UnsoundKind,
+};
 use crate::release::gate_role::is_superuser;
 
 /// Whether the session user is a superuser, or has access to files and programs of the server,
 /// while the current role has neither.
-const BECAME: &str =
-    concat!("select (", is_superuser!("session_user"), " and not ", is_superuser!("current_user"), ")::text");
+const BECAME: &str = concat!(
+    "select (",
+    is_superuser!("session_user"),
+    " and not ",
+    is_superuser!("current_user"),
+    ")::text"
+);
 
 /// The search path, settings for reading and writing strings, comparisons with NULL, dates and
 /// other values, and complete results from GIN indexes. The time zone and the text search
@@ -33,8 +40,10 @@ const START: [(&str, &str); 14] = [
 
 /// Settings that change how the server parses SQL text: name, start value, and an alias of that
 /// value. The server reports each change before it is ready for the next message.
-const READING: [(&str, &str, &str); 2] =
-    [("standard_conforming_strings", "on", "on"), ("client_encoding", "UTF8", "UNICODE")];
+const READING: [(&str, &str, &str); 2] = [
+    ("standard_conforming_strings", "on", "on"),
+    ("client_encoding", "UTF8", "UNICODE"),
+];
 
 /// Queries the values in the order of [`START`], then the other start values, then facts about the
 /// session. No name depends on the search path.
@@ -79,7 +88,10 @@ pub(super) struct Facts {
 /// The session's start values as the `options` parameter. They override those of the role and the
 /// database. Options of the caller are rejected earlier.
 pub(super) fn options(purpose: Purpose) -> String {
-    let mut options: Vec<_> = START.iter().map(|(name, value)| format!("-c {name}={value}")).collect();
+    let mut options: Vec<_> = START
+        .iter()
+        .map(|(name, value)| format!("-c {name}={value}"))
+        .collect();
     if purpose != Purpose::Write {
         options.push("-c default_transaction_read_only=on".to_owned());
     }
@@ -100,51 +112,101 @@ pub(super) fn verify(
 ) -> Result<Facts, DatabaseError> {
     let table = session.query(FACTS, &[])?;
     let values: Vec<&str> = match table.rows.as_slice() {
-        [row] => row.iter().map(|value| value.as_deref().unwrap_or_default()).collect(),
+        [row] => row
+            .iter()
+            .map(|value| value.as_deref().unwrap_or_default())
+            .collect(),
         _ => Vec::new(),
     };
-    let [begun @ .., encoding, application, read_only, version, process, standby, database, user, role, server_version] =
-        values.as_slice()
+    let [
+        begun @ ..,
+        encoding,
+        application,
+        read_only,
+        version,
+        process,
+        standby,
+        database,
+        user,
+        role,
+        server_version,
+    ] = values.as_slice()
     else {
-        return Err(DatabaseError::unsound("the server does not say what it is".to_owned()));
+        return Err(DatabaseError::unsound(
+            "the server does not say what it is".to_owned(),
+        ));
     };
     let asked = START.into_iter().zip(begun.iter().copied());
-    let also = [("client_encoding", "UTF8", *encoding), ("application_name", application_name, *application)];
-    let mut asked: Vec<_> = asked.map(|((name, value), found)| (name, value, found)).chain(also).collect();
+    let also = [
+        ("client_encoding", "UTF8", *encoding),
+        ("application_name", application_name, *application),
+    ];
+    let mut asked: Vec<_> = asked
+        .map(|((name, value), found)| (name, value, found))
+        .chain(also)
+        .collect();
     if purpose != Purpose::Write {
         asked.push(("default_transaction_read_only", "on", *read_only));
     }
     for (name, value, found) in asked {
         if plain(value) != plain(found) {
-            return Err(refused(&format!("the session began with {name}={value}, and now has {found:?}")));
+            return Err(refused(&format!(
+                "the session began with {name}={value}, and now has {found:?}"
+            )));
         }
     }
     if purpose == Purpose::Ask && role != user {
-        return Err(refused(&format!("the session began with role=none, and now is {role:?}")));
+        return Err(refused(&format!(
+            "the session began with role=none, and now is {role:?}"
+        )));
     }
     // The database's owner can set the role, and the owner's code could return to the superuser.
     if role != user && session.query(BECAME, &[])?.single() != Some("false") {
         let message = format!(
             "the session of a superuser begins here as another role: {user} as {role} (ALTER DATABASE or ALTER ROLE ... SET role)"
         );
-        return Err(DatabaseError::Unsound(Unsound { kind: UnsoundKind::OtherRole, message }));
+        return Err(DatabaseError::Unsound(Unsound {
+            kind: UnsoundKind::OtherRole,
+            message,
+        }));
     }
     let Some(process) = pid.filter(|pid| pid.to_string() == *process) else {
-        return Err(refused("the process that began the session is not the one that answers"));
+        return Err(refused(
+            "the process that began the session is not the one that answers",
+        ));
     };
-    let version = version.parse().map_err(|_| DatabaseError::unsound("the server has no version".to_owned()))?;
+    let version = version
+        .parse()
+        .map_err(|_| DatabaseError::unsound("the server has no version".to_owned()))?;
     let [database, user, role, server_version] =
         [database, user, role, server_version].map(|value| (*value).to_owned());
-    let identity = Identity { database, user, role, is_standby: *standby != "f", server_version };
-    Ok(Facts { version, identity, process, read_only: *read_only == "on" })
+    let identity = Identity {
+        database,
+        user,
+        role,
+        is_standby: *standby != "f",
+        server_version,
+    };
+    Ok(Facts {
+        version,
+        identity,
+        process,
+        read_only: *read_only == "on",
+    })
 }
 
 /// The first setting for parsing SQL text that differs from its start value. A setting that was
 /// never reported counts as changed, because its changes would go unnoticed.
-pub(super) fn changed_reading<'r>(reported: impl Fn(&str) -> Option<&'r str>) -> Option<ChangedReading> {
+pub(super) fn changed_reading<'r>(
+    reported: impl Fn(&str) -> Option<&'r str>,
+) -> Option<ChangedReading> {
     READING.into_iter().find_map(|(setting, from, alias)| {
         let now = reported(setting).unwrap_or("a value that the server does not report");
-        (now != from && now != alias).then(|| ChangedReading { setting, from, to: now.to_owned() })
+        (now != from && now != alias).then(|| ChangedReading {
+            setting,
+            from,
+            to: now.to_owned(),
+        })
     })
 }
 
@@ -152,7 +214,9 @@ pub(super) fn changed_reading<'r>(reported: impl Fn(&str) -> Option<&'r str>) ->
 /// text decides.
 pub(super) fn pooled(error: DatabaseError) -> DatabaseError {
     match error {
-        DatabaseError::Server(server) if server.code == "08P01" && server.message.contains("startup parameter") => {
+        DatabaseError::Server(server)
+            if server.code == "08P01" && server.message.contains("startup parameter") =>
+        {
             refused(&server.message)
         }
         other => other,
@@ -163,7 +227,10 @@ fn refused(why: &str) -> DatabaseError {
     let message = format!(
         "a connection pooler answers here, not PostgreSQL itself ({why}): it may give every transaction another session"
     );
-    DatabaseError::Unsound(Unsound { kind: UnsoundKind::Pooler, message })
+    DatabaseError::Unsound(Unsound {
+        kind: UnsoundKind::Pooler,
+        message,
+    })
 }
 
 /// Normalizes a value; the server writes lists with spaces.

@@ -51,7 +51,10 @@ pub(super) enum Mode {
 
 impl Tls {
     /// Parses the TLS parameters. Without a TCP host, no file is read, as in libpq.
-    pub(super) fn from_parameters(parameters: &Parameters, by_tcp: bool) -> Result<Self, SettingsError> {
+    pub(super) fn from_parameters(
+        parameters: &Parameters,
+        by_tcp: bool,
+    ) -> Result<Self, SettingsError> {
         let roots = parameters.get("sslrootcert");
         let system = roots == Some("system");
         let mode = choose(
@@ -67,7 +70,12 @@ impl Tls {
                 ("verify-full", Mode::VerifyFull),
             ],
         )?;
-        let direct = choose(parameters, "sslnegotiation", "postgres", &[("postgres", false), ("direct", true)])?;
+        let direct = choose(
+            parameters,
+            "sslnegotiation",
+            "postgres",
+            &[("postgres", false), ("direct", true)],
+        )?;
         let versions = versions(parameters)?;
         let together = |text: &str| Err(SettingsError::Together(text.to_owned()));
         if system && mode != Mode::VerifyFull {
@@ -76,7 +84,9 @@ impl Tls {
             );
         }
         if direct && mode < Mode::Require {
-            return together("sslnegotiation=direct needs sslmode=require, verify-ca or verify-full");
+            return together(
+                "sslnegotiation=direct needs sslmode=require, verify-ca or verify-full",
+            );
         }
         if by_tcp && mode >= Mode::VerifyCa && roots.is_none() {
             return together(
@@ -89,7 +99,12 @@ impl Tls {
             _ if !by_tcp => None,
             _ => Some(Arc::new(config(parameters, mode, &versions)?)),
         };
-        Ok(Self { mode, direct, config, roots: roots.map(str::to_owned) })
+        Ok(Self {
+            mode,
+            direct,
+            config,
+            roots: roots.map(str::to_owned),
+        })
     }
 
     /// Attempts in order; `true` is with TLS.
@@ -116,26 +131,41 @@ fn config(
     versions: &[&'static SupportedProtocolVersion],
 ) -> Result<ClientConfig, SettingsError> {
     let provider = Arc::new(ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider)).with_protocol_versions(versions);
+    let builder =
+        ClientConfig::builder_with_provider(Arc::clone(&provider)).with_protocol_versions(versions);
     let builder = builder.map_err(|e| SettingsError::Together(format!("no TLS: {e}")))?;
-    let mut config = with_client(parameters, builder, &provider, verifier(parameters, mode, &provider)?)?;
+    let mut config = with_client(
+        parameters,
+        builder,
+        &provider,
+        verifier(parameters, mode, &provider)?,
+    )?;
     config.alpn_protocols = vec![ALPN.to_vec()];
     config.enable_sni = choose(parameters, "sslsni", "1", &[("1", true), ("0", false)])?;
     Ok(config)
 }
 
 /// Builds the verifier. If roots are given, they are used in every mode, as in libpq.
-fn verifier(parameters: &Parameters, mode: Mode, provider: &Arc<CryptoProvider>) -> Result<Verifier, SettingsError> {
+fn verifier(
+    parameters: &Parameters,
+    mode: Mode,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Verifier, SettingsError> {
     let algorithms = provider.signature_verification_algorithms;
     let Some(named) = parameters.get("sslrootcert") else {
-        return Ok(Verifier { chain: None, algorithms });
+        return Ok(Verifier {
+            chain: None,
+            algorithms,
+        });
     };
     let wrong = |why: String| file("sslrootcert", Path::new(named), &why);
     let roots = match named {
         "system" => {
             let found = rustls_native_certs::load_native_certs();
             if found.certs.is_empty() {
-                return Err(wrong("this system has no certificates of its own".to_owned()));
+                return Err(wrong(
+                    "this system has no certificates of its own".to_owned(),
+                ));
             }
             found.certs
         }
@@ -144,20 +174,38 @@ fn verifier(parameters: &Parameters, mode: Mode, provider: &Arc<CryptoProvider>)
     let mut store = RootCertStore::empty();
     for root in &roots {
         match store.add(root.clone()) {
-            Err(e) if named != "system" => return Err(wrong(format!("a certificate in it is not understood: {e}"))),
+            Err(e) if named != "system" => {
+                return Err(wrong(format!("a certificate in it is not understood: {e}")));
+            }
             // A system's store may contain unsupported certificates among a hundred others.
             _ => {}
         }
     }
-    let mut builder = WebPkiServerVerifier::builder_with_provider(Arc::new(store), Arc::clone(provider));
+    let mut builder =
+        WebPkiServerVerifier::builder_with_provider(Arc::new(store), Arc::clone(provider));
     let revocation = parameters.get("sslcrl").map(Path::new);
     if let Some(path) = revocation {
-        let lists = all::<CertificateRevocationListDer<'static>>("sslcrl", path, "list of revoked certificates")?;
+        let lists = all::<CertificateRevocationListDer<'static>>(
+            "sslcrl",
+            path,
+            "list of revoked certificates",
+        )?;
         builder = builder.with_crls(lists).enforce_revocation_expiration();
     }
     let webpki = builder.build().map_err(|e| wrong(e.to_string()))?;
-    let exact = if revocation.is_none() { roots } else { Vec::new() };
-    Ok(Verifier { chain: Some(Chain { webpki, exact, names: mode == Mode::VerifyFull }), algorithms })
+    let exact = if revocation.is_none() {
+        roots
+    } else {
+        Vec::new()
+    };
+    Ok(Verifier {
+        chain: Some(Chain {
+            webpki,
+            exact,
+            names: mode == Mode::VerifyFull,
+        }),
+        algorithms,
+    })
 }
 
 fn with_client(
@@ -166,24 +214,40 @@ fn with_client(
     provider: &CryptoProvider,
     verifier: Verifier,
 ) -> Result<ClientConfig, SettingsError> {
-    let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
-    let Some(path) = parameters.get("sslcert").filter(|_| parameters.get("sslcertmode") != Some("disable")) else {
+    let builder = builder
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier));
+    let Some(path) = parameters
+        .get("sslcert")
+        .filter(|_| parameters.get("sslcertmode") != Some("disable"))
+    else {
         return Ok(builder.with_no_client_auth());
     };
     let chain = certificates("sslcert", Path::new(path))?;
     let Some(key_path) = parameters.get("sslkey").map(Path::new) else {
-        return Err(SettingsError::Together("sslcert is given, but not its key: sslkey".to_owned()));
+        return Err(SettingsError::Together(
+            "sslcert is given, but not its key: sslkey".to_owned(),
+        ));
     };
     let wrong = |why: String| file("sslkey", key_path, &why);
-    let key = provider.key_provider.load_private_key(private_key(key_path)?);
+    let key = provider
+        .key_provider
+        .load_private_key(private_key(key_path)?);
     let key = key.map_err(|e| wrong(format!("this kind of key is not supported: {e}")))?;
     // `keys_match` is not used: webpki can't parse certificates of version 1, which servers accept.
     let public = Certificate::from_der(&chain[0]).ok();
-    let public = public.and_then(|read| read.tbs_certificate().subject_public_key_info().to_der().ok());
+    let public = public.and_then(|read| {
+        read.tbs_certificate()
+            .subject_public_key_info()
+            .to_der()
+            .ok()
+    });
     if let (Some(of_certificate), Some(of_key)) = (public, key.public_key())
         && of_certificate != of_key.as_ref()
     {
-        return Err(wrong(format!("it is not the key of the certificate {path}")));
+        return Err(wrong(format!(
+            "it is not the key of the certificate {path}"
+        )));
     }
     let pair = CertifiedKey::new(chain, key);
     Ok(builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(pair))))
@@ -198,41 +262,73 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, SettingsError> {
         return Err(wrong("this is not a plain file"));
     }
     if about.mode() & forbidden != 0 {
-        return Err(wrong("others may read or change it: chmod 0600, or 0640 where it belongs to root"));
+        return Err(wrong(
+            "others may read or change it: chmod 0600, or 0640 where it belongs to root",
+        ));
     }
     let bytes = zeroize::Zeroizing::new(fs::read(path).map_err(|e| wrong(&e.to_string()))?);
     if bytes.windows(9).any(|word| word == b"ENCRYPTED") {
-        return Err(wrong("it is encrypted, and nobody is asked for a passphrase; protect it by its permissions"));
+        return Err(wrong(
+            "it is encrypted, and nobody is asked for a passphrase; protect it by its permissions",
+        ));
     }
-    PrivateKeyDer::from_pem_slice(&bytes).map_err(|_| wrong("there is no private key in PEM form in it"))
+    PrivateKeyDer::from_pem_slice(&bytes)
+        .map_err(|_| wrong("there is no private key in PEM form in it"))
 }
 
-fn certificates(keyword: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, SettingsError> {
+fn certificates(
+    keyword: &'static str,
+    path: &Path,
+) -> Result<Vec<CertificateDer<'static>>, SettingsError> {
     all(keyword, path, "certificate")
 }
 
 /// All items of one kind in a PEM file; at least one.
-fn all<T: PemObject>(keyword: &'static str, path: &Path, what: &str) -> Result<Vec<T>, SettingsError> {
+fn all<T: PemObject>(
+    keyword: &'static str,
+    path: &Path,
+    what: &str,
+) -> Result<Vec<T>, SettingsError> {
     let bytes = fs::read(path).map_err(|e| file(keyword, path, &e.to_string()))?;
     let found: Result<Vec<T>, _> = T::pem_slice_iter(&bytes).collect();
     match found {
         Ok(found) if !found.is_empty() => Ok(found),
-        _ => Err(file(keyword, path, &format!("there is no {what} in PEM form in it"))),
+        _ => Err(file(
+            keyword,
+            path,
+            &format!("there is no {what} in PEM form in it"),
+        )),
     }
 }
 
 /// TLS versions to offer. TLS before 1.2 is never used, so an older minimum has no effect.
-fn versions(parameters: &Parameters) -> Result<Vec<&'static SupportedProtocolVersion>, SettingsError> {
+fn versions(
+    parameters: &Parameters,
+) -> Result<Vec<&'static SupportedProtocolVersion>, SettingsError> {
     let words = [("TLSv1", 0), ("TLSv1.1", 1), ("TLSv1.2", 2), ("TLSv1.3", 3)];
     let least = choose(parameters, "ssl_min_protocol_version", "TLSv1.2", &words)?;
-    match (least, choose(parameters, "ssl_max_protocol_version", "TLSv1.3", &words[2..])?) {
+    match (
+        least,
+        choose(
+            parameters,
+            "ssl_max_protocol_version",
+            "TLSv1.3",
+            &words[2..],
+        )?,
+    ) {
         (3, 3) => Ok(vec![&TLS13]),
-        (3, _) => Err(SettingsError::Together("ssl_min_protocol_version is above ssl_max_protocol_version".to_owned())),
+        (3, _) => Err(SettingsError::Together(
+            "ssl_min_protocol_version is above ssl_max_protocol_version".to_owned(),
+        )),
         (_, 2) => Ok(vec![&TLS12]),
         _ => Ok(vec![&TLS13, &TLS12]),
     }
 }
 
 fn file(keyword: &'static str, path: &Path, why: &str) -> SettingsError {
-    SettingsError::File { keyword, path: path.to_owned(), why: why.to_owned() }
+    SettingsError::File {
+        keyword,
+        path: path.to_owned(),
+        why: why.to_owned(),
+    }
 }

@@ -37,11 +37,20 @@ const CHUNK: usize = 64 << 10;
 impl Wire {
     pub(super) fn new(stream: Stream) -> Self {
         let (input, output) = (BytesMut::new(), BytesMut::new());
-        Self { stream, input, output, chunk: vec![0; CHUNK].into(), broken: None }
+        Self {
+            stream,
+            input,
+            output,
+            chunk: vec![0; CHUNK].into(),
+            broken: None,
+        }
     }
 
     /// Appends whole messages to the output buffer; none if `fill` fails.
-    pub(super) fn put(&mut self, fill: impl FnOnce(&mut BytesMut) -> io::Result<()>) -> io::Result<()> {
+    pub(super) fn put(
+        &mut self,
+        fill: impl FnOnce(&mut BytesMut) -> io::Result<()>,
+    ) -> io::Result<()> {
         let before = self.output.len();
         fill(&mut self.output).inspect_err(|_| self.output.truncate(before))
     }
@@ -80,14 +89,18 @@ impl Wire {
                 Ok(true)
             }
             Err(e) if e.kind() == ErrorKind::Interrupted => Ok(true),
-            Err(e) if e.kind() == ErrorKind::WouldBlock => self.broken.take().map_or(Ok(false), Err),
+            Err(e) if e.kind() == ErrorKind::WouldBlock => {
+                self.broken.take().map_or(Ok(false), Err)
+            }
             Err(e) => Err(e),
         }
     }
 
     /// Waits until [`Self::turn`] can make progress.
     pub(super) fn wait(&self, clock: &mut Clock) -> io::Result<()> {
-        self.stream.socket().map_or(Ok(()), |socket| socket.wait(!self.is_written(), clock))
+        self.stream
+            .socket()
+            .map_or(Ok(()), |socket| socket.wait(!self.is_written(), clock))
     }
 
     /// Ends the session properly. If the server doesn't read the message, the session ends when the
@@ -125,7 +138,11 @@ impl Wire {
     fn write(&mut self) -> io::Result<()> {
         while !self.is_written() {
             let io = self.stream.io();
-            let written = if self.output.is_empty() { io.flush().map(|()| 0) } else { io.write(&self.output) };
+            let written = if self.output.is_empty() {
+                io.flush().map(|()| 0)
+            } else {
+                io.write(&self.output)
+            };
             match written {
                 Ok(0) if !self.output.is_empty() => return Err(ErrorKind::WriteZero.into()),
                 Ok(size) => self.output.advance(size),
@@ -166,7 +183,9 @@ fn parse(input: &mut BytesMut) -> io::Result<Option<Message>> {
     match Header::parse(input)? {
         Some(header) if header.len() as u32 > limits::MESSAGE_BYTES => {
             let (at_most, length) = (limits::MESSAGE_BYTES >> 20, header.len());
-            let text = format!("the server announced a message of {length} bytes; {at_most} MiB are taken at most");
+            let text = format!(
+                "the server announced a message of {length} bytes; {at_most} MiB are taken at most"
+            );
             Err(io::Error::other(text))
         }
         _ => Message::parse(input),
@@ -191,7 +210,10 @@ mod tests {
                 Ok::<_, io::Error>(())
             });
             let error = outcome.unwrap_err().to_string();
-            assert!(messages == 2 && error.contains("67108865 bytes; 64 MiB"), "{messages} {error}");
+            assert!(
+                messages == 2 && error.contains("67108865 bytes; 64 MiB"),
+                "{messages} {error}"
+            );
         }
         let longest = [b"d".as_slice(), &limits::MESSAGE_BYTES.to_be_bytes()].concat();
         let mut input = BytesMut::from(longest.as_slice());

@@ -154,7 +154,11 @@ impl Cell {
 
     /// The answer for a blocking problem.
     pub fn trouble(row: Row, trouble: &Blocker) -> Self {
-        let mark = if trouble.waits { CellStatus::NoGo } else { CellStatus::Stop(trouble.exit) };
+        let mark = if trouble.waits {
+            CellStatus::NoGo
+        } else {
+            CellStatus::Stop(trouble.exit)
+        };
         Self {
             way_out: trouble.hint.as_deref().map(sentence),
             excerpt: trouble.excerpt.clone(),
@@ -164,7 +168,11 @@ impl Cell {
 
     /// Adds the time of the evidence, and the moment at which it becomes stale.
     pub fn dated(self, at: Timestamp, until: Option<Timestamp>) -> Self {
-        Self { at: Some(at), until, ..self }
+        Self {
+            at: Some(at),
+            until,
+            ..self
+        }
     }
 
     /// Adds evidence.
@@ -180,7 +188,11 @@ impl Cell {
 
     /// Sets the advice.
     pub fn way_out(self, way_out: impl Into<String>, command: Option<String>) -> Self {
-        Self { way_out: Some(way_out.into()), command, ..self }
+        Self {
+            way_out: Some(way_out.into()),
+            command,
+            ..self
+        }
     }
 }
 

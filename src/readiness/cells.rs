@@ -22,7 +22,9 @@ pub struct Matrix {
 impl Matrix {
     /// Computes the answer to every question.
     pub fn of(facts: &Facts) -> Self {
-        let mut matrix = Self { cells: Row::ALL.into_iter().map(|row| cell(row, facts)).collect() };
+        let mut matrix = Self {
+            cells: Row::ALL.into_iter().map(|row| cell(row, facts)).collect(),
+        };
         matrix.wait_for_the_gate();
         matrix
     }
@@ -30,15 +32,22 @@ impl Matrix {
     /// Defers mismatches of state and checks until the gate is open: the event that opens the gate
     /// may also satisfy the state, so `run` evaluates the gate first.
     fn wait_for_the_gate(&mut self) {
-        if self.cell(Row::Gate).is_none_or(|gate| gate.mark != CellStatus::NoGo) {
+        if self
+            .cell(Row::Gate)
+            .is_none_or(|gate| gate.mark != CellStatus::NoGo)
+        {
             return;
         }
         let judged_later = |cell: &&mut Cell| {
-            [Row::State, Row::Checks].contains(&cell.row) && cell.mark == CellStatus::Stop(asked::PREFLIGHT)
+            [Row::State, Row::Checks].contains(&cell.row)
+                && cell.mark == CellStatus::Stop(asked::PREFLIGHT)
         };
         for cell in self.cells.iter_mut().filter(judged_later) {
             cell.mark = CellStatus::NoGo;
-            cell.way_out = Some(format!("{} This is looked at again once the gate is open.", cell.says));
+            cell.way_out = Some(format!(
+                "{} This is looked at again once the gate is open.",
+                cell.says
+            ));
         }
     }
 
@@ -52,7 +61,10 @@ impl Matrix {
 fn cell(row: Row, facts: &Facts) -> Cell {
     let Some(release) = &facts.release else {
         let not_authentic = "Nothing is read from a file that is not authentic.";
-        return facts.trouble(row).map_or_else(|| Cell::unknown(row, not_authentic), |it| Cell::trouble(row, it));
+        return facts.trouble(row).map_or_else(
+            || Cell::unknown(row, not_authentic),
+            |it| Cell::trouble(row, it),
+        );
     };
     let answered = answer(row, facts, release);
     match facts.trouble(row) {
@@ -60,7 +72,13 @@ fn cell(row: Row, facts: &Facts) -> Cell {
         Some(trouble) => {
             let cell = Cell::trouble(row, trouble);
             let way_out = cell.way_out.or(answered.way_out);
-            Cell { mark: cell.mark, says: cell.says, excerpt: cell.excerpt, way_out, ..answered }
+            Cell {
+                mark: cell.mark,
+                says: cell.says,
+                excerpt: cell.excerpt,
+                way_out,
+                ..answered
+            }
         }
     }
 }

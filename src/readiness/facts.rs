@@ -11,7 +11,9 @@ use crate::trust::policy::Tally;
 use pgseal_verify::digest::Digest;
 use pgseal_verify::format::manifest::{Manifest, ReleaseState};
 use pgseal_verify::format::name::Name;
-use pgseal_verify::format::receipt::{GateAnswer, ObservedTarget, Receipt, TrustReference, VerifyRecord};
+use pgseal_verify::format::receipt::{
+    GateAnswer, ObservedTarget, Receipt, TrustReference, VerifyRecord,
+};
 use pgseal_verify::format::rehearsal::Rehearsal;
 use pgseal_verify::format::timestamp::Timestamp;
 
@@ -149,8 +151,15 @@ impl Facts {
     /// The blocking problem of one question.
     pub fn trouble(&self, row: Row) -> Option<&Blocker> {
         // Failures take precedence over pending actions of people.
-        let of_row = || self.blockers.iter().filter(move |(about, _)| *about == row).map(|(_, trouble)| trouble);
-        of_row().find(|trouble| !trouble.waits).or_else(|| of_row().next())
+        let of_row = || {
+            self.blockers
+                .iter()
+                .filter(move |(about, _)| *about == row)
+                .map(|(_, trouble)| trouble)
+        };
+        of_row()
+            .find(|trouble| !trouble.waits)
+            .or_else(|| of_row().next())
     }
 }
 
@@ -184,6 +193,11 @@ impl ReleaseFacts {
 
     /// The relevant rehearsal of the release, selected as `run` selects it.
     pub fn newest_rehearsal(&self) -> Option<&Kept<Rehearsal>> {
-        rehearsal::newest(&self.rehearsals, |kept| &kept.document, &self.manifest.target.database, self.values.as_ref())
+        rehearsal::newest(
+            &self.rehearsals,
+            |kept| &kept.document,
+            &self.manifest.target.database,
+            self.values.as_ref(),
+        )
     }
 }

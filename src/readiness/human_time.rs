@@ -18,7 +18,10 @@ pub fn listed<T: AsRef<str>>(names: &[T]) -> String {
 /// `21 November 2026, 21:05 UTC`
 pub fn day_and_time(at: Timestamp) -> String {
     let moment = jiff::Timestamp::from_second(at.seconds());
-    moment.map_or_else(|_| at.to_string(), |moment| moment.strftime("%-d %B %Y, %H:%M UTC").to_string())
+    moment.map_or_else(
+        |_| at.to_string(),
+        |moment| moment.strftime("%-d %B %Y, %H:%M UTC").to_string(),
+    )
 }
 
 /// The same, with the precision useful at `now`: the hour on the same day; only the day if it is
@@ -26,7 +29,10 @@ pub fn day_and_time(at: Timestamp) -> String {
 pub fn near(at: Timestamp, now: Timestamp) -> String {
     let form = |at: Timestamp, form: &str| {
         let moment = jiff::Timestamp::from_second(at.seconds());
-        moment.map_or_else(|_| at.to_string(), |moment| moment.strftime(form).to_string())
+        moment.map_or_else(
+            |_| at.to_string(),
+            |moment| moment.strftime(form).to_string(),
+        )
     };
     let day = |at: Timestamp| at.seconds().div_euclid(86_400);
     match day(at) - day(now) {
@@ -83,9 +89,22 @@ mod tests {
         assert_eq!(near(seconds(30 * 86_400), at), "1 December 2026");
         assert_eq!(day_and_time_of("yesterday"), "yesterday");
         assert_eq!(listed(&["a", "b", "c"]), "a, b and c");
-        assert_eq!(sentence("is it there? look; then"), "Is it there? look; then.");
-        assert_eq!(["public.t is gone.", "it's", ""].map(sentence), ["public.t is gone.", "it's.", ""]);
-        let spans = [(-5, "less than a minute"), (60, "1 minute"), (7_199, "1 hour"), (172_800, "2 days")];
-        spans.iter().for_each(|(seconds, said)| assert_eq!(span(*seconds), *said));
+        assert_eq!(
+            sentence("is it there? look; then"),
+            "Is it there? look; then."
+        );
+        assert_eq!(
+            ["public.t is gone.", "it's", ""].map(sentence),
+            ["public.t is gone.", "it's.", ""]
+        );
+        let spans = [
+            (-5, "less than a minute"),
+            (60, "1 minute"),
+            (7_199, "1 hour"),
+            (172_800, "2 days"),
+        ];
+        spans
+            .iter()
+            .for_each(|(seconds, said)| assert_eq!(span(*seconds), *said));
     }
 }

@@ -9,7 +9,9 @@ use crate::runbook::Known;
 use crate::trust::policy::Tally;
 use pgseal_verify::digest::Digest;
 use pgseal_verify::format::manifest::{Manifest, ReleaseState};
-use pgseal_verify::format::receipt::{Asked, GateAnswer, ObservedTarget, TrustReference, VerifyRecord};
+use pgseal_verify::format::receipt::{
+    Asked, GateAnswer, ObservedTarget, TrustReference, VerifyRecord,
+};
 use pgseal_verify::format::rehearsal::{Rehearsal, RehearsalOutcome};
 use pgseal_verify::format::timestamp::Timestamp;
 
@@ -42,8 +44,7 @@ fn manifest() -> Manifest {
 }
 
 fn rehearsal(finished: &str, outcome: RehearsalOutcome) -> Kept<Rehearsal> {
-    let target =
-        serde_json::json!({ "database": "c", "server_version": "15", "server_version_num": 150000, "role": "r" });
+    let target = serde_json::json!({ "database": "c", "server_version": "15", "server_version_num": 150000, "role": "r" });
     let rehearsal = serde_json::json!({
         "rehearsal_id": "a", "outcome": outcome, "operator": { "user": "u", "host": "h" },
         "started": finished, "finished": finished, "pgseal": "0.1.0",
@@ -53,17 +54,32 @@ fn rehearsal(finished: &str, outcome: RehearsalOutcome) -> Kept<Rehearsal> {
         "rollback": [], "locks": [], "verify": [],
     });
     let document = serde_json::from_value(rehearsal).expect("a rehearsal");
-    Kept { name: "a.rehearsal.json".to_owned(), sha256: digest(), key: digest(), owner: "host".to_owned(), document }
+    Kept {
+        name: "a.rehearsal.json".to_owned(),
+        sha256: digest(),
+        key: digest(),
+        owner: "host".to_owned(),
+        document,
+    }
 }
 
 fn answers() -> Answers {
-    let target =
-        serde_json::json!({ "database": "shop", "server_version": "15", "server_version_num": 150000, "role": "r" });
+    let target = serde_json::json!({ "database": "shop", "server_version": "15", "server_version_num": 150000, "role": "r" });
     let target: ObservedTarget = serde_json::from_value(target).expect("a target");
     let name = "ratified".parse().expect("a name");
-    let gate =
-        GateAnswer { name, asked: Asked::Before, ready: true, reason: "voted".into(), evidence: BTreeMap::new() };
-    let check = VerifyRecord { name: "c".parse().expect("a name"), held: 3, checks: 3, failed: Vec::new() };
+    let gate = GateAnswer {
+        name,
+        asked: Asked::Before,
+        ready: true,
+        reason: "voted".into(),
+        evidence: BTreeMap::new(),
+    };
+    let check = VerifyRecord {
+        name: "c".parse().expect("a name"),
+        held: 3,
+        checks: 3,
+        failed: Vec::new(),
+    };
     Answers {
         at: now(),
         target,
@@ -81,8 +97,16 @@ fn ready() -> Facts {
         manifest: manifest(),
         release_id: digest(),
         files: 25,
-        signers: vec![Signer { key: digest(), owner: "Mia".to_owned(), at: None, evidence: "claimed" }],
-        trust: TrustReference { version: 1, sha256: digest() },
+        signers: vec![Signer {
+            key: digest(),
+            owner: "Mia".to_owned(),
+            at: None,
+            evidence: "claimed",
+        }],
+        trust: TrustReference {
+            version: 1,
+            sha256: digest(),
+        },
         trust_expires: at("2027-01-01T00:00:00Z"),
         tallies: Vec::new(),
         approvers: Vec::new(),
@@ -93,9 +117,20 @@ fn ready() -> Facts {
         uncounted: Vec::new(),
         database: Database::Answered(Box::new(answers())),
     };
-    let (file, known) =
-        ("small-1.pgseal".to_owned(), Known { file: "../small-1.pgseal".to_owned(), ..Known::default() });
-    Facts { now: now(), file, known, blockers: Vec::new(), release: Some(Box::new(release)) }
+    let (file, known) = (
+        "small-1.pgseal".to_owned(),
+        Known {
+            file: "../small-1.pgseal".to_owned(),
+            ..Known::default()
+        },
+    );
+    Facts {
+        now: now(),
+        file,
+        known,
+        blockers: Vec::new(),
+        release: Some(Box::new(release)),
+    }
 }
 
 fn with(change: impl FnOnce(&mut ReleaseFacts)) -> Facts {
@@ -106,7 +141,9 @@ fn with(change: impl FnOnce(&mut ReleaseFacts)) -> Facts {
 
 fn answered(change: impl FnOnce(&mut Answers)) -> Facts {
     with(|release| {
-        let Database::Answered(answers) = &mut release.database else { panic!("an answer") };
+        let Database::Answered(answers) = &mut release.database else {
+            panic!("an answer")
+        };
         change(answers);
     })
 }
@@ -121,8 +158,17 @@ fn mark(facts: &Facts, row: Row) -> CellStatus {
 }
 
 fn stops(row: Row, exit: u8) -> Facts {
-    let trouble = Blocker { exit, text: "it is wrong".to_owned(), excerpt: Vec::new(), hint: None, waits: false };
-    Facts { blockers: vec![(row, trouble)], ..ready() }
+    let trouble = Blocker {
+        exit,
+        text: "it is wrong".to_owned(),
+        excerpt: Vec::new(),
+        hint: None,
+        waits: false,
+    };
+    Facts {
+        blockers: vec![(row, trouble)],
+        ..ready()
+    }
 }
 
 #[test]
@@ -133,23 +179,50 @@ fn ready_needs_every_answer() {
         (answered(|answers| answers.gates = None), Row::Gate),
         (answered(|answers| answers.observed = None), Row::State),
         (answered(|answers| answers.checks = None), Row::Checks),
-        (with(|release| release.database = Database::NotAsked), Row::Target),
+        (
+            with(|release| release.database = Database::NotAsked),
+            Row::Target,
+        ),
     ];
     for (facts, row) in lacking {
-        assert_eq!((mark(&facts, row), judged(&facts)), (CellStatus::Unknown, (Status::Blocked, 20)), "{row:?}");
+        assert_eq!(
+            (mark(&facts, row), judged(&facts)),
+            (CellStatus::Unknown, (Status::Blocked, 20)),
+            "{row:?}"
+        );
     }
 }
 
 #[test]
 fn what_waits_for_people_blocks() {
-    let closed = answered(|answers| answers.gates.iter_mut().flatten().for_each(|gate| gate.ready = false));
-    assert_eq!((mark(&closed, Row::Gate), judged(&closed)), (CellStatus::NoGo, (Status::Blocked, 20)));
-    let tally =
-        Tally { role: "l4".parse().expect("a name"), needed: 2, counted: 1, why: Vec::new(), other_codes: Vec::new() };
+    let closed = answered(|answers| {
+        answers
+            .gates
+            .iter_mut()
+            .flatten()
+            .for_each(|gate| gate.ready = false)
+    });
+    assert_eq!(
+        (mark(&closed, Row::Gate), judged(&closed)),
+        (CellStatus::NoGo, (Status::Blocked, 20))
+    );
+    let tally = Tally {
+        role: "l4".parse().expect("a name"),
+        needed: 2,
+        counted: 1,
+        why: Vec::new(),
+        other_codes: Vec::new(),
+    };
     let short = with(|release| release.tallies = vec![tally]);
-    assert_eq!((mark(&short, Row::Approvals), judged(&short)), (CellStatus::NoGo, (Status::Blocked, 20)));
+    assert_eq!(
+        (mark(&short, Row::Approvals), judged(&short)),
+        (CellStatus::NoGo, (Status::Blocked, 20))
+    );
     let verdict = verdict(&short, &Matrix::of(&short));
-    assert_eq!(verdict.missing[0].what, "1 person of the role l4 still has to approve it.");
+    assert_eq!(
+        verdict.missing[0].what,
+        "1 person of the role l4 still has to approve it."
+    );
     assert_eq!(
         verdict.missing[0].command.as_deref(),
         Some("pgseal approve ../small-1.pgseal --key YOURS.key --role l4")
@@ -161,49 +234,97 @@ fn what_waits_for_people_blocks() {
 fn while_the_gate_is_closed_the_state_waits_with_it() {
     let with_gap = |ready: bool| {
         answered(|answers| {
-            answers.gates.iter_mut().flatten().for_each(|gate| gate.ready = ready);
+            answers
+                .gates
+                .iter_mut()
+                .flatten()
+                .for_each(|gate| gate.ready = ready);
             answers.observed = Some(BTreeMap::from([("gap".to_owned(), Some("209".to_owned()))]));
         })
     };
     let (closed, open) = (with_gap(false), with_gap(true));
-    assert_eq!((mark(&closed, Row::State), judged(&closed)), (CellStatus::NoGo, (Status::Blocked, 20)));
+    assert_eq!(
+        (mark(&closed, Row::State), judged(&closed)),
+        (CellStatus::NoGo, (Status::Blocked, 20))
+    );
     let missing = verdict(&closed, &Matrix::of(&closed)).missing;
-    assert!(missing[1].what.contains("gap is 209 instead of 210") && missing.len() == 2, "{missing:?}");
-    assert_eq!((mark(&open, Row::State), judged(&open)), (CellStatus::Stop(22), (Status::Stop, 22)));
+    assert!(
+        missing[1].what.contains("gap is 209 instead of 210") && missing.len() == 2,
+        "{missing:?}"
+    );
+    assert_eq!(
+        (mark(&open, Row::State), judged(&open)),
+        (CellStatus::Stop(22), (Status::Stop, 22))
+    );
 }
 
 #[test]
 fn what_is_wrong_stops_with_its_code() {
-    for (row, exit) in [(Row::Files, 11), (Row::Target, 22), (Row::Ledger, 31), (Row::Ledger, 32), (Row::Gate, 21)] {
+    for (row, exit) in [
+        (Row::Files, 11),
+        (Row::Target, 22),
+        (Row::Ledger, 31),
+        (Row::Ledger, 32),
+        (Row::Gate, 21),
+    ] {
         assert_eq!(judged(&stops(row, exit)), (Status::Stop, exit));
     }
     // A partial run weighs more than a failure on a clone.
     let mut both = stops(Row::Ledger, 31);
     let failed = vec![rehearsal("2026-11-21T11:00:00Z", RehearsalOutcome::Failed)];
     both.release.as_mut().expect("a release").rehearsals = failed;
-    assert_eq!((mark(&both, Row::Rehearsal), judged(&both)), (CellStatus::Stop(30), (Status::Stop, 31)));
+    assert_eq!(
+        (mark(&both, Row::Rehearsal), judged(&both)),
+        (CellStatus::Stop(30), (Status::Stop, 31))
+    );
     // A failure takes precedence over a pending action, in either order.
-    let waits = Blocker { exit: 20, text: "wait".to_owned(), excerpt: Vec::new(), hint: None, waits: true };
+    let waits = Blocker {
+        exit: 20,
+        text: "wait".to_owned(),
+        excerpt: Vec::new(),
+        hint: None,
+        waits: true,
+    };
     both.blockers.insert(0, (Row::Ledger, waits));
     assert_eq!(judged(&both), (Status::Stop, 31));
 }
 
 #[test]
 fn nothing_of_a_file_that_is_not_authentic() {
-    let facts = Facts { release: None, ..stops(Row::Signatures, 11) };
+    let facts = Facts {
+        release: None,
+        ..stops(Row::Signatures, 11)
+    };
     assert_eq!(judged(&facts), (Status::Stop, 11));
     let matrix = Matrix::of(&facts);
-    assert!(matrix.cells.iter().all(|cell| cell.row == Row::Signatures || cell.mark == CellStatus::Unknown));
+    assert!(
+        matrix
+            .cells
+            .iter()
+            .all(|cell| cell.row == Row::Signatures || cell.mark == CellStatus::Unknown)
+    );
 }
 
 #[test]
 fn a_rehearsal_is_stale_after_a_week_and_the_newest_counts() {
     let of = |list: Vec<Kept<Rehearsal>>| with(|release| release.rehearsals = list);
-    let fresh = of(vec![rehearsal("2026-11-14T12:00:00Z", RehearsalOutcome::Proved)]);
+    let fresh = of(vec![rehearsal(
+        "2026-11-14T12:00:00Z",
+        RehearsalOutcome::Proved,
+    )]);
     assert_eq!(mark(&fresh, Row::Rehearsal), CellStatus::Go);
-    let stale = of(vec![rehearsal("2026-11-14T11:59:59Z", RehearsalOutcome::Proved)]);
-    assert_eq!((mark(&stale, Row::Rehearsal), judged(&stale)), (CellStatus::Unknown, (Status::Blocked, 20)));
-    let future = of(vec![rehearsal("2026-11-21T13:00:00Z", RehearsalOutcome::Proved)]);
+    let stale = of(vec![rehearsal(
+        "2026-11-14T11:59:59Z",
+        RehearsalOutcome::Proved,
+    )]);
+    assert_eq!(
+        (mark(&stale, Row::Rehearsal), judged(&stale)),
+        (CellStatus::Unknown, (Status::Blocked, 20))
+    );
+    let future = of(vec![rehearsal(
+        "2026-11-21T13:00:00Z",
+        RehearsalOutcome::Proved,
+    )]);
     assert_eq!(mark(&future, Row::Rehearsal), CellStatus::Unknown);
     let mended = of(vec![
         rehearsal("2026-11-19T12:00:00Z", RehearsalOutcome::Failed),
@@ -216,10 +337,19 @@ fn a_rehearsal_is_stale_after_a_week_and_the_newest_counts() {
             rehearsal("2026-11-20T12:00:00Z", outcome),
         ])
     };
-    assert_eq!(mark(&and_then(RehearsalOutcome::Failed), Row::Rehearsal), CellStatus::Stop(30));
-    assert_eq!(mark(&and_then(RehearsalOutcome::Incomplete), Row::Rehearsal), CellStatus::Unknown);
+    assert_eq!(
+        mark(&and_then(RehearsalOutcome::Failed), Row::Rehearsal),
+        CellStatus::Stop(30)
+    );
+    assert_eq!(
+        mark(&and_then(RehearsalOutcome::Incomplete), Row::Rehearsal),
+        CellStatus::Unknown
+    );
     // A limited rehearsal does not supersede the older one, which compared all rows.
-    assert_eq!(mark(&and_then(RehearsalOutcome::Limited), Row::Rehearsal), CellStatus::Go);
+    assert_eq!(
+        mark(&and_then(RehearsalOutcome::Limited), Row::Rehearsal),
+        CellStatus::Go
+    );
     let limited = |days| {
         with(|release| {
             release.rehearsals = vec![rehearsal("2026-11-11T12:00:00Z", RehearsalOutcome::Proved)];
@@ -233,7 +363,8 @@ fn a_rehearsal_is_stale_after_a_week_and_the_newest_counts() {
 #[test]
 fn a_rehearsal_that_failed_says_where_in_a_sentence() {
     let mut failed = rehearsal("2026-11-20T12:00:00Z", RehearsalOutcome::Failed);
-    let step = serde_json::json!({ "name": "compare", "ok": false, "detail": "d", "milliseconds": 1 });
+    let step =
+        serde_json::json!({ "name": "compare", "ok": false, "detail": "d", "milliseconds": 1 });
     failed.document.steps = vec![serde_json::from_value(step).expect("a step")];
     failed.document.error = Some("rehearsal, compare: index public.i is missing".to_owned());
     let facts = with(|release| release.rehearsals = vec![failed]);
@@ -261,7 +392,8 @@ fn done_is_proved_now() {
     let in_effect = |gap: &str, checks: bool| {
         let observed = BTreeMap::from([("gap".to_owned(), Some(gap.to_owned()))]);
         answered(|answers| {
-            (answers.in_effect, answers.gates, answers.observed) = (Some(row.clone()), None, Some(observed));
+            (answers.in_effect, answers.gates, answers.observed) =
+                (Some(row.clone()), None, Some(observed));
             if !checks {
                 answers.checks = None;
             }
@@ -269,11 +401,21 @@ fn done_is_proved_now() {
     };
     // Without a receipt, the gate's result during the run is unknown, and irrelevant now.
     let done = in_effect("0", true);
-    assert_eq!((mark(&done, Row::Gate), judged(&done)), (CellStatus::Unknown, (Status::Done, 0)));
+    assert_eq!(
+        (mark(&done, Row::Gate), judged(&done)),
+        (CellStatus::Unknown, (Status::Done, 0))
+    );
     assert_eq!(judged(&in_effect("1", true)), (Status::Stop, 22));
     assert_eq!(judged(&in_effect("0", false)), (Status::Blocked, 20));
     let release = done.release.as_deref().expect("a release");
     let value = &values(release)[0];
-    assert_eq!((value.now.as_deref(), value.holds, value.finalized.as_deref()), (Some("0"), Some(true), Some("0")));
+    assert_eq!(
+        (
+            value.now.as_deref(),
+            value.holds,
+            value.finalized.as_deref()
+        ),
+        (Some("0"), Some(true), Some("0"))
+    );
     assert_eq!(timeline(release)[0].about, "First.");
 }

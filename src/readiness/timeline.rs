@@ -47,17 +47,29 @@ pub enum TookIn {
 /// The timeline of a release. Durations are from the run in effect, otherwise from the newest
 /// rehearsal.
 pub fn timeline(release: &ReleaseFacts) -> Vec<Turn> {
-    let of_run = release.receipt_in_effect().map(|kept| (TookIn::Run, kept.document.finished, &kept.document.tiers));
+    let of_run = release
+        .receipt_in_effect()
+        .map(|kept| (TookIn::Run, kept.document.finished, &kept.document.tiers));
     let of_rehearsal = || {
         let kept = release.newest_rehearsal()?;
-        Some((TookIn::Rehearsal, kept.document.finished, &kept.document.tiers))
+        Some((
+            TookIn::Rehearsal,
+            kept.document.finished,
+            &kept.document.tiers,
+        ))
     };
     let measured = of_run.or_else(of_rehearsal);
     let took = |name: &str| {
         let (measured, at, tiers): (TookIn, Timestamp, &Vec<TierRecord>) = measured?;
         let tier = tiers.iter().find(|tier| tier.name == name)?;
         let (milliseconds, statements, rows) = (tier.milliseconds, tier.statements, tier.rows);
-        Some(Took { measured, at, milliseconds, statements, rows })
+        Some(Took {
+            measured,
+            at,
+            milliseconds,
+            statements,
+            rows,
+        })
     };
     let turn = |tier: &pgseal_verify::format::manifest::Tier| Turn {
         name: tier.name.to_string(),

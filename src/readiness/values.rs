@@ -31,8 +31,14 @@ pub fn values(release: &ReleaseFacts) -> Vec<Value> {
     let names: BTreeSet<&String> = baseline.keys().chain(finalized.keys()).collect();
     let answers = release.answers();
     let observed = answers.and_then(|answers| answers.observed.as_ref());
-    let before = release.receipt_in_effect().and_then(|kept| kept.document.before.as_ref());
-    let expected_now = if release.in_effect().is_some() { finalized } else { baseline };
+    let before = release
+        .receipt_in_effect()
+        .and_then(|kept| kept.document.before.as_ref());
+    let expected_now = if release.in_effect().is_some() {
+        finalized
+    } else {
+        baseline
+    };
     let value = |name: &String| Value {
         name: name.clone(),
         baseline: baseline.get(name).map(spelled),
@@ -41,7 +47,10 @@ pub fn values(release: &ReleaseFacts) -> Vec<Value> {
         now: observed.and_then(|row| seen(row, name, expected_now.get(name))),
         holds: observed.and_then(|row| {
             let expected = expected_now.get(name)?;
-            Some(row.get(name).is_some_and(|value| expected.accepts(value.as_deref())))
+            Some(
+                row.get(name)
+                    .is_some_and(|value| expected.accepts(value.as_deref())),
+            )
         }),
     };
     names.into_iter().map(value).collect()
@@ -52,14 +61,24 @@ pub(super) fn spelled(expectation: &Expectation) -> String {
     match expectation {
         Expectation::Bool(true) => "yes".to_owned(),
         Expectation::Bool(false) => "no".to_owned(),
-        Expectation::Range { min: Some(min), max: None } => format!("{min} or more"),
-        Expectation::Range { min: None, max: Some(max) } => format!("{max} or less"),
+        Expectation::Range {
+            min: Some(min),
+            max: None,
+        } => format!("{min} or more"),
+        Expectation::Range {
+            min: None,
+            max: Some(max),
+        } => format!("{max} or less"),
         other => other.to_string(),
     }
 }
 
 /// A value for people: unchanged, except that an expected boolean becomes a word.
-fn seen(row: &BTreeMap<String, Option<String>>, name: &str, expected: Option<&Expectation>) -> Option<String> {
+fn seen(
+    row: &BTreeMap<String, Option<String>>,
+    name: &str,
+    expected: Option<&Expectation>,
+) -> Option<String> {
     let value = row.get(name)?.as_deref().unwrap_or("NULL");
     let word = match (expected, value) {
         (Some(Expectation::Bool(_)), "t" | "true") => "yes",

@@ -73,7 +73,14 @@ const GRAVEST: [Row; 9] = [
 
 /// Questions that must be proved for a release in effect. Its receipt shows the circumstances of
 /// the run, which decide nothing now.
-const IN_EFFECT: [Row; 6] = [Row::Files, Row::Signatures, Row::Target, Row::Ledger, Row::State, Row::Checks];
+const IN_EFFECT: [Row; 6] = [
+    Row::Files,
+    Row::Signatures,
+    Row::Target,
+    Row::Ledger,
+    Row::State,
+    Row::Checks,
+];
 
 /// Exit code of BLOCKED.
 const BLOCKED: u8 = 20;
@@ -87,12 +94,20 @@ pub fn verdict(facts: &Facts, matrix: &Matrix) -> Verdict {
             _ => None,
         }
     };
-    let in_effect = facts.release.as_ref().is_some_and(|release| release.in_effect().is_some());
+    let in_effect = facts
+        .release
+        .as_ref()
+        .is_some_and(|release| release.in_effect().is_some());
     if let Some((cell, exit)) = GRAVEST.iter().find_map(stop) {
         return stopped(matrix, cell, exit, in_effect);
     }
     let needed = |cell: &&Cell| !in_effect || IN_EFFECT.contains(&cell.row);
-    let open: Vec<&Cell> = matrix.cells.iter().filter(needed).filter(|cell| !cell.mark.is_clear()).collect();
+    let open: Vec<&Cell> = matrix
+        .cells
+        .iter()
+        .filter(needed)
+        .filter(|cell| !cell.mark.is_clear())
+        .collect();
     match (&open[..], in_effect) {
         ([], true) => done(facts, matrix),
         ([], false) => ready(facts),
@@ -101,15 +116,26 @@ pub fn verdict(facts: &Facts, matrix: &Matrix) -> Verdict {
 }
 
 fn stopped(matrix: &Matrix, cell: &Cell, exit: u8, in_effect: bool) -> Verdict {
-    let wrong: Vec<&Cell> = matrix.cells.iter().filter(|cell| matches!(cell.mark, CellStatus::Stop(_))).collect();
+    let wrong: Vec<&Cell> = matrix
+        .cells
+        .iter()
+        .filter(|cell| matches!(cell.mark, CellStatus::Stop(_)))
+        .collect();
     let others = match wrong.len() - 1 {
         0 => String::new(),
         1 => " One other answer below says STOP, too.".to_owned(),
         more => format!(" {more} other answers below say STOP, too."),
     };
     let missing = wrong.iter().filter_map(|cell| {
-        let what = cell.way_out.clone().or_else(|| mend(cell.row, in_effect).map(str::to_owned))?;
-        Some(Missing { row: cell.row, what, command: cell.command.clone() })
+        let what = cell
+            .way_out
+            .clone()
+            .or_else(|| mend(cell.row, in_effect).map(str::to_owned))?;
+        Some(Missing {
+            row: cell.row,
+            what,
+            command: cell.command.clone(),
+        })
     });
     Verdict {
         status: Status::Stop,
@@ -132,25 +158,41 @@ fn mend(row: Row, in_effect: bool) -> Option<&'static str> {
         (Row::State, false) => Some(
             "The database is not in the state that the release was made for: find out what changed there, and why.",
         ),
-        (Row::Checks, _) => Some("Look at the checks that do not hold: their details say what was found."),
+        (Row::Checks, _) => {
+            Some("Look at the checks that do not hold: their details say what was found.")
+        }
         _ => None,
     }
 }
 
 fn done(facts: &Facts, matrix: &Matrix) -> Verdict {
     let database = database(facts);
-    let row = facts.release.as_ref().and_then(|release| release.in_effect());
-    let since = row.map(|row| format!(" since {}", day_and_time_of(&row.at))).unwrap_or_default();
-    let checks = matrix.cell(Row::Checks).filter(|cell| cell.mark == CellStatus::Go);
-    let checks = checks.map(|cell| format!(", and {}", lower(&cell.says))).unwrap_or_else(|| ".".to_owned());
+    let row = facts
+        .release
+        .as_ref()
+        .and_then(|release| release.in_effect());
+    let since = row
+        .map(|row| format!(" since {}", day_and_time_of(&row.at)))
+        .unwrap_or_default();
+    let checks = matrix
+        .cell(Row::Checks)
+        .filter(|cell| cell.mark == CellStatus::Go);
+    let checks = checks
+        .map(|cell| format!(", and {}", lower(&cell.says)))
+        .unwrap_or_else(|| ".".to_owned());
     Verdict {
         status: Status::Done,
         exit: 0,
-        sentence: format!("The release is in effect on {database}{since}; the database is as promised{checks}"),
+        sentence: format!(
+            "The release is in effect on {database}{since}; the database is as promised{checks}"
+        ),
         missing: Vec::new(),
         then: vec![
             "Nothing is left to do. The receipt is kept with the other records.".into(),
-            format!("It can be checked again at any time with `{}`. Asking changes nothing.", command(facts, "check")),
+            format!(
+                "It can be checked again at any time with `{}`. Asking changes nothing.",
+                command(facts, "check")
+            ),
             format!(
                 "It can be taken back with `{}`. That waits for no gate, and proves that the start is back.",
                 command(facts, "rollback")
@@ -178,21 +220,37 @@ fn blocked(facts: &Facts, open: &[&Cell], in_effect: bool) -> Verdict {
         let what = cell.way_out.clone().unwrap_or_else(|| way_out(cell));
         // Five questions to an unqueried database are one action.
         if !missing.iter().any(|known| known.what == what) {
-            missing.push(Missing { row: cell.row, what, command: cell.command.clone() });
+            missing.push(Missing {
+                row: cell.row,
+                what,
+                command: cell.command.clone(),
+            });
         }
     }
     let reasons: Vec<&str> = reasons(facts, open);
     let sentence = if in_effect {
-        format!("The release is in effect on {}, and that it holds is not proved.", database(facts))
+        format!(
+            "The release is in effect on {}, and that it holds is not proved.",
+            database(facts)
+        )
     } else {
         format!("It can't run yet: {}.", listed(&reasons))
     };
-    Verdict { status: Status::Blocked, exit: BLOCKED, sentence, missing, then: run_steps(facts) }
+    Verdict {
+        status: Status::Blocked,
+        exit: BLOCKED,
+        sentence,
+        missing,
+        then: run_steps(facts),
+    }
 }
 
 /// Short phrases for the missing answers.
 fn reasons<'a>(facts: &Facts, open: &[&Cell]) -> Vec<&'a str> {
-    let asked = facts.release.as_ref().is_some_and(|release| !matches!(release.database, Database::NotAsked));
+    let asked = facts
+        .release
+        .as_ref()
+        .is_some_and(|release| !matches!(release.database, Database::NotAsked));
     let mut reasons: Vec<&str> = Vec::new();
     for cell in open {
         let reason = match cell.row {
@@ -202,7 +260,9 @@ fn reasons<'a>(facts: &Facts, open: &[&Cell]) -> Vec<&'a str> {
             Row::Gate if cell.mark == CellStatus::NoGo => "the gate is closed",
             // Covered by the phrase for the gate.
             Row::State | Row::Checks if cell.mark == CellStatus::NoGo => continue,
-            Row::Ledger if cell.mark == CellStatus::NoGo => "something else is running there right now",
+            Row::Ledger if cell.mark == CellStatus::NoGo => {
+                "something else is running there right now"
+            }
             _ => "not every question could be answered",
         };
         if !reasons.contains(&reason) {
@@ -216,7 +276,10 @@ fn reasons<'a>(facts: &Facts, open: &[&Cell]) -> Vec<&'a str> {
 fn way_out(cell: &Cell) -> String {
     match (cell.row, &cell.mark) {
         (Row::Gate, CellStatus::NoGo) => {
-            let why = cell.says.strip_prefix("It is closed: ").unwrap_or(&cell.says);
+            let why = cell
+                .says
+                .strip_prefix("It is closed: ")
+                .unwrap_or(&cell.says);
             format!(
                 "The gate opens when the people who decide have decided, and the database says so. Today it says: {why}"
             )
@@ -228,17 +291,24 @@ fn way_out(cell: &Cell) -> String {
 
 /// The command line of the action.
 fn command(facts: &Facts, name: &str) -> String {
-    let line = facts.release.as_ref().and_then(|release| facts.known.command(name, &release.manifest));
+    let line = facts
+        .release
+        .as_ref()
+        .and_then(|release| facts.known.command(name, &release.manifest));
     line.unwrap_or_else(|| format!("pgseal {name} FILE"))
 }
 
 /// The steps of a run, for readers without experience.
 fn run_steps(facts: &Facts) -> Vec<String> {
-    let Some(release) = &facts.release else { return Vec::new() };
+    let Some(release) = &facts.release else {
+        return Vec::new();
+    };
     let manifest = &release.manifest;
     let tiers = count(manifest.tiers.len() as u64, "step");
-    let alone =
-        manifest.tiers.iter().any(|tier| tier.transaction == pgseal_verify::format::manifest::Transaction::None);
+    let alone = manifest
+        .tiers
+        .iter()
+        .any(|tier| tier.transaction == pgseal_verify::format::manifest::Transaction::None);
     let how = if alone {
         format!(
             "It goes through {tiers}. Some are committed one by one; if it stops between two, one command goes on and another goes back."
@@ -274,10 +344,16 @@ fn run_steps(facts: &Facts) -> Vec<String> {
 }
 
 fn database(facts: &Facts) -> &str {
-    facts.release.as_ref().map_or("the database", |release| &release.manifest.target.database)
+    facts
+        .release
+        .as_ref()
+        .map_or("the database", |release| &release.manifest.target.database)
 }
 
 fn lower(sentence: &str) -> String {
     let mut chars = sentence.chars();
-    chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
+    chars
+        .next()
+        .map(|first| first.to_lowercase().chain(chars).collect())
+        .unwrap_or_default()
 }

@@ -61,9 +61,7 @@ pub enum JournalStep {
         at: String,
     },
     /// A lock could not be had in time, nothing was changed, and the transaction begins anew.
-    Retry {
-        why: String,
-    },
+    Retry { why: String },
     End {
         /// Committed, unchanged, or unknown.
         outcome: Outcome,
@@ -95,8 +93,18 @@ impl Journal {
     pub fn create(dir: &Path, stem: &str) -> io::Result<Self> {
         durable::create_dirs(dir)?;
         let path = dir.join(format!("{stem}.journal"));
-        let file = OpenOptions::new().append(true).create_new(true).open(&path)?;
-        let mut journal = Self { file, path, last: None, length: 0, room: 0, torn: false };
+        let file = OpenOptions::new()
+            .append(true)
+            .create_new(true)
+            .open(&path)?;
+        let mut journal = Self {
+            file,
+            path,
+            last: None,
+            length: 0,
+            room: 0,
+            torn: false,
+        };
         journal.take_room()?;
         journal.file.sync_all()?;
         durable::sync_dir(&journal.path)?;
@@ -106,10 +114,16 @@ impl Journal {
     /// Appends a step; it is on the medium when this returns. After an error it is not written, and a later step can be.
     pub fn write(&mut self, at: Timestamp, step: JournalStep) -> io::Result<()> {
         let step = match step {
-            JournalStep::Retry { why } => JournalStep::Retry { why: why.chars().take(WHY_CHARS).collect() },
+            JournalStep::Retry { why } => JournalStep::Retry {
+                why: why.chars().take(WHY_CHARS).collect(),
+            },
             step => step,
         };
-        let line = Line { prev_sha256: self.last.unwrap_or_else(|| Digest::of(b"")), at, step };
+        let line = Line {
+            prev_sha256: self.last.unwrap_or_else(|| Digest::of(b"")),
+            at,
+            step,
+        };
         let mut bytes = serde_json::to_vec(&line)?;
         let digest = Digest::of(&bytes);
         bytes.push(b'\n');
@@ -181,12 +195,26 @@ pub fn read_chain(path: &Path) -> io::Result<Option<Chain>> {
 
 /// The same of bytes that came from anywhere.
 pub fn chain(mut bytes: Vec<u8>) -> Option<Chain> {
-    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-    let mut chain = Chain { lines: Vec::new(), digests: Vec::new(), is_cut: whole < bytes.len() };
+    let whole = bytes
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |at| at + 1);
+    let mut chain = Chain {
+        lines: Vec::new(),
+        digests: Vec::new(),
+        is_cut: whole < bytes.len(),
+    };
     bytes.truncate(whole);
     let text = String::from_utf8(bytes).ok()?;
-    for text in text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')) {
-        let before = chain.digests.last().copied().unwrap_or_else(|| Digest::of(b""));
+    for text in text
+        .split_inclusive('\n')
+        .filter_map(|line| line.strip_suffix('\n'))
+    {
+        let before = chain
+            .digests
+            .last()
+            .copied()
+            .unwrap_or_else(|| Digest::of(b""));
         match serde_json::from_str::<Line>(text) {
             Ok(line) if line.prev_sha256 == before => chain.lines.push(line),
             _ => return None,
@@ -207,9 +235,16 @@ pub fn all_in(dir: &Path) -> io::Result<Vec<PathBuf>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
     };
-    let paths = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
-    let mut journals: Vec<_> =
-        paths.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "journal")).collect();
+    let paths = entries
+        .map(|entry| Ok(entry?.path()))
+        .collect::<io::Result<Vec<_>>>()?;
+    let mut journals: Vec<_> = paths
+        .into_iter()
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "journal")
+        })
+        .collect();
     journals.sort();
     Ok(journals)
 }
@@ -222,10 +257,20 @@ mod tests {
     fn a_changed_or_removed_line_breaks_the_chain() {
         let dir = tempfile::tempdir().expect("temp dir");
         let mut journal = Journal::create(dir.path(), "a").expect("new");
-        assert!(Journal::create(dir.path(), "a").is_err(), "an existing journal is never overwritten");
+        assert!(
+            Journal::create(dir.path(), "a").is_err(),
+            "an existing journal is never overwritten"
+        );
         let at = Timestamp::from_seconds(0).expect("epoch");
         for id in ["1", "2", "3"] {
-            journal.write(at, JournalStep::Commit { transaction_id: id.to_owned() }).expect("written");
+            journal
+                .write(
+                    at,
+                    JournalStep::Commit {
+                        transaction_id: id.to_owned(),
+                    },
+                )
+                .expect("written");
         }
         let path = journal.path().to_owned();
         drop(journal);
@@ -233,7 +278,12 @@ mod tests {
         let text = std::fs::read_to_string(&path).expect("text");
         std::fs::write(&path, text.replace("\"2\"", "\"9\"")).expect("changed");
         assert_eq!(read(&path).expect("read"), None);
-        let without_second: Vec<&str> = text.lines().enumerate().filter(|(at, _)| *at != 1).map(|(_, l)| l).collect();
+        let without_second: Vec<&str> = text
+            .lines()
+            .enumerate()
+            .filter(|(at, _)| *at != 1)
+            .map(|(_, l)| l)
+            .collect();
         std::fs::write(&path, without_second.join("\n") + "\n").expect("removed");
         assert_eq!(read(&path).expect("read"), None);
         std::fs::write(&path, &text[..text.len() - 5]).expect("cut off");
@@ -245,18 +295,31 @@ mod tests {
         let dir = tempfile::tempdir().expect("temp dir");
         let mut journal = Journal::create(dir.path(), "a").expect("new");
         let at = Timestamp::from_seconds(0).expect("epoch");
-        let step = |id: &str| JournalStep::Commit { transaction_id: id.to_owned() };
+        let step = |id: &str| JournalStep::Commit {
+            transaction_id: id.to_owned(),
+        };
         journal.write(at, step("1")).expect("written");
         let read_only = File::open(journal.path()).expect("there");
         let file = std::mem::replace(&mut journal.file, read_only);
-        journal.write(at, step("2")).expect_err("nothing can be written");
+        journal
+            .write(at, step("2"))
+            .expect_err("nothing can be written");
         journal.file = file;
         // A part of the line had found room.
-        journal.file.write_all(b"{\"prev_sha256\":\"").expect("written");
+        journal
+            .file
+            .write_all(b"{\"prev_sha256\":\"")
+            .expect("written");
         journal.write(at, step("3")).expect("written");
         journal.write(at, step("4")).expect("written");
         let lines = read(journal.path()).expect("read").expect("a journal");
-        assert_eq!(lines.iter().map(|line| line.step.clone()).collect::<Vec<_>>(), ["1", "3", "4"].map(step));
+        assert_eq!(
+            lines
+                .iter()
+                .map(|line| line.step.clone())
+                .collect::<Vec<_>>(),
+            ["1", "3", "4"].map(step)
+        );
     }
 
     #[test]

@@ -11,7 +11,9 @@ mod step;
 use crate::database::{DatabaseError, Session};
 use pgseal_verify::format::manifest::Release;
 use pgseal_verify::format::name::Name;
-use pgseal_verify::format::receipt::{Action, CountedApproval, ObservedTarget, Operator, TrustReference};
+use pgseal_verify::format::receipt::{
+    Action, CountedApproval, ObservedTarget, Operator, TrustReference,
+};
 use pgseal_verify::format::statement::ReleaseId;
 pub use schema::{ensure, may_be_made};
 use std::collections::BTreeMap;
@@ -47,7 +49,10 @@ pub fn standing(rows: &[Entry]) -> Vec<&Entry> {
     for row in rows {
         if row.action == Action::Run.as_str() {
             stack.push(row);
-        } else if stack.last().is_some_and(|top| top.release_id == row.release_id) {
+        } else if stack
+            .last()
+            .is_some_and(|top| top.release_id == row.release_id)
+        {
             stack.pop();
         }
     }
@@ -56,16 +61,28 @@ pub fn standing(rows: &[Entry]) -> Vec<&Entry> {
 
 /// Which releases of one name are in effect.
 pub fn in_effect(rows: &[Entry]) -> Vec<&Entry> {
-    standing(rows).into_iter().filter(|row| row.finished).collect()
+    standing(rows)
+        .into_iter()
+        .filter(|row| row.finished)
+        .collect()
 }
 
 /// The run that stopped half way, of whatever release.
 pub fn unfinished(rows: &[Entry]) -> Option<&Entry> {
-    let open = rows.iter().filter(|row| row.action == Action::Run.as_str() && !row.finished);
+    let open = rows
+        .iter()
+        .filter(|row| row.action == Action::Run.as_str() && !row.finished);
     let of_its_name = |row: &Entry| -> Vec<Entry> {
-        rows.iter().filter(|other| other.release == row.release).cloned().collect::<Vec<_>>()
+        rows.iter()
+            .filter(|other| other.release == row.release)
+            .cloned()
+            .collect::<Vec<_>>()
     };
-    open.rev().find(|row| standing(&of_its_name(row)).iter().any(|standing| standing.id == row.id))
+    open.rev().find(|row| {
+        standing(&of_its_name(row))
+            .iter()
+            .any(|standing| standing.id == row.id)
+    })
 }
 
 /// All rows, oldest first; none where no release ever ran.
@@ -86,7 +103,9 @@ pub fn entries(session: &mut dyn Session) -> Result<Vec<Entry>, DatabaseError> {
 /// An error of reading the ledger, where the role may not.
 fn denied(error: DatabaseError) -> DatabaseError {
     match error {
-        DatabaseError::Server(server) if server.code == "42501" => DatabaseError::LedgerDenied(server),
+        DatabaseError::Server(server) if server.code == "42501" => {
+            DatabaseError::LedgerDenied(server)
+        }
         other => other,
     }
 }
@@ -156,7 +175,11 @@ pub fn add(session: &mut dyn Session, new: &NewEntry<'_>) -> Result<(), Database
 }
 
 /// Whether something that a transaction of a run wrote is there: proof that it was committed.
-pub fn has_transaction(session: &mut dyn Session, run_id: &str, transaction_id: &str) -> Result<bool, DatabaseError> {
+pub fn has_transaction(
+    session: &mut dyn Session,
+    run_id: &str,
+    transaction_id: &str,
+) -> Result<bool, DatabaseError> {
     if schema::version(session)?.is_none() {
         return Ok(false);
     }
@@ -219,6 +242,9 @@ mod tests {
         // Of another release of that name: it is still open.
         let mut other = row(3, "rollback", "b", true);
         other.release_id = "c".to_owned();
-        assert_eq!(unfinished(&[rows.as_slice(), &[other]].concat()).map(|row| row.id), Some(2));
+        assert_eq!(
+            unfinished(&[rows.as_slice(), &[other]].concat()).map(|row| row.id),
+            Some(2)
+        );
     }
 }

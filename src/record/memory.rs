@@ -31,22 +31,32 @@ pub enum MemoryError {
 /// neither does what is no directory, where no run can write. A journal that can't be read may hide any time.
 pub fn check_clock(receipts: &Path, now: Timestamp) -> Result<(), MemoryError> {
     // docs/decisions/030
-    let io = |source| MemoryError::Io { path: receipts.to_owned(), source };
+    let io = |source| MemoryError::Io {
+        path: receipts.to_owned(),
+        source,
+    };
     let mut newest: Option<(Timestamp, PathBuf)> = None;
     let journals = match journal::all_in(receipts) {
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => Vec::new(),
         journals => journals.map_err(io)?,
     };
     for journal in journals {
-        let unread = |source| MemoryError::Io { path: journal.clone(), source };
-        let lines = journal::read(&journal).map_err(unread)?.ok_or_else(|| MemoryError::Damaged(journal.clone()))?;
+        let unread = |source| MemoryError::Io {
+            path: journal.clone(),
+            source,
+        };
+        let lines = journal::read(&journal)
+            .map_err(unread)?
+            .ok_or_else(|| MemoryError::Damaged(journal.clone()))?;
         let last = lines.iter().map(|line| line.at).max();
         if let Some(at) = last.filter(|at| newest.as_ref().is_none_or(|(known, _)| at > known)) {
             newest = Some((at, journal));
         }
     }
     match newest {
-        Some((seen, journal)) if is_behind(now, seen) => Err(MemoryError::ClockBehind { now, seen, journal }),
+        Some((seen, journal)) if is_behind(now, seen) => {
+            Err(MemoryError::ClockBehind { now, seen, journal })
+        }
         _ => Ok(()),
     }
 }

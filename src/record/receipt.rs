@@ -24,10 +24,18 @@ pub fn reserve(dir: &Path, stem: &str, is_signed: bool) -> io::Result<Reservatio
 
 impl Reservation {
     /// Writes the receipt and gives its path.
-    pub fn write(self, release_id: ReleaseId, receipt: Receipt, key: Option<&SecretKey>) -> io::Result<PathBuf> {
+    pub fn write(
+        self,
+        release_id: ReleaseId,
+        receipt: Receipt,
+        key: Option<&SecretKey>,
+    ) -> io::Result<PathBuf> {
         let statement = ReceiptStatement {
             subject: subject(&receipt.release, release_id),
-            predicate: Receipt { signer: key.map(|key| key.public_key().id().digest()), ..receipt },
+            predicate: Receipt {
+                signer: key.map(|key| key.public_key().id().digest()),
+                ..receipt
+            },
         };
         let bytes = size::fitted(statement, size::shorten_receipt).map_err(io::Error::other)?;
         self.write_bytes(&bytes, key)

@@ -15,14 +15,13 @@ pub enum ReceiptKeyError {
         reason: String,
     },
     #[error("key {key} has {} in the trust root, receipts are signed by the role receipt", role(.found))]
-    Role {
-        key: KeyId,
-        found: Option<Name>,
-    },
+    Role { key: KeyId, found: Option<Name> },
 }
 
 fn role(found: &Option<Name>) -> String {
-    found.as_ref().map_or("no role".to_owned(), |role| format!("the role {role}"))
+    found
+        .as_ref()
+        .map_or("no role".to_owned(), |role| format!("the role {role}"))
 }
 
 /// Checks that a key may sign receipts at this time. A trust root without the role asks for none.
@@ -31,8 +30,12 @@ pub fn check(root: &TrustRoot, key: &KeyId, now: Timestamp) -> Result<(), Receip
     if found.is_none() && !root.document().roles.contains_key(&receipt) {
         return Ok(());
     }
-    root.counts(key, &receipt, JudgedAt::At(now)).map_err(|reason| match found {
-        Some(role) if *role == receipt => ReceiptKeyError::Spent { key: *key, reason },
-        found => ReceiptKeyError::Role { key: *key, found: found.cloned() },
-    })
+    root.counts(key, &receipt, JudgedAt::At(now))
+        .map_err(|reason| match found {
+            Some(role) if *role == receipt => ReceiptKeyError::Spent { key: *key, reason },
+            found => ReceiptKeyError::Role {
+                key: *key,
+                found: found.cloned(),
+            },
+        })
 }

@@ -16,7 +16,8 @@ pub use pgseal_verify::record::rehearsal::*;
 
 /// Whether a file has the name of a rehearsal receipt.
 pub fn is_one(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.as_encoded_bytes().ends_with(REHEARSAL.as_bytes()))
+    path.file_name()
+        .is_some_and(|name| name.as_encoded_bytes().ends_with(REHEARSAL.as_bytes()))
 }
 
 /// Takes the names and the room of a rehearsal receipt in a directory that is there. Dropped it leaves nothing.
@@ -34,7 +35,10 @@ impl Reservation {
     ) -> io::Result<PathBuf> {
         let statement = RehearsalStatement {
             subject: subject(&rehearsal.release, release_id),
-            predicate: Rehearsal { signer: key.map(|key| key.public_key().id().digest()), ..rehearsal },
+            predicate: Rehearsal {
+                signer: key.map(|key| key.public_key().id().digest()),
+                ..rehearsal
+            },
         };
         let bytes = size::fitted(statement, size::shorten_rehearsal).map_err(io::Error::other)?;
         self.write_bytes(&bytes, key)

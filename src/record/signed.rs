@@ -22,22 +22,39 @@ const SIGNATURE_BYTES: u64 = 64;
 
 /// Takes the names and the room in a directory that is there. Fails before anything has happened when the medium is full,
 /// read-only, or one of the files exists. Dropped it leaves nothing.
-pub(super) fn reserve(dir: &Path, stem: &str, kind: &str, is_signed: bool) -> io::Result<Reservation> {
+pub(super) fn reserve(
+    dir: &Path,
+    stem: &str,
+    kind: &str,
+    is_signed: bool,
+) -> io::Result<Reservation> {
     let path = dir.join(format!("{stem}.{kind}.json"));
     let document = Reserved::new(&path, limits::RECEIPT_BYTES)?;
-    let signature = is_signed.then(|| Reserved::new(&path.with_extension("sig"), SIGNATURE_BYTES)).transpose()?;
-    Ok(Reservation { document, signature, path })
+    let signature = is_signed
+        .then(|| Reserved::new(&path.with_extension("sig"), SIGNATURE_BYTES))
+        .transpose()?;
+    Ok(Reservation {
+        document,
+        signature,
+        path,
+    })
 }
 
 impl Reservation {
     /// Writes the document and gives its path. The signature is there before the document that it is for.
     pub(super) fn write_bytes(self, bytes: &[u8], key: Option<&SecretKey>) -> io::Result<PathBuf> {
-        let Self { document, signature, path } = self;
+        let Self {
+            document,
+            signature,
+            path,
+        } = self;
         let sign = |signature: Reserved| match key {
             Some(key) => signature.write(&key.sign(PAYLOAD_TYPE, bytes)),
             None => Ok(()),
         };
-        let written = signature.map_or(Ok(()), sign).and_then(|()| document.write(bytes));
+        let written = signature
+            .map_or(Ok(()), sign)
+            .and_then(|()| document.write(bytes));
         if written.is_err() && key.is_some() && !path.exists() {
             // A signature of nothing. Best effort: without its document it says nothing either.
             let _ = std::fs::remove_file(path.with_extension("sig"));
@@ -49,7 +66,11 @@ impl Reservation {
 /// Reads a document with its signature and, where there is one, its time stamp.
 pub fn read_parts(path: &Path) -> io::Result<Parts> {
     let document = read_limited(path)?;
-    Ok(Parts { document, signature: sibling(path, "sig")?, token: sibling(path, "tsr")? })
+    Ok(Parts {
+        document,
+        signature: sibling(path, "sig")?,
+        token: sibling(path, "tsr")?,
+    })
 }
 
 fn sibling(path: &Path, extension: &str) -> io::Result<Option<Vec<u8>>> {
@@ -63,7 +84,10 @@ fn sibling(path: &Path, extension: &str) -> io::Result<Option<Vec<u8>>> {
 pub(super) fn read_limited(path: &Path) -> io::Result<Vec<u8>> {
     let metadata = std::fs::metadata(path)?;
     if !metadata.is_file() || metadata.len() > limits::DOCUMENT_BYTES {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file of the size of a document"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "not a regular file of the size of a document",
+        ));
     }
     std::fs::read(path)
 }

@@ -10,7 +10,14 @@ use pgseal_verify::format::rehearsal::RehearsalStatement;
 use pgseal_verify::limits;
 
 /// What is left of each script's list of statements, and of each text, in characters; tried from the first to the last.
-const STEPS: [Step; 6] = [(1_000, usize::MAX), (200, 10_000), (50, 1_000), (10, 300), (1, 100), (0, 30)];
+const STEPS: [Step; 6] = [
+    (1_000, usize::MAX),
+    (200, 10_000),
+    (50, 1_000),
+    (10, 300),
+    (1, 100),
+    (0, 30),
+];
 
 /// Marks a cut text.
 const CUT: &str = "...";
@@ -19,7 +26,10 @@ const CUT: &str = "...";
 pub(super) type Step = (usize, usize);
 
 /// The document in at most [`limits::RECEIPT_BYTES`] bytes, where that can be done by shortening.
-pub(super) fn fitted<T: Serialize>(mut statement: T, shorten: fn(&mut T, Step)) -> Result<Vec<u8>, JsonError> {
+pub(super) fn fitted<T: Serialize>(
+    mut statement: T,
+    shorten: fn(&mut T, Step),
+) -> Result<Vec<u8>, JsonError> {
     let mut bytes = Vec::new();
     for step in STEPS {
         shorten(&mut statement, step);
@@ -33,30 +43,58 @@ pub(super) fn fitted<T: Serialize>(mut statement: T, shorten: fn(&mut T, Step)) 
 
 pub(super) fn shorten_receipt(statement: &mut ReceiptStatement, step: Step) {
     let receipt = &mut statement.predicate;
-    parts(&mut receipt.tiers, &mut receipt.gates, &mut receipt.verify, step);
-    receipt.before.iter_mut().chain(&mut receipt.after).for_each(|row| cut_values(row, step.1));
+    parts(
+        &mut receipt.tiers,
+        &mut receipt.gates,
+        &mut receipt.verify,
+        step,
+    );
+    receipt
+        .before
+        .iter_mut()
+        .chain(&mut receipt.after)
+        .for_each(|row| cut_values(row, step.1));
     receipt.error.iter_mut().for_each(|text| cut(text, step.1));
 }
 
 pub(super) fn shorten_rehearsal(statement: &mut RehearsalStatement, step: Step) {
     let rehearsal = &mut statement.predicate;
-    parts(&mut rehearsal.tiers, &mut rehearsal.gates, &mut rehearsal.verify, step);
+    parts(
+        &mut rehearsal.tiers,
+        &mut rehearsal.gates,
+        &mut rehearsal.verify,
+        step,
+    );
     parts(&mut rehearsal.rollback, &mut [], &mut [], step);
-    rehearsal.steps.iter_mut().for_each(|one| cut(&mut one.detail, step.1));
-    rehearsal.error.iter_mut().for_each(|text| cut(text, step.1));
+    rehearsal
+        .steps
+        .iter_mut()
+        .for_each(|one| cut(&mut one.detail, step.1));
+    rehearsal
+        .error
+        .iter_mut()
+        .for_each(|text| cut(text, step.1));
     // The strongest stand first.
     if step.1 < usize::MAX {
         rehearsal.locks.truncate(step.1);
     }
 }
 
-fn parts(tiers: &mut [TierRecord], gates: &mut [GateAnswer], verify: &mut [VerifyRecord], (sent, chars): Step) {
+fn parts(
+    tiers: &mut [TierRecord],
+    gates: &mut [GateAnswer],
+    verify: &mut [VerifyRecord],
+    (sent, chars): Step,
+) {
     let warnings = sent.min(100);
     for tier in tiers {
         tier.sent.truncate(sent);
         tier.warnings.truncate(warnings);
         tier.warnings.iter_mut().for_each(|text| cut(text, chars));
-        tier.sent.iter_mut().filter_map(|sent| sent.evidence.as_mut()).for_each(|text| cut(text, chars));
+        tier.sent
+            .iter_mut()
+            .filter_map(|sent| sent.evidence.as_mut())
+            .for_each(|text| cut(text, chars));
     }
     for gate in gates {
         cut(&mut gate.reason, chars);

@@ -92,16 +92,30 @@ impl Batch {
         let complete = answer.rows.len().min(self.statements.saturating_sub(1));
         let found = error.position.and_then(|position| self.holding(position));
         let (index, position) = match found {
-            Some((index, position)) if index == complete || answer.rows.is_empty() => (index, Some(position)),
+            Some((index, position)) if index == complete || answer.rows.is_empty() => {
+                (index, Some(position))
+            }
             _ => (complete, None),
         };
-        Some(Refused { index, error: DatabaseError::Server(Box::new(ServerError { position, ..error.clone() })) })
+        Some(Refused {
+            index,
+            error: DatabaseError::Server(Box::new(ServerError {
+                position,
+                ..error.clone()
+            })),
+        })
     }
 
     /// Notices caused by statement `index`. Notices after the last statement belong to it.
-    pub fn notices_of<'n>(&self, notices: &'n [Notice], index: usize) -> impl Iterator<Item = &'n Notice> {
+    pub fn notices_of<'n>(
+        &self,
+        notices: &'n [Notice],
+        index: usize,
+    ) -> impl Iterator<Item = &'n Notice> {
         let last = self.statements.saturating_sub(1);
-        notices.iter().filter(move |notice| notice.statement.min(last) == index)
+        notices
+            .iter()
+            .filter(move |notice| notice.statement.min(last) == index)
     }
 
     fn iter(&self) -> impl DoubleEndedIterator<Item = &Statement> {
@@ -118,8 +132,15 @@ impl Batch {
             let length = u32::try_from(statement.sql.chars().count()).ok()?;
             // A line feed between two statements counts to the first; the message's end counts to
             // the last.
-            if position <= before.saturating_add(length).saturating_add(1) || index + 1 == self.statements {
-                return Some((index, position.saturating_sub(before).clamp(1, length.saturating_add(1))));
+            if position <= before.saturating_add(length).saturating_add(1)
+                || index + 1 == self.statements
+            {
+                return Some((
+                    index,
+                    position
+                        .saturating_sub(before)
+                        .clamp(1, length.saturating_add(1)),
+                ));
             }
             before = before.saturating_add(length).saturating_add(1);
         }

@@ -10,8 +10,8 @@ use super::cancellation::{CANCELLED, Cancellable, CancellationToken};
 use super::event::BackgroundObserver;
 use super::waiting::{Blocked, Waiting};
 use crate::database::{
-    BatchAnswer, Cancel, ChangedReading, Column, Connect, DatabaseError, Identity, Notice, Parameter, Purpose,
-    ServerError, Session, Table,
+    BatchAnswer, Cancel, ChangedReading, Column, Connect, DatabaseError, Identity, Notice,
+    Parameter, Purpose, ServerError, Session, Table,
 };
 use pgseal_verify::format::run_limits::{RunLimits, TimeLimit};
 
@@ -46,7 +46,14 @@ impl CancellableConnector {
         aside: Arc<dyn BackgroundObserver>,
     ) -> Self {
         let waiting = Waiting::begin(Arc::clone(&connect), aside, limits);
-        Self { connect, run: Arc::new(Run { stop, limits: [signed.clone(), limits.clone()], waiting }) }
+        Self {
+            connect,
+            run: Arc::new(Run {
+                stop,
+                limits: [signed.clone(), limits.clone()],
+                waiting,
+            }),
+        }
     }
 }
 
@@ -57,7 +64,13 @@ impl Connect for CancellableConnector {
         let cancellable = self.run.stop.watch(session.canceller());
         let pid = Arc::from(session.process().to_string());
         let (run, batches) = (Arc::clone(&self.run), VecDeque::new());
-        Ok(Box::new(WatchedSession { _cancellable: cancellable, session, pid, run, batches }))
+        Ok(Box::new(WatchedSession {
+            _cancellable: cancellable,
+            session,
+            pid,
+            run,
+            batches,
+        }))
     }
 }
 
@@ -72,7 +85,10 @@ struct WatchedSession {
 }
 
 impl WatchedSession {
-    fn send<T>(&mut self, send: impl FnOnce(&mut dyn Session) -> Result<T, DatabaseError>) -> Result<T, DatabaseError> {
+    fn send<T>(
+        &mut self,
+        send: impl FnOnce(&mut dyn Session) -> Result<T, DatabaseError>,
+    ) -> Result<T, DatabaseError> {
         self.run.stop.refuse()?;
         self.send_anyway(send)
     }
@@ -96,8 +112,15 @@ impl WatchedSession {
 impl Run {
     /// Adds facts that the server omits: an interruption, the limit that ended the statement, the
     /// blocking sessions.
-    fn explain(&self, error: ServerError, blocked: Option<&Blocked>, since: Instant) -> ServerError {
-        let ServerError { code, detail, hint, .. } = &error;
+    fn explain(
+        &self,
+        error: ServerError,
+        blocked: Option<&Blocked>,
+        since: Instant,
+    ) -> ServerError {
+        let ServerError {
+            code, detail, hint, ..
+        } = &error;
         let of = |pick: fn(&RunLimits) -> TimeLimit| self.limits.each_ref().map(pick);
         let said = match code.as_str() {
             LOCK_NOT_AVAILABLE => limit("lock_timeout", of(|limits| limits.lock_timeout)),
@@ -113,13 +136,23 @@ impl Run {
                 }
             }
             // transaction_timeout and idle_in_transaction_session_timeout; both end the session.
-            "25P04" => limit("transaction_timeout", of(|limits| limits.transaction_timeout)),
-            "25P03" => limit("idle_in_transaction_session_timeout", of(|limits| limits.idle_timeout)),
+            "25P04" => limit(
+                "transaction_timeout",
+                of(|limits| limits.transaction_timeout),
+            ),
+            "25P03" => limit(
+                "idle_in_transaction_session_timeout",
+                of(|limits| limits.idle_timeout),
+            ),
             _ => return error,
         };
         let hint = hint.clone().or(Some(said));
         let detail = detail.clone().or_else(|| blocked.map(ToString::to_string));
-        ServerError { detail, hint, ..error }
+        ServerError {
+            detail,
+            hint,
+            ..error
+        }
     }
 }
 
@@ -127,7 +160,9 @@ fn limit(name: &str, [signed, in_force]: [TimeLimit; 2]) -> String {
     if signed == in_force {
         format!("{name} is {in_force}, as [limits] in release.toml has it")
     } else {
-        format!("{name} was lowered to {in_force} for this run; [limits] in release.toml has {signed}")
+        format!(
+            "{name} was lowered to {in_force} for this run; [limits] in release.toml has {signed}"
+        )
     }
 }
 
@@ -179,7 +214,8 @@ impl Session for WatchedSession {
         let answer = self.session.receive_batch();
         let blocked = self.run.waiting.answered();
         let mut answer = answer?;
-        let explain = |error: Box<ServerError>| Box::new(self.run.explain(*error, blocked.as_ref(), since));
+        let explain =
+            |error: Box<ServerError>| Box::new(self.run.explain(*error, blocked.as_ref(), since));
         answer.error = answer.error.map(explain);
         Ok(answer)
     }

@@ -134,13 +134,21 @@ impl CancellationToken {
             return error;
         }
         let ServerError { code, position, .. } = error;
-        ServerError { code, message: INTERRUPTED.to_owned(), position, ..ServerError::default() }
+        ServerError {
+            code,
+            message: INTERRUPTED.to_owned(),
+            position,
+            ..ServerError::default()
+        }
     }
 
     /// Sleeps; fails early if a stop is requested.
     pub fn pause(&self, time: Duration) -> Result<(), Failure> {
         let inner = self.lock();
-        let slept = self.0.requested.wait_timeout_while(inner, time, |inner| inner.requests == 0);
+        let slept = self
+            .0
+            .requested
+            .wait_timeout_while(inner, time, |inner| inner.requests == 0);
         drop(slept.unwrap_or_else(PoisonError::into_inner));
         self.check()
     }
@@ -152,7 +160,10 @@ impl CancellationToken {
         inner.next += 1;
         let number = inner.next;
         inner.cancellers.insert(number, Arc::from(canceller));
-        Cancellable { stop: self.clone(), number }
+        Cancellable {
+            stop: self.clone(),
+            number,
+        }
     }
 
     /// Allows a stopped run to query and clear up leftovers of a statement outside of a
@@ -188,7 +199,11 @@ impl CancellationToken {
     /// Records a refused COMMIT: nothing of that transaction remains.
     pub fn refused(&self) {
         let mut inner = self.lock();
-        inner.phase = if inner.committed { Phase::Partial } else { Phase::BeforeCommit };
+        inner.phase = if inner.committed {
+            Phase::Partial
+        } else {
+            Phase::BeforeCommit
+        };
     }
 
     /// Begins new work that may be stopped, after earlier work was stopped or ended. A request
@@ -223,7 +238,11 @@ impl Drop for Cancellable {
 /// Formatted like the server's error, so that it is reported like every other refusal.
 fn interrupted() -> DatabaseError {
     let (code, message) = (CANCELLED.to_owned(), INTERRUPTED.to_owned());
-    DatabaseError::Server(Box::new(ServerError { code, message, ..ServerError::default() }))
+    DatabaseError::Server(Box::new(ServerError {
+        code,
+        message,
+        ..ServerError::default()
+    }))
 }
 
 #[cfg(test)]
@@ -302,12 +321,19 @@ mod tests {
     #[test]
     fn only_a_requested_end_is_an_interruption() {
         let stop = CancellationToken::default();
-        let cancelled =
-            ServerError { code: CANCELLED.to_owned(), message: "timeout".to_owned(), ..ServerError::default() };
+        let cancelled = ServerError {
+            code: CANCELLED.to_owned(),
+            message: "timeout".to_owned(),
+            ..ServerError::default()
+        };
         assert_eq!(stop.explain(cancelled.clone()).message, "timeout");
         stop.request();
         assert_eq!(stop.explain(cancelled).message, INTERRUPTED);
-        let other = ServerError { code: "42601".to_owned(), message: "syntax".to_owned(), ..ServerError::default() };
+        let other = ServerError {
+            code: "42601".to_owned(),
+            message: "syntax".to_owned(),
+            ..ServerError::default()
+        };
         assert_eq!(stop.explain(other).message, "syntax");
     }
 }

@@ -42,8 +42,9 @@ pub struct Seen {
 impl Checked {
     /// Whether the state matches and all checks hold.
     pub fn holds(&self) -> bool {
-        let script =
-            |(record, failure): &(VerifyRecord, Option<Failure>)| failure.is_none() && record.held == record.checks;
+        let script = |(record, failure): &(VerifyRecord, Option<Failure>)| {
+            failure.is_none() && record.held == record.checks
+        };
         self.mismatches.is_empty() && self.records.iter().all(script)
     }
 }
@@ -65,8 +66,10 @@ pub enum CheckError {
 /// Runs the probe and every verify script of the state that the ledger reports. Each script is
 /// read-only or rolled back, on its own session. Residue is searched for and reported.
 pub fn run(order: &RunContext<'_>, observer: &mut dyn Observer) -> Result<Checked, CheckError> {
-    let (mut session, _) = gate::open(order, &Policy::default(), Purpose::Read).map_err(CheckError::Open)?;
-    let rows = ledger::of_release(session.as_mut(), &order.manifest().release.name).map_err(CheckError::Database)?;
+    let (mut session, _) =
+        gate::open(order, &Policy::default(), Purpose::Read).map_err(CheckError::Open)?;
+    let rows = ledger::of_release(session.as_mut(), &order.manifest().release.name)
+        .map_err(CheckError::Database)?;
     let id = order.bundle.release_id().to_string();
     if let Some(open) = ledger::unfinished(&rows) {
         return Err(CheckError::HalfWay(Box::new(open.clone())));
@@ -83,7 +86,10 @@ pub fn run(order: &RunContext<'_>, observer: &mut dyn Observer) -> Result<Checke
         _ => {}
     }
     let variables = inherit_variables(order.variables, applied.map(|run| &run.variables));
-    let order = &RunContext { variables: &variables, ..*order };
+    let order = &RunContext {
+        variables: &variables,
+        ..*order
+    };
     let states = &order.manifest().states;
     let (when, state) = if applied.is_some() {
         (ReleaseState::Finalized, &states.finalized)
@@ -92,7 +98,8 @@ pub fn run(order: &RunContext<'_>, observer: &mut dyn Observer) -> Result<Checke
     };
     drop(session);
     let (mut asking, _) = gate::open_to_ask(order, &Policy::default()).map_err(CheckError::Open)?;
-    let observed = preflight::seen(asking.as_mut(), order, state, Within::OwnTransaction).map_err(CheckError::Probe)?;
+    let observed = preflight::seen(asking.as_mut(), order, state, Within::OwnTransaction)
+        .map_err(CheckError::Probe)?;
     drop(asking);
     let mismatches = probe::compare(state, &observed);
     let (mut records, mut scripts) = (Vec::new(), Vec::new());
@@ -101,27 +108,52 @@ pub fn run(order: &RunContext<'_>, observer: &mut dyn Observer) -> Result<Checke
             Ok(asked) => asked,
             Err(failure) => {
                 let failed = vec![failure.to_string()];
-                let record = VerifyRecord { name: script.name.clone(), held: 0, checks: 1, failed };
+                let record = VerifyRecord {
+                    name: script.name.clone(),
+                    held: 0,
+                    checks: 1,
+                    failed,
+                };
                 records.push((record, Some(failure)));
-                scripts.push(Seen { mode: script.mode, rows: Vec::new(), residue: Residue::default() });
+                scripts.push(Seen {
+                    mode: script.mode,
+                    rows: Vec::new(),
+                    residue: Residue::default(),
+                });
                 continue;
             }
         };
         let mut record = asked.record;
         if !residue.left.is_empty() {
             record.checks += 1;
-            record.failed.insert(0, format!("it left something behind: {}", residue.left.join("; ")));
+            record.failed.insert(
+                0,
+                format!("it left something behind: {}", residue.left.join("; ")),
+            );
             record.failed.truncate(FAILED_KEPT);
         }
         observer.event(Event::Verified(&record));
         records.push((record, None));
-        scripts.push(Seen { mode: script.mode, rows: asked.rows, residue });
+        scripts.push(Seen {
+            mode: script.mode,
+            rows: asked.rows,
+            residue,
+        });
     }
-    Ok(Checked { state: when, observed, mismatches, records, scripts })
+    Ok(Checked {
+        state: when,
+        observed,
+        mismatches,
+        records,
+        scripts,
+    })
 }
 
 /// Runs a script on its own session and searches for residue.
-fn one(script: &VerifyScript, order: &RunContext<'_>) -> Result<Result<(Asked, Residue), Failure>, CheckError> {
+fn one(
+    script: &VerifyScript,
+    order: &RunContext<'_>,
+) -> Result<Result<(Asked, Residue), Failure>, CheckError> {
     let purpose = match script.mode {
         VerifyMode::ReadOnly => Purpose::Read,
         VerifyMode::RolledBack => Purpose::Write,
@@ -130,15 +162,23 @@ fn one(script: &VerifyScript, order: &RunContext<'_>) -> Result<Result<(Asked, R
         VerifyMode::ReadOnly => None,
         VerifyMode::RolledBack => Some(Before::remember(order).map_err(CheckError::Database)?),
     };
-    let mut session = order.connect.connect(purpose).map_err(CheckError::Database)?;
+    let mut session = order
+        .connect
+        .connect(purpose)
+        .map_err(CheckError::Database)?;
     settings::reset(session.as_mut(), order.limits).map_err(CheckError::Database)?;
     let asked = verify::alone(session.as_mut(), script, order, Traces::ask);
     Ok(asked.and_then(|(asked, traces)| {
         let residue = match before {
             Some(before) => before.compare(session.as_mut(), &traces, order)?,
             None => {
-                let wrote = |id: &str| format!("it is read-only, and was given the transaction id {id}: it wrote");
-                Residue { left: traces.transaction().map(wrote).into_iter().collect(), ..Residue::default() }
+                let wrote = |id: &str| {
+                    format!("it is read-only, and was given the transaction id {id}: it wrote")
+                };
+                Residue {
+                    left: traces.transaction().map(wrote).into_iter().collect(),
+                    ..Residue::default()
+                }
             }
         };
         Ok((asked, residue))

@@ -25,8 +25,11 @@ pub(super) fn may_change(sql: &str) -> bool {
     // The common suffix of all four settings.
     const COMMON: &[u8] = b"_timeout";
     let bytes = sql.as_bytes();
-    memchr::memchr_iter(COMMON[0], bytes)
-        .any(|at| bytes.get(at..at + COMMON.len()).is_some_and(|text| text.eq_ignore_ascii_case(COMMON)))
+    memchr::memchr_iter(COMMON[0], bytes).any(|at| {
+        bytes
+            .get(at..at + COMMON.len())
+            .is_some_and(|text| text.eq_ignore_ascii_case(COMMON))
+    })
 }
 
 /// Puts back the limits that are now higher or off, and reports each to the observer.
@@ -56,8 +59,12 @@ pub(super) fn put_back_silently(
         &[],
     )?;
     for row in table.rows {
-        let [Some(name), Some(setting)] = row.as_slice() else { continue };
-        let known = settings(limits).into_iter().find(|(known, _)| known == name);
+        let [Some(name), Some(setting)] = row.as_slice() else {
+            continue;
+        };
+        let known = settings(limits)
+            .into_iter()
+            .find(|(known, _)| known == name);
         let Some((name, limit)) = known else { continue };
         if is_within(setting, limit) {
             continue;
@@ -71,7 +78,9 @@ pub(super) fn put_back_silently(
 
 /// Whether a value in milliseconds is a limit, and not above `limit`. 0 means no limit.
 fn is_within(setting: &str, limit: TimeLimit) -> bool {
-    setting.parse().is_ok_and(|set: u32| (1..=limit.milliseconds()).contains(&set))
+    setting
+        .parse()
+        .is_ok_and(|set: u32| (1..=limit.milliseconds()).contains(&set))
 }
 
 #[cfg(test)]

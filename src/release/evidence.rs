@@ -8,16 +8,16 @@
 //! - `working`: which server process still works on it
 //! - `names`: how names are looked up and written, and under which `search_path`
 
-mod look;
 mod answer;
 mod create_index;
 mod drop_index;
-mod reindex;
-mod index;
-mod partition;
 mod global;
-mod working;
+mod index;
+mod look;
 mod names;
+mod partition;
+mod reindex;
+mod working;
 
 pub use answer::{Before, Built, Effect};
 pub use look::{before, confirm, find};

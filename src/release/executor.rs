@@ -63,14 +63,20 @@ pub(super) struct NamedScript<'b> {
 }
 
 /// Loads the scripts of a release's phases.
-pub(super) fn parts<'b>(order: &RunContext<'b>) -> Result<Vec<Part<'b>>, super::run_context::MissingScript> {
+pub(super) fn parts<'b>(
+    order: &RunContext<'b>,
+) -> Result<Vec<Part<'b>>, super::run_context::MissingScript> {
     let script = |(number, tier): super::phases::Numbered<'b>| {
-        Ok(NamedScript { number, name: tier.name.to_string(), sql: order.sql(&tier.file)? })
+        Ok(NamedScript {
+            number,
+            name: tier.name.to_string(),
+            sql: order.sql(&tier.file)?,
+        })
     };
     let part = |phase| match phase {
-        Phase::Transactional(tiers) => {
-            Ok(Part::Transactional(tiers.into_iter().map(script).collect::<Result<_, _>>()?))
-        }
+        Phase::Transactional(tiers) => Ok(Part::Transactional(
+            tiers.into_iter().map(script).collect::<Result<_, _>>()?,
+        )),
         Phase::NonTransactional(tier) => Ok(Part::NonTransactional(script(tier)?)),
     };
     phases(order.manifest()).into_iter().map(part).collect()
@@ -139,7 +145,14 @@ pub(super) fn execute(
 ) -> Report {
     let mut receipt = blank_receipt(&order, &work, start, run_id);
     let committed = work.resumed.is_some();
-    let mut doing = Executor { order, work, journal: &mut journal, receipt: &mut receipt, observer, committed };
+    let mut doing = Executor {
+        order,
+        work,
+        journal: &mut journal,
+        receipt: &mut receipt,
+        observer,
+        committed,
+    };
     if committed {
         order.stop.between();
     }
@@ -158,7 +171,11 @@ pub(super) fn execute(
     }
     order.stop.ended();
     let committed = doing.committed;
-    let undone = if committed { Outcome::Partial } else { Outcome::Unchanged };
+    let undone = if committed {
+        Outcome::Partial
+    } else {
+        Outcome::Unchanged
+    };
     let (outcome, failure, kind) = match result {
         Ok(()) => (Outcome::Committed, None, FailureKind::Failed),
         Err(Halt::Undone(failure)) => (undone, Some(*failure), FailureKind::Failed),
@@ -167,7 +184,10 @@ pub(super) fn execute(
         Err(Halt::Unknown(failure)) => (Outcome::Unknown, Some(*failure), FailureKind::Failed),
     };
     receipt.outcome = outcome;
-    receipt.error = failure.as_ref().map(ToString::to_string).or_else(|| unproved.clone());
+    receipt.error = failure
+        .as_ref()
+        .map(ToString::to_string)
+        .or_else(|| unproved.clone());
     receipt.finished = (order.clock)();
     receipt.journal_sha256 = journal.last();
     if receipt.journal_sha256.is_some() {
@@ -175,7 +195,12 @@ pub(super) fn execute(
         // ignored.
         let _ = journal.write(receipt.finished, JournalStep::End { outcome });
     }
-    Report { receipt, failure, unproved, kind }
+    Report {
+        receipt,
+        failure,
+        unproved,
+        kind,
+    }
 }
 
 /// A run in progress.
@@ -208,15 +233,21 @@ impl Executor<'_, '_> {
                         });
                     if !is_done && at > 0 {
                         // A resumed run has a new session here.
-                        fresh::make(session, self.order.limits)
-                            .map_err(|error| Failure::database("can't reset the session", &error))?;
+                        fresh::make(session, self.order.limits).map_err(|error| {
+                            Failure::database("can't reset the session", &error)
+                        })?;
                     }
                     if !is_done {
                         self.transactions(session, &scripts, TransactionPosition::of(at, last))?;
                     }
                 }
                 Part::NonTransactional(script) => {
-                    if !self.work.resumed.as_ref().is_some_and(|resumed| resumed.has_tier(&script.name)) {
+                    if !self
+                        .work
+                        .resumed
+                        .as_ref()
+                        .is_some_and(|resumed| resumed.has_tier(&script.name))
+                    {
                         self.statements(session, &script)?;
                     }
                 }
@@ -234,12 +265,15 @@ impl Executor<'_, '_> {
     ) -> Result<(), Halt> {
         let (gates, tiers) = (self.receipt.gates.len(), self.receipt.tiers.len());
         // External effects are not rolled back and must not be repeated.
-        let reaches_out = scripts
-            .iter()
-            .any(|script| !generated::acknowledged(self.order.manifest(), &script.name, script.sql.path()).is_empty());
+        let reaches_out = scripts.iter().any(|script| {
+            !generated::acknowledged(self.order.manifest(), &script.name, script.sql.path())
+                .is_empty()
+        });
         loop {
             let result = self.transaction(session, scripts, which);
-            let (Err(Halt::Undone(failure)) | Err(Halt::GateClosed(_, failure))) = &result else { return result };
+            let (Err(Halt::Undone(failure)) | Err(Halt::GateClosed(_, failure))) = &result else {
+                return result;
+            };
             if reaches_out || !self.again(session, failure, RetryScope::Transaction)? {
                 return result;
             }
@@ -252,7 +286,12 @@ impl Executor<'_, '_> {
 
     /// Rolls back the failed attempt. Returns true for a retry, after a pause and with the session
     /// reset.
-    pub fn again(&mut self, session: &mut dyn Session, failure: &Failure, tried: RetryScope) -> Result<bool, Halt> {
+    pub fn again(
+        &mut self,
+        session: &mut dyn Session,
+        failure: &Failure,
+        tried: RetryScope,
+    ) -> Result<bool, Halt> {
         if tried != RetryScope::NonTransactional {
             self.order.stop.refused();
             // Best effort: on failure the server rolls back when the connection closes.
@@ -261,10 +300,19 @@ impl Executor<'_, '_> {
             }
         }
         let (retries, run_id) = (self.receipt.retries, self.receipt.run_id.clone());
-        let again = retry::again(failure, retries, &self.order, &run_id, session, self.observer);
+        let again = retry::again(
+            failure,
+            retries,
+            &self.order,
+            &run_id,
+            session,
+            self.observer,
+        );
         if again {
             self.receipt.retries += 1;
-            self.journal(JournalStep::Retry { why: failure.to_string() })?;
+            self.journal(JournalStep::Retry {
+                why: failure.to_string(),
+            })?;
         }
         Ok(again)
     }
@@ -314,7 +362,9 @@ impl Executor<'_, '_> {
     /// failure.
     fn prove(&mut self) -> Result<Option<String>, Halt> {
         let unproved = |error: &dyn std::fmt::Display| {
-            Ok(Some(format!("committed, but not proved on a fresh connection: {error}")))
+            Ok(Some(format!(
+                "committed, but not proved on a fresh connection: {error}"
+            )))
         };
         let mut session = match self.order.connect.connect(Purpose::Read) {
             Ok(session) => session,
@@ -337,26 +387,45 @@ impl Executor<'_, '_> {
         if let Err(error) = settings::reset(session.as_mut(), self.order.limits) {
             return unproved(&error);
         }
-        let observed = match preflight::seen(session.as_mut(), &self.order, self.work.after, Within::OwnTransaction) {
+        let observed = match preflight::seen(
+            session.as_mut(),
+            &self.order,
+            self.work.after,
+            Within::OwnTransaction,
+        ) {
             Ok(observed) => observed,
-            Err(failure) => return Ok(Some(format!("committed, but the probe failed afterwards: {failure}"))),
+            Err(failure) => {
+                return Ok(Some(format!(
+                    "committed, but the probe failed afterwards: {failure}"
+                )));
+            }
         };
         let mismatches = probe::compare(self.work.after, &observed);
         self.receipt.after = Some(observed);
-        Ok(mismatches
-            .first()
-            .map(|first| format!("committed, but somebody wrote since, or the role that asks sees less: {first}")))
+        Ok(mismatches.first().map(|first| {
+            format!("committed, but somebody wrote since, or the role that asks sees less: {first}")
+        }))
     }
 
     /// Resolves a COMMIT that was answered but is not visible on a fresh connection: the server may
     /// have rolled back or failed over.
     fn answered_but_gone(&mut self, transaction_id: &str) -> Result<String, Halt> {
         let gone = "COMMIT was answered, but the ledger on a fresh connection lacks this run";
-        match resolve::ask(&self.order, self.receipt, &self.ledger_run(), transaction_id, self.observer) {
+        match resolve::ask(
+            &self.order,
+            self.receipt,
+            &self.ledger_run(),
+            transaction_id,
+            self.observer,
+        ) {
             Resolution::Committed => Ok(format!("{gone} at first; it is there now")),
-            Resolution::Aborted => Err(Failure::plain(format!("{gone}: the server rolled it back")).into()),
+            Resolution::Aborted => {
+                Err(Failure::plain(format!("{gone}: the server rolled it back")).into())
+            }
             Resolution::NotHere(why) => Err(Failure::plain(format!("{gone}: {why}")).into()),
-            Resolution::Unknown(why) => Err(Halt::Unknown(Box::new(Failure::plain(format!("{gone}: {why}"))))),
+            Resolution::Unknown(why) => Err(Halt::Unknown(Box::new(Failure::plain(format!(
+                "{gone}: {why}"
+            ))))),
         }
     }
 }

@@ -44,18 +44,28 @@ pub struct Failure {
 impl Failure {
     /// A failure without a position.
     pub fn plain(message: impl fmt::Display) -> Self {
-        Self { message: message.to_string(), ..Self::default() }
+        Self {
+            message: message.to_string(),
+            ..Self::default()
+        }
     }
 
     /// A failure of pgseal's own request.
     pub fn database(doing: &str, error: &DatabaseError) -> Self {
         let failure = Self::of(error);
-        Self { message: format!("{doing}: {}", failure.message), ..failure }
+        Self {
+            message: format!("{doing}: {}", failure.message),
+            ..failure
+        }
     }
 
     /// A failure to read a script.
     pub fn script(error: &ScriptError) -> Self {
-        Self { at: error.origin().map(ToString::to_string), hint: error.hint(), ..Self::plain(error) }
+        Self {
+            at: error.origin().map(ToString::to_string),
+            hint: error.hint(),
+            ..Self::plain(error)
+        }
     }
 
     pub fn statement(statement: &Statement, error: &DatabaseError) -> Self {
@@ -64,12 +74,23 @@ impl Failure {
 
     /// A failure of a part of a statement, which begins after `before` characters.
     pub fn part(statement: &Statement, before: u32, error: &DatabaseError) -> Self {
-        let failure = Self { at: Some(statement.origin.to_string()), ..Self::of(error) };
-        let DatabaseError::Server(server) = error else { return failure };
-        let position = server.position.map(|position| position.saturating_add(before));
+        let failure = Self {
+            at: Some(statement.origin.to_string()),
+            ..Self::of(error)
+        };
+        let DatabaseError::Server(server) = error else {
+            return failure;
+        };
+        let position = server
+            .position
+            .map(|position| position.saturating_add(before));
         let place = position.map(|position| {
             let at = statement.locate(position);
-            Origin { at, included_from: statement.origin.included_from.clone() }.to_string()
+            Origin {
+                at,
+                included_from: statement.origin.included_from.clone(),
+            }
+            .to_string()
         });
         // The server's position is within the part. Without one, the part's first line is shown.
         let shown = position.or((before > 0).then_some(before + 1));
@@ -84,30 +105,63 @@ impl Failure {
 
     /// A failure of a statement that `\gexec` generated: its number from 1, its text, and the
     /// number of characters before the part.
-    pub fn generated(statement: &Statement, number: u64, sql: &str, before: u32, error: &DatabaseError) -> Self {
-        let failure = Self { at: Some(statement.origin.to_string()), generated: Some(number), ..Self::of(error) };
-        let DatabaseError::Server(server) = error else { return failure };
-        let position = server.position.map(|position| position.saturating_add(before));
+    pub fn generated(
+        statement: &Statement,
+        number: u64,
+        sql: &str,
+        before: u32,
+        error: &DatabaseError,
+    ) -> Self {
+        let failure = Self {
+            at: Some(statement.origin.to_string()),
+            generated: Some(number),
+            ..Self::of(error)
+        };
+        let DatabaseError::Server(server) = error else {
+            return failure;
+        };
+        let position = server
+            .position
+            .map(|position| position.saturating_add(before));
         let line = |character: u32| {
-            let lines = sql.chars().take(character.saturating_sub(1) as usize).filter(|c| *c == '\n').count();
+            let lines = sql
+                .chars()
+                .take(character.saturating_sub(1) as usize)
+                .filter(|c| *c == '\n')
+                .count();
             u32::try_from(lines).unwrap_or(u32::MAX).saturating_add(1)
         };
         let shown = position.or((before > 0).then_some(before + 1));
-        Self { excerpt: Some(excerpt(sql, shown, position.is_some(), line)), ..failure }
+        Self {
+            excerpt: Some(excerpt(sql, shown, position.is_some(), line)),
+            ..failure
+        }
     }
 
     /// A failure of a batch whose answer did not arrive: the failed statement is unknown.
     pub fn between(first: &Statement, last: &Statement, error: &DatabaseError) -> Self {
-        let failure = Self { at: Some(first.origin.to_string()), ..Self::of(error) };
+        let failure = Self {
+            at: Some(first.origin.to_string()),
+            ..Self::of(error)
+        };
         if first.origin == last.origin {
             return failure;
         }
-        Self { message: format!("somewhere from here to {}: {}", last.origin.at, failure.message), ..failure }
+        Self {
+            message: format!(
+                "somewhere from here to {}: {}",
+                last.origin.at, failure.message
+            ),
+            ..failure
+        }
     }
 
     /// A refusal to send a statement.
     pub fn refused(statement: &Statement, why: impl fmt::Display) -> Self {
-        Self { at: Some(statement.origin.to_string()), ..Self::plain(why) }
+        Self {
+            at: Some(statement.origin.to_string()),
+            ..Self::plain(why)
+        }
     }
 
     /// The position, with the generated statement's number.
@@ -121,8 +175,15 @@ impl Failure {
 
     /// The headline for operators: position, message and SQLSTATE.
     pub fn headline(&self) -> String {
-        let place = self.place().map(|place| format!("{place}: ")).unwrap_or_default();
-        let code = self.sqlstate.as_ref().map(|code| format!(" (SQLSTATE {code})")).unwrap_or_default();
+        let place = self
+            .place()
+            .map(|place| format!("{place}: "))
+            .unwrap_or_default();
+        let code = self
+            .sqlstate
+            .as_ref()
+            .map(|code| format!(" (SQLSTATE {code})"))
+            .unwrap_or_default();
         format!("{place}{}{code}", self.message)
     }
 
@@ -130,7 +191,10 @@ impl Failure {
     /// cancelled statements.
     pub fn server_advises(&self) -> bool {
         self.hint.is_some()
-            && self.sqlstate.as_deref().is_some_and(|code| ![LOCK_NOT_AVAILABLE, CANCELLED].contains(&code))
+            && self
+                .sqlstate
+                .as_deref()
+                .is_some_and(|code| ![LOCK_NOT_AVAILABLE, CANCELLED].contains(&code))
     }
 
     fn of(error: &DatabaseError) -> Self {
@@ -145,7 +209,10 @@ impl Failure {
                 connection_lost: ["25P03", "25P04"].contains(&server.code.as_str()),
                 ..Self::plain(&server.message)
             },
-            DatabaseError::Connection(error) => Self { connection_lost: true, ..Self::plain(error) },
+            DatabaseError::Connection(error) => Self {
+                connection_lost: true,
+                ..Self::plain(error)
+            },
             DatabaseError::Unsound(error) => Self::plain(error),
         }
     }
@@ -169,7 +236,10 @@ impl fmt::Display for Failure {
 fn data_at(statement: &Statement, server: &ServerError) -> Option<String> {
     let source = statement.copy.as_ref()?;
     let context = server.context.as_ref()?;
-    let named = context.lines().find_map(|line| line.strip_prefix("COPY ")?.split_once(", line "))?.1;
+    let named = context
+        .lines()
+        .find_map(|line| line.strip_prefix("COPY ")?.split_once(", line "))?
+        .1;
     let digits = named.split(|c: char| !c.is_ascii_digit()).next()?;
     let number: u32 = digits.parse().ok()?;
     match source {

@@ -14,9 +14,12 @@ pub(super) fn make(session: &mut dyn Session, limits: &RunLimits) -> Result<(), 
     settings::reset(session, limits)?;
     session.batch("CLOSE ALL; UNLISTEN *; DISCARD PLANS; DISCARD SEQUENCES; DISCARD TEMP")?;
     // By name, because the session has prepared statements of its own.
-    let prepared = "select pg_catalog.quote_ident(name) from pg_catalog.pg_prepared_statements where from_sql";
+    let prepared =
+        "select pg_catalog.quote_ident(name) from pg_catalog.pg_prepared_statements where from_sql";
     for row in session.query(prepared, &[])?.rows {
-        let [Some(name)] = row.as_slice() else { continue };
+        let [Some(name)] = row.as_slice() else {
+            continue;
+        };
         session.batch(&format!("DEALLOCATE {name}"))?;
     }
     lock::give_back_others(session)

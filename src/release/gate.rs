@@ -41,7 +41,14 @@ impl<'b> GatedRelease<'b> {
     }
 
     /// The parts that a run begins with.
-    pub(super) fn into_parts(self) -> (RunContext<'b>, Box<dyn Session>, ObservedTarget, Vec<GateAnswer>) {
+    pub(super) fn into_parts(
+        self,
+    ) -> (
+        RunContext<'b>,
+        Box<dyn Session>,
+        ObservedTarget,
+        Vec<GateAnswer>,
+    ) {
         (self.order, self.session, self.target, self.answers)
     }
 }
@@ -70,16 +77,26 @@ pub enum OpenError {
 }
 
 /// Connects, compares the target, takes the lock and queries every gate.
-pub fn pass<'b>(order: ContextToRun<'b>, observer: &mut dyn Observer) -> Result<GatedRelease<'b>, GateError> {
+pub fn pass<'b>(
+    order: ContextToRun<'b>,
+    observer: &mut dyn Observer,
+) -> Result<GatedRelease<'b>, GateError> {
     let order = order.authentic();
-    let (mut session, target) = open(&order, order.root().policy(), Purpose::Write).map_err(GateError::Open)?;
-    target::check_primary(session.as_ref()).map_err(|error| GateError::Open(OpenError::Target(error)))?;
+    let (mut session, target) =
+        open(&order, order.root().policy(), Purpose::Write).map_err(GateError::Open)?;
+    target::check_primary(session.as_ref())
+        .map_err(|error| GateError::Open(OpenError::Target(error)))?;
     lock::take(session.as_mut(), order.stop, observer).map_err(GateError::Lock)?;
     let answers = ask_all(&order, observer)?;
     if answers.iter().any(|answer| !answer.ready) {
         return Err(GateError::Blocked(answers));
     }
-    Ok(GatedRelease { order, session, target, answers })
+    Ok(GatedRelease {
+        order,
+        session,
+        target,
+        answers,
+    })
 }
 
 /// Opens a session to the right target.
@@ -91,9 +108,17 @@ pub(super) fn open(
     let mut session = order.connect.connect(purpose).map_err(OpenError::Connect)?;
     let observed = target::observe(session.as_mut()).map_err(OpenError::Connect)?;
     // The release names the role of its run, not the gate role.
-    let runs_as = order.runs_as.filter(|_| purpose == Purpose::Ask).unwrap_or(&observed.role).to_owned();
-    let running = ObservedTarget { role: runs_as, ..observed.clone() };
-    target::check(&order.manifest().target, policy, order.clone, &running).map_err(OpenError::Target)?;
+    let runs_as = order
+        .runs_as
+        .filter(|_| purpose == Purpose::Ask)
+        .unwrap_or(&observed.role)
+        .to_owned();
+    let running = ObservedTarget {
+        role: runs_as,
+        ..observed.clone()
+    };
+    target::check(&order.manifest().target, policy, order.clone, &running)
+        .map_err(OpenError::Target)?;
     if let Some(clone) = order.clone {
         clone.check(session.as_mut()).map_err(OpenError::Connect)?;
     }
@@ -103,13 +128,22 @@ pub(super) fn open(
 
 /// Opens a session for gates and probes before a run, as a role that the trust root accepts. Also
 /// returns the kind of transaction for them.
-pub(super) fn open_to_ask(order: &RunContext<'_>, policy: &Policy) -> Result<(Box<dyn Session>, Within), OpenError> {
+pub(super) fn open_to_ask(
+    order: &RunContext<'_>,
+    policy: &Policy,
+) -> Result<(Box<dyn Session>, Within), OpenError> {
     let (mut session, _) = open(order, policy, Purpose::Ask)?;
     let runs_as = order.runs_as.filter(|_| order.clone.is_none());
     let roles = gate_role::check(session.as_mut(), order.root().policy().gate_role, runs_as);
     let roles = roles.map_err(OpenError::Connect)?;
-    let within = if roles.superuser_runs { Within::BeforeSuperusersRun } else { Within::OwnTransaction };
-    roles.too_much.map_or(Ok((session, within)), |too_much| Err(OpenError::Role(too_much)))
+    let within = if roles.superuser_runs {
+        Within::BeforeSuperusersRun
+    } else {
+        Within::OwnTransaction
+    };
+    roles.too_much.map_or(Ok((session, within)), |too_much| {
+        Err(OpenError::Role(too_much))
+    })
 }
 
 /// Queries every gate; answers may be BLOCKED.
@@ -117,7 +151,10 @@ pub(super) fn open_to_ask(order: &RunContext<'_>, policy: &Policy) -> Result<(Bo
 /// Each gate gets its own short connection, with a check of target and role. Its read-only
 /// transaction is always rolled back, and closing the connection drops all session state. A standby
 /// lags behind the primary, so no gate is queried there.
-pub fn answers(order: &RunContext<'_>, observer: &mut dyn Observer) -> Result<Vec<GateAnswer>, GateError> {
+pub fn answers(
+    order: &RunContext<'_>,
+    observer: &mut dyn Observer,
+) -> Result<Vec<GateAnswer>, GateError> {
     // Opened even without gates, so that a wrong target or role is reported.
     let open = || {
         let (session, within) = open_to_ask(order, order.root().policy())?;
@@ -132,8 +169,11 @@ pub fn answers(order: &RunContext<'_>, observer: &mut dyn Observer) -> Result<Ve
             Some(fresh) => fresh,
             None => open().map_err(GateError::Open)?,
         };
-        let sql = order.sql(&gate.file).map_err(|error| unanswered(Failure::plain(error)))?;
-        let observed = probe::ask_read_only(session.as_mut(), sql, order, within).map_err(unanswered)?;
+        let sql = order
+            .sql(&gate.file)
+            .map_err(|error| unanswered(Failure::plain(error)))?;
+        let observed =
+            probe::ask_read_only(session.as_mut(), sql, order, within).map_err(unanswered)?;
         let answer = answer(gate, Asked::Before, observed).map_err(unanswered)?;
         observer.event(Event::Gate(&answer));
         answers.push(answer);
@@ -142,7 +182,10 @@ pub fn answers(order: &RunContext<'_>, observer: &mut dyn Observer) -> Result<Ve
 }
 
 /// Like [`answers`], but opens no session if there are no gates.
-pub(super) fn ask_all(order: &RunContext<'_>, observer: &mut dyn Observer) -> Result<Vec<GateAnswer>, GateError> {
+pub(super) fn ask_all(
+    order: &RunContext<'_>,
+    observer: &mut dyn Observer,
+) -> Result<Vec<GateAnswer>, GateError> {
     if needed(order).next().is_none() {
         return Ok(Vec::new());
     }
@@ -158,8 +201,11 @@ pub(super) fn ask_inside(
     let mut answers = Vec::new();
     for gate in needed(order) {
         let unanswered = |failure| GateError::Unanswered(gate.name.clone(), Box::new(failure));
-        let sql = order.sql(&gate.file).map_err(|error| unanswered(Failure::plain(error)))?;
-        let observed = probe::ask(session, sql, order, probe::within_run(order)).map_err(unanswered)?;
+        let sql = order
+            .sql(&gate.file)
+            .map_err(|error| unanswered(Failure::plain(error)))?;
+        let observed =
+            probe::ask(session, sql, order, probe::within_run(order)).map_err(unanswered)?;
         answers.push(answer(gate, asked, observed).map_err(unanswered)?);
     }
     Ok(answers)
@@ -168,12 +214,24 @@ pub(super) fn ask_inside(
 /// Gates that at least one tier requires, in the order of the manifest. Each binds the whole run.
 fn needed<'b>(order: &RunContext<'b>) -> impl Iterator<Item = &'b Gate> {
     let manifest = order.manifest();
-    manifest.gates.iter().filter(|gate| manifest.tiers.iter().any(|tier| tier.gates.contains(&gate.name)))
+    manifest.gates.iter().filter(|gate| {
+        manifest
+            .tiers
+            .iter()
+            .any(|tier| tier.gates.contains(&gate.name))
+    })
 }
 
 /// Reads a gate's answer: `ready boolean` and `reason text`, neither NULL. The other columns are
 /// evidence.
-fn answer(gate: &Gate, asked: Asked, Answer { row: mut observed, booleans }: Answer) -> Result<GateAnswer, Failure> {
+fn answer(
+    gate: &Gate,
+    asked: Asked,
+    Answer {
+        row: mut observed,
+        booleans,
+    }: Answer,
+) -> Result<GateAnswer, Failure> {
     let mut take = |column: &str| match observed.remove(column) {
         None => Err(Failure::plain(format!("it returned no column {column:?}"))),
         Some(None) => Err(Failure::plain(format!("its column {column:?} is NULL"))),
@@ -181,8 +239,16 @@ fn answer(gate: &Gate, asked: Asked, Answer { row: mut observed, booleans }: Ans
     };
     let (ready, reason) = (take("ready")?, take("reason")?);
     if !booleans.iter().any(|column| column == "ready") {
-        return Err(Failure::plain(format!("its column \"ready\" is {ready:?}, not a boolean")));
+        return Err(Failure::plain(format!(
+            "its column \"ready\" is {ready:?}, not a boolean"
+        )));
     }
     let ready = ready == "t";
-    Ok(GateAnswer { name: gate.name.clone(), asked, ready, reason, evidence: observed })
+    Ok(GateAnswer {
+        name: gate.name.clone(),
+        asked,
+        ready,
+        reason,
+        evidence: observed,
+    })
 }

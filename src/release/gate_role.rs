@@ -19,7 +19,12 @@ pub struct TooMuch {
 
 impl std::fmt::Display for TooMuch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "role {} can do more than read: it {}", self.role, self.rights.join(", "))
+        write!(
+            f,
+            "role {} can do more than read: it {}",
+            self.role,
+            self.rights.join(", ")
+        )
     }
 }
 
@@ -38,7 +43,11 @@ pub struct Roles {
 
 /// Checks the rights of the session's login role, and of the run's role if that is another. With
 /// [`GateRole::Any`] nothing is checked.
-pub fn check(session: &mut dyn Session, wanted: GateRole, runs_as: Option<&str>) -> Result<Roles, DatabaseError> {
+pub fn check(
+    session: &mut dyn Session,
+    wanted: GateRole,
+    runs_as: Option<&str>,
+) -> Result<Roles, DatabaseError> {
     if wanted == GateRole::Any {
         return Ok(Roles::default());
     }
@@ -48,7 +57,10 @@ pub fn check(session: &mut dyn Session, wanted: GateRole, runs_as: Option<&str>)
     let mut next = || found.next().flatten().as_deref() != Some("false");
     let (has_more, superuser_runs) = (next(), next());
     let too_much = if has_more { too_much(session)? } else { None };
-    Ok(Roles { too_much, superuser_runs })
+    Ok(Roles {
+        too_much,
+        superuser_runs,
+    })
 }
 
 fn too_much(session: &mut dyn Session) -> Result<Option<TooMuch>, DatabaseError> {
@@ -57,10 +69,16 @@ fn too_much(session: &mut dyn Session) -> Result<Option<TooMuch>, DatabaseError>
         return Ok(None);
     }
     let rights = found.rows.into_iter().flatten();
-    let rights = rights.map(|right| right.unwrap_or_else(|| "has rights that the server has no words for".to_owned()));
+    let rights = rights.map(|right| {
+        right.unwrap_or_else(|| "has rights that the server has no words for".to_owned())
+    });
     let identity = session.identity();
     let remedy = remedy(&identity.database, session.server_version_num());
-    Ok(Some(TooMuch { role: identity.user.clone(), rights: rights.collect(), remedy }))
+    Ok(Some(TooMuch {
+        role: identity.user.clone(),
+        rights: rights.collect(),
+        remedy,
+    }))
 }
 
 /// SQL that creates a role which may only read this database. `pg_read_all_data` came with

@@ -14,14 +14,26 @@ use psql_script::{Copy, Inspection, Statement, parts};
 
 /// The external effects that the manifest acknowledges for a tier or rollback script.
 pub fn acknowledged<'m>(manifest: &'m Manifest, name: &str, file: &EntryPath) -> &'m [String] {
-    let tier = manifest.tiers.iter().find(|tier| tier.file == *file && tier.name.as_str() == name);
-    let rollback = manifest.rollback.iter().find(|rollback| rollback.file == *file);
+    let tier = manifest
+        .tiers
+        .iter()
+        .find(|tier| tier.file == *file && tier.name.as_str() == name);
+    let rollback = manifest
+        .rollback
+        .iter()
+        .find(|rollback| rollback.file == *file);
     let of_rollback = rollback.map(|rollback| rollback.dispatch.as_slice());
-    tier.map(|tier| tier.dispatch.as_slice()).or(of_rollback).unwrap_or_default()
+    tier.map(|tier| tier.dispatch.as_slice())
+        .or(of_rollback)
+        .unwrap_or_default()
 }
 
 /// Runs every value that is not NULL, row by row and column by column, each alone.
-pub(super) fn run(runner: &mut Runner<'_>, statement: &Statement, table: &Table) -> Result<(), Failure> {
+pub(super) fn run(
+    runner: &mut Runner<'_>,
+    statement: &Statement,
+    table: &Table,
+) -> Result<(), Failure> {
     let values = table.rows.iter().flatten().flatten();
     for (sql, number) in values.zip(1..) {
         let ours = |why| Failure {
@@ -33,11 +45,16 @@ pub(super) fn run(runner: &mut Runner<'_>, statement: &Statement, table: &Table)
             if let Some(why) = refused(part.sql, &part.inspection, runner.acknowledged) {
                 return Err(ours(why));
             }
-            runner.observer.event(Event::Statement { at: &statement.origin.at, verb: &part.inspection.verb });
+            runner.observer.event(Event::Statement {
+                at: &statement.origin.at,
+                verb: &part.inspection.verb,
+            });
             let sent = runner.send(part.sql, &part.inspection);
             runner.notices(statement);
             sent.map_err(|unsent| match unsent {
-                Unsent::Database(error) => Failure::generated(statement, number, sql, part.before, &error),
+                Unsent::Database(error) => {
+                    Failure::generated(statement, number, sql, part.before, &error)
+                }
                 Unsent::Refused(why) => ours(why),
             })?;
             reading::check_generated(runner.session, statement, number)?;
@@ -59,11 +76,21 @@ fn refused(sql: &str, inspection: &Inspection, acknowledged: &[String]) -> Optio
         return Some(format!("{change} in a generated statement"));
     }
     let name = unnamed(inspection, acknowledged)?;
-    Some(format!("{name} could reach outside of the database, and the tier does not name it"))
+    Some(format!(
+        "{name} could reach outside of the database, and the tier does not name it"
+    ))
 }
 
 /// An external effect that the manifest does not name.
 pub fn unnamed<'i>(inspection: &'i Inspection, acknowledged: &[String]) -> Option<&'i str> {
-    let named = |name: &str| acknowledged.iter().any(|known| known.eq_ignore_ascii_case(name));
-    inspection.dispatch.iter().map(|dispatch| dispatch.name.as_str()).find(|name| !named(name))
+    let named = |name: &str| {
+        acknowledged
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(name))
+    };
+    inspection
+        .dispatch
+        .iter()
+        .map(|dispatch| dispatch.name.as_str())
+        .find(|name| !named(name))
 }

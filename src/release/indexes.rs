@@ -18,10 +18,17 @@ const TABLES: &str =
 
 /// The tables of those relations, each `schema.name`, that are indexes in the database now. Returns
 /// an empty map if the query fails, because only the display of locks depends on it.
-pub fn tables<'n>(order: &RunContext<'_>, relations: impl IntoIterator<Item = &'n str>) -> BTreeMap<String, String> {
+pub fn tables<'n>(
+    order: &RunContext<'_>,
+    relations: impl IntoIterator<Item = &'n str>,
+) -> BTreeMap<String, String> {
     let relations = serde_json::json!(relations.into_iter().collect::<Vec<_>>()).to_string();
-    let Ok((mut session, _)) = gate::open(order, order.root().policy(), Purpose::Read) else { return BTreeMap::new() };
-    let Ok(found) = session.query(TABLES, &[&relations]) else { return BTreeMap::new() };
+    let Ok((mut session, _)) = gate::open(order, order.root().policy(), Purpose::Read) else {
+        return BTreeMap::new();
+    };
+    let Ok(found) = session.query(TABLES, &[&relations]) else {
+        return BTreeMap::new();
+    };
     let pair = |row: Vec<Option<String>>| match &row[..] {
         [Some(index), Some(table)] => Some((index.clone(), table.clone())),
         _ => None,

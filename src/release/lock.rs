@@ -28,7 +28,11 @@ pub enum LockError {
 ///
 /// It polls: a session that waits inside the server for an advisory lock deadlocks with `CREATE
 /// INDEX CONCURRENTLY`.
-pub fn take(session: &mut dyn Session, stop: &CancellationToken, observer: &mut dyn Observer) -> Result<(), LockError> {
+pub fn take(
+    session: &mut dyn Session,
+    stop: &CancellationToken,
+    observer: &mut dyn Observer,
+) -> Result<(), LockError> {
     // docs/decisions/007. The jitter keeps two waiting processes from polling at the same time.
     let own = session.process().to_string();
     for (attempt, pause) in (0..).zip(PAUSES) {
@@ -36,17 +40,28 @@ pub fn take(session: &mut dyn Session, stop: &CancellationToken, observer: &mut 
             return Ok(());
         }
         let (by, pause) = (holder(session), jittered(pause, &own, attempt));
-        observer.event(Event::LockHeld { by: by.as_deref(), again: attempt > 0, pause });
+        observer.event(Event::LockHeld {
+            by: by.as_deref(),
+            again: attempt > 0,
+            pause,
+        });
         stop.pause(pause).map_err(|_| LockError::Interrupted)?;
     }
     if try_once(session)? {
         return Ok(());
     }
-    Err(LockError::Held(holder(session).map(|who| format!(": {who}")).unwrap_or_default()))
+    Err(LockError::Held(
+        holder(session)
+            .map(|who| format!(": {who}"))
+            .unwrap_or_default(),
+    ))
 }
 
 fn try_once(session: &mut dyn Session) -> Result<bool, DatabaseError> {
-    let taken = session.query("select pg_catalog.pg_try_advisory_lock($1::text::bigint)::text", &[KEY])?;
+    let taken = session.query(
+        "select pg_catalog.pg_try_advisory_lock($1::text::bigint)::text",
+        &[KEY],
+    )?;
     Ok(taken.single() == Some("true"))
 }
 
@@ -70,7 +85,9 @@ pub(super) fn is_held(session: &mut dyn Session) -> Result<bool, DatabaseError> 
 pub(super) fn check_held(session: &mut dyn Session) -> Result<(), Failure> {
     match is_held(session) {
         Ok(true) => Ok(()),
-        Ok(false) => Err(Failure::plain("the run's lock was given back by a statement before this one")),
+        Ok(false) => Err(Failure::plain(
+            "the run's lock was given back by a statement before this one",
+        )),
         Err(error) => Err(Failure::database("can't ask for the lock", &error)),
     }
 }
@@ -86,7 +103,9 @@ pub(super) fn give_back_others(session: &mut dyn Session) -> Result<(), Database
             return Ok(());
         }
     }
-    Err(DatabaseError::unsound("an advisory lock that a script took can't be given back".to_owned()))
+    Err(DatabaseError::unsound(
+        "an advisory lock that a script took can't be given back".to_owned(),
+    ))
 }
 
 /// Maximum times that one lock may have been taken.
@@ -115,7 +134,11 @@ pub fn hold_in_transaction(session: &mut dyn Session) -> Result<(), LockError> {
         "select pg_catalog.pg_try_advisory_xact_lock($1::pg_catalog.text::pg_catalog.int8)::pg_catalog.text",
         &[KEY],
     )?;
-    if taken.single() == Some("true") { Ok(()) } else { Err(LockError::Held(String::new())) }
+    if taken.single() == Some("true") {
+        Ok(())
+    } else {
+        Err(LockError::Held(String::new()))
+    }
 }
 
 /// The session that holds the lock now, if any.

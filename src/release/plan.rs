@@ -74,7 +74,14 @@ pub enum Obstacle {
 pub fn make(to_run: ContextToRun<'_>, observer: &mut dyn Observer) -> Plan {
     let order = to_run.authentic();
     let (phases, points) = (phases(order.manifest()), points_of(&order));
-    let mut plan = Plan { gates: None, now: None, tiers: Vec::new(), phases, points, obstacles: Vec::new() };
+    let mut plan = Plan {
+        gates: None,
+        now: None,
+        tiers: Vec::new(),
+        phases,
+        points,
+        obstacles: Vec::new(),
+    };
     let mut new = BTreeSet::new();
     for tier in &order.manifest().tiers {
         match planned(&order, tier, &mut new) {
@@ -92,7 +99,8 @@ pub fn make(to_run: ContextToRun<'_>, observer: &mut dyn Observer) -> Plan {
         }
         Err(GateError::Blocked(answers)) => {
             plan.gates = Some(answers.clone());
-            plan.obstacles.push(Obstacle::Gate(GateError::Blocked(answers)));
+            plan.obstacles
+                .push(Obstacle::Gate(GateError::Blocked(answers)));
             look_further(order, &mut plan);
         }
         Err(error) => plan.obstacles.push(Obstacle::Gate(error)),
@@ -102,13 +110,27 @@ pub fn make(to_run: ContextToRun<'_>, observer: &mut dyn Observer) -> Plan {
 
 /// Phases in the order of the run, without the empty transactions at its begin and end.
 fn phases(manifest: &Manifest) -> Vec<Phase> {
-    let names = |tiers: &[Numbered<'_>]| tiers.iter().map(|(_, tier)| tier.name.to_string()).collect();
+    let names = |tiers: &[Numbered<'_>]| {
+        tiers
+            .iter()
+            .map(|(_, tier)| tier.name.to_string())
+            .collect()
+    };
     let phase = |phase| match phase {
         phases::Phase::Transactional(tiers) if tiers.is_empty() => None,
-        phases::Phase::Transactional(tiers) => Some(Phase { transaction: Transaction::Release, tiers: names(&tiers) }),
-        phases::Phase::NonTransactional(tier) => Some(Phase { transaction: Transaction::None, tiers: names(&[tier]) }),
+        phases::Phase::Transactional(tiers) => Some(Phase {
+            transaction: Transaction::Release,
+            tiers: names(&tiers),
+        }),
+        phases::Phase::NonTransactional(tier) => Some(Phase {
+            transaction: Transaction::None,
+            tiers: names(&[tier]),
+        }),
     };
-    phases::phases(manifest).into_iter().filter_map(phase).collect()
+    phases::phases(manifest)
+        .into_iter()
+        .filter_map(phase)
+        .collect()
 }
 
 /// Recomputed from the authenticated scripts, with the values of this run.
@@ -127,7 +149,11 @@ fn points_of(order: &RunContext<'_>) -> Vec<Point> {
 
 /// Probes the state even if a gate is closed or the ledger refuses the run.
 fn look_further(order: RunContext<'_>, plan: &mut Plan) {
-    let Ok((mut session, _)) = gate::open(&order, order.root().policy(), crate::database::Purpose::Read) else {
+    let Ok((mut session, _)) = gate::open(
+        &order,
+        order.root().policy(),
+        crate::database::Purpose::Read,
+    ) else {
         return;
     };
     match preflight::run(session.as_mut(), &order) {
@@ -143,7 +169,11 @@ fn look_further(order: RunContext<'_>, plan: &mut Plan) {
 ///
 /// If conditions depend on query results, every path is followed, and each kind counts the maximum
 /// of all paths. Objects in `new` were made by this run: their locks block no other session.
-fn planned(order: &RunContext<'_>, tier: &Tier, new: &mut BTreeSet<String>) -> Result<PlannedTier, Failure> {
+fn planned(
+    order: &RunContext<'_>,
+    tier: &Tier,
+    new: &mut BTreeSet<String>,
+) -> Result<PlannedTier, Failure> {
     let sql = order.sql(&tier.file).map_err(Failure::plain)?;
     let mut planned = PlannedTier {
         name: tier.name.to_string(),
@@ -157,26 +187,38 @@ fn planned(order: &RunContext<'_>, tier: &Tier, new: &mut BTreeSet<String>) -> R
     let mut on_this_way: BTreeMap<String, u64> = BTreeMap::new();
     let (mut last_way, mut hidden) = (1, 0);
     let mut failure = None;
-    sql.explore(order.variables, &server_variables::expected(order.manifest()), |way, step| {
-        if way != last_way {
-            most_of_each(&mut planned.statements, std::mem::take(&mut on_this_way));
-            planned.hidden = planned.hidden.max(std::mem::take(&mut hidden));
-            last_way = way;
-        }
-        match step {
-            Ok((_, Step::Statement(statement))) => {
-                *on_this_way.entry(statement.inspect().verb).or_default() += 1;
-                let touches = touches(&statement.sql, &order.manifest().target.search_path);
-                hidden += u64::from(touches.hidden || statement.then == Then::Execute);
-                let made = touches.objects.iter().filter(|touch| touch.how == How::Creates);
-                new.extend(made.map(|touch| touch.name.clone()));
-                planned.objects.extend(touches.objects);
-                planned.locks.extend(touches.locks.into_iter().filter(|lock| !new.contains(&lock.relation)));
+    sql.explore(
+        order.variables,
+        &server_variables::expected(order.manifest()),
+        |way, step| {
+            if way != last_way {
+                most_of_each(&mut planned.statements, std::mem::take(&mut on_this_way));
+                planned.hidden = planned.hidden.max(std::mem::take(&mut hidden));
+                last_way = way;
             }
-            Ok(_) => {}
-            Err(error) => failure = failure.take().or_else(|| Some(Failure::script(&error))),
-        }
-    });
+            match step {
+                Ok((_, Step::Statement(statement))) => {
+                    *on_this_way.entry(statement.inspect().verb).or_default() += 1;
+                    let touches = touches(&statement.sql, &order.manifest().target.search_path);
+                    hidden += u64::from(touches.hidden || statement.then == Then::Execute);
+                    let made = touches
+                        .objects
+                        .iter()
+                        .filter(|touch| touch.how == How::Creates);
+                    new.extend(made.map(|touch| touch.name.clone()));
+                    planned.objects.extend(touches.objects);
+                    planned.locks.extend(
+                        touches
+                            .locks
+                            .into_iter()
+                            .filter(|lock| !new.contains(&lock.relation)),
+                    );
+                }
+                Ok(_) => {}
+                Err(error) => failure = failure.take().or_else(|| Some(Failure::script(&error))),
+            }
+        },
+    );
     if let Some(failure) = failure {
         return Err(failure);
     }
@@ -184,8 +226,18 @@ fn planned(order: &RunContext<'_>, tier: &Tier, new: &mut BTreeSet<String>) -> R
     planned.hidden = planned.hidden.max(hidden);
     // Only the strongest lock of each relation: waiting for it includes waiting for the weaker
     // ones.
-    let strongest = |lock: &Lock| !planned.locks.iter().any(|b| b.relation == lock.relation && b.mode > lock.mode);
-    planned.locks = planned.locks.iter().filter(|lock| strongest(lock)).cloned().collect();
+    let strongest = |lock: &Lock| {
+        !planned
+            .locks
+            .iter()
+            .any(|b| b.relation == lock.relation && b.mode > lock.mode)
+    };
+    planned.locks = planned
+        .locks
+        .iter()
+        .filter(|lock| strongest(lock))
+        .cloned()
+        .collect();
     Ok(planned)
 }
 

@@ -56,13 +56,24 @@ pub fn run(session: &mut dyn Session, order: &RunContext<'_>) -> Result<Observed
     check_ledger(session, order)?;
     let observed = before(order)?;
     let mismatches = probe::compare(&order.manifest().states.baseline, &observed);
-    if mismatches.is_empty() { Ok(observed) } else { Err(PreflightError::State(mismatches)) }
+    if mismatches.is_empty() {
+        Ok(observed)
+    } else {
+        Err(PreflightError::State(mismatches))
+    }
 }
 
 /// Runs the baseline probe before a run.
 pub fn before(order: &RunContext<'_>) -> Result<Observed, PreflightError> {
-    let (mut session, within) = gate::open_to_ask(order, order.root().policy()).map_err(PreflightError::Open)?;
-    seen(session.as_mut(), order, &order.manifest().states.baseline, within).map_err(PreflightError::Probe)
+    let (mut session, within) =
+        gate::open_to_ask(order, order.root().policy()).map_err(PreflightError::Open)?;
+    seen(
+        session.as_mut(),
+        order,
+        &order.manifest().states.baseline,
+        within,
+    )
+    .map_err(PreflightError::Probe)
 }
 
 /// Runs a state's probe in a read-only transaction, as the session's role.
@@ -72,17 +83,26 @@ pub(super) fn seen(
     state: &State,
     within: Within,
 ) -> Result<Observed, Box<Failure>> {
-    let sql = order.sql(&state.probe).map_err(|error| Box::new(Failure::plain(error)))?;
-    probe::ask_read_only(session, sql, order, within).map(|answer| answer.row).map_err(Box::new)
+    let sql = order
+        .sql(&state.probe)
+        .map_err(|error| Box::new(Failure::plain(error)))?;
+    probe::ask_read_only(session, sql, order, within)
+        .map(|answer| answer.row)
+        .map_err(Box::new)
 }
 
 /// Reads the ledger; fails if this host's clock is behind it.
-pub(super) fn check_clock(session: &mut dyn Session, order: &RunContext<'_>) -> Result<Vec<Entry>, PreflightError> {
+pub(super) fn check_clock(
+    session: &mut dyn Session,
+    order: &RunContext<'_>,
+) -> Result<Vec<Entry>, PreflightError> {
     let all = ledger::entries(session).map_err(PreflightError::Ledger)?;
     let now = (order.clock)();
     for row in &all {
         match row.at.parse::<Timestamp>() {
-            Ok(seen) if is_behind(now, seen) => return Err(PreflightError::ClockBehind { now, seen }),
+            Ok(seen) if is_behind(now, seen) => {
+                return Err(PreflightError::ClockBehind { now, seen });
+            }
             Ok(_) => {}
             Err(_) => return Err(PreflightError::NoTime(Box::new(row.clone()))),
         }
@@ -99,7 +119,10 @@ fn check_ledger(session: &mut dyn Session, order: &RunContext<'_>) -> Result<(),
     if let Some(other) = overlapping(order.manifest(), &all) {
         return Err(PreflightError::Overlaps(Box::new(other)));
     }
-    let rows: Vec<Entry> = all.into_iter().filter(|row| row.release == release.name.as_str()).collect();
+    let rows: Vec<Entry> = all
+        .into_iter()
+        .filter(|row| row.release == release.name.as_str())
+        .collect();
     let id = order.bundle.release_id().to_string();
     if let Some(later) = rows.iter().find(|row| row.sequence > release.sequence) {
         return Err(PreflightError::Downgrade(Box::new(later.clone())));
@@ -120,9 +143,16 @@ fn check_ledger(session: &mut dyn Session, order: &RunContext<'_>) -> Result<(),
 fn overlapping(manifest: &Manifest, all: &[Entry]) -> Option<Entry> {
     let whole = manifest.stage_of.as_ref().map(|of| &of.release);
     let of = whole.unwrap_or(&manifest.release.name);
-    let stages = manifest.stages.iter().filter_map(|one| stage::release_name(of, one).ok());
+    let stages = manifest
+        .stages
+        .iter()
+        .filter_map(|one| stage::release_name(of, one).ok());
     stages.chain(whole.cloned()).find_map(|name| {
-        let rows: Vec<Entry> = all.iter().filter(|row| row.release == name.as_str()).cloned().collect();
+        let rows: Vec<Entry> = all
+            .iter()
+            .filter(|row| row.release == name.as_str())
+            .cloned()
+            .collect();
         ledger::in_effect(&rows).last().map(|row| (*row).clone())
     })
 }

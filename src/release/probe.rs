@@ -52,46 +52,88 @@ pub fn ask(
 ) -> Result<Answer, Failure> {
     let statement = question(session, sql, order)?;
     let path = settings::question_path(order.manifest());
-    let asked = Question { sql: &statement.sql, path: &path, limits: order.limits, within };
-    let asked = question::ask(session, &asked).map_err(|error| match error {
-        QuestionError::Database(error) => Failure::statement(&statement, &error),
-        ref refused @ (QuestionError::Literals(ref error) | QuestionError::Hidden(ref error, _)) => {
-            Failure { message: refused.to_string(), sqlstate: None, ..Failure::statement(&statement, error) }
-        }
-        refused => Failure::refused(&statement, refused),
-    });
+    let asked = Question {
+        sql: &statement.sql,
+        path: &path,
+        limits: order.limits,
+        within,
+    };
+    let asked =
+        question::ask(session, &asked).map_err(|error| match error {
+            QuestionError::Database(error) => Failure::statement(&statement, &error),
+            ref refused @ (QuestionError::Literals(ref error)
+            | QuestionError::Hidden(ref error, _)) => Failure {
+                message: refused.to_string(),
+                sqlstate: None,
+                ..Failure::statement(&statement, error)
+            },
+            refused => Failure::refused(&statement, refused),
+        });
     let (columns, table) = asked?;
     let [row] = table.rows.as_slice() else {
-        let found = if table.rows.is_empty() { "no row" } else { "more than one row" };
-        return Err(Failure::refused(&statement, format!("it returned {found}, exactly one is an answer")));
+        let found = if table.rows.is_empty() {
+            "no row"
+        } else {
+            "more than one row"
+        };
+        return Err(Failure::refused(
+            &statement,
+            format!("it returned {found}, exactly one is an answer"),
+        ));
     };
     let mut observed = Observed::new();
     for (column, value) in table.columns.iter().zip(row) {
         if observed.insert(column.clone(), value.clone()).is_some() {
-            return Err(Failure::refused(&statement, format!("it returned two columns named {column:?}")));
+            return Err(Failure::refused(
+                &statement,
+                format!("it returned two columns named {column:?}"),
+            ));
         }
     }
-    let booleans = columns.into_iter().filter(|column| column.is_boolean).map(|column| column.name).collect();
-    Ok(Answer { row: observed, booleans })
+    let booleans = columns
+        .into_iter()
+        .filter(|column| column.is_boolean)
+        .map(|column| column.name)
+        .collect();
+    Ok(Answer {
+        row: observed,
+        booleans,
+    })
 }
 
 /// The mode of questions in a run. Owners of objects are trusted on a clone, and if the trust root
 /// allows any gate role.
 pub fn within_run(order: &RunContext<'_>) -> Within {
     let trusts_owners = order.clone.is_some() || order.root().policy().gate_role == GateRole::Any;
-    if trusts_owners { Within::TrustingRun } else { Within::Run }
+    if trusts_owners {
+        Within::TrustingRun
+    } else {
+        Within::Run
+    }
 }
 
-fn question(session: &dyn Session, sql: AuthenticatedSql<'_>, order: &RunContext<'_>) -> Result<Statement, Failure> {
+fn question(
+    session: &dyn Session,
+    sql: AuthenticatedSql<'_>,
+    order: &RunContext<'_>,
+) -> Result<Statement, Failure> {
     let special = server_variables::variables(session);
-    let statement = sql.single_statement(order.variables, &special).map_err(|error| Failure::script(&error))?;
-    let not_one = || Failure { at: Some(sql.path().to_string()), ..Failure::plain("a question is one statement") };
+    let statement = sql
+        .single_statement(order.variables, &special)
+        .map_err(|error| Failure::script(&error))?;
+    let not_one = || Failure {
+        at: Some(sql.path().to_string()),
+        ..Failure::plain("a question is one statement")
+    };
     let statement = statement.ok_or_else(not_one)?;
     match statement.undefined.first() {
         None => Ok(statement),
         Some((name, at)) => {
             let unset = format!("variable {name:?} is not set: give it by -v {name}=VALUE");
-            Err(Failure { at: Some(at.to_string()), ..Failure::plain(unset) })
+            Err(Failure {
+                at: Some(at.to_string()),
+                ..Failure::plain(unset)
+            })
         }
     }
 }
@@ -101,7 +143,11 @@ pub fn compare(state: &State, observed: &Observed) -> Vec<Mismatch> {
     let differs = |(column, expected): (&String, &Expectation)| {
         let found = observed.get(column);
         let fits = found.is_some_and(|value| expected.accepts(value.as_deref()));
-        let mismatch = || Mismatch { column: column.clone(), expected: expected.clone(), found: found.cloned() };
+        let mismatch = || Mismatch {
+            column: column.clone(),
+            expected: expected.clone(),
+            found: found.cloned(),
+        };
         (!fits).then(mismatch)
     };
     state.expect.iter().filter_map(differs).collect()
@@ -123,12 +169,19 @@ pub fn ask_read_only(
     let begin = session.batch_ahead(question::BEGIN);
     begin.map_err(|error| Failure::database("can't begin", &error))?;
     let observed = ask(session, sql, order, within).and_then(|observed| {
-        let assigned = session.query("select pg_catalog.pg_current_xact_id_if_assigned()::text", &[]);
-        match assigned.map_err(|error| Failure::database("can't ask for the transaction id", &error))?.single() {
+        let assigned = session.query(
+            "select pg_catalog.pg_current_xact_id_if_assigned()::text",
+            &[],
+        );
+        match assigned
+            .map_err(|error| Failure::database("can't ask for the transaction id", &error))?
+            .single()
+        {
             None => Ok(observed),
-            Some(_) => {
-                Err(Failure::plain(format!("{}: the question was given a transaction id: it wrote", sql.path())))
-            }
+            Some(_) => Err(Failure::plain(format!(
+                "{}: the question was given a transaction id: it wrote",
+                sql.path()
+            ))),
         }
     });
     match session.execute("ROLLBACK") {

@@ -71,14 +71,18 @@ const FRESH: Duration = Duration::from_secs(5);
 /// Reasons to refuse a question or to discard its answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum QuestionError {
-    #[error("it uses {0}; only functions of pg_catalog that are not volatile are allowed, also behind views")]
+    #[error(
+        "it uses {0}; only functions of pg_catalog that are not volatile are allowed, also behind views"
+    )]
     Uses(String),
     /// A name without a schema resolves only in a schema where other roles can shadow it.
     #[error("{0}; {1}")]
     Hidden(DatabaseError, String),
     /// It cannot be parsed without its literals, so nothing can be checked before the server reads
     /// them.
-    #[error("cannot check it before its literals are read: {0}; in the place of type '...', write CAST('...' AS type)")]
+    #[error(
+        "cannot check it before its literals are read: {0}; in the place of type '...', write CAST('...' AS type)"
+    )]
     Literals(DatabaseError),
     #[error("the server did not show what it would call")]
     NoTree,
@@ -115,7 +119,9 @@ pub enum QuestionError {
     )]
     Altered,
     /// During each attempt, time or server state was too far from the rows.
-    #[error("{0} was more than 5 s apart from the rows each of {ATTEMPTS} times that it was asked; ask again")]
+    #[error(
+        "{0} was more than 5 s apart from the rows each of {ATTEMPTS} times that it was asked; ask again"
+    )]
     Late(&'static str),
     #[error("{0}")]
     Database(#[from] DatabaseError),
@@ -172,22 +178,28 @@ const AGAIN: &str = concat!("ROLLBACK; ", begin!(), "; SAVEPOINT pgseal_question
 /// The transaction must be READ COMMITTED and read-only. It must be behind a savepoint that the
 /// caller rolls back to, or just begun by [`BEGIN`] if it is the question's own. Returns at most
 /// two rows; exactly one is an answer. After an error the transaction is unusable.
-pub fn ask(session: &mut dyn Session, question: &Question<'_>) -> Result<(Vec<Column>, Table), QuestionError> {
+pub fn ask(
+    session: &mut dyn Session,
+    question: &Question<'_>,
+) -> Result<(Vec<Column>, Table), QuestionError> {
     refuse_foreign_modifiers(question.sql)?;
     let blank = without_literals(question.sql, session.server_version_num());
     let (mut begin, mut attempts) = ("SAVEPOINT pgseal_question", 1);
-    let answer = loop {
-        match attempt(session, question, &blank, begin) {
-            Err(QuestionError::Rewritten(_) | QuestionError::Altered | QuestionError::Late(_))
-                if attempts < ATTEMPTS =>
-            {
-                attempts += 1
+    let answer =
+        loop {
+            match attempt(session, question, &blank, begin) {
+                Err(
+                    QuestionError::Rewritten(_) | QuestionError::Altered | QuestionError::Late(_),
+                ) if attempts < ATTEMPTS => attempts += 1,
+                answer => break answer?,
             }
-            answer => break answer?,
-        }
-        // A new transaction, so that `now()` is the time of this attempt.
-        begin = if question.within.is_own() { AGAIN } else { "ROLLBACK TO SAVEPOINT pgseal_question" };
-    };
+            // A new transaction, so that `now()` is the time of this attempt.
+            begin = if question.within.is_own() {
+                AGAIN
+            } else {
+                "ROLLBACK TO SAVEPOINT pgseal_question"
+            };
+        };
     let undo = "ROLLBACK TO SAVEPOINT pgseal_question; RELEASE SAVEPOINT pgseal_question";
     if question.within.is_own() {
         session.batch_ahead(undo)?;
@@ -202,7 +214,10 @@ pub fn ask(session: &mut dyn Session, question: &Question<'_>) -> Result<(Vec<Co
 
 /// Checks that a question's pre-checks do not clear, in the current transaction. The question is
 /// not executed.
-pub fn suspects(session: &mut dyn Session, question: &Question<'_>) -> Result<Vec<&'static Check>, QuestionError> {
+pub fn suspects(
+    session: &mut dyn Session,
+    question: &Question<'_>,
+) -> Result<Vec<&'static Check>, QuestionError> {
     refuse_foreign_modifiers(question.sql)?;
     let blank = without_literals(question.sql, session.server_version_num());
     let parsed = Parsed::of_blank(session, "SAVEPOINT pgseal_question", &blank, question)?;
@@ -227,9 +242,21 @@ fn attempt(
         }
         _ => Look::default(),
     };
-    let Look { unhidden, by_superuser } = look;
-    let path = unhidden.as_ref().map_or(question.path, |unhidden| &unhidden.path);
-    let answer = attempt_in_schemas(session, &Question { path, ..*question }, blank, begin, begun, by_superuser);
+    let Look {
+        unhidden,
+        by_superuser,
+    } = look;
+    let path = unhidden
+        .as_ref()
+        .map_or(question.path, |unhidden| &unhidden.path);
+    let answer = attempt_in_schemas(
+        session,
+        &Question { path, ..*question },
+        blank,
+        begin,
+        begun,
+        by_superuser,
+    );
     answer.map_err(|error| match unhidden {
         Some(unhidden) => unhidden.explained(error, question.sql),
         None => error,
@@ -263,11 +290,20 @@ fn attempt_in_schemas(
         witness = witness.with_children(session, question, blank, own, &relations[own.len()..])?;
     };
     if let Some(what) = versions.lack(&before.uses) {
-        return Err(QuestionError::Uses(format!("{what} that the catalog does not show")));
+        return Err(QuestionError::Uses(format!(
+            "{what} that the catalog does not show"
+        )));
     }
     let moves = before.check(session, &parameters, by_superuser)?;
 
-    let opened = Opened::of(session, question, &before.uses, witness, &parameters, &versions)?;
+    let opened = Opened::of(
+        session,
+        question,
+        &before.uses,
+        witness,
+        &parameters,
+        &versions,
+    )?;
     // After the versions: by now the server has reported objects that were created and dropped
     // before the versions were read.
     versions.still(&Versions::read(session, &parameters, within)?, session)?;
@@ -289,8 +325,11 @@ fn attempt_in_schemas(
 /// Refuses type modifiers of foreign types. Their input functions run while the server parses,
 /// before the catalog is checked.
 fn refuse_foreign_modifiers(question: &str) -> Result<(), QuestionError> {
-    let refused =
-        |name: String| QuestionError::Uses(format!("type {name} with modifiers, which is not PostgreSQL's own"));
+    let refused = |name: String| {
+        QuestionError::Uses(format!(
+            "type {name} with modifiers, which is not PostgreSQL's own"
+        ))
+    };
     foreign_modifiers(question).map_or(Ok(()), |name| Err(refused(name)))
 }
 
@@ -301,7 +340,9 @@ fn refuse_foreign_modifiers(question: &str) -> Result<(), QuestionError> {
 /// changed since it was written.
 fn as_asked(question: &Question<'_>) -> String {
     let path = question.path.join(", ");
-    format!("SET LOCAL row_security = off; SET LOCAL constraint_exclusion = off; SET LOCAL search_path = {path}")
+    format!(
+        "SET LOCAL row_security = off; SET LOCAL constraint_exclusion = off; SET LOCAL search_path = {path}"
+    )
 }
 
 /// The settings of [`as_asked`], and those that make a [`quiet`] server show trees for [`shown`].
@@ -331,7 +372,8 @@ fn shown(session: &mut dyn Session) -> impl Iterator<Item = String> {
 }
 
 fn tree_of(notice: Notice) -> Option<String> {
-    let is_tree = notice.routine.as_deref() == Some("elog_node_display") && notice.context.is_none();
+    let is_tree =
+        notice.routine.as_deref() == Some("elog_node_display") && notice.context.is_none();
     notice.detail.filter(|_| is_tree)
 }
 
@@ -350,8 +392,14 @@ mod tests {
             context: context.map(str::to_owned),
             routine: Some(routine.to_owned()),
         };
-        assert_eq!(tree_of(notice("elog_node_display", None)).as_deref(), Some("({QUERY})"));
-        assert_eq!(tree_of(notice("elog_node_display", Some("SQL function \"f\""))), None);
+        assert_eq!(
+            tree_of(notice("elog_node_display", None)).as_deref(),
+            Some("({QUERY})")
+        );
+        assert_eq!(
+            tree_of(notice("elog_node_display", Some("SQL function \"f\""))),
+            None
+        );
         assert_eq!(tree_of(notice("exec_stmt_raise", None)), None);
     }
 }

@@ -9,33 +9,62 @@ use psql_script::{Origin, Statement};
 
 /// Fails if the session's reading of SQL text has changed since its begin. `before` is the number
 /// of the statement's characters before the part that was sent last.
-pub(super) fn check(session: &dyn Session, statement: &Statement, before: u32) -> Result<(), Failure> {
-    failed(session, "this statement")
-        .map_or(Ok(()), |failure| Err(Failure { at: Some(place(statement, before)), ..failure }))
+pub(super) fn check(
+    session: &dyn Session,
+    statement: &Statement,
+    before: u32,
+) -> Result<(), Failure> {
+    failed(session, "this statement").map_or(Ok(()), |failure| {
+        Err(Failure {
+            at: Some(place(statement, before)),
+            ..failure
+        })
+    })
 }
 
 /// Like [`check`], for a statement that `\gexec` generated, by its number.
-pub(super) fn check_generated(session: &dyn Session, statement: &Statement, number: u64) -> Result<(), Failure> {
-    check(session, statement, 0).map_err(|failure| Failure { generated: Some(number), ..failure })
+pub(super) fn check_generated(
+    session: &dyn Session,
+    statement: &Statement,
+    number: u64,
+) -> Result<(), Failure> {
+    check(session, statement, 0).map_err(|failure| Failure {
+        generated: Some(number),
+        ..failure
+    })
 }
 
 /// Like [`check`], for batches from `first` to `last`: the server reports once, after a batch.
-pub(super) fn check_between(session: &dyn Session, first: &Statement, last: &Statement) -> Result<(), Failure> {
+pub(super) fn check_between(
+    session: &dyn Session,
+    first: &Statement,
+    last: &Statement,
+) -> Result<(), Failure> {
     if first.origin == last.origin {
         return check(session, first, 0);
     }
     let culprit = format!("a statement between this one and {}", last.origin.at);
     let failure = failed(session, &culprit);
-    failure.map_or(Ok(()), |failure| Err(Failure { at: Some(first.origin.to_string()), ..failure }))
+    failure.map_or(Ok(()), |failure| {
+        Err(Failure {
+            at: Some(first.origin.to_string()),
+            ..failure
+        })
+    })
 }
 
 fn failed(session: &dyn Session, culprit: &str) -> Option<Failure> {
     let changed = session.changed_reading()?;
     let (setting, from, to) = (changed.setting, changed.from, changed.to);
-    let hint =
-        format!("leave the change out, or give it to the function that needs it: CREATE FUNCTION ... SET {setting}");
-    let text = format!("cannot send the next statement: {culprit} changed {setting} from {from} to {to}");
-    Some(Failure { hint: Some(hint), ..Failure::plain(text) })
+    let hint = format!(
+        "leave the change out, or give it to the function that needs it: CREATE FUNCTION ... SET {setting}"
+    );
+    let text =
+        format!("cannot send the next statement: {culprit} changed {setting} from {from} to {to}");
+    Some(Failure {
+        hint: Some(hint),
+        ..Failure::plain(text)
+    })
 }
 
 fn place(statement: &Statement, before: u32) -> String {
@@ -43,5 +72,9 @@ fn place(statement: &Statement, before: u32) -> String {
         return statement.origin.to_string();
     }
     let at = statement.locate(before.saturating_add(1));
-    Origin { at, included_from: statement.origin.included_from.clone() }.to_string()
+    Origin {
+        at,
+        included_from: statement.origin.included_from.clone(),
+    }
+    .to_string()
 }

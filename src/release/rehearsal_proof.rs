@@ -88,7 +88,13 @@ pub fn proof(
 ) -> Result<Option<Proved>, RehearsalProofError> {
     let (manifest, policy) = (bundle.manifest(), root.policy());
     let (release, database) = (bundle.release_id(), manifest.target.database.as_str());
-    let demand = Demand { release, database, variables, max_age_days: rehearsal::max_age_days(manifest, policy), now };
+    let demand = Demand {
+        release,
+        database,
+        variables,
+        max_age_days: rehearsal::max_age_days(manifest, policy),
+        now,
+    };
     let read = |path: &Path| {
         let read = rehearsal::read(path, root, JudgedAt::At(now))?;
         read.is_evidence_of(release)?;
@@ -96,7 +102,10 @@ pub fn proof(
     };
     let mut evidence = Vec::new();
     if let Some(path) = named {
-        let refused = |source| RehearsalProofError::Refused { path: path.to_owned(), source };
+        let refused = |source| RehearsalProofError::Refused {
+            path: path.to_owned(),
+            source,
+        };
         let named = read(path).map_err(refused)?;
         named.prove(&demand).map_err(refused)?;
         evidence.push((path.to_owned(), named));
@@ -111,17 +120,27 @@ pub fn proof(
             // Without a signature it is evidence neither for the release nor against it.
             Err(error @ UnprovedError::Unsigned) => last = Some((path, error)),
             // It may report a failure of this release.
-            Err(source) if is_about(&path, release) => return Err(RehearsalProofError::Unreadable { path, source }),
+            Err(source) if is_about(&path, release) => {
+                return Err(RehearsalProofError::Unreadable { path, source });
+            }
             Err(error) => last = Some((path, error)),
         }
     }
     let several = evidence.len() > 1;
-    let newest = rehearsal::newest(evidence, |(_, read)| &read.statement.predicate, database, Some(variables));
+    let newest = rehearsal::newest(
+        evidence,
+        |(_, read)| &read.statement.predicate,
+        database,
+        Some(variables),
+    );
     let found = match newest.map(|(path, read)| (read.prove(&demand), path)) {
         Some((Ok(proved), _)) => return Ok(Some(proved)),
         Some((Err(source), path)) if several => Found::Newest { path, source },
         Some((Err(source), path)) => Found::One { path, source },
-        None => last.map_or_else(|| Found::None(receipts.to_owned()), |(path, source)| Found::One { path, source }),
+        None => last.map_or_else(
+            || Found::None(receipts.to_owned()),
+            |(path, source)| Found::One { path, source },
+        ),
     };
     let demanded_by = match (manifest.require_rehearsal, policy.require_rehearsal) {
         (true, _) => DemandedBy::Release,
@@ -133,8 +152,13 @@ pub fn proof(
 
 /// Whether the receipt claims to be about this release, or cannot be read.
 fn is_about(path: &Path, release: ReleaseId) -> bool {
-    let Ok(statement) = rehearsal::claimed(path) else { return true };
-    statement.subject.first().is_none_or(|subject| subject.digest.sha256 == release.digest())
+    let Ok(statement) = rehearsal::claimed(path) else {
+        return true;
+    };
+    statement
+        .subject
+        .first()
+        .is_none_or(|subject| subject.digest.sha256 == release.digest())
 }
 
 /// Paths of the receipts, oldest first by the time in their names.
@@ -143,7 +167,10 @@ fn found(receipts: &Path) -> Result<Vec<PathBuf>, RehearsalProofError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.and_then(Iterator::collect::<std::io::Result<Vec<_>>>),
     };
-    let entries = entries.map_err(|source| RehearsalProofError::Io { path: receipts.to_owned(), source })?;
+    let entries = entries.map_err(|source| RehearsalProofError::Io {
+        path: receipts.to_owned(),
+        source,
+    })?;
     let mut paths: Vec<PathBuf> = entries.iter().map(std::fs::DirEntry::path).collect();
     paths.retain(|path| rehearsal::is_one(path));
     paths.sort();

@@ -12,16 +12,16 @@ mod blank;
 mod carry;
 mod clone;
 mod compare;
+mod error;
 mod fill;
-mod running;
 mod lifecycle;
 mod load;
 pub mod locks;
 mod log;
 mod reach;
+mod running;
 mod server;
 mod steps;
-mod error;
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -118,15 +118,26 @@ impl Rehearsed {
     /// Writes down why it ended before its end, line by line; the step says the first.
     pub fn because(&mut self, why: &str) {
         self.receipt.error = Some(why.to_owned());
-        if let Some(step) = self.receipt.steps.iter_mut().find(|step| !step.ok && step.detail.is_empty()) {
-            why.lines().next().unwrap_or_default().clone_into(&mut step.detail);
+        if let Some(step) = self
+            .receipt
+            .steps
+            .iter_mut()
+            .find(|step| !step.ok && step.detail.is_empty())
+        {
+            why.lines()
+                .next()
+                .unwrap_or_default()
+                .clone_into(&mut step.detail);
         }
     }
 }
 
 /// Clones on the server of a maintenance database that rehearsals left which are over, and were not to keep them: what was
 /// killed could not clean up.
-pub fn leftovers(maintenance: &dyn Connect, stop: &CancellationToken) -> Result<Vec<String>, DatabaseError> {
+pub fn leftovers(
+    maintenance: &dyn Connect,
+    stop: &CancellationToken,
+) -> Result<Vec<String>, DatabaseError> {
     Admin::open(maintenance, stop)?.leftovers()
 }
 

@@ -50,23 +50,39 @@ impl From<Failure> for Halt {
 }
 
 /// The receipt of a run that has done nothing yet.
-pub(super) fn blank_receipt(order: &RunContext<'_>, work: &ExecutionPlan<'_>, start: Start, run_id: &str) -> Receipt {
+pub(super) fn blank_receipt(
+    order: &RunContext<'_>,
+    work: &ExecutionPlan<'_>,
+    start: Start,
+    run_id: &str,
+) -> Receipt {
     let started = (order.clock)();
     Receipt {
         run_id: run_id.to_owned(),
         action: work.action,
         outcome: Outcome::Unchanged,
         error: None,
-        resumes: work.resumed.as_ref().map(|resumed| resumed.entry.run_id.clone()),
+        resumes: work
+            .resumed
+            .as_ref()
+            .map(|resumed| resumed.entry.run_id.clone()),
         operator: order.operator.clone(),
         retries: 0,
         started,
         finished: started,
         pgseal: PGSEAL.to_owned(),
         release: order.manifest().release.clone(),
-        signers: order.bundle.signatories().iter().map(|signatory| signatory.key.digest()).collect(),
+        signers: order
+            .bundle
+            .signatories()
+            .iter()
+            .map(|signatory| signatory.key.digest())
+            .collect(),
         approvals: work.approvals.iter().map(approval).collect(),
-        trust: TrustReference { version: order.root().document().version, sha256: order.root().digest() },
+        trust: TrustReference {
+            version: order.root().document().version,
+            sha256: order.root().digest(),
+        },
         target: start.target,
         variables: BTreeMap::clone(order.variables),
         gates: start.gates,

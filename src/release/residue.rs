@@ -91,7 +91,11 @@ impl Before {
         settings::reset(session.as_mut(), order.limits)?;
         let sequences = sequences(session.as_mut())?;
         begin(session.as_mut())?;
-        Ok(Self { session, sequences, began: Instant::now() })
+        Ok(Self {
+            session,
+            sequences,
+            began: Instant::now(),
+        })
     }
 
     /// Compares, after the script's transaction is rolled back. `after` is a session without a
@@ -102,40 +106,60 @@ impl Before {
         traces: &Traces,
         order: &RunContext<'_>,
     ) -> Result<Residue, Failure> {
-        let failed = |error| Failure::database("can't compare the database with what it was", &error);
+        let failed =
+            |error| Failure::database("can't compare the database with what it was", &error);
         let took = self.began.elapsed();
         let mut residue = Residue::default();
         settings::reset(after, order.limits).map_err(failed)?;
         if let Some(id) = &traces.transaction {
             let status = after
-                .query("select pg_catalog.pg_xact_status($1::pg_catalog.text::pg_catalog.xid8)", &[id])
+                .query(
+                    "select pg_catalog.pg_xact_status($1::pg_catalog.text::pg_catalog.xid8)",
+                    &[id],
+                )
                 .map_err(failed)?;
             if status.single() != Some("aborted") {
                 let status = status.single().unwrap_or("of unknown outcome");
-                residue.left.push(format!("its transaction {id} is {status}, not rolled back"));
+                residue
+                    .left
+                    .push(format!("its transaction {id} is {status}, not rolled back"));
             }
         }
         let now = sequences(after).map_err(failed)?;
-        for (oid, (name, before)) in self.sequences.iter().filter(|(oid, _)| traces.written.contains(oid)) {
+        for (oid, (name, before)) in self
+            .sequences
+            .iter()
+            .filter(|(oid, _)| traces.written.contains(oid))
+        {
             match now.get(oid) {
                 // Without the right to read it, its value is unknown.
-                Some((_, None)) => residue.unproved.push(format!("sequence {name}: the role may not read it")),
+                Some((_, None)) => residue
+                    .unproved
+                    .push(format!("sequence {name}: the role may not read it")),
                 // A value set by `setval(..., false)` can only be read by the sequence's name.
                 Some((_, Some(value))) if value == NOT_DRAWN_FROM => {
-                    residue
-                        .unproved
-                        .push(format!("sequence {name}: not drawn from, and nothing tells what it begins with"));
+                    residue.unproved.push(format!(
+                        "sequence {name}: not drawn from, and nothing tells what it begins with"
+                    ));
                 }
                 Some((_, value)) if value == before => residue.same.push(name.clone()),
                 value => {
                     let after = value.and_then(|(_, value)| value.clone());
-                    residue.left.push(format!("sequence {name} was {} and is {}: {DRAWN}", said(before), said(&after)));
+                    residue.left.push(format!(
+                        "sequence {name} was {} and is {}: {DRAWN}",
+                        said(before),
+                        said(&after)
+                    ));
                 }
             }
         }
-        let names = self.session.query(THERE, &[&traces.written.join(",")]).map_err(failed)?;
+        let names = self
+            .session
+            .query(THERE, &[&traces.written.join(",")])
+            .map_err(failed)?;
         let names: Vec<String> = column(names);
-        self.tables(names, took, order, &mut residue).map_err(failed)?;
+        self.tables(names, took, order, &mut residue)
+            .map_err(failed)?;
         Ok(residue)
     }
 
@@ -164,9 +188,12 @@ impl Before {
             }
         };
         let differ = changed(&before, &after);
-        residue
-            .same
-            .extend(before.keys().filter(|name| !is_sequence(&before, name) && !differ.contains(name)).cloned());
+        residue.same.extend(
+            before
+                .keys()
+                .filter(|name| !is_sequence(&before, name) && !differ.contains(name))
+                .cloned(),
+        );
         if differ.is_empty() {
             return Ok(());
         }
@@ -185,28 +212,40 @@ impl Before {
         let busy = changed(&after, &control);
         for name in differ {
             if busy.contains(&name) {
-                residue.unproved.push(format!("{name}: others write to it all the time"));
+                residue
+                    .unproved
+                    .push(format!("{name}: others write to it all the time"));
             } else {
                 let rows = |of: &Rows| of.get(&name).map_or(0, |data| data.rows);
                 let (was, is) = (rows(&before), rows(&after));
-                residue.left.push(format!("table {name} had {was} rows and has {is}, or others: {WRITTEN_TO}"));
+                residue.left.push(format!(
+                    "table {name} had {was} rows and has {is}, or others: {WRITTEN_TO}"
+                ));
             }
         }
         Ok(())
     }
 }
 
-const DRAWN: &str = "a rollback gives back no value of a sequence; let the script write the value itself";
-const WRITTEN_TO: &str = "a function wrote by another way than this transaction, or somebody else did meanwhile";
+const DRAWN: &str =
+    "a rollback gives back no value of a sequence; let the script write the value itself";
+const WRITTEN_TO: &str =
+    "a function wrote by another way than this transaction, or somebody else did meanwhile";
 
 impl Traces {
     /// Queries the traces inside the script's transaction, before it ends.
     pub fn ask(session: &mut dyn Session) -> Result<Self, DatabaseError> {
         // Avoids operators that the script may have created.
         session.batch("SET LOCAL search_path = pg_catalog, pg_temp")?;
-        let id = session.query("select pg_catalog.pg_current_xact_id_if_assigned()::pg_catalog.text", &[])?;
+        let id = session.query(
+            "select pg_catalog.pg_current_xact_id_if_assigned()::pg_catalog.text",
+            &[],
+        )?;
         let transaction = id.single().map(str::to_owned);
-        Ok(Self { written: column(session.query(WRITTEN, &[])?), transaction })
+        Ok(Self {
+            written: column(session.query(WRITTEN, &[])?),
+            transaction,
+        })
     }
 
     /// The transaction id, which only a writing transaction is assigned.
@@ -218,7 +257,12 @@ impl Traces {
 fn begin(session: &mut dyn Session) -> Result<(), DatabaseError> {
     // Idle while the script runs, however long its limits allow.
     session.batch("SET idle_in_transaction_session_timeout = 0; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
-    session.query("select pg_catalog.pg_current_snapshot()::pg_catalog.text", &[]).map(drop)
+    session
+        .query(
+            "select pg_catalog.pg_current_snapshot()::pg_catalog.text",
+            &[],
+        )
+        .map(drop)
 }
 
 fn begin_again(session: &mut dyn Session) -> Result<(), DatabaseError> {
@@ -236,12 +280,17 @@ fn take(session: &mut dyn Session, tables: &[String]) -> Result<Rows, Fingerprin
 /// Tables with different rows. Sequences are compared separately, because a snapshot does not hold
 /// their values.
 fn changed(a: &Rows, b: &Rows) -> Vec<String> {
-    let differs = |(name, data): &(&String, _)| b.get(*name) != Some(*data) && !is_sequence(a, name);
-    a.iter().filter(differs).map(|(name, _)| name.clone()).collect()
+    let differs =
+        |(name, data): &(&String, _)| b.get(*name) != Some(*data) && !is_sequence(a, name);
+    a.iter()
+        .filter(differs)
+        .map(|(name, _)| name.clone())
+        .collect()
 }
 
 fn is_sequence(of: &Rows, name: &str) -> bool {
-    of.get(name).is_some_and(|data| data.digest.starts_with("value "))
+    of.get(name)
+        .is_some_and(|data| data.digest.starts_with("value "))
 }
 
 fn sequences(session: &mut dyn Session) -> Result<BTreeMap<String, Value>, DatabaseError> {
@@ -249,7 +298,12 @@ fn sequences(session: &mut dyn Session) -> Result<BTreeMap<String, Value>, Datab
         let [oid, name, value]: [Option<String>; 3] = row.try_into().ok()?;
         Some((oid?, (name?, value)))
     };
-    Ok(session.query(SEQUENCES, &[])?.rows.into_iter().filter_map(row).collect())
+    Ok(session
+        .query(SEQUENCES, &[])?
+        .rows
+        .into_iter()
+        .filter_map(row)
+        .collect())
 }
 
 fn column(table: Table) -> Vec<String> {

@@ -60,7 +60,10 @@ pub(super) fn ask(
                 if begun.elapsed() > OURS_IS_OVER {
                     end_session(order, transaction_id);
                 }
-                ("the transaction is still in progress".to_owned(), UNREACHABLE.max(idle + MARGIN))
+                (
+                    "the transaction is still in progress".to_owned(),
+                    UNREACHABLE.max(idle + MARGIN),
+                )
             }
             Err(error) => (error.to_string(), UNREACHABLE),
         };
@@ -89,7 +92,10 @@ pub fn once(
         let text = "another database cluster answers now than the one that was committing";
         return Ok(Some(Resolution::Unknown(text.to_owned())));
     }
-    let status = session.query("select pg_catalog.pg_xact_status($1::text::xid8)", &[transaction_id]);
+    let status = session.query(
+        "select pg_catalog.pg_xact_status($1::text::xid8)",
+        &[transaction_id],
+    );
     let status = match status {
         Ok(table) => Ok(table.single().unwrap_or("forgotten").to_owned()),
         Err(DatabaseError::Server(error)) if error.code == IN_THE_FUTURE => Err(error.message),
@@ -104,9 +110,9 @@ pub fn once(
         return Ok(Some(Resolution::Committed));
     }
     let moved = match (target.timeline, here.timeline) {
-        (Some(then), Some(now)) if then != now => {
-            Some(format!("the server is on timeline {now} now, and was on {then}: it failed over or was restored"))
-        }
+        (Some(then), Some(now)) if then != now => Some(format!(
+            "the server is on timeline {now} now, and was on {then}: it failed over or was restored"
+        )),
         _ => None,
     };
     let nothing = "and nothing of the run is there";
@@ -115,14 +121,14 @@ pub fn once(
         (Ok("aborted"), None) => Some(Resolution::Aborted),
         (_, Some(moved)) => Some(Resolution::NotHere(format!("{moved}, {nothing}"))),
         // The server never assigned this id: it is in a state from before the run.
-        (Err(why), None) => {
-            Some(Resolution::NotHere(format!("the server does not know the transaction ({why}), {nothing}")))
-        }
+        (Err(why), None) => Some(Resolution::NotHere(format!(
+            "the server does not know the transaction ({why}), {nothing}"
+        ))),
         // After a crash or a restore, ids are assigned again. The run's own transaction would have
         // left its rows.
-        (Ok(status), None) => {
-            Some(Resolution::NotHere(format!("the transaction of this id is {status} and not the run's, {nothing}")))
-        }
+        (Ok(status), None) => Some(Resolution::NotHere(format!(
+            "the transaction of this id is {status} and not the run's, {nothing}"
+        ))),
     })
 }
 
@@ -134,16 +140,22 @@ fn unsaid(
     transaction_id: &str,
     why: &str,
 ) -> Result<Option<Resolution>, DatabaseError> {
-    Ok(Some(match ledger::has_transaction(session, ledger_run, transaction_id)? {
-        true => Resolution::Committed,
-        false => Resolution::Unknown(format!("the server does not say what became of the transaction: {why}")),
-    }))
+    Ok(Some(
+        match ledger::has_transaction(session, ledger_run, transaction_id)? {
+            true => Resolution::Committed,
+            false => Resolution::Unknown(format!(
+                "the server does not say what became of the transaction: {why}"
+            )),
+        },
+    ))
 }
 
 /// Terminates the run's own session, which waits for the lost part of its last message. A session
 /// that waits for a standby to confirm is spared: it is committed here.
 fn end_session(order: &RunContext<'_>, transaction_id: &str) {
-    let Ok(mut session) = order.connect.connect(Purpose::Resolve) else { return };
+    let Ok(mut session) = order.connect.connect(Purpose::Resolve) else {
+        return;
+    };
     // Best effort: the next query shows the result.
     let _ = session.query(
         "select pg_terminate_backend(a.pid)::text from pg_stat_activity a

@@ -45,7 +45,9 @@ impl Resumed {
     ) -> Result<Self, PreflightError> {
         preflight::check_clock(session, order)?;
         let found = ledger::unfinished_run(session).map_err(PreflightError::Ledger)?;
-        let Some((entry, steps)) = found else { return Err(PreflightError::NothingToResume) };
+        let Some((entry, steps)) = found else {
+            return Err(PreflightError::NothingToResume);
+        };
         if entry.release_id != order.bundle.release_id().to_string() {
             return Err(PreflightError::Unfinished(Box::new(entry)));
         }
@@ -56,17 +58,24 @@ impl Resumed {
         if entry.role != target.role {
             return Err(PreflightError::OtherRole(Box::new(entry)));
         }
-        Ok(Self { entry, steps, decision })
+        Ok(Self {
+            entry,
+            steps,
+            decision,
+        })
     }
 
     /// Whether a tier is complete and committed.
     pub(super) fn has_tier(&self, name: &str) -> bool {
-        self.steps.iter().any(|step| step.happened == Happened::Tier && step.tier.as_deref() == Some(name))
+        self.steps
+            .iter()
+            .any(|step| step.happened == Happened::Tier && step.tier.as_deref() == Some(name))
     }
 
     /// The progress of a statement. `None` if the ledger has another statement in its place.
     pub(super) fn progress(&self, tier: &str, statement: u32, sql: &Digest) -> Option<Progress> {
-        let of_it = |step: &&Step| step.tier.as_deref() == Some(tier) && step.statement == Some(statement);
+        let of_it =
+            |step: &&Step| step.tier.as_deref() == Some(tier) && step.statement == Some(statement);
         let sql = sql.to_string();
         let mut progress = Progress::Open;
         for step in self.steps.iter().filter(of_it) {
@@ -74,7 +83,9 @@ impl Resumed {
                 return None;
             }
             progress = match step.happened {
-                Happened::Started => Progress::Interrupted(step.evidence.clone().unwrap_or_default()),
+                Happened::Started => {
+                    Progress::Interrupted(step.evidence.clone().unwrap_or_default())
+                }
                 Happened::Done | Happened::Found => Progress::Done,
                 _ => Progress::Open,
             };

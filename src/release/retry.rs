@@ -39,7 +39,9 @@ pub(super) fn again(
     observer: &mut dyn Observer,
 ) -> bool {
     let may_help = retries < order.lock_retries && !failure.connection_lost;
-    let Some(reason) = reason(failure).filter(|_| may_help) else { return false };
+    let Some(reason) = reason(failure).filter(|_| may_help) else {
+        return false;
+    };
     // Release the session's locks before the pause, so that other sessions need not wait for it. If
     // a script released the run's own lock, another run may have intervened, and earlier checks are
     // void.
@@ -47,8 +49,18 @@ pub(super) fn again(
     if !matches!(is_fresh, Ok(true)) {
         return false;
     }
-    let pause = jittered(PAUSES[(retries as usize).min(PAUSES.len() - 1)], run_id, retries);
-    observer.event(Event::Retrying { failure, reason, retry: retries + 1, of: order.lock_retries, pause });
+    let pause = jittered(
+        PAUSES[(retries as usize).min(PAUSES.len() - 1)],
+        run_id,
+        retries,
+    );
+    observer.event(Event::Retrying {
+        failure,
+        reason,
+        retry: retries + 1,
+        of: order.lock_retries,
+        pause,
+    });
     order.stop.pause(pause).is_ok()
 }
 
@@ -60,7 +72,9 @@ pub(super) fn jittered(milliseconds: u32, seed: &str, number: u32) -> Duration {
     let digest = Digest::of(format!("{seed} {number}").as_bytes());
     let bytes = digest.as_bytes();
     let share = u32::from(bytes[0]) << 8 | u32::from(bytes[1]);
-    Duration::from_millis(u64::from(milliseconds / 2) + u64::from(milliseconds) * u64::from(share) / 65_536)
+    Duration::from_millis(
+        u64::from(milliseconds / 2) + u64::from(milliseconds) * u64::from(share) / 65_536,
+    )
 }
 
 #[cfg(test)]
@@ -69,17 +83,28 @@ mod tests {
 
     #[test]
     fn pauses_differ_and_stay_within_bounds() {
-        let pauses: Vec<u128> = (0..100).map(|n| jittered(1_000, "a run", n).as_millis()).collect();
-        assert!(pauses.iter().all(|ms| (500..1_500).contains(ms)), "{pauses:?}");
+        let pauses: Vec<u128> = (0..100)
+            .map(|n| jittered(1_000, "a run", n).as_millis())
+            .collect();
+        assert!(
+            pauses.iter().all(|ms| (500..1_500).contains(ms)),
+            "{pauses:?}"
+        );
         let (low, high) = (pauses.iter().min().unwrap(), pauses.iter().max().unwrap());
         assert!(*low < 600 && *high > 1_400, "{pauses:?}");
-        assert_ne!(jittered(1_000, "a run", 1), jittered(1_000, "another run", 1));
+        assert_ne!(
+            jittered(1_000, "a run", 1),
+            jittered(1_000, "another run", 1)
+        );
         assert_eq!(jittered(1_000, "a run", 1), jittered(1_000, "a run", 1));
     }
 
     #[test]
     fn only_what_may_pass_is_tried_again() {
-        let with = |code: &str| Failure { sqlstate: Some(code.to_owned()), ..Failure::plain("it failed") };
+        let with = |code: &str| Failure {
+            sqlstate: Some(code.to_owned()),
+            ..Failure::plain("it failed")
+        };
         for code in ["55P03", "40P01", "40001"] {
             assert!(reason(&with(code)).is_some(), "{code}");
         }

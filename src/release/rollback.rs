@@ -52,13 +52,18 @@ pub enum RollbackError {
 }
 
 /// Connects, compares the target, takes the lock and reads the ledger.
-pub fn find<'b>(order: RunContext<'b>, observer: &mut dyn Observer) -> Result<Found<'b>, RollbackError> {
+pub fn find<'b>(
+    order: RunContext<'b>,
+    observer: &mut dyn Observer,
+) -> Result<Found<'b>, RollbackError> {
     // The policy's list of targets applies to runs only, not to rollbacks.
     let opened = gate::open(&order, &Policy::default(), Purpose::Write);
     let (mut session, target) = opened.map_err(RollbackError::Open)?;
-    target::check_primary(session.as_ref()).map_err(|error| RollbackError::Open(OpenError::Target(error)))?;
+    target::check_primary(session.as_ref())
+        .map_err(|error| RollbackError::Open(OpenError::Target(error)))?;
     lock::take(session.as_mut(), order.stop, observer).map_err(RollbackError::Lock)?;
-    let rows = ledger::of_release(session.as_mut(), &order.manifest().release.name).map_err(RollbackError::Ledger)?;
+    let rows = ledger::of_release(session.as_mut(), &order.manifest().release.name)
+        .map_err(RollbackError::Ledger)?;
     let id = order.bundle.release_id().to_string();
     match ledger::standing(&rows).last() {
         Some(top) if top.release_id == id => {
@@ -66,15 +71,28 @@ pub fn find<'b>(order: RunContext<'b>, observer: &mut dyn Observer) -> Result<Fo
             let half_way = match top.finished {
                 true => None,
                 false => {
-                    let steps = ledger::steps_of(session.as_mut(), &top.run_id).map_err(RollbackError::Ledger)?;
-                    Some(Resumed { entry: (*top).clone(), steps, decision: None })
+                    let steps = ledger::steps_of(session.as_mut(), &top.run_id)
+                        .map_err(RollbackError::Ledger)?;
+                    Some(Resumed {
+                        entry: (*top).clone(),
+                        steps,
+                        decision: None,
+                    })
                 }
             };
-            Ok(Found::Applied(Box::new(AppliedRelease { order, session, target, variables, half_way })))
+            Ok(Found::Applied(Box::new(AppliedRelease {
+                order,
+                session,
+                target,
+                variables,
+                half_way,
+            })))
         }
         // Rolled back before: the release below it is in effect again, and there is nothing left to
         // undo.
-        Some(top) if top.finished && top.sequence < order.manifest().release.sequence => Ok(Found::Nothing(target)),
+        Some(top) if top.finished && top.sequence < order.manifest().release.sequence => {
+            Ok(Found::Nothing(target))
+        }
         Some(top) => Err(RollbackError::OtherApplied(Box::new((*top).clone()))),
         None => Ok(Found::Nothing(target)),
     }
@@ -88,19 +106,37 @@ impl AppliedRelease<'_> {
         journal: Journal,
         observer: &mut dyn Observer,
     ) -> Result<Report, MissingScript> {
-        let order = RunContext { variables: &self.variables, ..self.order };
+        let order = RunContext {
+            variables: &self.variables,
+            ..self.order
+        };
         let manifest = order.manifest();
         // The earlier state is recorded if it can be read; a database in neither state can still be
         // rolled back. For the same reason any role may read it: a rollback does not wait until a
         // gate role is created.
         let asking = gate::open(&order, &Policy::default(), Purpose::Ask).ok();
         let before = asking.and_then(|(mut session, _)| {
-            preflight::seen(session.as_mut(), &order, &manifest.states.finalized, Within::OwnTransaction).ok()
+            preflight::seen(
+                session.as_mut(),
+                &order,
+                &manifest.states.finalized,
+                Within::OwnTransaction,
+            )
+            .ok()
         });
         let script = |(at, script): (usize, &RollbackScript)| {
-            Ok(NamedScript { number: at + 1, name: script.file.to_string(), sql: order.sql(&script.file)? })
+            Ok(NamedScript {
+                number: at + 1,
+                name: script.file.to_string(),
+                sql: order.sql(&script.file)?,
+            })
         };
-        let scripts = manifest.rollback.iter().enumerate().map(script).collect::<Result<_, MissingScript>>()?;
+        let scripts = manifest
+            .rollback
+            .iter()
+            .enumerate()
+            .map(script)
+            .collect::<Result<_, MissingScript>>()?;
         let work = ExecutionPlan {
             action: Action::Rollback,
             parts: vec![Part::Transactional(scripts)],
@@ -111,7 +147,19 @@ impl AppliedRelease<'_> {
             resumed: None,
             half_way: self.half_way,
         };
-        let start = Start { target: self.target, gates: Vec::new(), before };
-        Ok(executor::execute(order, self.session, start, work, run_id, journal, observer))
+        let start = Start {
+            target: self.target,
+            gates: Vec::new(),
+            before,
+        };
+        Ok(executor::execute(
+            order,
+            self.session,
+            start,
+            work,
+            run_id,
+            journal,
+            observer,
+        ))
     }
 }

@@ -36,7 +36,10 @@ impl<'b> GatedRelease<'b> {
 
     /// Finds the unfinished run that this release continues. It has left baseline, so no state is
     /// probed.
-    pub fn resume(mut self, decision: Option<Decision>) -> Result<ReadyRelease<'b>, PreflightError> {
+    pub fn resume(
+        mut self,
+        decision: Option<Decision>,
+    ) -> Result<ReadyRelease<'b>, PreflightError> {
         let (session, order, target) = self.session();
         let resumed = Resumed::find(session, order, target, decision)?;
         Ok(ReadyRelease::new(self, None, Some(resumed)))
@@ -51,7 +54,9 @@ pub enum RunError {
     #[error("the admission is of another bundle ({0})")]
     Admission(ReleaseId),
     /// The release or the trust root requires a rehearsal, and there is no proof of one.
-    #[error("a run needs the receipt of a rehearsal of this release with these values for {0:?}, and there is none")]
+    #[error(
+        "a run needs the receipt of a rehearsal of this release with these values for {0:?}, and there is none"
+    )]
     Rehearsal(String),
     /// A run on a clone, or a rehearsal on a database that is no clone.
     #[error("{0}")]
@@ -65,7 +70,11 @@ pub fn needs_rehearsal(order: &RunContext<'_>) -> bool {
 
 impl<'b> ReadyRelease<'b> {
     fn new(gated: GatedRelease<'b>, before: Option<Observed>, resumed: Option<Resumed>) -> Self {
-        Self { gated, before, resumed }
+        Self {
+            gated,
+            before,
+            resumed,
+        }
     }
 
     /// The probe's row before the run; `None` if an unfinished run is resumed.
@@ -88,10 +97,13 @@ impl<'b> ReadyRelease<'b> {
             return Err(RunError::Admission(admission.bundle().release_id()));
         }
         if order.clone.is_some() {
-            return Err(RunError::Clone("this database is a clone, on which the release is only rehearsed"));
+            return Err(RunError::Clone(
+                "this database is a clone, on which the release is only rehearsed",
+            ));
         }
         let target = &order.manifest().target.database;
-        let is_for = |proved: &Proved| proved.is_for(order.bundle.release_id(), target, order.variables);
+        let is_for =
+            |proved: &Proved| proved.is_for(order.bundle.release_id(), target, order.variables);
         if needs_rehearsal(order) && !rehearsed.is_some_and(is_for) {
             return Err(RunError::Rehearsal(target.clone()));
         }
@@ -99,9 +111,16 @@ impl<'b> ReadyRelease<'b> {
     }
 
     /// Runs all tiers on a clone, without approvals.
-    pub fn rehearse(self, run_id: &str, journal: Journal, observer: &mut dyn Observer) -> Result<Report, RunError> {
+    pub fn rehearse(
+        self,
+        run_id: &str,
+        journal: Journal,
+        observer: &mut dyn Observer,
+    ) -> Result<Report, RunError> {
         if self.gated.order().clone.is_none() {
-            return Err(RunError::Clone("without approvals a release is rehearsed on a clone, and this is none"));
+            return Err(RunError::Clone(
+                "without approvals a release is rehearsed on a clone, and this is none",
+            ));
         }
         self.execute(&[], run_id, journal, observer)
     }
@@ -125,7 +144,13 @@ impl<'b> ReadyRelease<'b> {
             resumed: self.resumed,
             half_way: None,
         };
-        let start = Start { target, gates: answers, before: self.before };
-        Ok(executor::execute(order, session, start, work, run_id, journal, observer))
+        let start = Start {
+            target,
+            gates: answers,
+            before: self.before,
+        };
+        Ok(executor::execute(
+            order, session, start, work, run_id, journal, observer,
+        ))
     }
 }

@@ -42,8 +42,30 @@ pub type ContextToRun<'b> = RunContext<'b, &'b BundleToRun<'b>>;
 impl<'b> ContextToRun<'b> {
     /// The same order for checks and rollbacks.
     pub fn authentic(self) -> RunContext<'b> {
-        let Self { bundle, connect, runs_as, clone, variables, limits, lock_retries, operator, stop, clock } = self;
-        RunContext { bundle, connect, runs_as, clone, variables, limits, lock_retries, operator, stop, clock }
+        let Self {
+            bundle,
+            connect,
+            runs_as,
+            clone,
+            variables,
+            limits,
+            lock_retries,
+            operator,
+            stop,
+            clock,
+        } = self;
+        RunContext {
+            bundle,
+            connect,
+            runs_as,
+            clone,
+            variables,
+            limits,
+            lock_retries,
+            operator,
+            stop,
+            clock,
+        }
     }
 }
 
@@ -84,10 +106,7 @@ pub struct MissingScript(EntryPath);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum VariableError {
     #[error("the release has no variable {name:?}; it has {known}")]
-    Unknown {
-        name: String,
-        known: String,
-    },
+    Unknown { name: String, known: String },
     #[error("variable {name:?} is required: {about}")]
     Missing {
         name: String,
@@ -112,23 +131,40 @@ pub fn values(
     required: bool,
 ) -> Result<BTreeMap<String, String>, VariableError> {
     let declared = &manifest.variables;
-    if let Some(name) = given.keys().find(|name| !declared.keys().any(|known| known.as_str() == *name)) {
+    if let Some(name) = given
+        .keys()
+        .find(|name| !declared.keys().any(|known| known.as_str() == *name))
+    {
         let known: Vec<&str> = declared.keys().map(|known| known.as_str()).collect();
-        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-        return Err(VariableError::Unknown { name: name.clone(), known });
+        let known = if known.is_empty() {
+            "none".to_owned()
+        } else {
+            known.join(", ")
+        };
+        return Err(VariableError::Unknown {
+            name: name.clone(),
+            known,
+        });
     }
     let mut values = BTreeMap::new();
     for (name, variable) in declared {
         let name = name.as_str().to_owned();
         let Some(value) = given.get(&name).or(variable.default.as_ref()) else {
             if variable.required && required {
-                return Err(VariableError::Missing { name, about: variable.about.clone() });
+                return Err(VariableError::Missing {
+                    name,
+                    about: variable.about.clone(),
+                });
             }
             continue;
         };
         if !variable.accepts(value) {
             let pattern = variable.pattern.clone().unwrap_or_default();
-            return Err(VariableError::Pattern { name, value: value.clone(), pattern });
+            return Err(VariableError::Pattern {
+                name,
+                value: value.clone(),
+                pattern,
+            });
         }
         values.insert(name, value.clone());
     }

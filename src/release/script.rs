@@ -17,7 +17,10 @@ use crate::bundle::refusal::{Place, refused_everywhere};
 use crate::database::{DatabaseError, Notice, Session, Table, UnsoundKind};
 use pgseal_verify::format::receipt::TierRecord;
 use pgseal_verify::limits::GENERATED_STATEMENTS;
-use psql_script::{Copy, Inspection, Part, Script, Statement, Step, Then, is_single_select, parts, plain, rows_unread};
+use psql_script::{
+    Copy, Inspection, Part, Script, Statement, Step, Then, is_single_select, parts, plain,
+    rows_unread,
+};
 use std::collections::VecDeque;
 use std::time::Instant;
 
@@ -96,7 +99,9 @@ impl<'r> Runner<'r> {
 
     fn script(&mut self, sql: AuthenticatedSql<'_>, order: &RunContext<'_>) -> Result<(), Failure> {
         let special = server_variables::variables(self.session);
-        let mut script = sql.script(order.variables, &special).map_err(|error| Failure::script(&error))?;
+        let mut script = sql
+            .script(order.variables, &special)
+            .map_err(|error| Failure::script(&error))?;
         let done = self.steps(&mut script);
         // The session cannot be used for anything else while answers are outstanding.
         while self.on_the_way.pop_front().is_some() && done.is_err() {
@@ -125,7 +130,9 @@ impl<'r> Runner<'r> {
     }
 
     fn statement(&mut self, script: &mut Script<'_>, statement: Statement) -> Result<(), Failure> {
-        let shown = statement.then == Then::Show && statement.parameters.is_none() && statement.copy.is_none();
+        let shown = statement.then == Then::Show
+            && statement.parameters.is_none()
+            && statement.copy.is_none();
         if shown
             && self.tables.is_none()
             && statement.undefined.is_empty()
@@ -143,17 +150,29 @@ impl<'r> Runner<'r> {
         self.settle()?;
         if let Some((name, at)) = statement.undefined.first() {
             let unset = format!("variable {name:?} is not set: give it by -v {name}=VALUE");
-            return Err(Failure { at: Some(at.to_string()), ..Failure::plain(unset) });
+            return Err(Failure {
+                at: Some(at.to_string()),
+                ..Failure::plain(unset)
+            });
         }
         self.alone(script, &statement)
     }
 
     /// Refuses external effects that are not acknowledged. Packing checked for them too, but a
     /// value may have been inserted since, or another path was taken.
-    fn goes_nowhere(&mut self, statement: &Statement, inspection: &Inspection) -> Result<(), Failure> {
-        let Some(name) = generated::unnamed(inspection, self.acknowledged) else { return Ok(()) };
+    fn goes_nowhere(
+        &mut self,
+        statement: &Statement,
+        inspection: &Inspection,
+    ) -> Result<(), Failure> {
+        let Some(name) = generated::unnamed(inspection, self.acknowledged) else {
+            return Ok(());
+        };
         self.settle()?;
-        Err(Failure::refused(statement, format!("{name} could reach outside of the database, and nobody named it")))
+        Err(Failure::refused(
+            statement,
+            format!("{name} could reach outside of the database, and nobody named it"),
+        ))
     }
 
     /// Runs one statement, or several that `\;` joined, and handles the answer like psql.
@@ -170,7 +189,8 @@ impl<'r> Runner<'r> {
             return Ok(());
         }
         self.goes_nowhere(statement, &inspection)?;
-        if self.tables.is_some() && matches!(statement.then, Then::Describe | Then::Prepare { .. }) {
+        if self.tables.is_some() && matches!(statement.then, Then::Describe | Then::Prepare { .. })
+        {
             return Err(Failure::refused(statement, ROWS_UNREAD));
         }
         // Text that is assembled at run time may create an object that reads messages.
@@ -180,16 +200,34 @@ impl<'r> Runner<'r> {
         if hidden || server_variables::looks_at_messages(&statement.sql) {
             self.batches = Some(false);
         }
-        self.observer.event(Event::Statement { at: &statement.origin.at, verb: &inspection.verb });
+        self.observer.event(Event::Statement {
+            at: &statement.origin.at,
+            verb: &inspection.verb,
+        });
         let joined = inspection.statements > 1;
         let (started, before) = (Instant::now(), self.log.rows());
         let (verb, statements) = (inspection.verb.clone(), inspection.statements as u64);
-        let whole = Part { sql: &statement.sql, before: 0, inspection };
-        let parts = if joined { parts(&statement.sql) } else { vec![whole] };
+        let whole = Part {
+            sql: &statement.sql,
+            before: 0,
+            inspection,
+        };
+        let parts = if joined {
+            parts(&statement.sql)
+        } else {
+            vec![whole]
+        };
         let done = self.parts(script, statement, &parts);
         let rows = self.log.rows() - before;
         let at = &statement.origin.at;
-        self.log.sent(Sent { at, verb: &verb, statements, rows, took: started.elapsed(), evidence: None });
+        self.log.sent(Sent {
+            at,
+            verb: &verb,
+            statements,
+            rows,
+            took: started.elapsed(),
+            evidence: None,
+        });
         self.notices(statement);
         done?;
         self.keep_limits(statement, &statement.sql)
@@ -200,14 +238,29 @@ impl<'r> Runner<'r> {
         if !clamp::may_change(sql) {
             return Ok(());
         }
-        let kept = clamp::put_back(self.session, self.order, &statement.origin.at, self.observer);
+        let kept = clamp::put_back(
+            self.session,
+            self.order,
+            &statement.origin.at,
+            self.observer,
+        );
         kept.map_err(|error| Failure::database("can't keep the release's time limits", &error))
     }
 
-    fn parts(&mut self, script: &mut Script<'_>, statement: &Statement, parts: &[Part<'_>]) -> Result<(), Failure> {
-        let Some((last, before)) = parts.split_last() else { return Ok(()) };
+    fn parts(
+        &mut self,
+        script: &mut Script<'_>,
+        statement: &Statement,
+        parts: &[Part<'_>],
+    ) -> Result<(), Failure> {
+        let Some((last, before)) = parts.split_last() else {
+            return Ok(());
+        };
         if statement.parameters.is_some() && (statement.then != Then::Show || !before.is_empty()) {
-            return Err(Failure::refused(statement, "\\bind is for one statement whose answer is shown"));
+            return Err(Failure::refused(
+                statement,
+                "\\bind is for one statement whose answer is shown",
+            ));
         }
         for part in before {
             self.show(script, statement, part)?;
@@ -223,17 +276,28 @@ impl<'r> Runner<'r> {
     }
 
     /// Runs the last part of a statement.
-    fn last(&mut self, script: &mut Script<'_>, statement: &Statement, last: &Part<'_>) -> Result<(), Failure> {
+    fn last(
+        &mut self,
+        script: &mut Script<'_>,
+        statement: &Statement,
+        last: &Part<'_>,
+    ) -> Result<(), Failure> {
         let failed = |error: DatabaseError| Failure::part(statement, last.before, &error);
         match &statement.then {
             Then::Show => self.show(script, statement, last)?,
             Then::Store { .. } => {
-                let table = self.session.rows(last.sql, ROWS_STORED).map_err(|error| match error {
-                    DatabaseError::Unsound(e) if e.kind == UnsoundKind::TooManyRows => {
-                        Failure::refused(statement, "\\gset: more than one row returned, one is expected")
-                    }
-                    error => failed(error),
-                })?;
+                let table =
+                    self.session
+                        .rows(last.sql, ROWS_STORED)
+                        .map_err(|error| match error {
+                            DatabaseError::Unsound(e) if e.kind == UnsoundKind::TooManyRows => {
+                                Failure::refused(
+                                    statement,
+                                    "\\gset: more than one row returned, one is expected",
+                                )
+                            }
+                            error => failed(error),
+                        })?;
                 self.count(table.rows.len() as u64);
                 if self.tables.is_some() && table.columns.iter().any(|column| column == "ok") {
                     return Err(Failure::refused(statement, ROWS_UNREAD));
@@ -241,11 +305,17 @@ impl<'r> Runner<'r> {
                 let stored = script.store(statement, &table.columns, &table.rows);
                 stored.map_err(|error| {
                     let failure = Failure::script(&error);
-                    Failure { at: failure.at.or_else(|| Some(statement.origin.to_string())), ..failure }
+                    Failure {
+                        at: failure.at.or_else(|| Some(statement.origin.to_string())),
+                        ..failure
+                    }
                 })?;
             }
             Then::Execute => {
-                let table = self.session.rows(last.sql, GENERATED_STATEMENTS).map_err(failed)?;
+                let table = self
+                    .session
+                    .rows(last.sql, GENERATED_STATEMENTS)
+                    .map_err(failed)?;
                 self.count(table.rows.len() as u64);
                 self.notices(statement);
                 reading::check(self.session, statement, last.before)?;
@@ -260,25 +330,40 @@ impl<'r> Runner<'r> {
     }
 
     /// Runs a statement and shows its rows.
-    fn show(&mut self, script: &mut Script<'_>, statement: &Statement, part: &Part<'_>) -> Result<(), Failure> {
+    fn show(
+        &mut self,
+        script: &mut Script<'_>,
+        statement: &Statement,
+        part: &Part<'_>,
+    ) -> Result<(), Failure> {
         let failed = |error: DatabaseError| Failure::part(statement, part.before, &error);
         if part.inspection.copy == Some(Copy::FromStdin) {
-            let mut data = script.copy_data(statement).map_err(|error| Failure::script(&error))?;
-            let rows = self.session.copy_in(part.sql, data.as_mut()).map_err(failed)?;
+            let mut data = script
+                .copy_data(statement)
+                .map_err(|error| Failure::script(&error))?;
+            let rows = self
+                .session
+                .copy_in(part.sql, data.as_mut())
+                .map_err(failed)?;
             self.count(rows);
             return Ok(());
         }
         let Some(parameters) = &statement.parameters else {
-            return self.send(part.sql, &part.inspection).map_err(|unsent| match unsent {
-                Unsent::Database(error) => failed(error),
-                Unsent::Refused(why) => Failure::refused(statement, why),
-            });
+            return self
+                .send(part.sql, &part.inspection)
+                .map_err(|unsent| match unsent {
+                    Unsent::Database(error) => failed(error),
+                    Unsent::Refused(why) => Failure::refused(statement, why),
+                });
         };
         // With parameters it cannot be opened as a cursor, and an unread check would count as held.
         if self.tables.is_some() {
             return Err(Failure::refused(statement, ROWS_UNREAD));
         }
-        let rows = self.session.execute_with(part.sql, parameters).map_err(failed)?;
+        let rows = self
+            .session
+            .execute_with(part.sql, parameters)
+            .map_err(failed)?;
         self.count(rows);
         Ok(())
     }
@@ -292,7 +377,9 @@ impl<'r> Runner<'r> {
             if is_single_select(sql) {
                 let rows = self.session.select(sql, ROWS_READ + 1)?;
                 if rows.rows.len() > ROWS_READ {
-                    return Err(Unsent::Refused(format!("a check returned more than {ROWS_READ} rows")));
+                    return Err(Unsent::Refused(format!(
+                        "a check returned more than {ROWS_READ} rows"
+                    )));
                 }
                 self.rows = rows.rows.len() as u64;
                 tables(rows);

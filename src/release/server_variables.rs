@@ -9,18 +9,38 @@ use pgseal_verify::format::manifest::Manifest;
 /// `DBNAME`, `USER`, `SERVER_VERSION_NAME`, `SERVER_VERSION_NUM`, `ENCODING`, as psql sets them
 /// when it connects.
 pub fn variables(session: &dyn Session) -> BTreeMap<String, String> {
-    let Identity { database, user, server_version, .. } = session.identity().clone();
-    named(database, user, server_version, session.server_version_num().to_string())
+    let Identity {
+        database,
+        user,
+        server_version,
+        ..
+    } = session.identity().clone();
+    named(
+        database,
+        user,
+        server_version,
+        session.server_version_num().to_string(),
+    )
 }
 
 /// The expected values of [`variables`], from the manifest, without a server. The version is the
 /// lowest that pgseal supports.
 pub fn expected(manifest: &Manifest) -> BTreeMap<String, String> {
     let role = manifest.target.role.clone().unwrap_or_default();
-    named(manifest.target.database.clone(), role, "13.0".to_owned(), "130000".to_owned())
+    named(
+        manifest.target.database.clone(),
+        role,
+        "13.0".to_owned(),
+        "130000".to_owned(),
+    )
 }
 
-fn named(database: String, user: String, version: String, version_num: String) -> BTreeMap<String, String> {
+fn named(
+    database: String,
+    user: String,
+    version: String,
+    version_num: String,
+) -> BTreeMap<String, String> {
     let variables = [
         ("DBNAME", database),
         ("USER", user),
@@ -28,7 +48,9 @@ fn named(database: String, user: String, version: String, version_num: String) -
         ("SERVER_VERSION_NUM", version_num),
         ("ENCODING", "UTF8".to_owned()),
     ];
-    variables.map(|(name, value)| (name.to_owned(), value)).into()
+    variables
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
 }
 
 /// Whether no function, default or audit log of the database depends on a statement's message or
@@ -65,5 +87,7 @@ pub fn looks_at_messages(sql: &str) -> bool {
 /// Whether a DO block runs text that it assembles, which could define anything.
 pub fn may_make_something(sql: &str) -> bool {
     let sql = sql.trim_start();
-    sql.get(..2).is_some_and(|word| word.eq_ignore_ascii_case("do")) && sql.to_ascii_lowercase().contains("execute")
+    sql.get(..2)
+        .is_some_and(|word| word.eq_ignore_ascii_case("do"))
+        && sql.to_ascii_lowercase().contains("execute")
 }

@@ -39,7 +39,10 @@ pub fn reset(session: &mut dyn Session, limits: &RunLimits) -> Result<(), Databa
 
 /// The SQL of [`reset`]. Also sets the session's patience for answers to match these limits.
 pub fn fresh(session: &mut dyn Session, limits: &RunLimits) -> String {
-    let (lock, statement) = (limits.lock_timeout.milliseconds(), limits.statement_timeout.milliseconds());
+    let (lock, statement) = (
+        limits.lock_timeout.milliseconds(),
+        limits.statement_timeout.milliseconds(),
+    );
     let idle = limits.idle_timeout.milliseconds();
     // RESET ALL does not include roles (PostgreSQL manual, "RESET").
     let mut sql = format!(
@@ -50,10 +53,15 @@ pub fn fresh(session: &mut dyn Session, limits: &RunLimits) -> String {
     );
     if session.server_version_num() >= 140_000 {
         let silence = statement + idle + QUIET.as_millis() as u32;
-        sql.push_str(&format!("; SET client_connection_check_interval = 500; SET idle_session_timeout = {silence}"));
+        sql.push_str(&format!(
+            "; SET client_connection_check_interval = 500; SET idle_session_timeout = {silence}"
+        ));
     }
     if session.server_version_num() >= 170_000 {
-        sql.push_str(&format!("; SET transaction_timeout = {}", limits.transaction_timeout.milliseconds()));
+        sql.push_str(&format!(
+            "; SET transaction_timeout = {}",
+            limits.transaction_timeout.milliseconds()
+        ));
     }
     sql.push_str(concat!("; SELECT ", durable!(), ", false)"));
     // If the server must have ended a statement by now, its answer is lost.
@@ -72,14 +80,21 @@ const QUIET: Duration = Duration::from_secs(60);
 const GRACE: Duration = Duration::from_secs(15);
 
 /// Sets the search path to the signed schemas. [`reset`] undoes it.
-pub fn use_release_path(session: &mut dyn Session, manifest: &Manifest) -> Result<(), DatabaseError> {
+pub fn use_release_path(
+    session: &mut dyn Session,
+    manifest: &Manifest,
+) -> Result<(), DatabaseError> {
     session.batch(&format!("SET search_path = {}", release_path(manifest)))
 }
 
 /// The signed schemas as a value for `search_path`.
 pub fn release_path(manifest: &Manifest) -> String {
     let path = schemas(manifest, |_| true).join(", ");
-    if path.is_empty() { "''".to_owned() } else { path }
+    if path.is_empty() {
+        "''".to_owned()
+    } else {
+        path
+    }
 }
 
 /// The search path of questions: `pg_catalog` first, which the server puts there when it is not
@@ -87,13 +102,21 @@ pub fn release_path(manifest: &Manifest) -> String {
 ///
 /// Otherwise SQL text run by PostgreSQL's own functions could find an operator of another role.
 pub fn question_path(manifest: &Manifest) -> Vec<String> {
-    let mut path = schemas(manifest, |schema| schema != "pg_catalog" && schema != "pg_temp");
+    let mut path = schemas(manifest, |schema| {
+        schema != "pg_catalog" && schema != "pg_temp"
+    });
     path.push("pg_temp".to_owned());
     path
 }
 
 fn schemas(manifest: &Manifest, kept: impl Fn(&str) -> bool) -> Vec<String> {
-    manifest.target.search_path.iter().filter(|schema| kept(schema)).map(|schema| quoted(schema)).collect()
+    manifest
+        .target
+        .search_path
+        .iter()
+        .filter(|schema| kept(schema))
+        .map(|schema| quoted(schema))
+        .collect()
 }
 
 /// Quotes a name so that SQL reads back the same characters.

@@ -5,8 +5,8 @@
 //! ledger row: it takes effect exactly once. Other statements are recorded before and after
 //! (`outside`); in between, the catalog is queried.
 
-mod pending;
 mod non_transactional;
+mod pending;
 
 use std::time::Instant;
 
@@ -28,18 +28,25 @@ pub(super) use pending::PendingStatement;
 
 impl Executor<'_, '_> {
     /// Runs the statements of a tier that the ledger does not have.
-    pub(super) fn statements(&mut self, session: &mut dyn Session, script: &NamedScript<'_>) -> Result<(), Halt> {
+    pub(super) fn statements(
+        &mut self,
+        session: &mut dyn Session,
+        script: &NamedScript<'_>,
+    ) -> Result<(), Halt> {
         let closed = |(kind, failure)| Halt::GateClosed(kind, Box::new(failure));
-        let answers = gate::ask_all(&self.order, self.observer).map_err(|error| closed(unanswered(error)))?;
+        let answers =
+            gate::ask_all(&self.order, self.observer).map_err(|error| closed(unanswered(error)))?;
         self.open_gates(answers).map_err(closed)?;
         self.as_new(session, &[])?;
         let total = self.total();
-        self.observer.event(Event::Begin(script.number, total, &script.name));
+        self.observer
+            .event(Event::Begin(script.number, total, &script.name));
         let (begun, mut log) = (Instant::now(), TierLog::new(&script.name));
         let done = self.each(session, script, &mut log);
         let record = log.end(begun.elapsed());
         if done.is_ok() {
-            self.observer.event(Event::Done(script.number, total, &record));
+            self.observer
+                .event(Event::Done(script.number, total, &record));
         }
         let rows = Some(record.rows);
         self.receipt.tiers.push(record);
@@ -47,20 +54,36 @@ impl Executor<'_, '_> {
         self.book(
             session,
             Happened::Tier,
-            &NewStep { tier: Some(&script.name), rows, took: Some(begun.elapsed()), ..NewStep::default() },
+            &NewStep {
+                tier: Some(&script.name),
+                rows,
+                took: Some(begun.elapsed()),
+                ..NewStep::default()
+            },
         )
     }
 
-    fn each(&mut self, session: &mut dyn Session, script: &NamedScript<'_>, log: &mut TierLog) -> Result<(), Halt> {
+    fn each(
+        &mut self,
+        session: &mut dyn Session,
+        script: &NamedScript<'_>,
+        log: &mut TierLog,
+    ) -> Result<(), Halt> {
         let special = server_variables::variables(session);
-        let mut source = script.sql.script(self.order.variables, &special).map_err(|error| Failure::script(&error))?;
+        let mut source = script
+            .sql
+            .script(self.order.variables, &special)
+            .map_err(|error| Failure::script(&error))?;
         let (mut number, mut settings) = (0, Vec::new());
         loop {
             match source.next_step() {
                 Ok(None) => return Ok(()),
                 Ok(Some(Step::Echo { text, .. })) => self.observer.event(Event::Echo(&text)),
                 Ok(Some(Step::Await)) => {
-                    return Err(Failure::plain("a condition over an answer, in a tier without transaction").into());
+                    return Err(Failure::plain(
+                        "a condition over an answer, in a tier without transaction",
+                    )
+                    .into());
                 }
                 Ok(Some(Step::Statement(statement))) => {
                     self.order.stop.check()?;
@@ -90,8 +113,15 @@ impl Executor<'_, '_> {
             _ if one.is_setting() => Progress::Open,
             None => Progress::Open,
             Some(resumed) => {
-                let other = || Failure::plain(format!("{}: the ledger has another statement in its place", one.place));
-                resumed.progress(one.tier, one.number, &one.sha256).ok_or_else(other)?
+                let other = || {
+                    Failure::plain(format!(
+                        "{}: the ledger has another statement in its place",
+                        one.place
+                    ))
+                };
+                resumed
+                    .progress(one.tier, one.number, &one.sha256)
+                    .ok_or_else(other)?
             }
         };
         if before == Progress::Done {
@@ -101,18 +131,28 @@ impl Executor<'_, '_> {
         self.observer.event(Event::Statement { at, verb });
         lock::check_held(session)?;
         let begun = Instant::now();
-        let tried =
-            if one.step == steps::Step::Within { RetryScope::Transaction } else { RetryScope::NonTransactional };
+        let tried = if one.step == steps::Step::Within {
+            RetryScope::Transaction
+        } else {
+            RetryScope::NonTransactional
+        };
         let mut before = before;
         let done = loop {
             let done = match &one.step {
-                steps::Step::Setting => one.send(session, source).map(|rows| (rows, None)).map_err(Halt::from),
+                steps::Step::Setting => one
+                    .send(session, source)
+                    .map(|rows| (rows, None))
+                    .map_err(Halt::from),
                 steps::Step::NonTransactional(kind) => self.classify(session, one, kind, before),
-                steps::Step::Within => self.in_transaction(session, source, one).map(|rows| (rows, None)),
+                steps::Step::Within => self
+                    .in_transaction(session, source, one)
+                    .map(|rows| (rows, None)),
             };
             match &done {
                 // Data in the script can be read only once.
-                Err(Halt::Undone(failure)) if one.is_repeatable() && self.again(session, failure, tried)? => {
+                Err(Halt::Undone(failure))
+                    if one.is_repeatable() && self.again(session, failure, tried)? =>
+                {
                     self.as_new(session, settings)?;
                     before = Progress::Open;
                 }
@@ -124,13 +164,22 @@ impl Executor<'_, '_> {
         }
         let (rows, evidence) = done?;
         log.count(1, rows);
-        log.sent(Sent { at, verb, statements: 1, rows, took: begun.elapsed(), evidence });
+        log.sent(Sent {
+            at,
+            verb,
+            statements: 1,
+            rows,
+            took: begun.elapsed(),
+            evidence,
+        });
         if !one.is_setting() {
             self.order.stop.check()?;
             return self.as_new(session, settings);
         }
         let kept = clamp::put_back(session, &self.order, at, self.observer);
-        kept.map_err(|error| Failure::database("can't keep the release's time limits", &error).into())
+        kept.map_err(|error| {
+            Failure::database("can't keep the release's time limits", &error).into()
+        })
     }
 
     /// Resets the session to that of a resumed run: new, with the settings that the script has made
@@ -143,20 +192,29 @@ impl Executor<'_, '_> {
             .and_then(|()| settings::use_release_path(session, self.order.manifest()))
             .map_err(|error| Failure::database("can't reset the session", &error))?;
         for sql in settings {
-            session.execute(sql).map_err(|error| Failure::database(&format!("can't repeat {sql}"), &error))?;
+            session
+                .execute(sql)
+                .map_err(|error| Failure::database(&format!("can't repeat {sql}"), &error))?;
         }
         if settings.iter().any(|sql| clamp::may_change(sql)) {
-            clamp::put_back_silently(session, self.order.limits)
-                .map_err(|error| Failure::database("can't keep the release's time limits", &error))?;
+            clamp::put_back_silently(session, self.order.limits).map_err(|error| {
+                Failure::database("can't keep the release's time limits", &error)
+            })?;
         }
         Ok(())
     }
 
     /// Before a rollback, clears the leftovers of a statement whose answer was not received. A
     /// rollback script cannot know of them.
-    pub(super) fn clear_interrupted(&mut self, session: &mut dyn Session, half_way: &Resumed) -> Result<(), Halt> {
+    pub(super) fn clear_interrupted(
+        &mut self,
+        session: &mut dyn Session,
+        half_way: &Resumed,
+    ) -> Result<(), Halt> {
         for part in executor::parts(&self.order).map_err(Failure::plain)? {
-            let Part::NonTransactional(script) = part else { continue };
+            let Part::NonTransactional(script) = part else {
+                continue;
+            };
             if half_way.has_tier(&script.name) {
                 continue;
             }
@@ -164,19 +222,36 @@ impl Executor<'_, '_> {
                 .and_then(|()| settings::use_release_path(session, self.order.manifest()))
                 .map_err(|error| Failure::database("can't reset the session", &error))?;
             let special = server_variables::variables(session);
-            let mut source =
-                script.sql.script(self.order.variables, &special).map_err(|error| Failure::script(&error))?;
+            let mut source = script
+                .sql
+                .script(self.order.variables, &special)
+                .map_err(|error| Failure::script(&error))?;
             let mut number = 0;
-            while let Some(step) = source.next_step().map_err(|error| Failure::script(&error))? {
-                let Step::Statement(statement) = step else { continue };
-                let Some(one) = PendingStatement::read(&self.order, &script, &statement, number + 1)? else { continue };
+            while let Some(step) = source
+                .next_step()
+                .map_err(|error| Failure::script(&error))?
+            {
+                let Step::Statement(statement) = step else {
+                    continue;
+                };
+                let Some(one) =
+                    PendingStatement::read(&self.order, &script, &statement, number + 1)?
+                else {
+                    continue;
+                };
                 if one.is_setting() {
                     one.send(session, &mut source)?;
                     continue;
                 }
                 number += 1;
-                match (half_way.progress(one.tier, one.number, &one.sha256), &one.step) {
-                    (Some(Progress::Interrupted(remembered)), steps::Step::NonTransactional(kind)) => {
+                match (
+                    half_way.progress(one.tier, one.number, &one.sha256),
+                    &one.step,
+                ) {
+                    (
+                        Some(Progress::Interrupted(remembered)),
+                        steps::Step::NonTransactional(kind),
+                    ) => {
                         self.clear_one(session, &one, kind, &remembered)?;
                     }
                     _ => one.skip(&mut source)?,
@@ -187,15 +262,27 @@ impl Executor<'_, '_> {
     }
 
     /// Records a step in a small transaction of its own, with pgseal's own role and search path.
-    fn book(&mut self, session: &mut dyn Session, happened: Happened, step: &NewStep<'_>) -> Result<(), Halt> {
+    fn book(
+        &mut self,
+        session: &mut dyn Session,
+        happened: Happened,
+        step: &NewStep<'_>,
+    ) -> Result<(), Halt> {
         let (run_id, by_run) = (self.ledger_run(), self.receipt.run_id.clone());
-        let step = NewStep { run_id: &run_id, by_run: &by_run, happened: Some(happened), ..*step };
+        let step = NewStep {
+            run_id: &run_id,
+            by_run: &by_run,
+            happened: Some(happened),
+            ..*step
+        };
         lock::check_held(session)?;
         let booked = session
             .batch(&format!("{BEGIN}; {OURS}; SELECT {}, true)", durable!()))
             .and_then(|()| ledger::add_step(session, &step))
             .and_then(|()| session.execute("COMMIT"));
-        booked.map(drop).map_err(|error| Failure::database("can't write the ledger", &error).into())
+        booked
+            .map(drop)
+            .map_err(|error| Failure::database("can't write the ledger", &error).into())
     }
 }
 

@@ -82,11 +82,18 @@ impl Status {
     pub fn is_history(&self, unfinished: &Unfinished) -> bool {
         match &unfinished.ending {
             Ending::NeverCommitted | Ending::Resolved(Resolution::Aborted) => {
-                let begun = unfinished.begun.map(|at| at.to_string()).unwrap_or_default();
+                let begun = unfinished
+                    .begun
+                    .map(|at| at.to_string())
+                    .unwrap_or_default();
                 self.ledger.iter().any(|entry| entry.at > begun)
             }
             Ending::Resolved(Resolution::Committed) => {
-                self.stopped.is_none() && self.ledger.last().is_some_and(|last| last.run_id != unfinished.run_id)
+                self.stopped.is_none()
+                    && self
+                        .ledger
+                        .last()
+                        .is_some_and(|last| last.run_id != unfinished.run_id)
             }
             Ending::BetweenSteps => self.stopped.is_none(),
             _ => false,
@@ -97,11 +104,17 @@ impl Status {
     pub fn in_effect(&self) -> Vec<&Entry> {
         let mut by_name: BTreeMap<&str, Vec<Entry>> = BTreeMap::new();
         for entry in &self.ledger {
-            by_name.entry(&entry.release).or_default().push(entry.clone());
+            by_name
+                .entry(&entry.release)
+                .or_default()
+                .push(entry.clone());
         }
         let top = |rows: &Vec<Entry>| ledger::in_effect(rows).last().map(|top| top.id);
         let ids: Vec<u64> = by_name.values().filter_map(top).collect();
-        self.ledger.iter().filter(|entry| ids.contains(&entry.id)).collect()
+        self.ledger
+            .iter()
+            .filter(|entry| ids.contains(&entry.id))
+            .collect()
     }
 }
 
@@ -137,13 +150,25 @@ pub fn ask(connect: &dyn Connect, receipts: &Path) -> Result<Status, DatabaseErr
         }
     }
     // Only one run at a time is possible in a database: the newest holds the lock.
-    let open = |one: &&mut Unfinished| matches!(one.ending, Ending::NeverCommitted | Ending::BetweenSteps);
+    let open =
+        |one: &&mut Unfinished| matches!(one.ending, Ending::NeverCommitted | Ending::BetweenSteps);
     if holder.is_some()
-        && let Some(newest) = unfinished.iter_mut().filter(open).max_by_key(|one| one.begun)
+        && let Some(newest) = unfinished
+            .iter_mut()
+            .filter(open)
+            .max_by_key(|one| one.begun)
     {
         newest.ending = Ending::InProgress;
     }
-    Ok(Status { target, ledger, stopped, holder, unfinished, lacking, unread })
+    Ok(Status {
+        target,
+        ledger,
+        stopped,
+        holder,
+        unfinished,
+        lacking,
+        unread,
+    })
 }
 
 fn ending(
@@ -155,9 +180,21 @@ fn ending(
     let (mut begun, mut committing, mut between, mut ended) = (None, None, false, false);
     for line in lines {
         match &line.step {
-            JournalStep::Begin { run_id, action, release, target, resumes, .. } => {
+            JournalStep::Begin {
+                run_id,
+                action,
+                release,
+                target,
+                resumes,
+                ..
+            } => {
                 let ledger_run = resumes.as_ref().unwrap_or(run_id);
-                begun = Some((ledger_run, format!("{} of {release}", action.as_str()), target, line.at));
+                begun = Some((
+                    ledger_run,
+                    format!("{} of {release}", action.as_str()),
+                    target,
+                    line.at,
+                ));
             }
             JournalStep::Commit { transaction_id } => committing = Some(transaction_id),
             // The part is committed. Later steps are in the ledger, or did not happen.
@@ -168,25 +205,51 @@ fn ending(
             JournalStep::End { outcome } => ended = *outcome != Outcome::Unknown,
         }
     }
-    let Some((run_id, what, target, at)) = begun.filter(|_| !ended) else { return Ok(None) };
+    let Some((run_id, what, target, at)) = begun.filter(|_| !ended) else {
+        return Ok(None);
+    };
     let ending = match committing {
-        _ if (&target.database, &target.system_identifier) != (&here.database, &here.system_identifier) => {
+        _ if (&target.database, &target.system_identifier)
+            != (&here.database, &here.system_identifier) =>
+        {
             Ending::Elsewhere(target.database.clone())
         }
         None if between => Ending::BetweenSteps,
         None => Ending::NeverCommitted,
-        Some(id) => resolve::once(connect, target, run_id, id)?.map_or(Ending::InProgress, Ending::Resolved),
+        Some(id) => {
+            resolve::once(connect, target, run_id, id)?.map_or(Ending::InProgress, Ending::Resolved)
+        }
     };
-    Ok(Some(Unfinished { journal: path, run_id: run_id.clone(), what, begun: Some(at), ending }))
+    Ok(Some(Unfinished {
+        journal: path,
+        run_id: run_id.clone(),
+        what,
+        begun: Some(at),
+        ending,
+    }))
 }
 
 /// A run in a database of this name that ended well but is missing from its ledger.
 fn lacked(ledger: &[Entry], here: &ObservedTarget, path: &Path, lines: &[Line]) -> Option<Lacking> {
-    let JournalStep::Begin { run_id, action, release, target, resumes, .. } = &lines.first()?.step else { return None };
+    let JournalStep::Begin {
+        run_id,
+        action,
+        release,
+        target,
+        resumes,
+        ..
+    } = &lines.first()?.step
+    else {
+        return None;
+    };
     let last = lines.last()?;
     let is_here = |run: &String| ledger.iter().any(|entry| entry.run_id == *run);
-    let is_lacked = matches!(last.step, JournalStep::End { outcome: Outcome::Committed })
-        && target.database == here.database
+    let is_lacked = matches!(
+        last.step,
+        JournalStep::End {
+            outcome: Outcome::Committed
+        }
+    ) && target.database == here.database
         && !is_here(resumes.as_ref().unwrap_or(run_id));
     is_lacked.then(|| Lacking {
         journal: path.to_owned(),

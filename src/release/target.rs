@@ -18,10 +18,7 @@ pub enum TargetError {
         found: String,
     },
     #[error("wrong target: the trust root allows releases on {allowed}, not on {found:?}")]
-    NotAllowed {
-        allowed: String,
-        found: String,
-    },
+    NotAllowed { allowed: String, found: String },
     #[error("PostgreSQL {0} is too old: pgseal needs 13 or later")]
     TooOld(String),
     /// The server is a standby: it can run nothing, and its state lags behind the primary.
@@ -66,8 +63,20 @@ pub fn observe(session: &mut dyn Session) -> Result<ObservedTarget, DatabaseErro
     let (system_identifier, timeline) = (control.next().flatten(), control.next().flatten());
     let timeline = timeline.and_then(|number| number.parse().ok());
     let server_version_num = session.server_version_num();
-    let Identity { database, server_version, role, .. } = session.identity().clone();
-    Ok(ObservedTarget { database, server_version, server_version_num, role, system_identifier, timeline })
+    let Identity {
+        database,
+        server_version,
+        role,
+        ..
+    } = session.identity().clone();
+    Ok(ObservedTarget {
+        database,
+        server_version,
+        server_version_num,
+        role,
+        system_identifier,
+        timeline,
+    })
 }
 
 /// Compares the server with the requirements of the release and the trust root.
@@ -84,7 +93,11 @@ pub fn check(
         return Err(TargetError::TooOld(found.server_version.clone()));
     }
     let differs = |part, expected: &str, found: &str| {
-        Err(TargetError::Differs { part, expected: expected.to_owned(), found: found.to_owned() })
+        Err(TargetError::Differs {
+            part,
+            expected: expected.to_owned(),
+            found: found.to_owned(),
+        })
     };
     let database = clone.map_or(wanted.database.as_str(), ClonedDatabase::name);
     if database != found.database {
@@ -92,7 +105,11 @@ pub fn check(
     }
     match &wanted.server {
         Some(range) if !range.contains(found.server_version_num) => {
-            return differs(TargetPart::Version, &range.to_string(), &found.server_version);
+            return differs(
+                TargetPart::Version,
+                &range.to_string(),
+                &found.server_version,
+            );
         }
         _ => {}
     }
@@ -105,7 +122,9 @@ pub fn check(
     }
     let identifier = found.system_identifier.as_deref().unwrap_or("unknown");
     match &wanted.system_identifier {
-        Some(wanted) if wanted != identifier => return differs(TargetPart::SystemIdentifier, wanted, identifier),
+        Some(wanted) if wanted != identifier => {
+            return differs(TargetPart::SystemIdentifier, wanted, identifier);
+        }
         _ => {}
     }
     if !policy.targets.is_empty() && !policy.targets.contains(&found.database) {
@@ -117,5 +136,9 @@ pub fn check(
 
 /// Refuses a standby.
 pub fn check_primary(session: &dyn Session) -> Result<(), TargetError> {
-    if session.identity().is_standby { Err(TargetError::Standby) } else { Ok(()) }
+    if session.identity().is_standby {
+        Err(TargetError::Standby)
+    } else {
+        Ok(())
+    }
 }

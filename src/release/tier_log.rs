@@ -45,7 +45,10 @@ impl TierLog {
             sent: Vec::new(),
             warnings: Vec::new(),
         };
-        Self { record, warnings: 0 }
+        Self {
+            record,
+            warnings: 0,
+        }
     }
 
     /// Counts completed statements.
@@ -81,8 +84,15 @@ impl TierLog {
         }
         self.warnings += 1;
         if self.warnings <= WARNINGS_KEPT {
-            let hint = notice.hint.as_ref().map(|hint| format!(" (hint: {hint})")).unwrap_or_default();
-            let text: String = format!("{}{hint}", notice.message).chars().take(WARNING_CHARACTERS).collect();
+            let hint = notice
+                .hint
+                .as_ref()
+                .map(|hint| format!(" (hint: {hint})"))
+                .unwrap_or_default();
+            let text: String = format!("{}{hint}", notice.message)
+                .chars()
+                .take(WARNING_CHARACTERS)
+                .collect();
             self.record.warnings.push(format!("{at}: {text}"));
         }
     }
@@ -91,7 +101,10 @@ impl TierLog {
     pub fn end(mut self, took: Duration) -> TierRecord {
         self.record.milliseconds = took.as_millis() as u64;
         if self.warnings > WARNINGS_KEPT {
-            self.record.warnings.push(format!("and {} more warnings", self.warnings - WARNINGS_KEPT));
+            self.record.warnings.push(format!(
+                "and {} more warnings",
+                self.warnings - WARNINGS_KEPT
+            ));
         }
         self.record
     }

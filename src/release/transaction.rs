@@ -37,15 +37,19 @@ impl Executor<'_, '_> {
         which: TransactionPosition,
     ) -> Result<(), Halt> {
         let limits = self.order.limits;
-        let database = |doing: &'static str| move |error: DatabaseError| Failure::database(doing, &error);
+        let database =
+            |doing: &'static str| move |error: DatabaseError| Failure::database(doing, &error);
         settings::reset(session, limits).map_err(database("can't set time limits"))?;
         lock::check_held(session)?;
-        session.execute(BEGIN).map_err(database("can't begin the transaction"))?;
+        session
+            .execute(BEGIN)
+            .map_err(database("can't begin the transaction"))?;
         lock::hold_in_transaction(session).map_err(Failure::plain)?;
         let transaction_id = transaction_id(session)?;
         self.receipt.transaction_id = Some(transaction_id.clone());
         if self.work.gated {
-            self.gates(session, Asked::First).map_err(|(kind, failure)| Halt::GateClosed(kind, Box::new(failure)))?;
+            self.gates(session, Asked::First)
+                .map_err(|(kind, failure)| Halt::GateClosed(kind, Box::new(failure)))?;
         }
         if which.begins() {
             ledger::ensure(session).map_err(database("can't make the ledger (schema pgseal)"))?;
@@ -55,46 +59,69 @@ impl Executor<'_, '_> {
         settings::reset(session, limits)
             .and_then(|()| settings::use_release_path(session, self.order.manifest()))
             .map_err(database("can't reset the session"))?;
-        session.execute("SET CONSTRAINTS ALL IMMEDIATE").map_err(database("a deferred constraint does not hold"))?;
+        session
+            .execute("SET CONSTRAINTS ALL IMMEDIATE")
+            .map_err(database("a deferred constraint does not hold"))?;
         settings::reset(session, limits).map_err(database("can't reset the session"))?;
         // Leftover temporary tables would shadow tables of the same name in probes, checks and
         // gates.
-        session.execute("DISCARD TEMP").map_err(database("can't drop temporary tables"))?;
+        session
+            .execute("DISCARD TEMP")
+            .map_err(database("can't drop temporary tables"))?;
         if which.ends() {
             self.state(session)?;
             self.verify(session)?;
         }
         if self.work.gated {
-            self.gates(session, Asked::Last).map_err(|(_, failure)| failure)?;
+            self.gates(session, Asked::Last)
+                .map_err(|(_, failure)| failure)?;
         }
         settings::reset(session, limits).map_err(database("can't reset the session"))?;
-        self.ledger(session, &transaction_id, records, which).map_err(database("can't write the ledger"))?;
+        self.ledger(session, &transaction_id, records, which)
+            .map_err(database("can't write the ledger"))?;
         if let Some(clone) = self.order.clone {
             locks::look_again(session, &self.order, clone)?;
         }
         self.commit(session, &transaction_id, which)?;
-        self.receipt.tiers[records..].iter_mut().for_each(|tier| tier.transaction_id = Some(transaction_id.clone()));
+        self.receipt.tiers[records..]
+            .iter_mut()
+            .for_each(|tier| tier.transaction_id = Some(transaction_id.clone()));
         Ok(())
     }
 
-    fn gates(&mut self, session: &mut dyn Session, asked: Asked) -> Result<(), (FailureKind, Failure)> {
+    fn gates(
+        &mut self,
+        session: &mut dyn Session,
+        asked: Asked,
+    ) -> Result<(), (FailureKind, Failure)> {
         let answers = gate::ask_inside(session, &self.order, asked).map_err(unanswered)?;
         self.open_gates(answers)
     }
 
     /// Records the answers; fails if one is BLOCKED.
-    pub(super) fn open_gates(&mut self, answers: Vec<GateAnswer>) -> Result<(), (FailureKind, Failure)> {
+    pub(super) fn open_gates(
+        &mut self,
+        answers: Vec<GateAnswer>,
+    ) -> Result<(), (FailureKind, Failure)> {
         let closed = answers.iter().find(|answer| !answer.ready);
-        let closed = closed.map(|gate| format!("gate {} closed meanwhile: {}", gate.name, gate.reason));
+        let closed =
+            closed.map(|gate| format!("gate {} closed meanwhile: {}", gate.name, gate.reason));
         self.receipt.gates.extend(answers);
-        closed.map_or(Ok(()), |message| Err((FailureKind::Blocked, Failure::plain(message))))
+        closed.map_or(Ok(()), |message| {
+            Err((FailureKind::Blocked, Failure::plain(message)))
+        })
     }
 
-    fn scripts(&mut self, session: &mut dyn Session, scripts: &[NamedScript<'_>]) -> Result<(), Halt> {
+    fn scripts(
+        &mut self,
+        session: &mut dyn Session,
+        scripts: &[NamedScript<'_>],
+    ) -> Result<(), Halt> {
         let total = self.total();
         for NamedScript { number, name, sql } in scripts {
             let reset = settings::reset(session, self.order.limits);
-            let set = reset.and_then(|()| settings::use_release_path(session, self.order.manifest()));
+            let set =
+                reset.and_then(|()| settings::use_release_path(session, self.order.manifest()));
             set.map_err(|error| Failure::database("can't reset the session", &error))?;
             self.order.stop.check()?;
             self.observer.event(Event::Begin(*number, total, name));
@@ -109,9 +136,16 @@ impl Executor<'_, '_> {
     }
 
     fn state(&mut self, session: &mut dyn Session) -> Result<(), Halt> {
-        let sql = self.order.sql(&self.work.after.probe).map_err(Failure::plain)?;
+        let sql = self
+            .order
+            .sql(&self.work.after.probe)
+            .map_err(Failure::plain)?;
         // A rollback does not depend on another role.
-        let within = if self.work.gated { probe::within_run(&self.order) } else { Within::TrustingRun };
+        let within = if self.work.gated {
+            probe::within_run(&self.order)
+        } else {
+            Within::TrustingRun
+        };
         let observed = probe::ask(session, sql, &self.order, within)?.row;
         let mismatches = probe::compare(self.work.after, &observed);
         self.receipt.after = Some(observed);
@@ -119,8 +153,16 @@ impl Executor<'_, '_> {
             return Ok(());
         }
         let list: Vec<String> = mismatches.iter().map(ToString::to_string).collect();
-        let state = if self.work.action == Action::Run { "finalized" } else { "baseline" };
-        Err(Failure::plain(format!("the state would not be {state}: {}", list.join("; "))).into())
+        let state = if self.work.action == Action::Run {
+            "finalized"
+        } else {
+            "baseline"
+        };
+        Err(Failure::plain(format!(
+            "the state would not be {state}: {}",
+            list.join("; ")
+        ))
+        .into())
     }
 
     fn verify(&mut self, session: &mut dyn Session) -> Result<(), Halt> {
@@ -130,7 +172,9 @@ impl Executor<'_, '_> {
             let sentence = verify::sentence(&record);
             self.receipt.verify.push(record);
             if !held {
-                return Err(Failure::plain(format!("a verify script does not hold: {sentence}")).into());
+                return Err(
+                    Failure::plain(format!("a verify script does not hold: {sentence}")).into(),
+                );
             }
         }
         Ok(())
@@ -146,7 +190,12 @@ impl Executor<'_, '_> {
     ) -> Result<(), DatabaseError> {
         let run = self.ledger_run();
         if which.begins() {
-            let signers: Vec<String> = self.receipt.signers.iter().map(ToString::to_string).collect();
+            let signers: Vec<String> = self
+                .receipt
+                .signers
+                .iter()
+                .map(ToString::to_string)
+                .collect();
             let entry = NewEntry {
                 action: self.work.action,
                 release: &self.receipt.release,
@@ -171,12 +220,37 @@ impl Executor<'_, '_> {
         };
         for tier in &self.receipt.tiers[records..] {
             let happened = Some(Happened::Tier);
-            let (rows, took) = (Some(tier.rows), Some(Duration::from_millis(tier.milliseconds)));
-            ledger::add_step(session, &NewStep { happened, tier: Some(&tier.name), rows, took, ..step })?;
+            let (rows, took) = (
+                Some(tier.rows),
+                Some(Duration::from_millis(tier.milliseconds)),
+            );
+            ledger::add_step(
+                session,
+                &NewStep {
+                    happened,
+                    tier: Some(&tier.name),
+                    rows,
+                    took,
+                    ..step
+                },
+            )?;
         }
-        let happened = Some(if which.ends() { Happened::Finished } else { Happened::Committed });
-        let after = which.ends().then(|| serde_json::json!(self.receipt.after).to_string());
-        ledger::add_step(session, &NewStep { happened, evidence: after.as_deref(), ..step })
+        let happened = Some(if which.ends() {
+            Happened::Finished
+        } else {
+            Happened::Committed
+        });
+        let after = which
+            .ends()
+            .then(|| serde_json::json!(self.receipt.after).to_string());
+        ledger::add_step(
+            session,
+            &NewStep {
+                happened,
+                evidence: after.as_deref(),
+                ..step
+            },
+        )
     }
 
     /// Commits the open transaction, if it is still the one that was begun.
@@ -187,7 +261,10 @@ impl Executor<'_, '_> {
         which: TransactionPosition,
     ) -> Result<(), Halt> {
         if last_transaction_id(session)? != transaction_id {
-            return Err(Failure::plain("the transaction is no longer the one that was begun: a script ended it").into());
+            return Err(Failure::plain(
+                "the transaction is no longer the one that was begun: a script ended it",
+            )
+            .into());
         }
         self.observer.event(Event::Commit);
         self.order.stop.committing()?;
@@ -195,7 +272,9 @@ impl Executor<'_, '_> {
             Ok(()) if which.ends() => Ok(()),
             Ok(()) => {
                 self.order.stop.between();
-                self.journal(JournalStep::Committed { transaction_id: transaction_id.to_owned() })
+                self.journal(JournalStep::Committed {
+                    transaction_id: transaction_id.to_owned(),
+                })
             }
             Err(halt) => {
                 match &halt {
@@ -214,7 +293,9 @@ impl Executor<'_, '_> {
         transaction_id: &str,
         which: TransactionPosition,
     ) -> Result<(), Halt> {
-        self.journal(JournalStep::Commit { transaction_id: transaction_id.to_owned() })?;
+        self.journal(JournalStep::Commit {
+            transaction_id: transaction_id.to_owned(),
+        })?;
         session.set_patience(COMMIT_PATIENCE);
         session.set_deadline(COMMIT_PATIENCE);
         let lost = match session.execute("COMMIT") {
@@ -228,20 +309,31 @@ impl Executor<'_, '_> {
             Err(lost) => lost,
         };
         let failure = Failure::database("the connection was lost at COMMIT", &lost);
-        match resolve::ask(&self.order, self.receipt, &self.ledger_run(), transaction_id, self.observer) {
+        match resolve::ask(
+            &self.order,
+            self.receipt,
+            &self.ledger_run(),
+            transaction_id,
+            self.observer,
+        ) {
             Resolution::Committed if which.ends() => {
                 self.committed = true;
                 Ok(())
             }
             Resolution::Committed => {
                 self.committed = true;
-                let message = format!("{}; it was committed, and the rest is still to be done", failure.message);
+                let message = format!(
+                    "{}; it was committed, and the rest is still to be done",
+                    failure.message
+                );
                 Err(Halt::Stopped(Box::new(Failure { message, ..failure })))
             }
             Resolution::Aborted => Err(failure.into()),
-            Resolution::NotHere(why) => {
-                Err(Failure { message: format!("{}; {why}", failure.message), ..failure }.into())
+            Resolution::NotHere(why) => Err(Failure {
+                message: format!("{}; {why}", failure.message),
+                ..failure
             }
+            .into()),
             Resolution::Unknown(why) => {
                 let message = format!("{}; {why}", failure.message);
                 Err(Halt::Unknown(Box::new(Failure { message, ..failure })))
@@ -255,27 +347,46 @@ pub(super) fn unanswered(error: GateError) -> (FailureKind, Failure) {
     match error {
         GateError::Unanswered(name, failure) => {
             let message = format!("gate {name} could not be answered: {}", failure.message);
-            (FailureKind::Unanswered, Failure { message, ..*failure })
+            (
+                FailureKind::Unanswered,
+                Failure {
+                    message,
+                    ..*failure
+                },
+            )
         }
-        _ => (FailureKind::Unanswered, Failure::plain("the gates could not be asked")),
+        _ => (
+            FailureKind::Unanswered,
+            Failure::plain("the gates could not be asked"),
+        ),
     }
 }
 
 /// The id of the open transaction.
 pub(super) fn transaction_id(session: &mut dyn Session) -> Result<String, Failure> {
-    ask_transaction_id(session, "select pg_catalog.pg_current_xact_id()::pg_catalog.text")
+    ask_transaction_id(
+        session,
+        "select pg_catalog.pg_current_xact_id()::pg_catalog.text",
+    )
 }
 
 /// [`transaction_id`] before COMMIT. The same message makes the commit durable, whatever was set
 /// before.
 fn last_transaction_id(session: &mut dyn Session) -> Result<String, Failure> {
-    let sql =
-        concat!("select pg_catalog.pg_current_xact_id()::pg_catalog.text where ", durable!(), ", true) is not null");
+    let sql = concat!(
+        "select pg_catalog.pg_current_xact_id()::pg_catalog.text where ",
+        durable!(),
+        ", true) is not null"
+    );
     ask_transaction_id(session, sql)
 }
 
 fn ask_transaction_id(session: &mut dyn Session, sql: &'static str) -> Result<String, Failure> {
     let asked = session.query(sql, &[]);
-    let asked = asked.map_err(|error| Failure::database("can't ask for the transaction id", &error))?;
-    asked.single().map(str::to_owned).ok_or_else(|| Failure::plain("the server gave no transaction id"))
+    let asked =
+        asked.map_err(|error| Failure::database("can't ask for the transaction id", &error))?;
+    asked
+        .single()
+        .map(str::to_owned)
+        .ok_or_else(|| Failure::plain("the server gave no transaction id"))
 }

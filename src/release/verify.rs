@@ -17,8 +17,15 @@ pub(super) const FAILED_KEPT: usize = 100;
 const ROWS_KEPT: usize = 1_000;
 
 /// The scripts that must hold in a state.
-pub fn in_state<'b>(order: &RunContext<'b>, state: ReleaseState) -> impl Iterator<Item = &'b VerifyScript> {
-    order.manifest().verify.iter().filter(move |script| script.state == state || script.state == ReleaseState::Any)
+pub fn in_state<'b>(
+    order: &RunContext<'b>,
+    state: ReleaseState,
+) -> impl Iterator<Item = &'b VerifyScript> {
+    order
+        .manifest()
+        .verify
+        .iter()
+        .filter(move |script| script.state == state || script.state == ReleaseState::Any)
 }
 
 /// Runs a verify script behind a savepoint in the current transaction, then rolls back to it.
@@ -35,7 +42,9 @@ pub fn inside(
     };
     session.batch(begin).map_err(step)?;
     let record = ask(session, verify, order)?.record;
-    session.batch("ROLLBACK TO SAVEPOINT pgseal_verify; RELEASE SAVEPOINT pgseal_verify").map_err(step)?;
+    session
+        .batch("ROLLBACK TO SAVEPOINT pgseal_verify; RELEASE SAVEPOINT pgseal_verify")
+        .map_err(step)?;
     observer.event(Event::Verified(&record));
     Ok(record)
 }
@@ -73,29 +82,56 @@ pub fn alone<T>(
         VerifyMode::ReadOnly => "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY",
         VerifyMode::RolledBack => "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
     };
-    session.execute(begin).map_err(|error| Failure::database("can't begin", &error))?;
+    session
+        .execute(begin)
+        .map_err(|error| Failure::database("can't begin", &error))?;
     let asked = ask(session, verify, order).and_then(|asked| {
-        let looked = look(session).map_err(|error| Failure::database("can't ask what the script did", &error))?;
+        let looked = look(session)
+            .map_err(|error| Failure::database("can't ask what the script did", &error))?;
         Ok((asked, looked))
     });
-    let ended = session.execute("ROLLBACK").map_err(|error| Failure::database("can't roll back", &error));
+    let ended = session
+        .execute("ROLLBACK")
+        .map_err(|error| Failure::database("can't roll back", &error));
     let asked = asked?;
     ended?;
     Ok(asked)
 }
 
-fn ask(session: &mut dyn Session, verify: &VerifyScript, order: &RunContext<'_>) -> Result<Asked, Failure> {
+fn ask(
+    session: &mut dyn Session,
+    verify: &VerifyScript,
+    order: &RunContext<'_>,
+) -> Result<Asked, Failure> {
     let sql = order.sql(&verify.file).map_err(Failure::plain)?;
     let path = settings::use_release_path(session, order.manifest());
     path.map_err(|error| Failure::database("can't set the search path", &error))?;
-    let record = VerifyRecord { name: verify.name.clone(), held: 0, checks: 0, failed: Vec::new() };
-    let mut asked = Asked { record, rows: Vec::new() };
+    let record = VerifyRecord {
+        name: verify.name.clone(),
+        held: 0,
+        checks: 0,
+        failed: Vec::new(),
+    };
+    let mut asked = Asked {
+        record,
+        rows: Vec::new(),
+    };
     // Echoes are for people who run the script with psql; the rows are the answer.
-    script::read(session, sql, order, |table| count(&mut asked, &table), &mut Silent)?;
+    script::read(
+        session,
+        sql,
+        order,
+        |table| count(&mut asked, &table),
+        &mut Silent,
+    )?;
     if asked.record.checks == 0 {
         (asked.record.checks, asked.record.held) = (1, 1);
         let (name, detail) = (verify.name.to_string(), "nothing in it failed".to_owned());
-        asked.rows.push(Row { name, ok: true, detail });
+        asked.rows.push(Row {
+            name,
+            ok: true,
+            detail,
+        });
     }
     Ok(asked)
 }
@@ -103,11 +139,21 @@ fn ask(session: &mut dyn Session, verify: &VerifyScript, order: &RunContext<'_>)
 fn count(Asked { record, rows }: &mut Asked, table: &Table) {
     let column = |name: &str| table.columns.iter().position(|column| column == name);
     let Some(ok) = column("ok") else { return };
-    if table.columns.iter().filter(|column| *column == "ok").count() > 1 {
+    if table
+        .columns
+        .iter()
+        .filter(|column| *column == "ok")
+        .count()
+        > 1
+    {
         record.checks += 1;
         let detail = "a check has two columns named ok: which one counts is not known".to_owned();
         record.failed.push(detail.clone());
-        rows.push(Row { name: record.name.to_string(), ok: false, detail });
+        rows.push(Row {
+            name: record.name.to_string(),
+            ok: false,
+            detail,
+        });
         return;
     }
     let (name, detail) = (column("name"), column("detail"));
@@ -118,10 +164,16 @@ fn count(Asked { record, rows }: &mut Asked, table: &Table) {
         if ok {
             record.held += 1;
         } else if record.failed.len() < FAILED_KEPT {
-            record.failed.push(format!("{}: {}", text(name), text(detail)));
+            record
+                .failed
+                .push(format!("{}: {}", text(name), text(detail)));
         }
         if rows.len() < ROWS_KEPT {
-            rows.push(Row { name: text(name).to_owned(), ok, detail: text(detail).to_owned() });
+            rows.push(Row {
+                name: text(name).to_owned(),
+                ok,
+                detail: text(detail).to_owned(),
+            });
         }
     }
 }
@@ -129,5 +181,9 @@ fn count(Asked { record, rows }: &mut Asked, table: &Table) {
 /// `26/26`, and the failed checks.
 pub fn sentence(record: &VerifyRecord) -> String {
     let counts = format!("{} {}/{}", record.name, record.held, record.checks);
-    if record.failed.is_empty() { counts } else { format!("{counts}: {}", record.failed.join("; ")) }
+    if record.failed.is_empty() {
+        counts
+    } else {
+        format!("{counts}: {}", record.failed.join("; "))
+    }
 }

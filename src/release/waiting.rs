@@ -59,22 +59,37 @@ impl fmt::Display for Blocker {
         }
         write!(f, "process {}", self.pid)?;
         let user = (!self.user.is_empty()).then(|| format!("user {}", self.user));
-        let age = self.seconds.map(|seconds| format!(" for {}", age(seconds))).unwrap_or_default();
+        let age = self
+            .seconds
+            .map(|seconds| format!(" for {}", age(seconds)))
+            .unwrap_or_default();
         let state = (!self.state.is_empty()).then(|| format!("{}{age}", self.state));
         let application = (!self.application.is_empty()).then(|| self.application.clone());
         let known: Vec<String> = [application, user, state].into_iter().flatten().collect();
         if !known.is_empty() {
             write!(f, " ({})", known.join(", "))?;
         }
-        if self.query.is_empty() { Ok(()) } else { write!(f, ": {}", self.query) }
+        if self.query.is_empty() {
+            Ok(())
+        } else {
+            write!(f, ": {}", self.query)
+        }
     }
 }
 
 impl fmt::Display for Blocked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lock = self.lock.as_deref().map(|lock| format!(" on {lock}")).unwrap_or_default();
+        let lock = self
+            .lock
+            .as_deref()
+            .map(|lock| format!(" on {lock}"))
+            .unwrap_or_default();
         let by: Vec<String> = self.by.iter().map(ToString::to_string).collect();
-        write!(f, "waiting for a lock{lock}, blocked by {}", by.join("; and by "))
+        write!(
+            f,
+            "waiting for a lock{lock}, blocked by {}",
+            by.join("; and by ")
+        )
     }
 }
 
@@ -115,14 +130,28 @@ struct UnderWay {
 
 impl Waiting {
     /// Begins to watch.
-    pub fn begin(connect: Arc<dyn Connect + Send>, aside: Arc<dyn BackgroundObserver>, limits: &RunLimits) -> Self {
+    pub fn begin(
+        connect: Arc<dyn Connect + Send>,
+        aside: Arc<dyn BackgroundObserver>,
+        limits: &RunLimits,
+    ) -> Self {
         let shared = Arc::new(Shared::default());
         let (ended, over) = mpsc::channel();
         let patience = Duration::from_millis(limits.lock_timeout.milliseconds().into()) / 2;
-        let watcher = Watcher { shared: Arc::clone(&shared), connect, aside, slow: patience.min(SLOW) };
+        let watcher = Watcher {
+            shared: Arc::clone(&shared),
+            connect,
+            aside,
+            slow: patience.min(SLOW),
+        };
         // If no thread can be started, blockers are not reported; nothing else depends on it.
-        let _ = std::thread::Builder::new().name("pgseal-waiting".to_owned()).spawn(move || watcher.watch(&ended));
-        Self { shared, over: Mutex::new(over) }
+        let _ = std::thread::Builder::new()
+            .name("pgseal-waiting".to_owned())
+            .spawn(move || watcher.watch(&ended));
+        Self {
+            shared,
+            over: Mutex::new(over),
+        }
     }
 
     /// Records that a statement is sent to this process of the server.
@@ -130,7 +159,13 @@ impl Waiting {
         let since = Instant::now();
         let mut state = self.shared.lock();
         state.number += 1;
-        (state.under_way, state.blocked) = (Some(UnderWay { pid: Arc::clone(pid), since }), None);
+        (state.under_way, state.blocked) = (
+            Some(UnderWay {
+                pid: Arc::clone(pid),
+                since,
+            }),
+            None,
+        );
         since
     }
 
@@ -182,7 +217,11 @@ impl Watcher {
                 (session, given_up) = (None, number);
                 continue;
             };
-            let who: Vec<String> = blocked.by.iter().map(|blocker| blocker.pid.clone()).collect();
+            let who: Vec<String> = blocked
+                .by
+                .iter()
+                .map(|blocker| blocker.pid.clone())
+                .collect();
             if told.0 != number {
                 told = (number, Vec::new());
             }
@@ -201,16 +240,26 @@ impl Watcher {
     /// Sleeps. Returns the statement if it is slow by now; `None` at the end of the run.
     fn next(&self, tick: Duration) -> Option<Option<(u64, Arc<str>)>> {
         let state = self.shared.lock();
-        let state = self.shared.ending.wait_timeout_while(state, tick, |state| !state.ending);
+        let state = self
+            .shared
+            .ending
+            .wait_timeout_while(state, tick, |state| !state.ending);
         let (state, _) = state.unwrap_or_else(PoisonError::into_inner);
         if state.ending {
             return None;
         }
-        let slow = state.under_way.as_ref().filter(|under_way| under_way.since.elapsed() >= self.slow);
+        let slow = state
+            .under_way
+            .as_ref()
+            .filter(|under_way| under_way.since.elapsed() >= self.slow);
         Some(slow.map(|under_way| (state.number, Arc::clone(&under_way.pid))))
     }
 
-    fn ask(&self, session: &mut Option<Box<dyn Session>>, pid: &str) -> Result<Blocked, DatabaseError> {
+    fn ask(
+        &self,
+        session: &mut Option<Box<dyn Session>>,
+        pid: &str,
+    ) -> Result<Blocked, DatabaseError> {
         let session = match session {
             Some(session) => session,
             None => session.insert(self.open()?),
@@ -237,9 +286,20 @@ fn blockers(session: &mut dyn Session, pid: &str) -> Result<Blocked, DatabaseErr
         let (seconds, query, lock) = (next().parse().ok(), next(), next());
         let line = query.split_whitespace().collect::<Vec<_>>().join(" ");
         let cut: String = line.chars().take(QUERY).collect();
-        let query = if cut.len() < line.len() { format!("{cut}...") } else { cut };
+        let query = if cut.len() < line.len() {
+            format!("{cut}...")
+        } else {
+            cut
+        };
         blocked.lock = (!lock.is_empty()).then_some(lock);
-        blocked.by.push(Blocker { pid, application, user, state, seconds, query });
+        blocked.by.push(Blocker {
+            pid,
+            application,
+            user,
+            state,
+            seconds,
+            query,
+        });
     }
     Ok(blocked)
 }
@@ -280,10 +340,20 @@ mod tests {
             known.to_string(),
             "process 123 (psql, user x, idle in transaction for 2 min): update public.t set a = 1"
         );
-        let hidden = Blocker { pid: text("7"), user: text("x"), ..Blocker::default() };
+        let hidden = Blocker {
+            pid: text("7"),
+            user: text("x"),
+            ..Blocker::default()
+        };
         assert_eq!(hidden.to_string(), "process 7 (user x)");
-        let prepared = Blocker { pid: text("0"), ..Blocker::default() };
-        let blocked = Blocked { lock: Some(text("public.t (ShareLock)")), by: vec![hidden, prepared] };
+        let prepared = Blocker {
+            pid: text("0"),
+            ..Blocker::default()
+        };
+        let blocked = Blocked {
+            lock: Some(text("public.t (ShareLock)")),
+            by: vec![hidden, prepared],
+        };
         assert_eq!(
             blocked.to_string(),
             "waiting for a lock on public.t (ShareLock), blocked by process 7 (user x); and by a prepared transaction \
@@ -293,7 +363,13 @@ mod tests {
 
     #[test]
     fn ages() {
-        for (seconds, words) in [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7_199, "119 min"), (7_200, "2 h")] {
+        for (seconds, words) in [
+            (0, "0 s"),
+            (119, "119 s"),
+            (120, "2 min"),
+            (7_199, "119 min"),
+            (7_200, "2 h"),
+        ] {
             assert_eq!(age(seconds), words);
         }
     }

@@ -54,25 +54,47 @@ pub fn faults(text: &str, manifest: &Manifest) -> Vec<Fault> {
         let fault = match piece {
             Piece::Text(_) | Piece::Braces => continue,
             Piece::Open(at) => {
-                let (message, hint) = ("{{ without }} on its line", "write {{{{ for the braces themselves");
-                Fault { at, message: message.to_owned(), hint: hint.to_owned() }
+                let (message, hint) = (
+                    "{{ without }} on its line",
+                    "write {{{{ for the braces themselves",
+                );
+                Fault {
+                    at,
+                    message: message.to_owned(),
+                    hint: hint.to_owned(),
+                }
             }
             Piece::Fact(name, at) if is_known(name, manifest) => {
                 if !LISTS.contains(&name) || is_alone(text, at) {
                     continue;
                 }
                 let message = format!("{{{{{name}}}}} is a list among other words");
-                Fault { at, message, hint: "let it stand on a line of its own".to_owned() }
+                Fault {
+                    at,
+                    message,
+                    hint: "let it stand on a line of its own".to_owned(),
+                }
             }
             Piece::Fact(name, at) => {
-                let of_release: Vec<String> =
-                    manifest.variables.keys().map(|name| format!("variable.{name}")).collect();
-                let known = NAMES.into_iter().chain(of_release.iter().map(String::as_str));
+                let of_release: Vec<String> = manifest
+                    .variables
+                    .keys()
+                    .map(|name| format!("variable.{name}"))
+                    .collect();
+                let known = NAMES
+                    .into_iter()
+                    .chain(of_release.iter().map(String::as_str));
                 let hint = match nearest(name, known) {
-                    Some(near) => format!("there is {{{{{near}}}}}; write {{{{{{{{ for the braces themselves"),
+                    Some(near) => {
+                        format!("there is {{{{{near}}}}}; write {{{{{{{{ for the braces themselves")
+                    }
                     None => format!("there are {}, and variable.NAME", NAMES.join(", ")),
                 };
-                Fault { at, message: format!("{{{{{name}}}}} is not a fact of a release"), hint }
+                Fault {
+                    at,
+                    message: format!("{{{{{name}}}}} is not a fact of a release"),
+                    hint,
+                }
             }
         };
         faults.push(fault);
@@ -82,7 +104,13 @@ pub fn faults(text: &str, manifest: &Manifest) -> Vec<Fault> {
 
 fn is_known(name: &str, manifest: &Manifest) -> bool {
     let variable = name.strip_prefix("variable.");
-    NAMES.contains(&name) || variable.is_some_and(|name| manifest.variables.keys().any(|known| known.as_str() == name))
+    NAMES.contains(&name)
+        || variable.is_some_and(|name| {
+            manifest
+                .variables
+                .keys()
+                .any(|known| known.as_str() == name)
+        })
 }
 
 /// True if the line has no other content.
@@ -124,21 +152,40 @@ impl Facts<'_> {
             "target.database" => self.manifest.target.database.clone(),
             "bundle.file" => self.known.bundle(),
             "bundle.files" => self.files.to_string(),
-            "gates" => list(self.manifest.gates.iter().map(|gate| (gate.name.to_string(), ""))),
-            "tiers" => list(self.manifest.tiers.iter().map(|tier| (tier.name.to_string(), tier.about.as_str()))),
+            "gates" => list(
+                self.manifest
+                    .gates
+                    .iter()
+                    .map(|gate| (gate.name.to_string(), "")),
+            ),
+            "tiers" => list(
+                self.manifest
+                    .tiers
+                    .iter()
+                    .map(|tier| (tier.name.to_string(), tier.about.as_str())),
+            ),
             "variables" => {
                 let variables = self.manifest.variables.iter();
                 list(variables.map(|(name, variable)| (name.to_string(), variable.about.as_str())))
             }
             _ => match name.split_once('.')? {
-                ("variable", name) => {
-                    self.manifest.variables.keys().find(|known| known.as_str() == name).map(|_| {
-                        let default = || self.manifest.variables.iter().find(|(known, _)| known.as_str() == name);
-                        let default = || default().and_then(|(_, variable)| variable.default.clone());
+                ("variable", name) => self
+                    .manifest
+                    .variables
+                    .keys()
+                    .find(|known| known.as_str() == name)
+                    .map(|_| {
+                        let default = || {
+                            self.manifest
+                                .variables
+                                .iter()
+                                .find(|(known, _)| known.as_str() == name)
+                        };
+                        let default =
+                            || default().and_then(|(_, variable)| variable.default.clone());
                         let known = self.known.values.get(name).cloned().or_else(default);
                         known.unwrap_or_else(|| stand_in(name).to_owned())
-                    })?
-                }
+                    })?,
                 ("command", command) => self.known.command(command, self.manifest)?,
                 _ => return None,
             },
@@ -153,7 +200,11 @@ fn list<'a>(items: impl Iterator<Item = (String, &'a str)>) -> String {
         about => format!("- `{name}`: {}", one_line(about)),
     };
     let lines: Vec<String> = items.map(line).collect();
-    if lines.is_empty() { "- none".to_owned() } else { lines.join("\n") }
+    if lines.is_empty() {
+        "- none".to_owned()
+    } else {
+        lines.join("\n")
+    }
 }
 
 fn one_line(text: &str) -> String {

@@ -35,7 +35,9 @@ pub struct Known {
 }
 
 /// Names of the commands that a page can show.
-pub const COMMANDS: [&str; 9] = ["verify", "gate", "plan", "run", "check", "rollback", "status", "rehearse", "report"];
+pub const COMMANDS: [&str; 9] = [
+    "verify", "gate", "plan", "run", "check", "rollback", "status", "rehearse", "report",
+];
 
 /// Placeholders in capitals, easy to spot.
 const DATABASE: &str = "URL";
@@ -48,21 +50,30 @@ impl Known {
     pub fn command(&self, name: &str, manifest: &Manifest) -> Option<String> {
         let line = match name {
             "verify" => self.of_release(name),
-            "gate" | "check" => self.asking(self.of_release(name), self.db()).variables(self, manifest),
+            "gate" | "check" => self
+                .asking(self.of_release(name), self.db())
+                .variables(self, manifest),
             "plan" | "report" => self.resting(name, manifest),
-            "run" => self.resting(name, manifest).option("--receipt-key", &self.receipt_key()),
+            "run" => self
+                .resting(name, manifest)
+                .option("--receipt-key", &self.receipt_key()),
             "rollback" => {
-                let line = self.asking(self.of_release(name), self.db()).variables(self, manifest);
+                let line = self
+                    .asking(self.of_release(name), self.db())
+                    .variables(self, manifest);
                 self.kept(line).option("--receipt-key", &self.receipt_key())
             }
             "status" => self.kept(Line("pgseal status".to_owned()).raw("--db", self.db())),
             "rehearse" => {
                 let admin = self.admin.as_deref().unwrap_or(ADMIN);
-                let line = self.asking(self.of_release(name), admin).option("--from", &manifest.target.database);
+                let line = self
+                    .asking(self.of_release(name), admin)
+                    .option("--from", &manifest.target.database);
                 let line = line.variables(self, manifest);
-                let gates =
-                    (!manifest.gates.is_empty()).then(|| path(self.approve_with.as_deref().unwrap_or(APPROVE_WITH)));
-                self.kept(line.options("--approve-with", gates)).option("--receipt-key", &self.receipt_key())
+                let gates = (!manifest.gates.is_empty())
+                    .then(|| path(self.approve_with.as_deref().unwrap_or(APPROVE_WITH)));
+                self.kept(line.options("--approve-with", gates))
+                    .option("--receipt-key", &self.receipt_key())
             }
             _ => return None,
         };
@@ -71,9 +82,18 @@ impl Known {
 
     /// Command line for an approver, who keeps the key elsewhere.
     pub fn approve(&self, role: &str, manifest: &Manifest) -> String {
-        let line = self.of_release("approve").raw("--key", "YOURS.key").option("--role", role);
-        let apr = manifest.variables.keys().any(|name| name.as_str() == APR_VARIABLE);
-        let code = self.values.get(APR_VARIABLE).map_or(stand_in(APR_VARIABLE), String::as_str);
+        let line = self
+            .of_release("approve")
+            .raw("--key", "YOURS.key")
+            .option("--role", role);
+        let apr = manifest
+            .variables
+            .keys()
+            .any(|name| name.as_str() == APR_VARIABLE);
+        let code = self
+            .values
+            .get(APR_VARIABLE)
+            .map_or(stand_in(APR_VARIABLE), String::as_str);
         line.options("--apr", apr.then_some(code)).0
     }
 
@@ -89,14 +109,18 @@ impl Known {
 
     /// Command line with approvals and rehearsal receipts.
     fn resting(&self, name: &str, manifest: &Manifest) -> Line {
-        let line = self.asking(self.of_release(name), self.db()).variables(self, manifest);
+        let line = self
+            .asking(self.of_release(name), self.db())
+            .variables(self, manifest);
         let line = line.options("--approval", self.approvals.iter().map(|file| path(file)));
-        self.kept(line).options("--rehearsal", self.rehearsals.iter().map(|file| path(file)))
+        self.kept(line)
+            .options("--rehearsal", self.rehearsals.iter().map(|file| path(file)))
     }
 
     /// Adds the database and the role for gates and probes.
     fn asking(&self, line: Line, db: &str) -> Line {
-        line.raw("--db", db).options("--gate-user", self.gate_user.as_deref())
+        line.raw("--db", db)
+            .options("--gate-user", self.gate_user.as_deref())
     }
 
     /// Adds the directory of receipts.
@@ -128,25 +152,36 @@ impl Line {
     }
 
     fn options<T: AsRef<str>>(self, flag: &str, values: impl IntoIterator<Item = T>) -> Self {
-        values.into_iter().fold(self, |line, value| line.option(flag, value.as_ref()))
+        values
+            .into_iter()
+            .fold(self, |line, value| line.option(flag, value.as_ref()))
     }
 
     /// Adds the variables that are known or required.
     fn variables(self, known: &Known, manifest: &Manifest) -> Self {
-        manifest.variables.iter().fold(self, |line, (name, variable)| {
-            let name = name.as_str();
-            match known.values.get(name) {
-                Some(value) => line.option("-v", &format!("{name}={value}")),
-                None if variable.required => line.option("-v", &format!("{name}={}", stand_in(name))),
-                None => line,
-            }
-        })
+        manifest
+            .variables
+            .iter()
+            .fold(self, |line, (name, variable)| {
+                let name = name.as_str();
+                match known.values.get(name) {
+                    Some(value) => line.option("-v", &format!("{name}={value}")),
+                    None if variable.required => {
+                        line.option("-v", &format!("{name}={}", stand_in(name)))
+                    }
+                    None => line,
+                }
+            })
     }
 }
 
 /// Placeholder for an unknown value.
 pub(super) fn stand_in(variable: &str) -> &'static str {
-    if variable == APR_VARIABLE { "CODE" } else { "VALUE" }
+    if variable == APR_VARIABLE {
+        "CODE"
+    } else {
+        "VALUE"
+    }
 }
 
 /// Protects a file name from being taken for an option. A name that would break out of its line, or
@@ -155,7 +190,11 @@ fn path(name: &str) -> String {
     if name.contains(|c: char| c.is_control() || c == '`') {
         return "FILE".to_owned();
     }
-    if name.starts_with('-') { format!("./{name}") } else { name.to_owned() }
+    if name.starts_with('-') {
+        format!("./{name}")
+    } else {
+        name.to_owned()
+    }
 }
 
 /// Quotes a word for a POSIX shell.
@@ -178,8 +217,22 @@ mod tests {
         assert_eq!(quoted("it's"), r"'it'\''s'");
         assert_eq!(quoted(""), "''");
         for broken in ["a`b.pgseal", "a\nb.pgseal"] {
-            assert_eq!(Known { file: broken.to_owned(), ..Known::default() }.bundle(), "FILE");
+            assert_eq!(
+                Known {
+                    file: broken.to_owned(),
+                    ..Known::default()
+                }
+                .bundle(),
+                "FILE"
+            );
         }
-        assert_eq!(Known { file: "-rf".to_owned(), ..Known::default() }.bundle(), "./-rf");
+        assert_eq!(
+            Known {
+                file: "-rf".to_owned(),
+                ..Known::default()
+            }
+            .bundle(),
+            "./-rf"
+        );
     }
 }

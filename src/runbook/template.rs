@@ -49,9 +49,18 @@ mod tests {
 
     #[test]
     fn a_text_in_pieces() {
-        assert_eq!(pieces("a {{release.id}}."), [Text("a "), Fact("release.id", 2), Text(".")]);
-        assert_eq!(pieces("{{ gates }}{{tiers}}"), [Fact("gates", 0), Fact("tiers", 11)]);
-        assert_eq!(pieces(r"\{{x}} {{{{y}}"), [Braces, Text("x}} "), Braces, Text("y}}")]);
+        assert_eq!(
+            pieces("a {{release.id}}."),
+            [Text("a "), Fact("release.id", 2), Text(".")]
+        );
+        assert_eq!(
+            pieces("{{ gates }}{{tiers}}"),
+            [Fact("gates", 0), Fact("tiers", 11)]
+        );
+        assert_eq!(
+            pieces(r"\{{x}} {{{{y}}"),
+            [Braces, Text("x}} "), Braces, Text("y}}")]
+        );
         assert_eq!(pieces("é {{\n}}"), [Text("é "), Open(3), Text("\n}}")]);
         assert_eq!(pieces("{ {} }}"), [Text("{ {} }}")]);
         assert_eq!(pieces("{{{x}}"), [Fact("{x", 0)]);

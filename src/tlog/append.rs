@@ -98,16 +98,30 @@ pub enum LogError {
 }
 
 /// Creates a log in a directory without one: an empty tree, signed.
-pub fn create(dir: &Path, origin: &str, root: &TrustRoot, signer: &dyn Signer) -> Result<Checkpoint, LogError> {
+pub fn create(
+    dir: &Path,
+    origin: &str,
+    root: &TrustRoot,
+    signer: &dyn Signer,
+) -> Result<Checkpoint, LogError> {
     if super::has_log(dir) {
         return Err(LogError::Exists(dir.to_owned()));
     }
     let path = dir.join(CHECKPOINT);
     let checkpoint = Checkpoint::sign(origin, 0, hash::empty(), signer)?;
-    checkpoint.authenticate(root).map_err(|source| LogError::Signature { path: path.clone(), source })?;
-    let written = durable::create_new(&path, |file| file.write_all(checkpoint.to_string().as_bytes()));
+    checkpoint
+        .authenticate(root)
+        .map_err(|source| LogError::Signature {
+            path: path.clone(),
+            source,
+        })?;
+    let written = durable::create_new(&path, |file| {
+        file.write_all(checkpoint.to_string().as_bytes())
+    });
     match written {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(LogError::Exists(dir.to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            Err(LogError::Exists(dir.to_owned()))
+        }
         Err(source) => Err(LogError::Io { path, source }),
         Ok(()) => Ok(checkpoint),
     }
@@ -117,10 +131,17 @@ pub fn create(dir: &Path, origin: &str, root: &TrustRoot, signer: &dyn Signer) -
 pub fn head(dir: &Path, root: &TrustRoot) -> Result<(Checkpoint, TrustedHead), LogError> {
     let path = dir.join(CHECKPOINT);
     let checkpoint = read::checkpoint_of(dir).map_err(|source| match source {
-        CheckpointError::Io(error) if error.kind() == io::ErrorKind::NotFound => LogError::NoLog(dir.to_owned()),
-        source => LogError::Checkpoint { path: path.clone(), source },
+        CheckpointError::Io(error) if error.kind() == io::ErrorKind::NotFound => {
+            LogError::NoLog(dir.to_owned())
+        }
+        source => LogError::Checkpoint {
+            path: path.clone(),
+            source,
+        },
     })?;
-    let head = checkpoint.authenticate(root).map_err(|source| LogError::Signature { path, source })?;
+    let head = checkpoint
+        .authenticate(root)
+        .map_err(|source| LogError::Signature { path, source })?;
     Ok((checkpoint, head))
 }
 
@@ -134,11 +155,26 @@ pub fn pending(dir: &Path, size: u64) -> Result<Vec<Vec<u8>>, TileError> {
             break;
         }
         let mut entries = Stored::new(dir, index * WIDTH + width).entries(index)?;
-        let behind = entries.split_off(usize::try_from(known).unwrap_or(entries.len()).min(entries.len()));
+        let behind = entries.split_off(
+            usize::try_from(known)
+                .unwrap_or(entries.len())
+                .min(entries.len()),
+        );
         // Unreadable entries of the checkpoint are reported separately.
-        if known > 0 && Stored::new(dir, size).entries(index).is_ok_and(|signed| signed != entries) {
-            let tile = Tile { content: Content::Entries, index, width };
-            return Err(TileError { path: tile.to_string(), reason: TileFault::Foreign });
+        if known > 0
+            && Stored::new(dir, size)
+                .entries(index)
+                .is_ok_and(|signed| signed != entries)
+        {
+            let tile = Tile {
+                content: Content::Entries,
+                index,
+                width,
+            };
+            return Err(TileError {
+                path: tile.to_string(),
+                reason: TileFault::Foreign,
+            });
         }
         pending.extend(behind);
         if width < WIDTH {
@@ -163,15 +199,26 @@ pub fn there(dir: &Path) -> u64 {
 
 /// Number of entries in one tile on disk; 0 without one.
 fn width(dir: &Path, index: u64) -> u64 {
-    let full = Tile { content: Content::Entries, index, width: WIDTH };
-    let Ok(log) = DirHandle::open(dir) else { return 0 };
+    let full = Tile {
+        content: Content::Entries,
+        index,
+        width: WIDTH,
+    };
+    let Ok(log) = DirHandle::open(dir) else {
+        return 0;
+    };
     if log.has(Path::new(&full.to_string())) {
         return WIDTH;
     }
     // The widest of the partial tiles.
     let names = log.names(Path::new(&full.partials())).unwrap_or_default();
-    let widths = names.iter().filter_map(|name| name.to_str().and_then(super::checkpoint::number));
-    widths.filter(|width| (1..WIDTH).contains(width)).max().unwrap_or_default()
+    let widths = names
+        .iter()
+        .filter_map(|name| name.to_str().and_then(super::checkpoint::number));
+    widths
+        .filter(|width| (1..WIDTH).contains(width))
+        .max()
+        .unwrap_or_default()
 }
 
 impl LockedLog {
@@ -190,12 +237,25 @@ impl LockedLog {
         if !head.size().is_multiple_of(WIDTH) {
             let last = head.size() / WIDTH;
             tail = stored.entries(last)?;
-            if !tail.iter().map(|entry| leaf(entry)).eq(stored.hashes(0, last)?.iter().copied()) {
-                return Err(broken(dir, "its last entries are not those of the checkpoint"));
+            if !tail
+                .iter()
+                .map(|entry| leaf(entry))
+                .eq(stored.hashes(0, last)?.iter().copied())
+            {
+                return Err(broken(
+                    dir,
+                    "its last entries are not those of the checkpoint",
+                ));
             }
         }
         let pending = pending(dir, head.size()).map_err(LogError::Behind)?;
-        Ok(Self { dir: dir.to_owned(), head, tail, pending, _lock: lock })
+        Ok(Self {
+            dir: dir.to_owned(),
+            head,
+            tail,
+            pending,
+            _lock: lock,
+        })
     }
 
     /// The verified state of the log.
@@ -205,7 +265,10 @@ impl LockedLog {
 
     /// The entries of these paths on disk. They are not compared with the tree: see
     /// [`super::compare()`].
-    pub fn logged(&self, paths: &BTreeSet<ArchivePath>) -> Result<BTreeMap<ArchivePath, LogEntry>, LogError> {
+    pub fn logged(
+        &self,
+        paths: &BTreeSet<ArchivePath>,
+    ) -> Result<BTreeMap<ArchivePath, LogEntry>, LogError> {
         let stored = Stored::new(&self.dir, self.head.size());
         let mut logged = BTreeMap::new();
         for index in 0..self.head.size().div_ceil(WIDTH) {
@@ -223,16 +286,31 @@ impl LockedLog {
     /// Entries that an interrupted append left after the checkpoint. They must be appended before
     /// all others.
     pub fn pending(&self) -> Result<Vec<LogEntry>, LogError> {
-        Ok(self.pending.iter().map(|entry| json::from_canonical(entry)).collect::<Result<_, _>>()?)
+        Ok(self
+            .pending
+            .iter()
+            .map(|entry| json::from_canonical(entry))
+            .collect::<Result<_, _>>()?)
     }
 
     /// Appends entries and signs the new state of the log.
-    pub fn append(self, entries: &[LogEntry], root: &TrustRoot, signer: &dyn Signer) -> Result<Checkpoint, LogError> {
+    pub fn append(
+        self,
+        entries: &[LogEntry],
+        root: &TrustRoot,
+        signer: &dyn Signer,
+    ) -> Result<Checkpoint, LogError> {
         let old = self.head.size();
-        let new: Vec<Vec<u8>> = entries.iter().map(json::to_canonical).collect::<Result<_, _>>()?;
+        let new: Vec<Vec<u8>> = entries
+            .iter()
+            .map(json::to_canonical)
+            .collect::<Result<_, _>>()?;
         if !new.starts_with(&self.pending) {
             let reason = "entries of an interrupted append would be lost".to_owned();
-            return Err(LogError::Broken { path: self.dir, reason });
+            return Err(LogError::Broken {
+                path: self.dir,
+                reason,
+            });
         }
         let size = old + new.len() as u64;
         let (tiles, stored) = self.tiles(&new, size)?;
@@ -242,8 +320,17 @@ impl LockedLog {
         // Signed before anything is written: a refusal by the key leaves the log unchanged.
         let checkpoint = Checkpoint::sign(self.head.origin(), size, root_hash, signer)?;
         let path = self.dir.join(CHECKPOINT);
-        checkpoint.authenticate(root).map_err(|source| LogError::Signature { path: path.clone(), source })?;
-        self.write(&tiles, &checkpoint).map_err(|source| LogError::Io { path: self.dir, source })?;
+        checkpoint
+            .authenticate(root)
+            .map_err(|source| LogError::Signature {
+                path: path.clone(),
+                source,
+            })?;
+        self.write(&tiles, &checkpoint)
+            .map_err(|source| LogError::Io {
+                path: self.dir,
+                source,
+            })?;
         Ok(checkpoint)
     }
 
@@ -253,7 +340,11 @@ impl LockedLog {
         let (old, mut tiles) = (self.head.size(), Vec::new());
         let all: Vec<&[u8]> = self.tail.iter().chain(new).map(Vec::as_slice).collect();
         for (index, bundle) in (old / WIDTH..).zip(all.chunks(WIDTH as usize)) {
-            let tile = Tile { content: Content::Entries, index, width: bundle.len() as u64 };
+            let tile = Tile {
+                content: Content::Entries,
+                index,
+                width: bundle.len() as u64,
+            };
             tiles.push((tile, entries::encode(bundle.iter().copied())?));
         }
         let (before, after) = (Stored::new(&self.dir, old), Stored::new(&self.dir, size));
@@ -269,8 +360,15 @@ impl LockedLog {
             }
             hashes.append(&mut fresh);
             for (index, hashes) in (at / WIDTH..).zip(hashes.chunks(WIDTH as usize)) {
-                let tile = Tile { content: Content::Hashes(level), index, width: hashes.len() as u64 };
-                tiles.push((tile, hashes.iter().flat_map(|hash| *hash.as_bytes()).collect()));
+                let tile = Tile {
+                    content: Content::Hashes(level),
+                    index,
+                    width: hashes.len() as u64,
+                };
+                tiles.push((
+                    tile,
+                    hashes.iter().flat_map(|hash| *hash.as_bytes()).collect(),
+                ));
                 after.assume(level, index, hashes.to_vec());
                 if tile.is_full() {
                     fresh.push(complete(hashes));
@@ -288,12 +386,18 @@ impl LockedLog {
         for (tile, bytes) in tiles {
             let path = PathBuf::from(tile.to_string());
             // Files of an interrupted append are rewritten only if they differ.
-            let there = log.file(&path).and_then(|file| stored::read_limited(file, bytes.len() as u64));
+            let there = log
+                .file(&path)
+                .and_then(|file| stored::read_limited(file, bytes.len() as u64));
             if !there.is_ok_and(|there| there == *bytes) {
                 files.push((path, bytes.clone()));
             }
         }
-        let dirs: BTreeSet<&Path> = files.iter().filter_map(|(path, _)| path.parent()).chain([Path::new("")]).collect();
+        let dirs: BTreeSet<&Path> = files
+            .iter()
+            .filter_map(|(path, _)| path.parent())
+            .chain([Path::new("")])
+            .collect();
         dirs.into_iter().for_each(|dir| log.sweep(dir));
         log.replace_all(&files)?;
         log.replace_all(&[(CHECKPOINT.into(), checkpoint.to_string().into_bytes())])?;
@@ -314,7 +418,10 @@ pub fn check_tiles(dir: &Path, stored: &Stored, head: &TrustedHead) -> Result<()
 }
 
 fn broken(dir: &Path, reason: &str) -> LogError {
-    LogError::Broken { path: dir.to_owned(), reason: reason.to_owned() }
+    LogError::Broken {
+        path: dir.to_owned(),
+        reason: reason.to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -115,53 +115,107 @@ pub fn compare(
     seen: &(dyn Fn(Progress) + Sync),
 ) -> io::Result<Comparison> {
     if !std::fs::metadata(dir)?.is_dir() {
-        return Err(io::Error::new(io::ErrorKind::NotADirectory, "not a directory"));
+        return Err(io::Error::new(
+            io::ErrorKind::NotADirectory,
+            "not a directory",
+        ));
     }
     let mut faults = Faults::default();
     if !super::has_log(dir) {
-        since.iter().for_each(|kept| tell_gone(kept, root, &mut faults));
+        since
+            .iter()
+            .for_each(|kept| tell_gone(kept, root, &mut faults));
         if since.is_empty() {
             faults.tell(LogFaultKind::Broken, CHECKPOINT, "there is no log");
         }
-        return Ok(Comparison { checkpoint: None, entries: Vec::new(), behind: Vec::new(), faults: faults.0 });
+        return Ok(Comparison {
+            checkpoint: None,
+            entries: Vec::new(),
+            behind: Vec::new(),
+            faults: faults.0,
+        });
     }
     // Best effort: without a lock, a concurrent append may look like a fault.
     let lock = durable::lock_shared(&dir.join(CHECKPOINT), &|| seen(Progress::Waiting));
     let checkpoint = read_checkpoint(dir, &mut faults);
-    let head = checkpoint.as_ref().filter(|checkpoint| is_its_own(checkpoint, root, &mut faults));
+    let head = checkpoint
+        .as_ref()
+        .filter(|checkpoint| is_its_own(checkpoint, root, &mut faults));
     let below = DirHandle::open(dir)?;
-    let is_elsewhere =
-        [TILE, "tile/entries"].iter().any(|path| below.names(Path::new(path)).is_err_and(|error| is_link(&error)));
-    let pending = head.filter(|_| !is_elsewhere).and_then(|head| Pending::tell(dir, head, &mut faults));
+    let is_elsewhere = [TILE, "tile/entries"].iter().any(|path| {
+        below
+            .names(Path::new(path))
+            .is_err_and(|error| is_link(&error))
+    });
+    let pending = head
+        .filter(|_| !is_elsewhere)
+        .and_then(|head| Pending::tell(dir, head, &mut faults));
     // Without a checkpoint, the entries on disk determine the size.
     let size = head.map_or_else(|| there(dir), |head| head.size());
-    let (read, is_whole) = if is_elsewhere { (Vec::new(), false) } else { read_entries(dir, size, &mut faults) };
-    let is_unreadable = read.is_empty() && checkpoint.as_ref().is_none_or(|checkpoint| checkpoint.size() > 0);
+    let (read, is_whole) = if is_elsewhere {
+        (Vec::new(), false)
+    } else {
+        read_entries(dir, size, &mut faults)
+    };
+    let is_unreadable = read.is_empty()
+        && checkpoint
+            .as_ref()
+            .is_none_or(|checkpoint| checkpoint.size() > 0);
     let leaves = Leaves::new(read.iter().map(|(_, entry)| leaf(entry)).collect());
-    let bad_at = head.filter(|_| is_whole).map(|head| tree::check(dir, head, &leaves, &mut faults)).unwrap_or_default();
+    let bad_at = head
+        .filter(|_| is_whole)
+        .map(|head| tree::check(dir, head, &leaves, &mut faults))
+        .unwrap_or_default();
     let files = files::walk(dir, &mut faults);
     drop(lock);
     if is_whole && !is_unreadable {
-        since.iter().for_each(|kept| tree::check_kept(kept, head, root, &leaves, &mut faults));
+        since
+            .iter()
+            .for_each(|kept| tree::check_kept(kept, head, root, &leaves, &mut faults));
     }
-    let (bad, good): (Vec<_>, Vec<_>) = read.into_iter().partition(|(at, _)| bad_at.contains_key(at));
+    let (bad, good): (Vec<_>, Vec<_>) = read
+        .into_iter()
+        .partition(|(at, _)| bad_at.contains_key(at));
     let (entries, mut behind) = (parse(&good, size, &mut faults), Vec::new());
     if is_elsewhere {
         let lost = "so the files can't be compared with the log, which lies in the archive itself";
-        faults.tell(LogFaultKind::Broken, TILE, format!("it is or has a link, {lost}: put the directory itself there"));
+        faults.tell(
+            LogFaultKind::Broken,
+            TILE,
+            format!("it is or has a link, {lost}: put the directory itself there"),
+        );
     } else if is_unreadable {
         tell_unreadable(dir, &mut faults);
     } else {
         let hash = |at: u64| bad_at.get(&at).copied().flatten();
-        let damaged = bad.into_iter().map(|(at, bytes)| Damaged { bytes, leaf: hash(at) }).collect();
+        let damaged = bad
+            .into_iter()
+            .map(|(at, bytes)| Damaged {
+                bytes,
+                leaf: hash(at),
+            })
+            .collect();
         let after = pending.as_ref().map_or(&[][..], |pending| &pending.entries);
-        let logged = Logged { below: &below, entries: &entries, behind: after, damaged, is_whole };
-        behind = files::check(&logged, files, &mut faults, &|done, of| seen(Progress::Read { done, of }));
+        let logged = Logged {
+            below: &below,
+            entries: &entries,
+            behind: after,
+            damaged,
+            is_whole,
+        };
+        behind = files::check(&logged, files, &mut faults, &|done, of| {
+            seen(Progress::Read { done, of })
+        });
     }
     if let Some(pending) = pending {
         pending.tell_files(behind.len(), &mut faults);
     }
-    Ok(Comparison { checkpoint, entries, behind, faults: faults.0 })
+    Ok(Comparison {
+        checkpoint,
+        entries,
+        behind,
+        faults: faults.0,
+    })
 }
 
 #[derive(Default)]
@@ -169,7 +223,11 @@ struct Faults(Vec<LogFault>);
 
 impl Faults {
     fn tell(&mut self, kind: LogFaultKind, path: impl Into<PathBuf>, sentence: impl Into<String>) {
-        self.0.push(LogFault { kind, path: path.into(), sentence: sentence.into() });
+        self.0.push(LogFault {
+            kind,
+            path: path.into(),
+            sentence: sentence.into(),
+        });
     }
 }
 
@@ -180,7 +238,10 @@ fn tell_gone(kept: &Checkpoint, root: &TrustRoot, faults: &mut Faults) {
         Ok(_) => faults.tell(
             LogFaultKind::Deleted,
             CHECKPOINT,
-            format!("the log of {} is gone, of which {which}; so the files can't be compared with it", kept.origin()),
+            format!(
+                "the log of {} is gone, of which {which}; so the files can't be compared with it",
+                kept.origin()
+            ),
         ),
         Err(error) => faults.tell(
             LogFaultKind::Unsigned,
@@ -199,23 +260,41 @@ fn read_checkpoint(dir: &Path, faults: &mut Faults) -> Option<Checkpoint> {
         CheckpointError::Io(io) if io.kind() == io::ErrorKind::NotFound => "gone".to_owned(),
         error => error.to_string(),
     };
-    faults.tell(LogFaultKind::Broken, CHECKPOINT, format!("{what}: {REPAIR_CHECKPOINT}"));
+    faults.tell(
+        LogFaultKind::Broken,
+        CHECKPOINT,
+        format!("{what}: {REPAIR_CHECKPOINT}"),
+    );
     None
 }
 
 /// True if the checkpoint is unchanged since a key signed it, even one that no longer counts. A
 /// changed checkpoint proves nothing about the log.
 fn is_its_own(checkpoint: &Checkpoint, root: &TrustRoot, faults: &mut Faults) -> bool {
-    let Err(error) = checkpoint.authenticate(root) else { return true };
-    faults.tell(LogFaultKind::Unsigned, CHECKPOINT, format!("not signed by a log key that counts: {error}"));
+    let Err(error) = checkpoint.authenticate(root) else {
+        return true;
+    };
+    faults.tell(
+        LogFaultKind::Unsigned,
+        CHECKPOINT,
+        format!("not signed by a log key that counts: {error}"),
+    );
     matches!(error, SignatureError::Threshold { why, .. } if !why.is_empty())
 }
 
 fn tell_unreadable(dir: &Path, faults: &mut Faults) {
     let lost = "so the files can't be compared with the log";
     match Lost::of(dir) {
-        Some(Lost::Tiles) => faults.tell(LogFaultKind::Broken, TILE, format!("gone, {lost}: {REPAIR_TILES}")),
-        _ => faults.tell(LogFaultKind::Broken, TILE, format!("no entry can be read, {lost}")),
+        Some(Lost::Tiles) => faults.tell(
+            LogFaultKind::Broken,
+            TILE,
+            format!("gone, {lost}: {REPAIR_TILES}"),
+        ),
+        _ => faults.tell(
+            LogFaultKind::Broken,
+            TILE,
+            format!("no entry can be read, {lost}"),
+        ),
     }
 }
 
@@ -237,7 +316,8 @@ fn read_entries(dir: &Path, size: u64, faults: &mut Faults) -> (Vec<(u64, Vec<u8
             }
             // The size may be forged.
             Err(_) if lost_together == LOST_TOGETHER => {
-                let more = "no more of it is looked for: nobody can say what was logged behind that";
+                let more =
+                    "no more of it is looked for: nobody can say what was logged behind that";
                 faults.tell(LogFaultKind::Broken, TILE, more);
                 break;
             }
@@ -245,7 +325,11 @@ fn read_entries(dir: &Path, size: u64, faults: &mut Faults) -> (Vec<(u64, Vec<u8
                 lost_together += 1;
                 is_whole = false;
                 let lost = "so nobody can say what was logged there";
-                faults.tell(LogFaultKind::Broken, error.path, format!("{}: {lost}", error.reason));
+                faults.tell(
+                    LogFaultKind::Broken,
+                    error.path,
+                    format!("{}: {lost}", error.reason),
+                );
             }
         }
     }
@@ -258,8 +342,13 @@ fn parse(read: &[(u64, Vec<u8>)], size: u64, faults: &mut Faults) -> Vec<LogEntr
         match json::from_canonical(entry) {
             Ok(entry) => entries.push(entry),
             Err(error) => {
-                let bundle = Tile::of(Content::Entries, at / WIDTH, size).map(|tile| tile.to_string());
-                faults.tell(LogFaultKind::Broken, bundle.unwrap_or_default(), format!("entry {at} is none: {error}"));
+                let bundle =
+                    Tile::of(Content::Entries, at / WIDTH, size).map(|tile| tile.to_string());
+                faults.tell(
+                    LogFaultKind::Broken,
+                    bundle.unwrap_or_default(),
+                    format!("entry {at} is none: {error}"),
+                );
             }
         }
     }
@@ -270,7 +359,10 @@ fn parse(read: &[(u64, Vec<u8>)], size: u64, faults: &mut Faults) -> Vec<LogEntr
 pub fn file_digest(path: &Path) -> io::Result<(u64, Digest)> {
     // A pipe would wait for a writer.
     if !std::fs::metadata(path)?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "not a regular file",
+        ));
     }
     digest_of(File::open(path)?, &|_| {})
 }

@@ -23,13 +23,17 @@ pub fn checkpoint(path: &Path) -> Result<Checkpoint, CheckpointError> {
 
 fn parse(file: File) -> Result<Checkpoint, CheckpointError> {
     let mut bytes = Vec::new();
-    file.take(note::MOST_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    file.take(note::MOST_BYTES as u64 + 1)
+        .read_to_end(&mut bytes)?;
     Checkpoint::parse(&bytes)
 }
 
 /// Reads a proof.
 pub fn proof(path: &Path) -> Result<ProofFile, ProofFileError> {
-    ProofFile::parse(&read_limited(open_regular(path)?, proof_file::MOST_BYTES as u64)?)
+    ProofFile::parse(&read_limited(
+        open_regular(path)?,
+        proof_file::MOST_BYTES as u64,
+    )?)
 }
 
 /// The path of a file's proof: the file's path with `.tlog-proof` appended.
@@ -42,7 +46,10 @@ pub fn proof_path(file: &Path) -> PathBuf {
 /// Refuses anything but a regular file before opening it: a pipe would wait for a writer.
 fn open_regular(path: &Path) -> io::Result<File> {
     if !std::fs::metadata(path)?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "not a regular file",
+        ));
     }
     File::open(path)
 }

@@ -45,10 +45,7 @@ pub enum TileFault {
     Io(#[from] io::Error),
     /// A tile with another number of hashes or entries than its index requires.
     #[error("it has {found} of the {expected} hashes or entries of its place")]
-    Width {
-        found: u64,
-        expected: u64,
-    },
+    Width { found: u64, expected: u64 },
     /// Entries after the checkpoint that continue other entries than the checkpoint's.
     #[error("it does not begin with the entries of the checkpoint")]
     Foreign,
@@ -59,12 +56,18 @@ pub enum TileFault {
 impl Stored {
     /// The tiles below `dir`; reads nothing yet.
     pub fn new(dir: &Path, size: u64) -> Self {
-        Self { dir: dir.to_owned(), size, read: RefCell::default() }
+        Self {
+            dir: dir.to_owned(),
+            size,
+            read: RefCell::default(),
+        }
     }
 
     /// Adds the hashes of a tile that will be written.
     pub(super) fn assume(&self, level: u32, index: u64, hashes: Vec<Digest>) {
-        self.read.borrow_mut().insert((level, index), Rc::new(hashes));
+        self.read
+            .borrow_mut()
+            .insert((level, index), Rc::new(hashes));
     }
 
     /// The hashes of a tile on level 0, 1, ...; at least one.
@@ -79,7 +82,9 @@ impl Stored {
             Ok(whole.iter().map(|hash| Digest::from_bytes(*hash)).collect())
         })?;
         let hashes = Rc::new(hashes);
-        self.read.borrow_mut().insert((level, index), Rc::clone(&hashes));
+        self.read
+            .borrow_mut()
+            .insert((level, index), Rc::clone(&hashes));
         Ok(hashes)
     }
 
@@ -87,13 +92,21 @@ impl Stored {
     pub fn entries(&self, index: u64) -> Result<Vec<Vec<u8>>, TileError> {
         let tile = self.tile(Content::Entries, index)?;
         self.read_tile(tile, ENTRIES_BYTES, |bytes| {
-            Ok(entries::decode(bytes)?.into_iter().map(<[u8]>::to_vec).collect())
+            Ok(entries::decode(bytes)?
+                .into_iter()
+                .map(<[u8]>::to_vec)
+                .collect())
         })
     }
 
     fn tile(&self, content: Content, index: u64) -> Result<Tile, TileError> {
         Tile::of(content, index, self.size).ok_or_else(|| TileError {
-            path: Tile { content, index, width: WIDTH }.to_string(),
+            path: Tile {
+                content,
+                index,
+                width: WIDTH,
+            }
+            .to_string(),
             reason: TileFault::Io(io::ErrorKind::NotFound.into()),
         })
     }
@@ -106,23 +119,38 @@ impl Stored {
         parse: impl Fn(&[u8]) -> Result<Vec<T>, TileFault>,
     ) -> Result<Vec<T>, TileError> {
         let read = |tile: Tile| {
-            let read = file_below(&self.dir, &tile.to_string()).and_then(|file| read_limited(file, most));
-            let parsed = read.map_err(TileFault::Io).and_then(|bytes| parse(&bytes)).and_then(|all| {
-                let (found, expected) = (all.len() as u64, tile.width);
-                if found == expected { Ok(all) } else { Err(TileFault::Width { found, expected }) }
-            });
-            parsed.map_err(|reason| TileError { path: tile.to_string(), reason })
+            let read =
+                file_below(&self.dir, &tile.to_string()).and_then(|file| read_limited(file, most));
+            let parsed = read
+                .map_err(TileFault::Io)
+                .and_then(|bytes| parse(&bytes))
+                .and_then(|all| {
+                    let (found, expected) = (all.len() as u64, tile.width);
+                    if found == expected {
+                        Ok(all)
+                    } else {
+                        Err(TileFault::Width { found, expected })
+                    }
+                });
+            parsed.map_err(|reason| TileError {
+                path: tile.to_string(),
+                reason,
+            })
         };
         match read(tile) {
-            Err(TileError { reason: TileFault::Io(error), path }) if error.kind() == io::ErrorKind::NotFound => {
-                match read(tile.full()) {
-                    Ok(mut all) if !tile.is_full() => {
-                        all.truncate(usize::try_from(tile.width).unwrap_or(usize::MAX));
-                        Ok(all)
-                    }
-                    _ => Err(TileError { path, reason: TileFault::Io(error) }),
+            Err(TileError {
+                reason: TileFault::Io(error),
+                path,
+            }) if error.kind() == io::ErrorKind::NotFound => match read(tile.full()) {
+                Ok(mut all) if !tile.is_full() => {
+                    all.truncate(usize::try_from(tile.width).unwrap_or(usize::MAX));
+                    Ok(all)
                 }
-            }
+                _ => Err(TileError {
+                    path,
+                    reason: TileFault::Io(error),
+                }),
+            },
             read => read,
         }
     }
@@ -138,7 +166,10 @@ pub(super) fn read_limited(file: File, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(most + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "the file is too large"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "the file is too large",
+        ));
     }
     Ok(bytes)
 }
@@ -151,11 +182,23 @@ impl Subtrees for Stored {
         let first = index << inside;
         let hashes = self.hashes(tile_level, first / WIDTH)?;
         let from = usize::try_from(first % WIDTH).unwrap_or(usize::MAX);
-        let part = hashes.get(from..).and_then(|hashes| hashes.get(..1 << inside));
+        let part = hashes
+            .get(from..)
+            .and_then(|hashes| hashes.get(..1 << inside));
         part.map(complete).ok_or_else(|| {
-            let tile = Tile { content: Content::Hashes(tile_level), index: first / WIDTH, width: WIDTH };
-            let reason = TileFault::Width { found: hashes.len() as u64, expected: first % WIDTH + (1 << inside) };
-            TileError { path: tile.to_string(), reason }
+            let tile = Tile {
+                content: Content::Hashes(tile_level),
+                index: first / WIDTH,
+                width: WIDTH,
+            };
+            let reason = TileFault::Width {
+                found: hashes.len() as u64,
+                expected: first % WIDTH + (1 << inside),
+            };
+            TileError {
+                path: tile.to_string(),
+                reason,
+            }
         })
     }
 }

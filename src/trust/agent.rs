@@ -91,10 +91,20 @@ impl AgentKey {
         let answer = ask(socket, &[REQUEST_IDENTITIES], PATIENCE)?;
         let blobs = identities(&answer)?;
         if blobs.contains(&&ssh::key_blob(&public)[..]) {
-            return Ok(Self { socket: socket.to_owned(), public });
+            return Ok(Self {
+                socket: socket.to_owned(),
+                public,
+            });
         }
-        let ed25519 = blobs.iter().filter(|blob| ssh::key_of_blob(blob).is_ok()).count();
-        Err(AgentError::NoKey { id: public.id(), ed25519, others: blobs.len() - ed25519 })
+        let ed25519 = blobs
+            .iter()
+            .filter(|blob| ssh::key_of_blob(blob).is_ok())
+            .count();
+        Err(AgentError::NoKey {
+            id: public.id(),
+            ed25519,
+            others: blobs.len() - ed25519,
+        })
     }
 
     fn signature(&self, message: &[u8]) -> Result<[u8; 64], AgentError> {
@@ -105,7 +115,10 @@ impl AgentKey {
         request.extend_from_slice(&0_u32.to_be_bytes());
         let answer = ask(&self.socket, &request, PATIENCE_WITH_USERS)?;
         let mut reader = expect(&answer, SIGN_RESPONSE)?;
-        let signature = reader.string().filter(|_| reader.is_at_end()).and_then(ssh::signature_of_blob);
+        let signature = reader
+            .string()
+            .filter(|_| reader.is_at_end())
+            .and_then(ssh::signature_of_blob);
         signature.ok_or(AgentError::Protocol("it holds no Ed25519 signature"))
     }
 }
@@ -115,8 +128,10 @@ impl AgentKey {
     fn checked(&self, message: &[u8]) -> Result<[u8; 64], SignerError> {
         let holder = || "ssh-agent".to_owned();
         let signature = self.signature(message);
-        let signature =
-            signature.map_err(|error| SignerError::Refused { holder: holder(), reason: error.to_string() })?;
+        let signature = signature.map_err(|error| SignerError::Refused {
+            holder: holder(),
+            reason: error.to_string(),
+        })?;
         if self.public.verifies(message, &signature) {
             Ok(signature)
         } else {
@@ -149,7 +164,11 @@ fn identities(answer: &[u8]) -> Result<Vec<&[u8]>, AgentError> {
         blobs.push(reader.string().ok_or_else(cut_off)?);
         reader.string().ok_or_else(cut_off)?;
     }
-    if reader.is_at_end() { Ok(blobs) } else { Err(AgentError::Protocol("bytes follow its list of keys")) }
+    if reader.is_at_end() {
+        Ok(blobs)
+    } else {
+        Err(AgentError::Protocol("bytes follow its list of keys"))
+    }
 }
 
 fn expect(answer: &[u8], kind: u8) -> Result<Reader<'_>, AgentError> {
@@ -157,17 +176,24 @@ fn expect(answer: &[u8], kind: u8) -> Result<Reader<'_>, AgentError> {
     match reader.byte() {
         Some(byte) if byte == kind => Ok(reader),
         Some(byte) if FAILURES.contains(&byte) => Err(AgentError::Refused),
-        _ => Err(AgentError::Protocol("it is of another kind than the question")),
+        _ => Err(AgentError::Protocol(
+            "it is of another kind than the question",
+        )),
     }
 }
 
 /// Sends one request on a new connection and returns the answer.
 fn ask(socket: &Path, request: &[u8], patience: Duration) -> Result<Vec<u8>, AgentError> {
     if request.len() > MOST_BYTES {
-        return Err(AgentError::TooLarge { bytes: request.len() });
+        return Err(AgentError::TooLarge {
+            bytes: request.len(),
+        });
     }
     let stream = UnixStream::connect(socket);
-    let mut stream = stream.map_err(|source| AgentError::Unreachable { socket: socket.to_owned(), source })?;
+    let mut stream = stream.map_err(|source| AgentError::Unreachable {
+        socket: socket.to_owned(),
+        source,
+    })?;
     let mut message = Vec::with_capacity(4 + request.len());
     put_string(&mut message, request);
     let (until, mut length) = (Instant::now() + patience, [0; 4]);
@@ -185,8 +211,15 @@ fn ask(socket: &Path, request: &[u8], patience: Duration) -> Result<Vec<u8>, Age
     match exchange() {
         Ok(answer) => answer.ok_or(AgentError::Protocol("it is empty, or longer than 256 KiB")),
         // A socket's timeout is reported as EAGAIN.
-        Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
-            Err(AgentError::Silent { seconds: patience.as_secs() })
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+            ) =>
+        {
+            Err(AgentError::Silent {
+                seconds: patience.as_secs(),
+            })
         }
         Err(error) => Err(AgentError::Broken(error)),
     }

@@ -6,7 +6,9 @@ use std::fmt::Display;
 
 use pgseal_verify::digest::Digest;
 use pgseal_verify::format::timestamp::Timestamp;
-use pgseal_verify::format::trust_document::{AuthorityEntry, GateRole, KeyEntry, KeyStatus, TrustDocument};
+use pgseal_verify::format::trust_document::{
+    AuthorityEntry, GateRole, KeyEntry, KeyStatus, TrustDocument,
+};
 use pgseal_verify::plural;
 
 /// Lists every difference except those of each new version: its number, its predecessor and its
@@ -15,7 +17,10 @@ pub fn changes(before: &TrustDocument, after: &TrustDocument) -> Vec<String> {
     let mut list = keys(&before.keys, &after.keys);
     for (role, old, new) in pairs(&before.roles, &after.roles) {
         list.push(match (old, new) {
-            (Some(old), Some(new)) => format!("threshold of role {role}: {} -> {}", old.threshold, new.threshold),
+            (Some(old), Some(new)) => format!(
+                "threshold of role {role}: {} -> {}",
+                old.threshold, new.threshold
+            ),
             (None, Some(new)) => format!("new role {role}: threshold {}", new.threshold),
             (_, None) => format!("role {role} is gone"),
         });
@@ -24,46 +29,75 @@ pub fn changes(before: &TrustDocument, after: &TrustDocument) -> Vec<String> {
     for (role, old, new) in pairs(&old.approvals, &new.approvals) {
         list.push(match (old, new) {
             (None, Some(count)) => {
-                format!("a run needs {} of {role}; it needed none", plural::count(*count, "approval"))
+                format!(
+                    "a run needs {} of {role}; it needed none",
+                    plural::count(*count, "approval")
+                )
             }
             (Some(old), Some(count)) => {
-                format!("a run needs {} of {role}; it needed {old}", plural::count(*count, "approval"))
+                format!(
+                    "a run needs {} of {role}; it needed {old}",
+                    plural::count(*count, "approval")
+                )
             }
             (_, None) => format!("a run needs no approval of {role} any more"),
         });
     }
     if old.targets != new.targets {
-        list.push(format!("releases may run on {}; before: {}", databases(&new.targets), databases(&old.targets)));
+        list.push(format!(
+            "releases may run on {}; before: {}",
+            databases(&new.targets),
+            databases(&old.targets)
+        ));
     }
     match (old.require_rehearsal, new.require_rehearsal) {
-        (false, true) => list.push("a run needs the receipt of a rehearsal; it needed none".to_owned()),
+        (false, true) => {
+            list.push("a run needs the receipt of a rehearsal; it needed none".to_owned())
+        }
         (true, false) => list.push("a run needs no receipt of a rehearsal any more".to_owned()),
         _ => {}
     }
     match (old.rehearsal_max_age_days, new.rehearsal_max_age_days) {
         (old, new) if old == new => {}
-        (_, Some(days)) => {
-            list.push(format!("a rehearsal that a run needs may be {} old", plural::count(days.get(), "day")))
-        }
+        (_, Some(days)) => list.push(format!(
+            "a rehearsal that a run needs may be {} old",
+            plural::count(days.get(), "day")
+        )),
         (_, None) => list.push("a rehearsal that a run needs may be of any age again".to_owned()),
     }
     match (old.gate_role, new.gate_role) {
         (old, new) if old == new => {}
-        (_, GateRole::Any) => list.push("gates and probes may be asked as any role, also as a superuser".to_owned()),
-        (_, GateRole::Reader) => list.push("gates and probes are asked as a role that may only read".to_owned()),
+        (_, GateRole::Any) => {
+            list.push("gates and probes may be asked as any role, also as a superuser".to_owned())
+        }
+        (_, GateRole::Reader) => {
+            list.push("gates and probes are asked as a role that may only read".to_owned())
+        }
     }
     for (name, old, new) in pairs(&old.minimum_sequence, &new.minimum_sequence) {
         list.push(match (old, new) {
             (None, Some(new)) => format!("lowest sequence of {name} that runs: {new}; any before"),
-            (Some(old), Some(new)) => format!("lowest sequence of {name} that runs: {old} -> {new}"),
+            (Some(old), Some(new)) => {
+                format!("lowest sequence of {name} that runs: {old} -> {new}")
+            }
             (_, None) => format!("any sequence of {name} runs again"),
         });
     }
     let set = |list: &[Digest]| list.iter().copied().collect::<BTreeSet<_>>();
     let (blocked, was) = (set(&new.blocked_releases), set(&old.blocked_releases));
-    list.extend(blocked.difference(&was).map(|id| format!("release {id} is blocked")));
-    list.extend(was.difference(&blocked).map(|id| format!("release {id} is no longer blocked")));
-    list.extend(authorities(&before.timestamp_authorities, &after.timestamp_authorities));
+    list.extend(
+        blocked
+            .difference(&was)
+            .map(|id| format!("release {id} is blocked")),
+    );
+    list.extend(
+        was.difference(&blocked)
+            .map(|id| format!("release {id} is no longer blocked")),
+    );
+    list.extend(authorities(
+        &before.timestamp_authorities,
+        &after.timestamp_authorities,
+    ));
     if before.expires != after.expires {
         list.push(format!("expires: {} -> {}", before.expires, after.expires));
     }
@@ -73,7 +107,11 @@ pub fn changes(before: &TrustDocument, after: &TrustDocument) -> Vec<String> {
 /// Describes for people whether and when a key counts. Empty for an unrestricted key.
 pub fn standing(key: &KeyEntry) -> String {
     let window = moment("from", key.not_before) + &moment("until", key.not_after);
-    format!("{}{window}{}", word(key.status), moment("compromised since", key.compromised_since))
+    format!(
+        "{}{window}{}",
+        word(key.status),
+        moment("compromised since", key.compromised_since)
+    )
 }
 
 /// Like [`standing`], for a time stamping authority.
@@ -90,11 +128,16 @@ fn word(status: KeyStatus) -> &'static str {
 }
 
 fn moment(word: &str, time: Option<Timestamp>) -> String {
-    time.map(|time| format!(", {word} {time}")).unwrap_or_default()
+    time.map(|time| format!(", {word} {time}"))
+        .unwrap_or_default()
 }
 
 fn keys(before: &[KeyEntry], after: &[KeyEntry]) -> Vec<String> {
-    let by_id = |keys: &[KeyEntry]| keys.iter().map(|key| (key.id, key.clone())).collect::<BTreeMap<_, _>>();
+    let by_id = |keys: &[KeyEntry]| {
+        keys.iter()
+            .map(|key| (key.id, key.clone()))
+            .collect::<BTreeMap<_, _>>()
+    };
     let named = |key: &KeyEntry| format!("key {} ({}, role {})", key.id, key.owner, key.role);
     let sentence = |old: Option<&KeyEntry>, new: Option<&KeyEntry>| match (old, new) {
         (None, Some(new)) => format!("new {}{}", named(new), standing(new)),
@@ -103,7 +146,11 @@ fn keys(before: &[KeyEntry], after: &[KeyEntry]) -> Vec<String> {
             let mut parts = Vec::new();
             if standing(old) != standing(new) {
                 let now = standing(new);
-                parts.push(now.strip_prefix(", ").unwrap_or("counts, without a window").to_owned());
+                parts.push(
+                    now.strip_prefix(", ")
+                        .unwrap_or("counts, without a window")
+                        .to_owned(),
+                );
             }
             if old.role != new.role {
                 parts.push(format!("had the role {} before", old.role));
@@ -115,11 +162,15 @@ fn keys(before: &[KeyEntry], after: &[KeyEntry]) -> Vec<String> {
         }
         (None, None) => String::new(),
     };
-    pairs(&by_id(before), &by_id(after)).into_iter().map(|(_, old, new)| sentence(old, new)).collect()
+    pairs(&by_id(before), &by_id(after))
+        .into_iter()
+        .map(|(_, old, new)| sentence(old, new))
+        .collect()
 }
 
 fn authorities(before: &[AuthorityEntry], after: &[AuthorityEntry]) -> Vec<String> {
-    let by_id = |list: &[AuthorityEntry]| list.iter().map(|entry| (entry.id, entry.clone())).collect();
+    let by_id =
+        |list: &[AuthorityEntry]| list.iter().map(|entry| (entry.id, entry.clone())).collect();
     let (before, after): (BTreeMap<_, _>, BTreeMap<_, _>) = (by_id(before), by_id(after));
     let sentence = |id: &Digest, old: Option<&AuthorityEntry>, new: Option<&AuthorityEntry>| {
         let word = match (old, new) {
@@ -129,9 +180,15 @@ fn authorities(before: &[AuthorityEntry], after: &[AuthorityEntry]) -> Vec<Strin
         };
         let entry = new.or(old);
         let owner = entry.map(|entry| entry.owner.as_str()).unwrap_or_default();
-        format!("{word} {id} ({owner}){}", entry.map(authority_standing).unwrap_or_default())
+        format!(
+            "{word} {id} ({owner}){}",
+            entry.map(authority_standing).unwrap_or_default()
+        )
     };
-    pairs(&before, &after).into_iter().map(|(id, old, new)| sentence(id, old, new)).collect()
+    pairs(&before, &after)
+        .into_iter()
+        .map(|(id, old, new)| sentence(id, old, new))
+        .collect()
 }
 
 /// Entries that are in only one of two maps, or differ, by key.
@@ -140,11 +197,17 @@ fn pairs<'a, K: Ord, V: PartialEq>(
     after: &'a BTreeMap<K, V>,
 ) -> Vec<(&'a K, Option<&'a V>, Option<&'a V>)> {
     let keys: BTreeSet<&K> = before.keys().chain(after.keys()).collect();
-    let both = keys.into_iter().map(|key| (key, before.get(key), after.get(key)));
+    let both = keys
+        .into_iter()
+        .map(|key| (key, before.get(key), after.get(key)));
     both.filter(|(_, old, new)| old != new).collect()
 }
 
 fn databases(targets: &[impl Display]) -> String {
     let list: Vec<String> = targets.iter().map(ToString::to_string).collect();
-    if list.is_empty() { "any database".to_owned() } else { list.join(", ") }
+    if list.is_empty() {
+        "any database".to_owned()
+    } else {
+        list.join(", ")
+    }
 }

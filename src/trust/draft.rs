@@ -98,8 +98,15 @@ impl DraftError {
     pub fn no_authority(document: &TrustDocument, text: &str) -> Self {
         let one = |entry: &AuthorityEntry| format!("{} ({})", entry.owner, entry.id.short());
         let known: Vec<String> = document.timestamp_authorities.iter().map(one).collect();
-        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-        Self::NoAuthority { text: text.to_owned(), known }
+        let known = if known.is_empty() {
+            "none".to_owned()
+        } else {
+            known.join(", ")
+        };
+        Self::NoAuthority {
+            text: text.to_owned(),
+            known,
+        }
     }
 }
 
@@ -111,7 +118,10 @@ pub fn first(
     issued: Option<Timestamp>,
     expires: Timestamp,
 ) -> TrustDocument {
-    let roles = thresholds.into_iter().map(|(role, threshold)| (role, Role { threshold })).collect();
+    let roles = thresholds
+        .into_iter()
+        .map(|(role, threshold)| (role, Role { threshold }))
+        .collect();
     let mut keys: Vec<KeyEntry> = keys.into_iter().map(entry).collect();
     keys.sort_by_key(|key| key.id);
     TrustDocument {
@@ -128,7 +138,9 @@ pub fn first(
 
 /// Ids of keys that match an id, its first eight or more digits, or an owner.
 pub fn keys_named(document: &TrustDocument, text: &str) -> Vec<Digest> {
-    let is = |key: &&KeyEntry| key.owner == text || (text.len() >= 8 && key.id.to_string().starts_with(text));
+    let is = |key: &&KeyEntry| {
+        key.owner == text || (text.len() >= 8 && key.id.to_string().starts_with(text))
+    };
     document.keys.iter().filter(is).map(|key| key.id).collect()
 }
 
@@ -140,13 +152,23 @@ pub struct NextVersion<'r> {
 
 impl<'r> NextVersion<'r> {
     /// Copies the signed version and gives it the next number.
-    pub fn after(before: &'r TrustRoot, now: Timestamp, expires: Option<Timestamp>) -> Result<Self, DraftError> {
+    pub fn after(
+        before: &'r TrustRoot,
+        now: Timestamp,
+        expires: Option<Timestamp>,
+    ) -> Result<Self, DraftError> {
         let mut document = before.document().clone();
         let version = document.version;
         if let Some(issued) = document.issued.filter(|issued| now < *issued) {
-            return Err(DraftError::Clock { now, version, issued });
+            return Err(DraftError::Clock {
+                now,
+                version,
+                issued,
+            });
         }
-        document.version = version.checked_add(1).ok_or(DraftError::LastVersion(version))?;
+        document.version = version
+            .checked_add(1)
+            .ok_or(DraftError::LastVersion(version))?;
         document.prev_sha256 = Some(before.digest());
         document.issued = Some(now);
         document.expires = expires.unwrap_or(document.expires);
@@ -163,9 +185,16 @@ impl<'r> NextVersion<'r> {
         let new = entry(key);
         if let Some(known) = self.document.keys.iter().find(|key| key.id == new.id) {
             let (role, owner) = (known.role.clone(), known.owner.clone());
-            return Err(DraftError::KnownKey { id: known.id, role, owner });
+            return Err(DraftError::KnownKey {
+                id: known.id,
+                role,
+                owner,
+            });
         }
-        self.document.roles.entry(new.role.clone()).or_insert(Role { threshold: 1 });
+        self.document
+            .roles
+            .entry(new.role.clone())
+            .or_insert(Role { threshold: 1 });
         self.document.keys.push(new);
         self.document.keys.sort_by_key(|key| key.id);
         Ok(())
@@ -178,7 +207,11 @@ impl<'r> NextVersion<'r> {
             return Err(DraftError::Revoked(id));
         }
         if let Some(end) = key.not_after.filter(|end| *end < until) {
-            return Err(DraftError::Longer { id, until: end, asked: until });
+            return Err(DraftError::Longer {
+                id,
+                until: end,
+                asked: until,
+            });
         }
         key.status = KeyStatus::Retired;
         key.not_after = Some(until);
@@ -197,7 +230,13 @@ impl<'r> NextVersion<'r> {
         if list.iter().any(|known| known.id == id) {
             return Err(DraftError::KnownAuthority(id));
         }
-        list.push(AuthorityEntry { id, certificate, owner, not_after, status: KeyStatus::Active });
+        list.push(AuthorityEntry {
+            id,
+            certificate,
+            owner,
+            not_after,
+            status: KeyStatus::Active,
+        });
         list.sort_by_key(|entry| entry.id);
         Ok(())
     }
@@ -209,7 +248,11 @@ impl<'r> NextVersion<'r> {
             return Err(DraftError::Revoked(id));
         }
         if let Some(end) = entry.not_after.filter(|end| *end < until) {
-            return Err(DraftError::Longer { id, until: end, asked: until });
+            return Err(DraftError::Longer {
+                id,
+                until: end,
+                asked: until,
+            });
         }
         entry.status = KeyStatus::Retired;
         entry.not_after = Some(until);
@@ -224,7 +267,11 @@ impl<'r> NextVersion<'r> {
     }
 
     /// Revokes a key. Only signatures proven to be older than `compromised_since` still count.
-    pub fn revoke(&mut self, id: Digest, compromised_since: Option<Timestamp>) -> Result<(), DraftError> {
+    pub fn revoke(
+        &mut self,
+        id: Digest,
+        compromised_since: Option<Timestamp>,
+    ) -> Result<(), DraftError> {
         let key = self.key(id)?;
         key.status = KeyStatus::Revoked;
         key.compromised_since = compromised_since.or(key.compromised_since);
@@ -238,7 +285,11 @@ impl<'r> NextVersion<'r> {
 
     /// Sets the number of distinct keys of a role that must sign.
     pub fn set_threshold(&mut self, role: &Name, threshold: u8) -> Result<(), DraftError> {
-        let definition = self.document.roles.get_mut(role).ok_or_else(|| DraftError::NoRole(role.clone()))?;
+        let definition = self
+            .document
+            .roles
+            .get_mut(role)
+            .ok_or_else(|| DraftError::NoRole(role.clone()))?;
         definition.threshold = threshold;
         Ok(())
     }
@@ -285,7 +336,12 @@ impl<'r> NextVersion<'r> {
     pub fn set_minimum_sequence(&mut self, release: Name, sequence: u32) {
         match sequence {
             0 => drop(self.document.policy.minimum_sequence.remove(&release)),
-            sequence => drop(self.document.policy.minimum_sequence.insert(release, sequence)),
+            sequence => drop(
+                self.document
+                    .policy
+                    .minimum_sequence
+                    .insert(release, sequence),
+            ),
         }
     }
 
@@ -299,7 +355,10 @@ impl<'r> NextVersion<'r> {
 
     pub fn unblock(&mut self, release: Digest) -> Result<(), DraftError> {
         let blocked = &mut self.document.policy.blocked_releases;
-        let at = blocked.iter().position(|id| *id == release).ok_or(DraftError::NotBlocked(release))?;
+        let at = blocked
+            .iter()
+            .position(|id| *id == release)
+            .ok_or(DraftError::NotBlocked(release))?;
         blocked.remove(at);
         Ok(())
     }
@@ -313,7 +372,11 @@ impl<'r> NextVersion<'r> {
     }
 
     fn authority(&mut self, id: Digest) -> Result<&mut AuthorityEntry, DraftError> {
-        let at = self.document.timestamp_authorities.iter().position(|entry| entry.id == id);
+        let at = self
+            .document
+            .timestamp_authorities
+            .iter()
+            .position(|entry| entry.id == id);
         let at = at.ok_or_else(|| DraftError::no_authority(&self.document, &id.to_string()))?;
         Ok(&mut self.document.timestamp_authorities[at])
     }
@@ -325,10 +388,16 @@ impl<'r> NextVersion<'r> {
 }
 
 /// The number of approvals required of a role: `count`, or else the role's threshold.
-pub fn approvals(roles: &BTreeMap<Name, Role>, role: &Name, count: Option<u8>) -> Result<u8, DraftError> {
+pub fn approvals(
+    roles: &BTreeMap<Name, Role>,
+    role: &Name,
+    count: Option<u8>,
+) -> Result<u8, DraftError> {
     let threshold = roles.get(role).map(|role| role.threshold);
     // A requirement can be removed even if its role no longer exists.
-    let known = threshold.or(count.filter(|count| *count == 0)).ok_or_else(|| DraftError::NoRole(role.clone()))?;
+    let known = threshold
+        .or(count.filter(|count| *count == 0))
+        .ok_or_else(|| DraftError::NoRole(role.clone()))?;
     Ok(count.unwrap_or(known))
 }
 

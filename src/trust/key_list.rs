@@ -15,20 +15,36 @@ use pgseal_verify::format::trust_document::{KeyEntry, KeyStatus};
 pub fn allowed_signers(root: &TrustRoot) -> String {
     let line = |entry: &KeyEntry| {
         let epoch = |time: &Timestamp| time.seconds() == 0;
-        let window = entry.not_before.zip(entry.not_after).is_none_or(|(from, to)| from < to);
+        let window = entry
+            .not_before
+            .zip(entry.not_after)
+            .is_none_or(|(from, to)| from < to);
         let ends = entry.status == KeyStatus::Active || entry.not_after.is_some();
         let counts = entry.status != KeyStatus::Revoked && ends;
         if !counts || !window || entry.not_after.as_ref().is_some_and(epoch) {
             return None;
         }
-        let from = entry.not_before.filter(|time| !epoch(time)).map(|time| ("valid-after", time));
+        let from = entry
+            .not_before
+            .filter(|time| !epoch(time))
+            .map(|time| ("valid-after", time));
         let to = entry.not_after.map(|time| ("valid-before", time));
-        let options: Vec<String> =
-            from.into_iter().chain(to).map(|(name, time)| format!("{name}=\"{}\"", digits(time))).collect();
-        let options = if options.is_empty() { String::new() } else { format!("{} ", options.join(",")) };
+        let options: Vec<String> = from
+            .into_iter()
+            .chain(to)
+            .map(|(name, time)| format!("{name}=\"{}\"", digits(time)))
+            .collect();
+        let options = if options.is_empty() {
+            String::new()
+        } else {
+            format!("{} ", options.join(","))
+        };
         Some(format!("{}/{} {options}", entry.role, word(&entry.owner)))
     };
-    root.draft().keys().filter_map(|(key, entry)| Some(line(entry)? + &key.to_openssh(&key.id().to_string()))).collect()
+    root.draft()
+        .keys()
+        .filter_map(|(key, entry)| Some(line(entry)? + &key.to_openssh(&key.id().to_string())))
+        .collect()
 }
 
 /// Formats every key as PEM, each below a line `# KEYID OWNER ROLE STATUS` with the owner
@@ -40,7 +56,13 @@ pub fn public_keys(root: &TrustRoot) -> String {
             KeyStatus::Retired => "retired",
             KeyStatus::Revoked => "revoked",
         };
-        format!("# {} {} {} {status}\n{}", key.id(), word(&entry.owner), entry.role, key.to_pem())
+        format!(
+            "# {} {} {} {status}\n{}",
+            key.id(),
+            word(&entry.owner),
+            entry.role,
+            key.to_pem()
+        )
     };
     root.draft().keys().map(block).collect()
 }
@@ -54,7 +76,9 @@ fn digits(time: Timestamp) -> String {
 /// below become `%XX`.
 fn word(text: &str) -> String {
     let spelled = |byte: u8| match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'@' | b'+' => char::from(byte).to_string(),
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'@' | b'+' => {
+            char::from(byte).to_string()
+        }
         _ => format!("%{byte:02X}"),
     };
     text.bytes().map(spelled).collect()
@@ -67,6 +91,9 @@ mod tests {
     #[test]
     fn an_owner_is_one_word() {
         assert_eq!(word("anna@example.org"), "anna@example.org");
-        assert_eq!(word("Anna M\u{fc}ller, \"*\"!\n#%/"), "Anna%20M%C3%BCller%2C%20%22%2A%22%21%0A%23%25%2F");
+        assert_eq!(
+            word("Anna M\u{fc}ller, \"*\"!\n#%/"),
+            "Anna%20M%C3%BCller%2C%20%22%2A%22%21%0A%23%25%2F"
+        );
     }
 }

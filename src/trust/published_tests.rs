@@ -68,16 +68,39 @@ fn wycheproof_and_we_agree() {
     let cases = wycheproof();
     let accepted = |case: &Case| {
         let signature: Result<&[u8; 64], _> = case.signature.as_slice().try_into();
-        signature.is_ok_and(|signature| load(&case.key).is_some_and(|key| key.verifies(&case.message, signature)))
+        signature.is_ok_and(|signature| {
+            load(&case.key).is_some_and(|key| key.verifies(&case.message, signature))
+        })
     };
-    let differ: Vec<u32> = cases.iter().filter(|case| accepted(case) != case.valid).map(|case| case.id).collect();
-    assert!(differ.is_empty(), "our verdict is another on the tests {differ:?}");
+    let differ: Vec<u32> = cases
+        .iter()
+        .filter(|case| accepted(case) != case.valid)
+        .map(|case| case.id)
+        .collect();
+    assert!(
+        differ.is_empty(),
+        "our verdict is another on the tests {differ:?}"
+    );
 
     let count = |is: fn(&Case) -> bool| cases.iter().filter(|case| is(case)).count();
-    assert!(cases.iter().map(|case| case.id).eq(1..=151), "all are there, once");
-    assert_eq!((count(|case| case.valid), count(|case| !case.valid)), (88, 63));
-    assert_eq!(count(|case| case.signature.len() != 64), 12, "signatures of another length");
-    assert_eq!(count(|case| load(&case.key).is_none()), 0, "no key is refused: the signatures decide");
+    assert!(
+        cases.iter().map(|case| case.id).eq(1..=151),
+        "all are there, once"
+    );
+    assert_eq!(
+        (count(|case| case.valid), count(|case| !case.valid)),
+        (88, 63)
+    );
+    assert_eq!(
+        count(|case| case.signature.len() != 64),
+        12,
+        "signatures of another length"
+    );
+    assert_eq!(
+        count(|case| load(&case.key).is_none()),
+        0,
+        "no key is refused: the signatures decide"
+    );
 }
 
 #[test]
@@ -96,22 +119,34 @@ fn rfc_8032_gives_these_keys_and_signatures() {
         for bit in 0..512 {
             let mut changed = signature;
             changed[bit / 8] ^= 1 << (bit % 8);
-            assert!(!public.verifies(&message, &changed), "{name} with bit {bit} of the signature changed");
+            assert!(
+                !public.verifies(&message, &changed),
+                "{name} with bit {bit} of the signature changed"
+            );
         }
     }
 }
 
 fn wycheproof() -> Vec<Case> {
     let case = |line: &str| {
-        let [id, verdict, key, message, signature] =
-            line.split(' ').collect::<Vec<_>>().try_into().expect("five fields");
+        let [id, verdict, key, message, signature] = line
+            .split(' ')
+            .collect::<Vec<_>>()
+            .try_into()
+            .expect("five fields");
         let valid = match verdict {
             "valid" => true,
             "invalid" => false,
             other => panic!("{id} is {other}"),
         };
         let [key, message, signature] = [key, message, signature].map(unhex);
-        Case { id: id.parse().expect("a number"), valid, key, message, signature }
+        Case {
+            id: id.parse().expect("a number"),
+            valid,
+            key,
+            message,
+            signature,
+        }
     };
     WYCHEPROOF.lines().map(case).collect()
 }

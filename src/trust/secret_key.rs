@@ -68,7 +68,8 @@ impl SecretKey {
     /// Generates a key from the operating system's random source.
     pub fn generate() -> Result<Self, SecretKeyError> {
         let mut seed = Zeroizing::new([0; 32]);
-        getrandom::fill(&mut seed[..]).map_err(|error| SecretKeyError::Random(error.to_string()))?;
+        getrandom::fill(&mut seed[..])
+            .map_err(|error| SecretKeyError::Random(error.to_string()))?;
         Ok(Self::from_seed(&seed))
     }
 
@@ -87,31 +88,50 @@ impl SecretKey {
             path: path.to_owned(),
             reason: reason.to_string(),
         };
-        let (label, document) = SecretDocument::from_pem(pem.trim()).map_err(|error| wrong(&error))?;
+        let (label, document) =
+            SecretDocument::from_pem(pem.trim()).map_err(|error| wrong(&error))?;
         let document = match label {
             label if label == EncryptedPrivateKeyInfoRef::PEM_LABEL => {
-                let encrypted =
-                    EncryptedPrivateKeyInfoRef::try_from(document.as_bytes()).map_err(|error| wrong(&error))?;
+                let encrypted = EncryptedPrivateKeyInfoRef::try_from(document.as_bytes())
+                    .map_err(|error| wrong(&error))?;
                 let passphrase = passphrase().map_err(|error| SecretKeyError::NoPassphrase {
                     path: path.to_owned(),
                     reason: error.to_string(),
                 })?;
                 let opened = encrypted.decrypt(passphrase.as_bytes());
-                opened.map_err(|_| SecretKeyError::Passphrase { path: path.to_owned() })?
+                opened.map_err(|_| SecretKeyError::Passphrase {
+                    path: path.to_owned(),
+                })?
             }
             label if label == PrivateKeyInfoRef::PEM_LABEL => document,
             label => return Err(wrong(&format!("the file holds a {label}"))),
         };
-        SigningKey::from_pkcs8_der(document.as_bytes()).map(Self).map_err(|error| wrong(&error))
+        SigningKey::from_pkcs8_der(document.as_bytes())
+            .map(Self)
+            .map_err(|error| wrong(&error))
     }
 
     /// Writes a new key file with mode 0600. Without a passphrase, the key is not encrypted.
     pub fn write_new(&self, path: &Path, passphrase: Option<&str>) -> Result<(), SecretKeyError> {
-        let pem =
-            self.to_pem(passphrase).map_err(|reason| SecretKeyError::NotEd25519 { path: path.to_owned(), reason })?;
-        let io = |source| SecretKeyError::Io { path: path.to_owned(), source };
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(io)?;
-        let written = file.write_all(pem.as_bytes()).and_then(|()| file.sync_all());
+        let pem = self
+            .to_pem(passphrase)
+            .map_err(|reason| SecretKeyError::NotEd25519 {
+                path: path.to_owned(),
+                reason,
+            })?;
+        let io = |source| SecretKeyError::Io {
+            path: path.to_owned(),
+            source,
+        };
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)
+            .map_err(io)?;
+        let written = file
+            .write_all(pem.as_bytes())
+            .and_then(|()| file.sync_all());
         written.map_err(|source| {
             // A truncated key file would look like a key. The write error is reported, even if
             // removal fails too.
@@ -122,21 +142,32 @@ impl SecretKey {
 
     fn to_pem(&self, passphrase: Option<&str>) -> Result<Zeroizing<String>, String> {
         // PKCS#8 version 1, without the public key: openssl 3.0 rejects version 2 (RFC 5958).
-        let pair = KeypairBytes { secret_key: self.0.to_bytes(), public_key: None };
+        let pair = KeypairBytes {
+            secret_key: self.0.to_bytes(),
+            public_key: None,
+        };
         let document = pair.to_pkcs8_der().map_err(|error| error.to_string())?;
         let Some(passphrase) = passphrase else {
-            return document.to_pem(PrivateKeyInfoRef::PEM_LABEL, LineEnding::LF).map_err(|error| error.to_string());
+            return document
+                .to_pem(PrivateKeyInfoRef::PEM_LABEL, LineEnding::LF)
+                .map_err(|error| error.to_string());
         };
-        let info = PrivateKeyInfoRef::try_from(document.as_bytes()).map_err(|error| error.to_string())?;
+        let info =
+            PrivateKeyInfoRef::try_from(document.as_bytes()).map_err(|error| error.to_string())?;
         // The library's scrypt parameters equal openssl's (N = 2^14, r = 8, p = 1), the highest
         // that openssl 3 accepts within its default memory limit.
-        let encrypted = info.encrypt(passphrase.as_bytes()).map_err(|error| error.to_string())?;
-        encrypted.to_pem(EncryptedPrivateKeyInfoRef::PEM_LABEL, LineEnding::LF).map_err(|error| error.to_string())
+        let encrypted = info
+            .encrypt(passphrase.as_bytes())
+            .map_err(|error| error.to_string())?;
+        encrypted
+            .to_pem(EncryptedPrivateKeyInfoRef::PEM_LABEL, LineEnding::LF)
+            .map_err(|error| error.to_string())
     }
 
     /// The public half of this key.
     pub fn public_key(&self) -> PublicKey {
-        PublicKey::new(self.0.verifying_key()).expect("a public key derived from a secret key is not of small order")
+        PublicKey::new(self.0.verifying_key())
+            .expect("a public key derived from a secret key is not of small order")
     }
 
     /// Signs a document of the given type. Deterministic (RFC 8032).
@@ -157,10 +188,16 @@ impl fmt::Debug for SecretKey {
 }
 
 fn read_private(path: &Path) -> Result<Zeroizing<String>, SecretKeyError> {
-    let io = |source| SecretKeyError::Io { path: path.to_owned(), source };
+    let io = |source| SecretKeyError::Io {
+        path: path.to_owned(),
+        source,
+    };
     // A pipe is never opened, because opening would wait for a writer.
     if !std::fs::metadata(path).map_err(io)?.is_file() {
-        return Err(io(std::io::Error::new(std::io::ErrorKind::InvalidInput, "not a regular file")));
+        return Err(io(std::io::Error::new(
+            std::io::ErrorKind::InvalidInput,
+            "not a regular file",
+        )));
     }
     let file = std::fs::File::open(path).map_err(io)?;
     let metadata = file.metadata().map_err(io)?;
@@ -169,15 +206,25 @@ fn read_private(path: &Path) -> Result<Zeroizing<String>, SecretKeyError> {
     file.take(MOST_BYTES).read_to_string(&mut pem).map_err(io)?;
     if pem.contains("-----BEGIN PUBLIC KEY-----") {
         let reason = "it is a public key; the secret half is the .key file".to_owned();
-        return Err(SecretKeyError::NotEd25519 { path: path.to_owned(), reason });
+        return Err(SecretKeyError::NotEd25519 {
+            path: path.to_owned(),
+            reason,
+        });
     }
     if pem.contains("-----BEGIN OPENSSH PRIVATE KEY-----") {
-        let reason = "it is a key of OpenSSH: `ssh-add` it, then sign by --agent KEY.pub".to_owned();
-        return Err(SecretKeyError::NotEd25519 { path: path.to_owned(), reason });
+        let reason =
+            "it is a key of OpenSSH: `ssh-add` it, then sign by --agent KEY.pub".to_owned();
+        return Err(SecretKeyError::NotEd25519 {
+            path: path.to_owned(),
+            reason,
+        });
     }
     let mode = metadata.permissions().mode() & 0o7777;
     if mode & 0o077 != 0 {
-        return Err(SecretKeyError::Readable { path: path.to_owned(), mode });
+        return Err(SecretKeyError::Readable {
+            path: path.to_owned(),
+            mode,
+        });
     }
     Ok(pem)
 }
@@ -209,16 +256,23 @@ mod tests {
             key.write_new(&path, passphrase).expect("written");
             let mode = path.metadata().expect("there").permissions().mode() & 0o777;
             assert_eq!(mode, 0o600);
-            let again = SecretKey::read(&path, || Ok(Zeroizing::new("correct horse".to_owned()))).expect("read");
+            let again = SecretKey::read(&path, || Ok(Zeroizing::new("correct horse".to_owned())))
+                .expect("read");
             assert_eq!(again.public_key(), key.public_key());
-            assert!(key.write_new(&path, passphrase).is_err(), "an existing file is never replaced");
+            assert!(
+                key.write_new(&path, passphrase).is_err(),
+                "an existing file is never replaced"
+            );
         }
         let sealed = dir.path().join("sealed.key");
         let wrong = SecretKey::read(&sealed, || Ok(Zeroizing::new("wrong".to_owned())));
         assert!(matches!(wrong, Err(SecretKeyError::Passphrase { .. })));
         std::fs::set_permissions(&sealed, std::fs::Permissions::from_mode(0o640)).expect("chmod");
         let readable = SecretKey::read(&sealed, || Ok(Zeroizing::new(String::new())));
-        assert!(matches!(readable, Err(SecretKeyError::Readable { mode: 0o640, .. })));
+        assert!(matches!(
+            readable,
+            Err(SecretKeyError::Readable { mode: 0o640, .. })
+        ));
     }
 
     #[test]

@@ -30,8 +30,16 @@ pub fn to_be_signed(draft: &DraftRoot) -> Vec<u8> {
 }
 
 /// Signs a draft with the given keys.
-pub fn sign(draft: &DraftRoot, signers: &[&dyn Signer]) -> Result<Vec<ClaimedSignature>, SignerError> {
-    let sign = |signer: &&dyn Signer| Ok((signer.public_key().id(), signer.sign(PAYLOAD_TYPE, draft.bytes())?));
+pub fn sign(
+    draft: &DraftRoot,
+    signers: &[&dyn Signer],
+) -> Result<Vec<ClaimedSignature>, SignerError> {
+    let sign = |signer: &&dyn Signer| {
+        Ok((
+            signer.public_key().id(),
+            signer.sign(PAYLOAD_TYPE, draft.bytes())?,
+        ))
+    };
     signers.iter().map(sign).collect()
 }
 
@@ -42,7 +50,11 @@ pub fn made_elsewhere(
     signature: [u8; 64],
 ) -> Result<ClaimedSignature, SignatureError> {
     let valid = key.signed(PAYLOAD_TYPE, draft.bytes(), &signature);
-    if valid { Ok((key.id(), signature)) } else { Err(SignatureError::Invalid(key.id())) }
+    if valid {
+        Ok((key.id(), signature))
+    } else {
+        Err(SignatureError::Invalid(key.id()))
+    }
 }
 
 /// Counts the signatures of a draft for itself and for the version before, if that version is
@@ -52,21 +64,35 @@ pub fn progress(
     before: Option<&TrustRoot>,
     signatures: &[ClaimedSignature],
 ) -> Result<Progress, SignatureError> {
-    let (listed, others): (Vec<ClaimedSignature>, Vec<_>) =
-        signatures.iter().partition(|(id, _)| draft.key(id).is_some());
-    let own = tally(draft.root_signatures(&listed).map(|keys| keys.len()), draft.root_threshold())?;
-    let Some(before) = before else { return Ok(Progress { own, before: None }) };
-    if let Some((stranger, _)) = others.iter().find(|(id, _)| before.draft().key(id).is_none()) {
+    let (listed, others): (Vec<ClaimedSignature>, Vec<_>) = signatures
+        .iter()
+        .partition(|(id, _)| draft.key(id).is_some());
+    let own = tally(
+        draft.root_signatures(&listed).map(|keys| keys.len()),
+        draft.root_threshold(),
+    )?;
+    let Some(before) = before else {
+        return Ok(Progress { own, before: None });
+    };
+    if let Some((stranger, _)) = others
+        .iter()
+        .find(|(id, _)| before.draft().key(id).is_none())
+    {
         return Err(SignatureError::UnknownKey(*stranger));
     }
     let agreed = before.agrees(draft, signatures).map(|keys| keys.len());
-    Ok(Progress { own, before: Some(tally(agreed, before.draft().root_threshold())?) })
+    Ok(Progress {
+        own,
+        before: Some(tally(agreed, before.draft().root_threshold())?),
+    })
 }
 
 /// Converts a missed threshold into a tally. Other signature errors stay errors.
 fn tally(counted: Result<usize, SignatureError>, threshold: u8) -> Result<Tally, SignatureError> {
     match counted {
-        Ok(counted) | Err(SignatureError::Threshold { counted, .. }) => Ok(Tally { counted, threshold }),
+        Ok(counted) | Err(SignatureError::Threshold { counted, .. }) => {
+            Ok(Tally { counted, threshold })
+        }
         Err(error) => Err(error),
     }
 }

@@ -52,16 +52,28 @@ pub enum StoreError {
 pub fn read(path: &Path) -> Result<TrustRoot, StoreError> {
     let draft = read_document(path)?;
     let signatures = read_signatures(&signed_in(path), draft.document().version)?;
-    let listed: Vec<ClaimedSignature> =
-        signatures.into_iter().filter(|found| !found.by_key_before).map(|found| found.signature).collect();
-    draft.signed(&listed).map_err(|source| StoreError::Trust { path: path.to_owned(), source: source.into() })
+    let listed: Vec<ClaimedSignature> = signatures
+        .into_iter()
+        .filter(|found| !found.by_key_before)
+        .map(|found| found.signature)
+        .collect();
+    draft.signed(&listed).map_err(|source| StoreError::Trust {
+        path: path.to_owned(),
+        source: source.into(),
+    })
 }
 
 /// Reads a document that may lack signatures; its own rules are checked.
 pub fn read_draft(path: &Path) -> Result<Candidate, StoreError> {
     let draft = read_document(path)?;
     let signatures = read_signatures(&signed_in(path), draft.document().version)?;
-    Ok(Candidate { draft, signatures: signatures.into_iter().map(|found| found.signature).collect() })
+    Ok(Candidate {
+        draft,
+        signatures: signatures
+            .into_iter()
+            .map(|found| found.signature)
+            .collect(),
+    })
 }
 
 /// Reads candidate versions from trust documents and from directories that contain some.
@@ -84,24 +96,43 @@ pub fn read_chain(paths: &[PathBuf]) -> Result<Vec<Candidate>, StoreError> {
 }
 
 /// Writes a new draft, and its existing signatures.
-pub fn create(path: &Path, draft: &DraftRoot, signatures: &[ClaimedSignature]) -> Result<(), StoreError> {
+pub fn create(
+    path: &Path,
+    draft: &DraftRoot,
+    signatures: &[ClaimedSignature],
+) -> Result<(), StoreError> {
     // Signatures of an earlier draft with the same name would be invalid for this one.
     let others = read_signatures(&signatures_dir(path), draft.document().version)?;
     if path.symlink_metadata().is_ok() || !others.is_empty() {
-        return Err(StoreError::Exists(if others.is_empty() { path.to_owned() } else { signatures_dir(path) }));
+        return Err(StoreError::Exists(if others.is_empty() {
+            path.to_owned()
+        } else {
+            signatures_dir(path)
+        }));
     }
     if !signatures.is_empty() {
         add_signatures(path, draft, signatures)?;
     }
-    durable::create_new(path, |file| file.write_all(draft.bytes()))
-        .map_err(|source| StoreError::Io { path: path.to_owned(), source: plain(source) })
+    durable::create_new(path, |file| file.write_all(draft.bytes())).map_err(|source| {
+        StoreError::Io {
+            path: path.to_owned(),
+            source: plain(source),
+        }
+    })
 }
 
 /// Adds signatures to a document. Each is a separate file, so that concurrent signers don't
 /// conflict.
-pub fn add_signatures(path: &Path, draft: &DraftRoot, signatures: &[ClaimedSignature]) -> Result<(), StoreError> {
+pub fn add_signatures(
+    path: &Path,
+    draft: &DraftRoot,
+    signatures: &[ClaimedSignature],
+) -> Result<(), StoreError> {
     let dir = signatures_dir(path);
-    let io = |source| StoreError::Io { path: dir.clone(), source };
+    let io = |source| StoreError::Io {
+        path: dir.clone(),
+        source,
+    };
     fs::create_dir_all(&dir).map_err(io)?;
     durable::sync_dir(&dir).map_err(io)?;
     for (id, signature) in signatures {
@@ -123,11 +154,24 @@ impl Installed {
     /// the trust root.
     pub fn lock(path: &Path, waiting: &dyn Fn()) -> Result<Self, StoreError> {
         if path.is_symlink() {
-            let source = io::Error::new(io::ErrorKind::InvalidInput, "it is a link: name the file that it leads to");
-            return Err(StoreError::Io { path: path.to_owned(), source });
+            let source = io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "it is a link: name the file that it leads to",
+            );
+            return Err(StoreError::Io {
+                path: path.to_owned(),
+                source,
+            });
         }
-        let lock = durable::lock(path, waiting).map_err(|source| StoreError::Io { path: path.to_owned(), source })?;
-        Ok(Self { path: path.to_owned(), root: read(path)?, _lock: lock })
+        let lock = durable::lock(path, waiting).map_err(|source| StoreError::Io {
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            path: path.to_owned(),
+            root: read(path)?,
+            _lock: lock,
+        })
     }
 
     /// The installed version.
@@ -138,23 +182,35 @@ impl Installed {
     /// Installs the last step. Before that, writes the signatures of every step, and for auditors
     /// the documents that are replaced.
     pub fn install(&self, steps: &[Step]) -> Result<(), StoreError> {
-        let Some((last, earlier)) = steps.split_last() else { return Ok(()) };
+        let Some((last, earlier)) = steps.split_last() else {
+            return Ok(());
+        };
         let dir = signatures_dir(&self.path);
         self.may_write(&dir)?;
         for step in steps {
             let draft = step.root().draft();
             // A killed installation may have left signatures of another document with this number.
             for found in read_names(&dir, draft.document().version)? {
-                if !step.signatures().iter().any(|(id, _)| signature_name(draft, id) == found.name) {
+                if !step
+                    .signatures()
+                    .iter()
+                    .any(|(id, _)| signature_name(draft, id) == found.name)
+                {
                     let stale = dir.join(found.name);
-                    fs::remove_file(&stale).map_err(|source| StoreError::Io { path: stale, source })?;
+                    fs::remove_file(&stale).map_err(|source| StoreError::Io {
+                        path: stale,
+                        source,
+                    })?;
                 }
             }
             add_signatures(&self.path, draft, step.signatures())?;
         }
         for replaced in std::iter::once(&self.root).chain(earlier.iter().map(Step::root)) {
             let draft = replaced.draft();
-            replace(&dir.join(format!("{}.json", draft.document().version)), draft.bytes())?;
+            replace(
+                &dir.join(format!("{}.json", draft.document().version)),
+                draft.bytes(),
+            )?;
         }
         replace(&self.path, last.root().draft().bytes())
     }
@@ -162,8 +218,15 @@ impl Installed {
     /// Checks write access before anything is written, so that a caller who may not replace the
     /// document leaves no signatures either.
     fn may_write(&self, signatures: &Path) -> Result<(), StoreError> {
-        let io = |source| StoreError::Io { path: self.path.clone(), source: plain(source) };
-        let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let io = |source| StoreError::Io {
+            path: self.path.clone(),
+            source: plain(source),
+        };
+        let parent = self
+            .path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
         for dir in [parent, signatures].into_iter().filter(|dir| dir.is_dir()) {
             tempfile::tempfile_in(dir).map_err(io)?;
         }
@@ -193,30 +256,47 @@ fn signatures_dir(path: &Path) -> PathBuf {
 }
 
 fn signature_name(draft: &DraftRoot, id: &KeyId) -> String {
-    let before = if draft.key(id).is_some() { "" } else { ".before" };
+    let before = if draft.key(id).is_some() {
+        ""
+    } else {
+        ".before"
+    };
     format!("{}.{id}{before}.sig", draft.document().version)
 }
 
 fn read_document(path: &Path) -> Result<DraftRoot, StoreError> {
     let bytes = read_limited(path)?;
-    DraftRoot::parse(bytes).map_err(|source| StoreError::Trust { path: path.to_owned(), source })
+    DraftRoot::parse(bytes).map_err(|source| StoreError::Trust {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// The trust documents of a directory. A file that is not valid JSON may be truncated, so it is not
 /// skipped.
 fn documents_in(dir: &Path) -> Result<Vec<PathBuf>, StoreError> {
-    let io = |source| StoreError::Io { path: dir.to_owned(), source };
+    let io = |source| StoreError::Io {
+        path: dir.to_owned(),
+        source,
+    };
     let mut documents = Vec::new();
     for entry in fs::read_dir(dir).map_err(io)? {
         let path = entry.map_err(io)?.path();
         if path.extension().is_none_or(|extension| extension != "json") || !path.is_file() {
             continue;
         }
-        let value: serde_json::Value = serde_json::from_slice(&read_limited(&path)?).map_err(|error| {
-            let source = TrustError::Document(JsonError::from(error));
-            StoreError::Trust { path: path.clone(), source }
-        })?;
-        if ["version", "keys", "roles"].iter().all(|field| value.get(field).is_some()) {
+        let value: serde_json::Value =
+            serde_json::from_slice(&read_limited(&path)?).map_err(|error| {
+                let source = TrustError::Document(JsonError::from(error));
+                StoreError::Trust {
+                    path: path.clone(),
+                    source,
+                }
+            })?;
+        if ["version", "keys", "roles"]
+            .iter()
+            .all(|field| value.get(field).is_some())
+        {
             documents.push(path);
         }
     }
@@ -238,18 +318,32 @@ struct Found {
 
 fn read_signatures(dir: &Path, version: u32) -> Result<Vec<Found>, StoreError> {
     let mut signatures = Vec::new();
-    for Named { name, id, by_key_before } in read_names(dir, version)? {
+    for Named {
+        name,
+        id,
+        by_key_before,
+    } in read_names(dir, version)?
+    {
         let path = dir.join(name);
         let signature = <[u8; 64]>::try_from(read_limited(&path)?);
-        let signature = signature.map_err(|bytes| StoreError::Signature { path, found: bytes.len() })?;
-        signatures.push(Found { signature: (id, signature), by_key_before });
+        let signature = signature.map_err(|bytes| StoreError::Signature {
+            path,
+            found: bytes.len(),
+        })?;
+        signatures.push(Found {
+            signature: (id, signature),
+            by_key_before,
+        });
     }
     Ok(signatures)
 }
 
 /// Signature files of this version, sorted.
 fn read_names(dir: &Path, version: u32) -> Result<Vec<Named>, StoreError> {
-    let io = |source| StoreError::Io { path: dir.to_owned(), source };
+    let io = |source| StoreError::Io {
+        path: dir.to_owned(),
+        source,
+    };
     let mut names = Vec::new();
     let files = match fs::read_dir(dir) {
         // A missing directory holds no signatures; they count as missing.
@@ -257,35 +351,59 @@ fn read_names(dir: &Path, version: u32) -> Result<Vec<Named>, StoreError> {
         files => files.map_err(io)?,
     };
     for file in files {
-        let Ok(name) = file.map_err(io)?.file_name().into_string() else { continue };
-        let Some(rest) = name.strip_prefix(&format!("{version}.")).and_then(|rest| rest.strip_suffix(".sig")) else {
+        let Ok(name) = file.map_err(io)?.file_name().into_string() else {
+            continue;
+        };
+        let Some(rest) = name
+            .strip_prefix(&format!("{version}."))
+            .and_then(|rest| rest.strip_suffix(".sig"))
+        else {
             continue;
         };
         let before = rest.strip_suffix(".before");
-        let Ok(id) = before.unwrap_or(rest).parse() else { continue };
+        let Ok(id) = before.unwrap_or(rest).parse() else {
+            continue;
+        };
         let by_key_before = before.is_some();
-        names.push(Named { name, id, by_key_before });
+        names.push(Named {
+            name,
+            id,
+            by_key_before,
+        });
     }
     names.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(names)
 }
 
 fn read_limited(path: &Path) -> Result<Vec<u8>, StoreError> {
-    let io = |source| StoreError::Io { path: path.to_owned(), source };
+    let io = |source| StoreError::Io {
+        path: path.to_owned(),
+        source,
+    };
     // A pipe is never opened, because opening would wait for a writer.
     if !fs::metadata(path).map_err(io)?.is_file() {
-        return Err(io(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")));
+        return Err(io(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "not a regular file",
+        )));
     }
     let file = fs::File::open(path).map_err(io)?;
     let mut bytes = Vec::new();
-    file.take(limits::DOCUMENT_BYTES + 1).read_to_end(&mut bytes).map_err(io)?;
+    file.take(limits::DOCUMENT_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(io)?;
     if bytes.len() as u64 > limits::DOCUMENT_BYTES {
-        return Err(io(io::Error::new(io::ErrorKind::InvalidData, "the file is too large")));
+        return Err(io(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "the file is too large",
+        )));
     }
     Ok(bytes)
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    durable::replace(path, |file| file.write_all(bytes))
-        .map_err(|source| StoreError::Io { path: path.to_owned(), source: plain(source) })
+    durable::replace(path, |file| file.write_all(bytes)).map_err(|source| StoreError::Io {
+        path: path.to_owned(),
+        source: plain(source),
+    })
 }

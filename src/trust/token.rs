@@ -99,28 +99,43 @@ pub enum TokenError {
 impl TokenKey {
     /// Loads the module, finds the token, logs in and finds the key. Asks for the PIN only if the
     /// token requires one from the host, and not from its own PIN pad.
-    pub fn open(uri: &TokenUri, pin: impl FnOnce() -> io::Result<Zeroizing<String>>) -> Result<Self, TokenError> {
+    pub fn open(
+        uri: &TokenUri,
+        pin: impl FnOnce() -> io::Result<Zeroizing<String>>,
+    ) -> Result<Self, TokenError> {
         let name = uri.to_string();
-        let said = |error: Error| TokenError::Said { token: uri.to_string(), reason: reason(&error) };
+        let said = |error: Error| TokenError::Said {
+            token: uri.to_string(),
+            reason: reason(&error),
+        };
         let module = load(uri)?;
         let slot = slot(&module, uri)?;
         let session = module.open_ro_session(slot).map_err(said)?;
         let info = module.get_token_info(slot).map_err(said)?;
         if info.login_required() {
             if info.user_pin_locked() {
-                return Err(TokenError::Pin { token: name, locked: true });
+                return Err(TokenError::Pin {
+                    token: name,
+                    locked: true,
+                });
             }
             let pin = match info.protected_authentication_path() {
                 true => None,
-                false => {
-                    Some(pin().map_err(|error| TokenError::NoPin { token: name.clone(), reason: error.to_string() })?)
-                }
+                false => Some(pin().map_err(|error| TokenError::NoPin {
+                    token: name.clone(),
+                    reason: error.to_string(),
+                })?),
             };
             log_in(&session, pin, &name)?;
         }
         let (key, id) = secret_half(&session, uri)?;
         let public = public_half(&session, uri, id)?;
-        Ok(Self { session, key, public, name })
+        Ok(Self {
+            session,
+            key,
+            public,
+            name,
+        })
     }
 }
 
@@ -132,7 +147,10 @@ impl TokenKey {
         // context or prehash.
         let mechanism = Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Pure));
         let signature = self.session.sign(&mechanism, self.key, message);
-        let signature = signature.map_err(|error| SignerError::Refused { holder: holder(), reason: reason(&error) })?;
+        let signature = signature.map_err(|error| SignerError::Refused {
+            holder: holder(),
+            reason: reason(&error),
+        })?;
         match <[u8; 64]>::try_from(signature) {
             Ok(signature) if self.public.verifies(message, &signature) => Ok(signature),
             _ => Err(SignerError::Invalid { holder: holder() }),
@@ -161,7 +179,10 @@ impl fmt::Debug for TokenKey {
 }
 
 fn load(uri: &TokenUri) -> Result<Pkcs11, TokenError> {
-    let wrong = |error: Error| TokenError::Module { path: uri.module.clone(), reason: reason(&error) };
+    let wrong = |error: Error| TokenError::Module {
+        path: uri.module.clone(),
+        reason: reason(&error),
+    };
     let module = Pkcs11::new(&uri.module).map_err(wrong)?;
     match module.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
         // Another key of this module is already open in this process.
@@ -171,76 +192,139 @@ fn load(uri: &TokenUri) -> Result<Pkcs11, TokenError> {
 }
 
 fn slot(module: &Pkcs11, uri: &TokenUri) -> Result<Slot, TokenError> {
-    let said = |error: Error| TokenError::Said { token: uri.to_string(), reason: reason(&error) };
+    let said = |error: Error| TokenError::Said {
+        token: uri.to_string(),
+        reason: reason(&error),
+    };
     let (mut found, mut all) = (Vec::new(), 0);
     for slot in module.get_slots_with_token().map_err(said)? {
         // SoftHSM always lists one additional, uninitialized token. An unreadable card is skipped.
-        let Ok(info) = module.get_token_info(slot) else { continue };
-        let is = |wanted: &Option<String>, has: &str| wanted.as_deref().is_none_or(|wanted| wanted == has);
+        let Ok(info) = module.get_token_info(slot) else {
+            continue;
+        };
+        let is = |wanted: &Option<String>, has: &str| {
+            wanted.as_deref().is_none_or(|wanted| wanted == has)
+        };
         if info.token_initialized() {
             all += 1;
-            found.extend((is(&uri.token, info.label()) && is(&uri.serial, info.serial_number())).then_some(slot));
+            found.extend(
+                (is(&uri.token, info.label()) && is(&uri.serial, info.serial_number()))
+                    .then_some(slot),
+            );
         }
     }
     match found[..] {
         [slot] => Ok(slot),
-        _ => Err(TokenError::Token { token: uri.to_string(), found: found.len(), all }),
+        _ => Err(TokenError::Token {
+            token: uri.to_string(),
+            found: found.len(),
+            all,
+        }),
     }
 }
 
-fn log_in(session: &Session, pin: Option<Zeroizing<String>>, token: &str) -> Result<(), TokenError> {
+fn log_in(
+    session: &Session,
+    pin: Option<Zeroizing<String>>,
+    token: &str,
+) -> Result<(), TokenError> {
     // Both copies are wiped when dropped. From a &str the library makes exactly one copy, of exact
     // length.
     let pin = pin.map(|pin| AuthPin::from(pin.as_str()));
-    let refused = |locked| Err(TokenError::Pin { token: token.to_owned(), locked });
+    let refused = |locked| {
+        Err(TokenError::Pin {
+            token: token.to_owned(),
+            locked,
+        })
+    };
     match session.login(UserType::User, pin.as_ref()) {
         // A login applies to the whole process: another key of this token is already open.
         Ok(()) | Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(()),
-        Err(Error::Pkcs11(RvError::PinIncorrect | RvError::PinLenRange | RvError::PinInvalid, _)) => refused(false),
+        Err(Error::Pkcs11(
+            RvError::PinIncorrect | RvError::PinLenRange | RvError::PinInvalid,
+            _,
+        )) => refused(false),
         Err(Error::Pkcs11(RvError::PinLocked, _)) => refused(true),
-        Err(error) => Err(TokenError::Said { token: token.to_owned(), reason: reason(&error) }),
+        Err(error) => Err(TokenError::Said {
+            token: token.to_owned(),
+            reason: reason(&error),
+        }),
     }
 }
 
 /// The one secret key that the URI names, and its id.
 fn secret_half(session: &Session, uri: &TokenUri) -> Result<(ObjectHandle, Vec<u8>), TokenError> {
-    let said = |error: Error| TokenError::Said { token: uri.to_string(), reason: reason(&error) };
-    let mut template = vec![Attribute::Class(ObjectClass::PRIVATE_KEY), Attribute::KeyType(KeyType::EC_EDWARDS)];
-    template.extend(uri.object.as_ref().map(|label| Attribute::Label(label.clone().into_bytes())));
+    let said = |error: Error| TokenError::Said {
+        token: uri.to_string(),
+        reason: reason(&error),
+    };
+    let mut template = vec![
+        Attribute::Class(ObjectClass::PRIVATE_KEY),
+        Attribute::KeyType(KeyType::EC_EDWARDS),
+    ];
+    template.extend(
+        uri.object
+            .as_ref()
+            .map(|label| Attribute::Label(label.clone().into_bytes())),
+    );
     template.extend(uri.id.clone().map(Attribute::Id));
     let found = session.find_objects(&template).map_err(said)?;
     let [key] = found[..] else {
-        return Err(TokenError::Key { token: uri.to_string(), half: "secret", found: found.len() });
+        return Err(TokenError::Key {
+            token: uri.to_string(),
+            half: "secret",
+            found: found.len(),
+        });
     };
-    let attributes = session.get_attributes(key, &[AttributeType::Id]).map_err(said)?;
-    let id = attributes.into_iter().find_map(|attribute| match attribute {
-        Attribute::Id(id) => Some(id),
-        _ => None,
-    });
+    let attributes = session
+        .get_attributes(key, &[AttributeType::Id])
+        .map_err(said)?;
+    let id = attributes
+        .into_iter()
+        .find_map(|attribute| match attribute {
+            Attribute::Id(id) => Some(id),
+            _ => None,
+        });
     Ok((key, id.unwrap_or_default()))
 }
 
 /// The public key with the same id (PKCS#11 gives both halves one), or with the same label if there
 /// is no id.
 fn public_half(session: &Session, uri: &TokenUri, id: Vec<u8>) -> Result<PublicKey, TokenError> {
-    let said = |error: Error| TokenError::Said { token: uri.to_string(), reason: reason(&error) };
-    let mut template = vec![Attribute::Class(ObjectClass::PUBLIC_KEY), Attribute::KeyType(KeyType::EC_EDWARDS)];
+    let said = |error: Error| TokenError::Said {
+        token: uri.to_string(),
+        reason: reason(&error),
+    };
+    let mut template = vec![
+        Attribute::Class(ObjectClass::PUBLIC_KEY),
+        Attribute::KeyType(KeyType::EC_EDWARDS),
+    ];
     match (id.is_empty(), &uri.object) {
         (true, Some(label)) => template.push(Attribute::Label(label.clone().into_bytes())),
         _ => template.push(Attribute::Id(id)),
     }
     let mut points = Vec::new();
     for key in session.find_objects(&template).map_err(said)? {
-        for attribute in session.get_attributes(key, &[AttributeType::EcPoint]).map_err(said)? {
+        for attribute in session
+            .get_attributes(key, &[AttributeType::EcPoint])
+            .map_err(said)?
+        {
             if let Attribute::EcPoint(point) = attribute {
                 points.push(point);
             }
         }
     }
     let [point] = &points[..] else {
-        return Err(TokenError::Key { token: uri.to_string(), half: "public", found: points.len() });
+        return Err(TokenError::Key {
+            token: uri.to_string(),
+            half: "public",
+            found: points.len(),
+        });
     };
-    key_of_point(point).map_err(|source| TokenError::Point { token: uri.to_string(), source })
+    key_of_point(point).map_err(|source| TokenError::Point {
+        token: uri.to_string(),
+        source,
+    })
 }
 
 /// Parses `CKA_EC_POINT`: a DER OCTET STRING of the 32 bytes of RFC 8032, or, with some modules,
@@ -251,7 +335,9 @@ fn key_of_point(point: &[u8]) -> Result<PublicKey, PublicKeyError> {
         bytes => bytes,
     };
     let bytes = bytes.try_into();
-    PublicKey::from_bytes(bytes.map_err(|_| PublicKeyError::NotEd25519(format!("it has {} bytes", point.len())))?)
+    PublicKey::from_bytes(
+        bytes.map_err(|_| PublicKeyError::NotEd25519(format!("it has {} bytes", point.len())))?,
+    )
 }
 
 /// The error's name. The library's own messages are paragraphs of the specification.
@@ -281,8 +367,16 @@ mod tests {
 
     #[test]
     fn what_is_no_module_is_told() {
-        let missing = "pkcs11:token=a;object=b?module-path=/nonexistent/module.so".parse().expect("a plain URI");
-        let error = TokenKey::open(&missing, || unreachable!("no PIN is asked for")).expect_err("there is none");
-        assert!(error.to_string().starts_with("/nonexistent/module.so: not a PKCS#11 module"), "{error}");
+        let missing = "pkcs11:token=a;object=b?module-path=/nonexistent/module.so"
+            .parse()
+            .expect("a plain URI");
+        let error = TokenKey::open(&missing, || unreachable!("no PIN is asked for"))
+            .expect_err("there is none");
+        assert!(
+            error
+                .to_string()
+                .starts_with("/nonexistent/module.so: not a PKCS#11 module"),
+            "{error}"
+        );
     }
 }

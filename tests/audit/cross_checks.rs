@@ -22,13 +22,21 @@ impl Well {
         let vault = Vault::new();
         let trust = vault.trust(|_| {});
         let release = &vault.keys.release;
-        let (one, two) = (bundle("shop", "1.0.0", 1, release), bundle("shop", "2.0.0", 2, release));
+        let (one, two) = (
+            bundle("shop", "1.0.0", 1, release),
+            bundle("shop", "2.0.0", 2, release),
+        );
         vault.put("one.pgseal", approved(&one, &vault.keys.ann));
         vault.put("two.pgseal", &two);
         vault.put("two.approval", yes(&two, &vault.keys.ann));
         vault.receipt("one", &ran(&one, trust, "2026-11-21T08:00:00Z", "one"));
         vault.receipt("two", &ran(&two, trust, "2026-11-21T09:00:00Z", "two"));
-        Self { vault, trust, one, two }
+        Self {
+            vault,
+            trust,
+            one,
+            two,
+        }
     }
 
     /// Writes a modified receipt of the first release.
@@ -50,7 +58,10 @@ impl Well {
     #[track_caller]
     fn has<const N: usize>(&self, faults: [(&str, &str); N]) {
         assert_eq!(self.vault.faults(&[ARCHIVE]), set(faults));
-        assert_eq!(self.vault.audit(&[ARCHIVE]).code, if N == 0 { 0 } else { 50 });
+        assert_eq!(
+            self.vault.audit(&[ARCHIVE]).code,
+            if N == 0 { 0 } else { 50 }
+        );
     }
 
     #[track_caller]
@@ -65,9 +76,17 @@ fn what_is_well_has_no_fault_and_no_note() {
     well.has([]);
     well.notes([]);
     let said = well.vault.audit(&[ARCHIVE]).text();
-    assert!(said.ends_with("2 bundles, 1 approval, 2 receipts, 5 authentic, 0 faulty, 0 faults\n"), "{said}");
+    assert!(
+        said.ends_with("2 bundles, 1 approval, 2 receipts, 5 authentic, 0 faulty, 0 faults\n"),
+        "{said}"
+    );
     // Copies are not a fault, in any directory.
-    for name in ["one.pgseal", "two.approval", "one.receipt.json", "one.receipt.sig"] {
+    for name in [
+        "one.pgseal",
+        "two.approval",
+        "one.receipt.json",
+        "one.receipt.sig",
+    ] {
         let bytes = well.vault.site.read(&format!("archive/{name}"));
         well.vault.put(&format!("copy/{name}"), bytes);
     }
@@ -78,8 +97,14 @@ fn what_is_well_has_no_fault_and_no_note() {
 fn two_releases_of_one_name_and_version() {
     let well = Well::new();
     let mut other = files("shop", "1.0.0", 1);
-    other.insert("gate/open.sql".to_owned(), b"select true as ready, 'other' as reason;\n".to_vec());
-    well.vault.put("other.pgseal", pack(&other, std::slice::from_ref(&well.vault.keys.release)));
+    other.insert(
+        "gate/open.sql".to_owned(),
+        b"select true as ready, 'other' as reason;\n".to_vec(),
+    );
+    well.vault.put(
+        "other.pgseal",
+        pack(&other, std::slice::from_ref(&well.vault.keys.release)),
+    );
     well.has([("other.pgseal", "equivocation")]);
     // The audit cannot know which release is the right one, so the other one gets a note.
     well.notes([("one.pgseal", "equivocation")]);
@@ -96,14 +121,17 @@ fn two_releases_of_one_name_and_version() {
 fn sequences() {
     let well = Well::new();
     let release = &well.vault.keys.release;
-    well.vault.put("z.pgseal", bundle("shop", "2.0.1", 2, release));
+    well.vault
+        .put("z.pgseal", bundle("shop", "2.0.1", 2, release));
     well.has([("z.pgseal", "sequence-twice")]);
     well.remove("z.pgseal");
-    well.vault.put("four.pgseal", bundle("shop", "4.0.0", 4, release));
+    well.vault
+        .put("four.pgseal", bundle("shop", "4.0.0", 4, release));
     well.has([]);
     well.notes([("four.pgseal", "gap")]);
     // Sequences that are dates have no gaps.
-    well.vault.put("later.pgseal", bundle("shop", "2026", 20_261_121, release));
+    well.vault
+        .put("later.pgseal", bundle("shop", "2026", 20_261_121, release));
     well.notes([]);
 }
 
@@ -111,18 +139,28 @@ fn sequences() {
 fn what_has_no_bundle() {
     let well = Well::new();
     let third = bundle("shop", "3.0.0", 3, &well.vault.keys.release);
-    well.vault.put("three.approval", yes(&third, &well.vault.keys.bob));
+    well.vault
+        .put("three.approval", yes(&third, &well.vault.keys.bob));
     let mut receipt = ran(&third, well.trust, "2026-11-21T10:00:00Z", "three");
     receipt["predicate"]["target"]["database"] = "other".into();
     well.vault.receipt("three", &receipt);
-    let faults = [("three.approval", "approval-without-bundle"), ("three.receipt.json", "receipt-without-bundle")];
+    let faults = [
+        ("three.approval", "approval-without-bundle"),
+        ("three.receipt.json", "receipt-without-bundle"),
+    ];
     well.has(faults);
     // A receipt without its signature proves no fault either.
     let mut unsigned = receipt.clone();
     unsigned["predicate"]["run_id"] = "0".repeat(32).into();
-    well.vault.put("nobody.receipt.json", pgseal_verify::format::json::to_canonical(&unsigned).expect("only integers"));
+    well.vault.put(
+        "nobody.receipt.json",
+        pgseal_verify::format::json::to_canonical(&unsigned).expect("only integers"),
+    );
     well.has(faults);
-    well.notes([("nobody.receipt.json", "receipt-without-bundle"), ("nobody.receipt.json", "unsigned-receipt")]);
+    well.notes([
+        ("nobody.receipt.json", "receipt-without-bundle"),
+        ("nobody.receipt.json", "unsigned-receipt"),
+    ]);
     // An audit of receipts alone reports no missing bundles.
     let receipts = ["archive/three.receipt.json", "archive/one.receipt.json"];
     assert!(well.vault.faults(&receipts).is_empty());
@@ -139,10 +177,17 @@ fn what_names_its_release_otherwise() {
         said["target"]["database"] = "other".into();
     });
     let mut other = files("shop", "1.0.0", 1);
-    other.insert("gate/open.sql".to_owned(), b"select true as ready, 'other' as reason;\n".to_vec());
+    other.insert(
+        "gate/open.sql".to_owned(),
+        b"select true as ready, 'other' as reason;\n".to_vec(),
+    );
     let other = pack(&other, std::slice::from_ref(&well.vault.keys.release));
-    well.vault.put("other.approval", yes(&other, &well.vault.keys.bob));
-    well.has([("bent.receipt.json", "receipt-differs"), ("other.approval", "approval-differs")]);
+    well.vault
+        .put("other.approval", yes(&other, &well.vault.keys.bob));
+    well.has([
+        ("bent.receipt.json", "receipt-differs"),
+        ("other.approval", "approval-differs"),
+    ]);
 }
 
 #[test]
@@ -159,11 +204,18 @@ fn runs_without_approvals() {
         }
         people::beside(&well.vault.keys.bob, &said)
     };
-    well.vault.put("two.approval", late("2026-11-21T09:10:00Z", None));
+    well.vault
+        .put("two.approval", late("2026-11-21T09:10:00Z", None));
     well.has([("two.receipt.json", "run-without-approvals")]);
-    well.vault.put("two.approval", late("2026-11-20T00:00:00Z", Some("2026-11-21T00:00:00Z")));
+    well.vault.put(
+        "two.approval",
+        late("2026-11-20T00:00:00Z", Some("2026-11-21T00:00:00Z")),
+    );
     well.has([("two.receipt.json", "run-without-approvals")]);
-    well.vault.put("two.approval", late("2026-11-20T00:00:00Z", Some("2026-11-21T10:00:00Z")));
+    well.vault.put(
+        "two.approval",
+        late("2026-11-20T00:00:00Z", Some("2026-11-21T10:00:00Z")),
+    );
     well.has([]);
     // An approval of another change request than the one in the run's variables.
     let mut receipt = ran(&well.two, well.trust, "2026-11-21T09:00:00Z", "two");
@@ -183,25 +235,31 @@ fn an_approval_that_was_taken_back_after_the_run() {
     let mut said = approval(&well.two, "l2");
     said["predicate"]["decision"] = "withdraw".into();
     said["predicate"]["at"] = "2026-11-21T20:00:00Z".into();
-    well.vault.put("two.approval", people::beside(&well.vault.keys.ann, &said));
+    well.vault
+        .put("two.approval", people::beside(&well.vault.keys.ann, &said));
     well.has([]);
     well.notes([("two.receipt.json", "run-without-approvals")]);
     said["predicate"]["decision"] = "approve".into();
-    well.vault.put("two.approval", people::beside(&well.vault.keys.ann, &said));
+    well.vault
+        .put("two.approval", people::beside(&well.vault.keys.ann, &said));
     well.has([]);
     well.notes([("two.receipt.json", "run-without-approvals")]);
     said["predicate"]["decision"] = "withdraw".into();
     said["predicate"]["at"] = "2026-11-21T07:30:00Z".into();
-    well.vault.put("two.approval", people::beside(&well.vault.keys.ann, &said));
+    well.vault
+        .put("two.approval", people::beside(&well.vault.keys.ann, &said));
     well.has([("two.receipt.json", "run-without-approvals")]);
 }
 
 #[test]
 fn runs_without_rehearsals() {
     let well = Well::new();
-    let trust = well.vault.trust(|draft| draft.document["policy"]["require_rehearsal"] = true.into());
+    let trust = well
+        .vault
+        .trust(|draft| draft.document["policy"]["require_rehearsal"] = true.into());
     well.has([]);
-    well.vault.receipt("two", &ran(&well.two, trust, "2026-11-21T09:00:00Z", "two"));
+    well.vault
+        .receipt("two", &ran(&well.two, trust, "2026-11-21T09:00:00Z", "two"));
     well.has([("two.receipt.json", "run-without-rehearsal")]);
     let rehearsed = |finished: &str, outcome: &str| {
         let mut said = ran(&well.two, trust, "2026-11-20T09:00:00Z", "rehearsal");
@@ -247,7 +305,8 @@ fn runs_of_blocked_releases() {
     // As far as the receipt shows, the release was blocked after its run.
     well.has([]);
     well.notes([("two.receipt.json", "run-of-blocked")]);
-    well.vault.receipt("two", &ran(&well.two, trust, "2026-11-21T09:00:00Z", "two"));
+    well.vault
+        .receipt("two", &ran(&well.two, trust, "2026-11-21T09:00:00Z", "two"));
     well.has([("two.receipt.json", "run-of-blocked")]);
 }
 
@@ -257,26 +316,44 @@ fn runs_and_rollbacks_of_a_database() {
     well.receipt("again", "2026-11-21T08:30:00Z", |_| {});
     well.has([("again.receipt.json", "run-twice")]);
     // Another database, another server, or a restored one.
-    well.receipt("again", "2026-11-21T08:30:00Z", |said| said["target"]["database"] = "other".into());
+    well.receipt("again", "2026-11-21T08:30:00Z", |said| {
+        said["target"]["database"] = "other".into()
+    });
     well.has([]);
-    well.receipt("again", "2026-11-21T08:30:00Z", |said| said["target"]["system_identifier"] = "7".into());
+    well.receipt("again", "2026-11-21T08:30:00Z", |said| {
+        said["target"]["system_identifier"] = "7".into()
+    });
     well.has([]);
-    well.receipt("again", "2026-11-21T08:30:00Z", |said| said["target"]["timeline"] = 2.into());
+    well.receipt("again", "2026-11-21T08:30:00Z", |said| {
+        said["target"]["timeline"] = 2.into()
+    });
     well.has([]);
     well.notes([("again.receipt.json", "run-twice")]);
     // Rolled back between the two runs.
     well.receipt("again", "2026-11-21T08:30:00Z", |_| {});
-    well.receipt("back", "2026-11-21T08:20:00Z", |said| said["action"] = "rollback".into());
+    well.receipt("back", "2026-11-21T08:20:00Z", |said| {
+        said["action"] = "rollback".into()
+    });
     well.has([]);
     well.remove("again.receipt.json");
     well.remove("back.receipt.json");
     // An earlier release runs while a later one is in effect.
     let earlier = bundle("shop", "0.9.0", 0, &well.vault.keys.release);
-    well.vault.put("earlier.pgseal", approved(&earlier, &well.vault.keys.ann));
-    well.vault.receipt("earlier", &ran(&earlier, well.trust, "2026-11-21T09:30:00Z", "earlier"));
+    well.vault
+        .put("earlier.pgseal", approved(&earlier, &well.vault.keys.ann));
+    well.vault.receipt(
+        "earlier",
+        &ran(&earlier, well.trust, "2026-11-21T09:30:00Z", "earlier"),
+    );
     well.has([("earlier.receipt.json", "sequence-back")]);
-    well.vault.receipt("back1", &rolled_back(&well.two, well.trust, "2026-11-21T09:10:00Z", "back1"));
-    well.vault.receipt("back2", &rolled_back(&well.one, well.trust, "2026-11-21T09:20:00Z", "back2"));
+    well.vault.receipt(
+        "back1",
+        &rolled_back(&well.two, well.trust, "2026-11-21T09:10:00Z", "back1"),
+    );
+    well.vault.receipt(
+        "back2",
+        &rolled_back(&well.one, well.trust, "2026-11-21T09:20:00Z", "back2"),
+    );
     well.has([]);
     // A rollback requires a run before it.
     well.remove("one.receipt.json");
@@ -285,18 +362,27 @@ fn runs_and_rollbacks_of_a_database() {
     // The report names the file that may be the missing receipt.
     let says = |words: &str| {
         let said = well.vault.audit(&[ARCHIVE]).text();
-        assert!(said.contains(&format!("back2.receipt.json: it rolled shop 1.0.0 back, and {words}")), "{said}");
+        assert!(
+            said.contains(&format!(
+                "back2.receipt.json: it rolled shop 1.0.0 back, and {words}"
+            )),
+            "{said}"
+        );
     };
     says("no receipt here says that it ran (");
     let name = "shop-1.0.0-run-20261121T080000Z-00000000.receipt.json";
     well.vault.put(name, "{");
     well.has([lost, (name, "malformed")]);
-    says(&format!("the receipt of its run is not here, or is archive/{name}, which can't be read ("));
+    says(&format!(
+        "the receipt of its run is not here, or is archive/{name}, which can't be read ("
+    ));
     let receipt = ran(&well.one, well.trust, "2026-11-21T08:00:00Z", "one");
     let unsigned = pgseal_verify::format::json::to_canonical(&receipt).expect("only integers");
     well.vault.put(name, unsigned);
     well.has([lost]);
-    says(&format!("no signed receipt here says that it ran: nobody signed archive/{name} ("));
+    says(&format!(
+        "no signed receipt here says that it ran: nobody signed archive/{name} ("
+    ));
 }
 
 #[test]
@@ -311,8 +397,14 @@ fn one_id_of_two_runs() {
 #[test]
 fn runs_that_did_not_end_well_are_notes() {
     let well = Well::new();
-    for (outcome, word) in [("unchanged", "run-failed"), ("partial", "run-unfinished"), ("unknown", "run-unknown")] {
-        well.receipt("bad", "2026-11-21T07:30:00Z", |said| said["outcome"] = outcome.into());
+    for (outcome, word) in [
+        ("unchanged", "run-failed"),
+        ("partial", "run-unfinished"),
+        ("unknown", "run-unknown"),
+    ] {
+        well.receipt("bad", "2026-11-21T07:30:00Z", |said| {
+            said["outcome"] = outcome.into()
+        });
         well.has([]);
         well.notes([("bad.receipt.json", word)]);
     }
@@ -320,7 +412,9 @@ fn runs_that_did_not_end_well_are_notes() {
     let mut receipt = ran(&well.one, well.trust, "2026-11-21T08:00:00Z", "one");
     receipt["predicate"]["resumes"] = Digest::of(b"bad").to_string()[..32].into();
     well.vault.receipt("one", &receipt);
-    well.receipt("bad", "2026-11-21T07:30:00Z", |said| said["outcome"] = "partial".into());
+    well.receipt("bad", "2026-11-21T07:30:00Z", |said| {
+        said["outcome"] = "partial".into()
+    });
     well.notes([]);
 }
 
@@ -331,21 +425,36 @@ fn what_revoked_keys_signed() {
     let stolen = bundle("old", "1.0.0", 1, &keys.stolen);
     well.vault.put("old.pgseal", &stolen);
     well.has([("old.pgseal", "revoked-key")]);
-    assert!(well.vault.audit(&[ARCHIVE]).text().contains("compromised since 2026-06-01T00:00:00Z"));
+    assert!(
+        well.vault
+            .audit(&[ARCHIVE])
+            .text()
+            .contains("compromised since 2026-06-01T00:00:00Z")
+    );
     // A second signature, by a valid key, makes it a note.
-    let both = pack(&files("old", "1.0.0", 1), &[key_again("stolen"), key_again("release")]);
+    let both = pack(
+        &files("old", "1.0.0", 1),
+        &[key_again("stolen"), key_again("release")],
+    );
     well.vault.put("old.pgseal", both);
     well.has([]);
     well.notes([("old.pgseal", "revoked-key-work")]);
     // A timestamp proves that the signature predates the compromise.
     let tsa = Tsa::new(P256);
-    let stamped = people::stamp(&stolen, &keys.stolen, &people::token(&tsa, &people::signature(&stolen, &keys.stolen)));
+    let stamped = people::stamp(
+        &stolen,
+        &keys.stolen,
+        &people::token(&tsa, &people::signature(&stolen, &keys.stolen)),
+    );
     well.vault.put("old.pgseal", stamped);
     let trust = well.vault.trust(|draft| {
         draft.entry(&keys.stolen)["compromised_since"] = "2999-01-01T00:00:00Z".into();
         draft.document["timestamp_authorities"] = json!([people::authority(&tsa)]);
     });
-    for (stem, bytes, at) in [("one", &well.one, "2026-11-21T08:00:00Z"), ("two", &well.two, "2026-11-21T09:00:00Z")] {
+    for (stem, bytes, at) in [
+        ("one", &well.one, "2026-11-21T08:00:00Z"),
+        ("two", &well.two, "2026-11-21T09:00:00Z"),
+    ] {
         well.vault.receipt(stem, &ran(bytes, trust, at, stem));
     }
     well.has([]);
@@ -364,10 +473,16 @@ fn a_statement_that_contradicts_itself() {
     });
     well.vault.put("bent.pgseal", bent);
     let other = bundle("other", "1.0.0", 1, &well.vault.keys.release);
-    well.vault.put("said.pgseal", say(&other, &well.vault.keys.ann, &approval(&well.one, "l2")));
+    well.vault.put(
+        "said.pgseal",
+        say(&other, &well.vault.keys.ann, &approval(&well.one, "l2")),
+    );
     let faults = well.vault.faults(&[ARCHIVE]);
     assert!(
-        faults.is_superset(&set([("bent.pgseal", "bad-statement"), ("said.pgseal", "bad-approval")])),
+        faults.is_superset(&set([
+            ("bent.pgseal", "bad-statement"),
+            ("said.pgseal", "bad-approval")
+        ])),
         "{faults:?}"
     );
 }
@@ -376,8 +491,12 @@ fn a_statement_that_contradicts_itself() {
 #[test]
 fn what_was_done_within_one_second() {
     let well = Well::new();
-    let back = |of: &[u8], stem: &str, at: &str| well.vault.receipt(stem, &rolled_back(of, well.trust, at, stem));
-    let run = |of: &[u8], stem: &str, at: &str| well.vault.receipt(stem, &ran(of, well.trust, at, stem));
+    let back = |of: &[u8], stem: &str, at: &str| {
+        well.vault
+            .receipt(stem, &rolled_back(of, well.trust, at, stem))
+    };
+    let run =
+        |of: &[u8], stem: &str, at: &str| well.vault.receipt(stem, &ran(of, well.trust, at, stem));
     // Rolled back and run again within the second, while the release was in effect.
     let second = "2026-11-21T08:30:00Z";
     back(&well.one, "back", second);
@@ -390,7 +509,9 @@ fn what_was_done_within_one_second() {
     // With one run too many, no order is sound.
     run(&well.one, "again3", second);
     assert_eq!(well.vault.faults(&[ARCHIVE]).len(), 1);
-    ["again", "again2", "again3", "back", "back2"].iter().for_each(|stem| well.remove(&format!("{stem}.receipt.json")));
+    ["again", "again2", "again3", "back", "back2"]
+        .iter()
+        .for_each(|stem| well.remove(&format!("{stem}.receipt.json")));
     // Both are rolled back, the later one first, and both run again.
     let second = "2026-11-21T09:30:00Z";
     for (of, number) in [(&well.two, 2), (&well.one, 1)] {

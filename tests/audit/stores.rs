@@ -26,20 +26,32 @@ fn addresses_that_are_none() {
         site.refused(2, why, ["audit", address]);
     }
     for file in ["missing/a.html", "."] {
-        site.refused(1, "can't be written", ["audit", "trust.json", "--html", file]);
+        site.refused(
+            1,
+            "can't be written",
+            ["audit", "trust.json", "--html", file],
+        );
     }
 }
 
 #[cfg(not(feature = "object-store"))]
 #[test]
 fn without_the_feature_a_store_is_refused() {
-    let hint = Site::new().refused(2, "built without object stores", ["audit", "s3://bucket/a"]).stderr;
+    let hint = Site::new()
+        .refused(2, "built without object stores", ["audit", "s3://bucket/a"])
+        .stderr;
     assert!(hint.contains("--features object-store"), "{hint}");
 }
 
 #[cfg(not(feature = "parquet"))]
 #[test]
 fn without_the_feature_parquet_is_refused() {
-    let hint = Site::new().refused(2, "built without Parquet", ["audit", "trust.json", "--parquet", "a"]).stderr;
+    let hint = Site::new()
+        .refused(
+            2,
+            "built without Parquet",
+            ["audit", "trust.json", "--parquet", "a"],
+        )
+        .stderr;
     assert!(hint.contains("--features parquet"), "{hint}");
 }

@@ -54,24 +54,48 @@ fn exactly_the_planted_faults_are_found() {
                 if n >= BUNDLES {
                     return planted;
                 }
-                let word = PLANTED.iter().find(|(at, _)| *at == n).map(|(_, word)| *word);
-                planted.extend(write(&vault, trust, n, word).map(|path| (path, word.unwrap_or_default().to_owned())));
+                let word = PLANTED
+                    .iter()
+                    .find(|(at, _)| *at == n)
+                    .map(|(_, word)| *word);
+                planted.extend(
+                    write(&vault, trust, n, word)
+                        .map(|path| (path, word.unwrap_or_default().to_owned())),
+                );
             }
         };
         let workers: Vec<_> = (0..4).map(|_| scope.spawn(worker)).collect();
-        workers.into_iter().flat_map(|worker| worker.join().expect("no panic")).collect()
+        workers
+            .into_iter()
+            .flat_map(|worker| worker.join().expect("no panic"))
+            .collect()
     });
     let planted: BTreeSet<(String, String)> = planted.into_iter().collect();
     assert_eq!(planted.len(), PLANTED.len());
 
     let whole = vault.audit(&[ARCHIVE, "--jsonl", "-o", "whole.jsonl"]);
     assert_eq!(whole.code, 50);
-    assert!(whole.text().contains(" 20 faulty, 20 faults; written to whole.jsonl"), "{}", whole.text());
+    assert!(
+        whole
+            .text()
+            .contains(" 20 faulty, 20 faults; written to whole.jsonl"),
+        "{}",
+        whole.text()
+    );
     assert_eq!(faults_of(&lines(&vault.site.path("whole.jsonl"))), planted);
 
     let text = vault.audit(&[ARCHIVE]).text();
-    assert_eq!(text.lines().filter(|line| line.starts_with("FAULT ")).count(), 20);
-    assert!(text.ends_with(" 20 faulty, 20 faults\n"), "{}", text.lines().last().unwrap_or_default());
+    assert_eq!(
+        text.lines()
+            .filter(|line| line.starts_with("FAULT "))
+            .count(),
+        20
+    );
+    assert!(
+        text.ends_with(" 20 faulty, 20 faults\n"),
+        "{}",
+        text.lines().last().unwrap_or_default()
+    );
 }
 
 /// Reports the faults of the given lines: path below the archive, and kind.
@@ -80,7 +104,11 @@ fn faults_of(lines: &[String]) -> BTreeSet<(String, String)> {
     for line in lines {
         let finding: serde_json::Value = serde_json::from_str(line).expect("JSON");
         for fault in finding["faults"].as_array().expect("a list") {
-            let path = finding["path"].as_str().expect("text").trim_start_matches("archive/").to_owned();
+            let path = finding["path"]
+                .as_str()
+                .expect("text")
+                .trim_start_matches("archive/")
+                .to_owned();
             let kind = fault["kind"].as_str().expect("text").to_owned();
             assert!(all.insert((path, kind)), "told twice: {line}");
         }
@@ -96,14 +124,27 @@ fn write(vault: &Vault, trust: Digest, n: u32, word: Option<&str>) -> Option<Str
     let title = format!("{name}-1.{number}");
     let plain = bundle(&name, &format!("1.{number}"), number, &keys.release);
     // The approval is inside every second bundle, and a separate file for the others.
-    let with_yes = if n.is_multiple_of(2) { approved(&plain, &keys.ann) } else { plain.clone() };
+    let with_yes = if n.is_multiple_of(2) {
+        approved(&plain, &keys.ann)
+    } else {
+        plain.clone()
+    };
     let file = format!("{name}/{title}.pgseal");
-    let started = |second: u32| format!("2026-11-21T{:02}:{:02}:{second:02}Z", 9 + number / 60, number % 60);
+    let started = |second: u32| {
+        format!(
+            "2026-11-21T{:02}:{:02}:{second:02}Z",
+            9 + number / 60,
+            number % 60
+        )
+    };
     let mut receipt = ran(&plain, trust, &started(0), &title);
     receipt["predicate"]["target"]["database"] = name.clone().into();
     let put_yes = || {
         if !n.is_multiple_of(2) {
-            vault.put(&format!("approvals/{title}.approval"), yes(&plain, &keys.ann));
+            vault.put(
+                &format!("approvals/{title}.approval"),
+                yes(&plain, &keys.ann),
+            );
         }
     };
     let stem = format!("receipts/{name}/{title}");
@@ -122,15 +163,26 @@ fn write(vault: &Vault, trust: Digest, n: u32, word: Option<&str>) -> Option<Str
         "unsigned" => drop(vault.put(&file, bent(&|tar| drop(tar.members.remove(2))))),
         "unknown-key" => drop(vault.put(&file, resign(&plain, &statement(&plain), &keys.stranger))),
         "invalid-signature" => drop(vault.put(&file, bent(&|tar| tar.members[2].content[0] ^= 1))),
-        "too-few-signatures" => drop(vault.put(&file, resign(&plain, &statement(&plain), &keys.ann))),
+        "too-few-signatures" => {
+            drop(vault.put(&file, resign(&plain, &statement(&plain), &keys.ann)))
+        }
         "revoked-key" => drop(vault.put(&file, resign(&plain, &statement(&plain), &keys.stolen))),
         "file-changed" => {
-            vault.put(&file, bent(&|tar| tar.member("gate/open.sql").content[0] ^= 1));
+            vault.put(
+                &file,
+                bent(&|tar| tar.member("gate/open.sql").content[0] ^= 1),
+            );
         }
         "file-missing" => {
-            vault.put(&file, bent(&|tar| drop(tar.members.remove(tar.at("gate/open.sql")))));
+            vault.put(
+                &file,
+                bent(&|tar| drop(tar.members.remove(tar.at("gate/open.sql")))),
+            );
         }
-        "file-extra" => drop(vault.put(&file, bent(&|tar| tar.add(Member::new("gate/other.sql", b"select 1;\n"))))),
+        "file-extra" => drop(vault.put(
+            &file,
+            bent(&|tar| tar.add(Member::new("gate/other.sql", b"select 1;\n"))),
+        )),
         "bad-approval" => {
             let other = bundle("other", "1", 1, &keys.release);
             vault.put(&file, say(&plain, &keys.ann, &approval(&other, "l2")));
@@ -139,16 +191,23 @@ fn write(vault: &Vault, trust: Digest, n: u32, word: Option<&str>) -> Option<Str
             vault.put(&file, with_yes);
             put_yes();
             vault.receipt(&stem, &receipt);
-            std::fs::remove_file(vault.archive().join(format!("{stem}.receipt.sig"))).expect("written");
+            std::fs::remove_file(vault.archive().join(format!("{stem}.receipt.sig")))
+                .expect("written");
             return Some(receipt_file);
         }
         "equivocation" => {
             vault.put(&file, with_yes);
             put_yes();
             let mut other = crate::vault::files(&name, &format!("1.{number}"), number);
-            other.insert("gate/open.sql".to_owned(), b"select true as ready, 'never mind' as reason;\n".to_vec());
+            other.insert(
+                "gate/open.sql".to_owned(),
+                b"select true as ready, 'never mind' as reason;\n".to_vec(),
+            );
             let again = format!("{name}/{title}-again.pgseal");
-            vault.put(&again, pgseal_testkit::bundles::pack(&other, std::slice::from_ref(&keys.release)));
+            vault.put(
+                &again,
+                pgseal_testkit::bundles::pack(&other, std::slice::from_ref(&keys.release)),
+            );
             // `-` sorts before `.`, so the other bundle is the first by its path.
             return Some(file);
         }
@@ -156,14 +215,21 @@ fn write(vault: &Vault, trust: Digest, n: u32, word: Option<&str>) -> Option<Str
             vault.put(&file, with_yes);
             put_yes();
             let again = format!("{name}/{title}~b.pgseal");
-            vault.put(&again, bundle(&name, &format!("1.{number}b"), number, &keys.release));
+            vault.put(
+                &again,
+                bundle(&name, &format!("1.{number}b"), number, &keys.release),
+            );
             return Some(again);
         }
         "sequence-back" => {
             vault.put(&file, with_yes);
             put_yes();
             // Starts after the next release of the same name.
-            let started = format!("2026-11-21T{:02}:{:02}:30Z", 9 + (number + 1) / 60, (number + 1) % 60);
+            let started = format!(
+                "2026-11-21T{:02}:{:02}:30Z",
+                9 + (number + 1) / 60,
+                (number + 1) % 60
+            );
             receipt["predicate"]["started"] = started.into();
             vault.receipt(&stem, &receipt);
             return Some(receipt_file);

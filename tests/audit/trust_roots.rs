@@ -35,7 +35,10 @@ fn bent(draft: &mut Draft<'_>, version: u32, before: Option<&Digest>) {
 fn keep(vault: &Vault, draft: &Draft<'_>, name: &str) {
     let bytes = draft.bytes();
     for (key, signature) in draft.signatures(&bytes) {
-        vault.put(&format!("{name}.sigs/{}.{key}.sig", draft.document["version"]), signature);
+        vault.put(
+            &format!("{name}.sigs/{}.{key}.sig", draft.document["version"]),
+            signature,
+        );
     }
     vault.put(name, bytes);
 }
@@ -44,10 +47,19 @@ fn keep(vault: &Vault, draft: &Draft<'_>, name: &str) {
 fn a_chain_is_well() {
     let vault = Vault::new();
     let digests = chain(&vault);
-    assert_eq!((vault.faults(&[ARCHIVE]), vault.notes(&[ARCHIVE])), (set([]), set([])));
+    assert_eq!(
+        (vault.faults(&[ARCHIVE]), vault.notes(&[ARCHIVE])),
+        (set([]), set([]))
+    );
     let said = vault.audit(&[ARCHIVE]).done().text();
-    assert!(said.contains("ok archive/trust.2.json: version 2 of a trust root, signed by root key"), "{said}");
-    assert!(said.ends_with("0 bundles, 3 trust roots, 3 authentic, 0 faulty, 0 faults\n"), "{said}");
+    assert!(
+        said.contains("ok archive/trust.2.json: version 2 of a trust root, signed by root key"),
+        "{said}"
+    );
+    assert!(
+        said.ends_with("0 bundles, 3 trust roots, 3 authentic, 0 faulty, 0 faults\n"),
+        "{said}"
+    );
     // The version that admitted a run defines the approvals that it needed.
     let plain = bundle("shop", "1.0.0", 1, &vault.keys.release);
     vault.put("one.pgseal", &plain);
@@ -56,7 +68,10 @@ fn a_chain_is_well() {
     assert_eq!(vault.faults(&[ARCHIVE]), set([]));
     receipt["predicate"]["trust"] = json!({ "version": 2, "sha256": digests[1].to_string() });
     vault.receipt("one", &receipt);
-    assert_eq!(vault.faults(&[ARCHIVE]), set([("one.receipt.json", "run-without-approvals")]));
+    assert_eq!(
+        vault.faults(&[ARCHIVE]),
+        set([("one.receipt.json", "run-without-approvals")])
+    );
     vault.put("one.pgseal", approved(&plain, &vault.keys.ann));
     assert_eq!(vault.faults(&[ARCHIVE]), set([]));
 }
@@ -76,14 +91,20 @@ fn what_install_keeps_of_earlier_versions_is_found() {
             std::fs::rename(entry.path(), to).expect("our own directory");
         }
         std::fs::remove_dir(dir).expect("empty");
-        let to =
-            if version == 3 { "host/trust.json".to_owned() } else { format!("host/trust.json.sigs/{version}.json") };
+        let to = if version == 3 {
+            "host/trust.json".to_owned()
+        } else {
+            format!("host/trust.json.sigs/{version}.json")
+        };
         std::fs::rename(archive.join(name), archive.join(to)).expect("our own directory");
     }
     let said = vault.audit(&[ARCHIVE]).done().text();
     assert!(said.contains("3 trust roots, 3 authentic"), "{said}");
     std::fs::remove_file(archive.join("host/trust.json.sigs/2.json")).expect("there");
-    assert_eq!(vault.faults(&[ARCHIVE]), set([("host/trust.json.sigs/1.json", "trust-version-missing")]));
+    assert_eq!(
+        vault.faults(&[ARCHIVE]),
+        set([("host/trust.json.sigs/1.json", "trust-version-missing")])
+    );
 }
 
 #[test]
@@ -94,16 +115,26 @@ fn forks_and_strangers() {
     bent(&mut fork, 2, Some(&digests[0]));
     fork.document["policy"]["approvals"] = json!({ "l2": 2 });
     keep(&vault, &fork, "fork.trust.json");
-    assert_eq!(vault.faults(&[ARCHIVE]), set([("fork.trust.json", "trust-fork")]));
+    assert_eq!(
+        vault.faults(&[ARCHIVE]),
+        set([("fork.trust.json", "trust-fork")])
+    );
     std::fs::remove_file(vault.archive().join("fork.trust.json")).expect("there");
 
     let mut newer = vault.draft();
     bent(&mut newer, 4, Some(&digests[2]));
     keep(&vault, &newer, "newer.trust.json");
     let (root, release) = (key("other root"), key("other"));
-    keep(&vault, &Draft::new(&root, &[("release", 1, &[&release])]), "foreign.trust.json");
+    keep(
+        &vault,
+        &Draft::new(&root, &[("release", 1, &[&release])]),
+        "foreign.trust.json",
+    );
     assert_eq!(vault.faults(&[ARCHIVE]), set([]));
-    let notes = set([("newer.trust.json", "trust-newer"), ("foreign.trust.json", "trust-foreign")]);
+    let notes = set([
+        ("newer.trust.json", "trust-newer"),
+        ("foreign.trust.json", "trust-foreign"),
+    ]);
     assert_eq!(vault.notes(&[ARCHIVE]), notes);
 }
 
@@ -119,17 +150,26 @@ fn a_fork_in_place_of_the_real_version() {
         keep(&vault, &fork, name);
     };
     fork(2, &digests[0], "trust.2.json");
-    assert_eq!(vault.faults(&[ARCHIVE]), set([("trust.2.json", "trust-fork")]));
+    assert_eq!(
+        vault.faults(&[ARCHIVE]),
+        set([("trust.2.json", "trust-fork")])
+    );
     let said = vault.audit(&[ARCHIVE]).text();
     let why = "version 2 of the trust root is another document than the one that archive/trust.3.json follows, which is not here";
     assert!(said.contains(why), "{said}");
     // Now only the installed version names its predecessor.
     std::fs::remove_file(vault.archive().join("trust.3.json")).expect("there");
-    assert_eq!(vault.faults(&[ARCHIVE]), set([("trust.2.json", "trust-fork")]));
+    assert_eq!(
+        vault.faults(&[ARCHIVE]),
+        set([("trust.2.json", "trust-fork")])
+    );
     // A later version must follow the installed one.
     std::fs::remove_file(vault.archive().join("trust.2.json")).expect("there");
     fork(4, &digests[1], "trust.4.json");
-    assert_eq!(vault.faults(&[ARCHIVE]), set([("trust.4.json", "trust-fork")]));
+    assert_eq!(
+        vault.faults(&[ARCHIVE]),
+        set([("trust.4.json", "trust-fork")])
+    );
     // With a gap in the chain from the installed version, the versions in the archive must still agree with each other.
     let mut judge = vault.draft();
     bent(&mut judge, 9, Some(&digests[0]));
@@ -139,7 +179,10 @@ fn a_fork_in_place_of_the_real_version() {
     keep(&vault, &third, "trust.3.json");
     fork(2, &digests[0], "trust.2.json");
     std::fs::remove_file(vault.archive().join("trust.4.json")).expect("there");
-    assert_eq!(vault.faults(&[ARCHIVE]), set([("trust.2.json", "trust-fork")]));
+    assert_eq!(
+        vault.faults(&[ARCHIVE]),
+        set([("trust.2.json", "trust-fork")])
+    );
 }
 
 /// An archive without the newest versions is sound.
@@ -151,19 +194,33 @@ fn what_the_archive_has_not_yet_got() {
         std::fs::remove_file(vault.archive().join(format!("trust.{version}.json"))).expect("there");
     }
     assert_eq!(vault.audit(&[ARCHIVE]).code, 0);
-    assert_eq!(vault.notes(&[ARCHIVE]), set([("trust.1.json", "trust-version-missing")]));
+    assert_eq!(
+        vault.notes(&[ARCHIVE]),
+        set([("trust.1.json", "trust-version-missing")])
+    );
 }
 
 #[test]
 fn trust_roots_that_do_not_hold() {
     let vault = Vault::new();
     chain(&vault);
-    let signature = |version: u32| format!("trust.{version}.json.sigs/{version}.{}.sig", id(&vault.keys.root));
+    let signature = |version: u32| {
+        format!(
+            "trust.{version}.json.sigs/{version}.{}.sig",
+            id(&vault.keys.root)
+        )
+    };
     std::fs::remove_file(vault.archive().join(signature(3))).expect("there");
     vault.put(&signature(2), [7; 64]);
     vault.put("trust-draft.json", "{}");
-    let faults =
-        set([("trust.3.json", "unsigned"), ("trust.2.json", "invalid-signature"), ("trust-draft.json", "malformed")]);
+    let faults = set([
+        ("trust.3.json", "unsigned"),
+        ("trust.2.json", "invalid-signature"),
+        ("trust-draft.json", "malformed"),
+    ]);
     assert_eq!(vault.faults(&[ARCHIVE]), faults);
-    assert_eq!(vault.notes(&[ARCHIVE]), set([("trust.1.json", "trust-version-missing")]));
+    assert_eq!(
+        vault.notes(&[ARCHIVE]),
+        set([("trust.1.json", "trust-version-missing")])
+    );
 }

@@ -38,7 +38,10 @@ pub struct Vault {
 
 impl Vault {
     pub fn new() -> Self {
-        let vault = Self { site: Site::empty(), keys: Keys::new() };
+        let vault = Self {
+            site: Site::empty(),
+            keys: Keys::new(),
+        };
         vault.trust(|_| {});
         std::fs::create_dir(vault.site.path("archive")).expect("our own directory");
         vault
@@ -55,7 +58,11 @@ impl Vault {
     pub fn draft(&self) -> Draft<'_> {
         let keys = &self.keys;
         let release: &[&SecretKey] = &[&keys.release, &keys.stolen];
-        let roles = [("release", 1, release), ("l2", 1, &[&keys.ann, &keys.bob]), ("receipt", 1, &[&keys.host])];
+        let roles = [
+            ("release", 1, release),
+            ("l2", 1, &[&keys.ann, &keys.bob]),
+            ("receipt", 1, &[&keys.host]),
+        ];
         let mut draft = Draft::new(&keys.root, &roles);
         draft.document["policy"] = json!({ "approvals": { "l2": 1 } });
         draft.entry(&keys.stolen)["status"] = "revoked".into();
@@ -80,7 +87,10 @@ impl Vault {
         let mut said = said.clone();
         said["predicate"]["signer"] = self.keys.host.public_key().id().to_string().into();
         let bytes = json::to_canonical(&said).expect("only integers");
-        self.put(&format!("{stem}.{kind}.sig"), self.keys.host.sign(PAYLOAD_TYPE, &bytes));
+        self.put(
+            &format!("{stem}.{kind}.sig"),
+            self.keys.host.sign(PAYLOAD_TYPE, &bytes),
+        );
         self.put(&format!("{stem}.{kind}.json"), bytes);
     }
 
@@ -123,9 +133,15 @@ fn told(document: &Value, what: &str) -> BTreeSet<(String, String)> {
     for finding in document["files"].as_array().expect("a list") {
         let path = finding["path"].as_str().expect("a path");
         for fault in finding[what].as_array().expect("a list") {
-            assert!(fault["sentence"].as_str().is_some_and(|sentence| !sentence.is_empty()));
-            let mut told =
-                (path.trim_start_matches("archive/").to_owned(), fault["kind"].as_str().expect("a word").to_owned());
+            assert!(
+                fault["sentence"]
+                    .as_str()
+                    .is_some_and(|sentence| !sentence.is_empty())
+            );
+            let mut told = (
+                path.trim_start_matches("archive/").to_owned(),
+                fault["kind"].as_str().expect("a word").to_owned(),
+            );
             while !all.insert(told.clone()) {
                 told.1.push('+');
             }
@@ -136,7 +152,9 @@ fn told(document: &Value, what: &str) -> BTreeSet<(String, String)> {
 
 /// Builds the set of expected faults or notes.
 pub fn set<const N: usize>(told: [(&str, &str); N]) -> BTreeSet<(String, String)> {
-    told.into_iter().map(|(path, word)| (path.to_owned(), word.to_owned())).collect()
+    told.into_iter()
+        .map(|(path, word)| (path.to_owned(), word.to_owned()))
+        .collect()
 }
 
 /// Returns the files of a release with this name, version and sequence.
@@ -206,5 +224,9 @@ pub fn rolled_back(bundle: &[u8], trust: Digest, started: &str, unique: &str) ->
 pub const ARCHIVE: &str = "archive";
 
 pub fn lines(path: &Path) -> Vec<String> {
-    std::fs::read_to_string(path).expect("text").lines().map(str::to_owned).collect()
+    std::fs::read_to_string(path)
+        .expect("text")
+        .lines()
+        .map(str::to_owned)
+        .collect()
 }

@@ -21,10 +21,16 @@ fn schema(name: &str) -> Value {
 #[test]
 fn every_word_has_its_sentence() {
     let page = std::fs::read_to_string(folder("docs/audit.md")).expect("the page");
-    let explained: BTreeSet<&str> =
-        page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` |")).map(|(word, _)| word).collect();
+    let explained: BTreeSet<&str> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once("` |"))
+        .map(|(word, _)| word)
+        .collect();
     for kind in FaultKind::ALL {
-        assert!(explained.contains(kind.as_str()), "docs/audit.md has no sentence for {kind}");
+        assert!(
+            explained.contains(kind.as_str()),
+            "docs/audit.md has no sentence for {kind}"
+        );
     }
 }
 
@@ -32,12 +38,20 @@ fn every_word_has_its_sentence() {
 fn the_schema_has_every_word() {
     let line = schema("output/audit-line.schema.json");
     let listed = |pointer: &str| -> BTreeSet<String> {
-        let list = line.pointer(pointer).and_then(Value::as_array).expect("a list");
-        list.iter().map(|word| word.as_str().expect("a word").to_owned()).collect()
+        let list = line
+            .pointer(pointer)
+            .and_then(Value::as_array)
+            .expect("a list");
+        list.iter()
+            .map(|word| word.as_str().expect("a word").to_owned())
+            .collect()
     };
     let words: BTreeSet<String> = FaultKind::ALL.iter().map(ToString::to_string).collect();
     assert_eq!(listed("/$defs/fault/properties/kind/enum"), words);
-    let kinds: BTreeSet<String> = Kind::ALL.iter().map(|kind| kind.as_str().to_owned()).collect();
+    let kinds: BTreeSet<String> = Kind::ALL
+        .iter()
+        .map(|kind| kind.as_str().to_owned())
+        .collect();
     assert_eq!(listed("/$defs/kind/enum"), kinds);
 }
 
@@ -45,18 +59,29 @@ fn the_schema_has_every_word() {
 fn documents_and_lines_fit_their_schemas() {
     let base = "https://pgseal.invalid/schemas/";
     let mut registry = Registry::new();
-    for name in ["common.schema.json", "output/audit.schema.json", "output/audit-line.schema.json"] {
-        registry = registry.add(format!("{base}{name}"), schema(name)).expect("an address of its own");
+    for name in [
+        "common.schema.json",
+        "output/audit.schema.json",
+        "output/audit-line.schema.json",
+    ] {
+        registry = registry
+            .add(format!("{base}{name}"), schema(name))
+            .expect("an address of its own");
     }
     let registry = registry.prepare().expect("references inside schemas/ only");
     let validator = |name: &str| {
         let options = jsonschema::options().with_registry(&registry).offline();
         options.build(&schema(name)).expect("a schema")
     };
-    let (document, line) = (validator("output/audit.schema.json"), validator("output/audit-line.schema.json"));
+    let (document, line) = (
+        validator("output/audit.schema.json"),
+        validator("output/audit-line.schema.json"),
+    );
     let fits = |validator: &jsonschema::Validator, value: &Value| {
-        let wrong: Vec<String> =
-            validator.iter_errors(value).map(|error| format!("{}: {error}", error.instance_path())).collect();
+        let wrong: Vec<String> = validator
+            .iter_errors(value)
+            .map(|error| format!("{}: {error}", error.instance_path()))
+            .collect();
         assert!(wrong.is_empty(), "{}\n{value:#}", wrong.join("\n"));
         let mut more = value.clone();
         more["one_key_too_many"] = Value::Null;
@@ -69,7 +94,10 @@ fn documents_and_lines_fit_their_schemas() {
     let one = bundle("shop", "1.0.0", 1, &vault.keys.release);
     vault.put("one.pgseal", approved(&one, &vault.keys.ann));
     vault.put("one.approval", yes(&one, &vault.keys.bob));
-    vault.put("stolen.pgseal", bundle("shop", "2.0.0", 2, &vault.keys.stolen));
+    vault.put(
+        "stolen.pgseal",
+        bundle("shop", "2.0.0", 2, &vault.keys.stolen),
+    );
     vault.put("bad.pgseal", "bad");
     vault.receipt("one", &ran(&one, trust, "2026-11-21T08:00:00Z", "one"));
     vault.put("trust.json", draft.bytes());
@@ -82,5 +110,7 @@ fn documents_and_lines_fit_their_schemas() {
     assert_eq!(answer["files"].as_array().map(Vec::len), Some(7));
     let lines = vault.audit(&[ARCHIVE, "missing", "--jsonl"]).text();
     assert_eq!(lines.lines().count(), 7);
-    lines.lines().for_each(|text| fits(&line, &serde_json::from_str(text).expect("JSON")));
+    lines
+        .lines()
+        .for_each(|text| fits(&line, &serde_json::from_str(text).expect("JSON")));
 }

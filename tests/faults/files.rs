@@ -9,7 +9,9 @@ const CALLS: &str = "openat,mkdir,write,fsync,fdatasync,fallocate,ftruncate,rena
 
 /// Some containers forbid ptrace.
 pub fn can_trace() -> bool {
-    let status = Command::new("strace").args(["-o", "/dev/null", "true"]).status();
+    let status = Command::new("strace")
+        .args(["-o", "/dev/null", "true"])
+        .status();
     status.is_ok_and(|status| status.success())
 }
 
@@ -20,7 +22,10 @@ pub fn traced(command: &Command, log: &Path, fault: Option<&FileFault>) -> Comma
     strace.args(["-qq", "-y", "-s", "8", "-o"]).arg(log);
     strace.args(["-e", &format!("trace={CALLS}")]);
     if let Some(fault) = fault {
-        strace.args(["-e", &format!("inject={}:{}:when={}", fault.call, fault.inject, fault.nth)]);
+        strace.args([
+            "-e",
+            &format!("inject={}:{}:when={}", fault.call, fault.inject, fault.nth),
+        ]);
     }
     strace.arg(command.get_program()).args(command.get_args());
     for (name, value) in command.get_envs() {
@@ -40,7 +45,9 @@ pub fn points(action: Action, log: &str, receipts: &str) -> Vec<Point> {
     let mut counted = std::collections::BTreeMap::<&str, usize>::new();
     let mut points = Vec::new();
     for line in log.lines() {
-        let Some((call, rest)) = line.split_once('(') else { continue };
+        let Some((call, rest)) = line.split_once('(') else {
+            continue;
+        };
         let nth = counted.entry(call).or_default();
         *nth += 1;
         if !rest.contains(receipts) {
@@ -48,12 +55,22 @@ pub fn points(action: Action, log: &str, receipts: &str) -> Vec<Point> {
         }
         // Cleanup and permissions may fail: nothing depends on them.
         let errors: &[&'static str] = match call {
-            "write" | "openat" | "mkdir" | "fallocate" | "linkat" => &["error=ENOSPC", "error=EIO", "signal=SIGKILL"],
+            "write" | "openat" | "mkdir" | "fallocate" | "linkat" => {
+                &["error=ENOSPC", "error=EIO", "signal=SIGKILL"]
+            }
             _ => &["error=EIO", "signal=SIGKILL"],
         };
         for inject in errors {
-            let fault = FileFault { call: call.to_owned(), nth: *nth, inject };
-            points.push(Point { action, strike: Strike::File(fault), critical: false });
+            let fault = FileFault {
+                call: call.to_owned(),
+                nth: *nth,
+                inject,
+            };
+            points.push(Point {
+                action,
+                strike: Strike::File(fault),
+                critical: false,
+            });
         }
     }
     points
@@ -62,7 +79,12 @@ pub fn points(action: Action, log: &str, receipts: &str) -> Vec<Point> {
 /// Reports whether the fault hit a call on these files: other calls of the same name come in varying order.
 pub fn struck(log: &str, receipts: &str) -> bool {
     let killed = log.contains("+++ killed by SIGKILL");
-    let calls = || log.lines().filter(|line| !line.starts_with('+') && !line.starts_with('-'));
-    let changed = calls().find(|line| line.contains("(INJECTED)")).or(calls().next_back().filter(|_| killed));
+    let calls = || {
+        log.lines()
+            .filter(|line| !line.starts_with('+') && !line.starts_with('-'))
+    };
+    let changed = calls()
+        .find(|line| line.contains("(INJECTED)"))
+        .or(calls().next_back().filter(|_| killed));
     changed.is_some_and(|line| line.contains(receipts))
 }

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::messages::{Message, Messages};
-use super::point::{Fault, When, Side, What};
+use super::point::{Fault, Side, What, When};
 use crate::server::signal;
 
 const DELAY: Duration = Duration::from_millis(40);
@@ -75,7 +75,11 @@ impl Line {
     pub fn before(socket: PathBuf, postmaster: Arc<AtomicU32>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
-        let shared = Arc::new(Shared { socket, postmaster, ride: Mutex::new(Ride::new(None)) });
+        let shared = Arc::new(Shared {
+            socket,
+            postmaster,
+            ride: Mutex::new(Ride::new(None)),
+        });
         let carrying = Arc::clone(&shared);
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
@@ -87,7 +91,10 @@ impl Line {
 
     /// Connection string for a database through the proxy.
     pub fn url(&self, database: &str) -> String {
-        format!("postgresql://postgres@127.0.0.1:{}/{database}?sslmode=disable", self.port)
+        format!(
+            "postgresql://postgres@127.0.0.1:{}/{database}?sslmode=disable",
+            self.port
+        )
     }
 
     /// Begins a command without a fault. Each Query and Sync of pgseal is delayed so long that observers see every
@@ -112,15 +119,24 @@ impl Shared {
         if ride.away.load(SeqCst) {
             return;
         }
-        let Ok(server) = UnixStream::connect(&self.socket) else { return };
+        let Ok(server) = UnixStream::connect(&self.socket) else {
+            return;
+        };
         let _ = client.set_nodelay(true);
         let number = ride.connections.fetch_add(1, SeqCst) + 1;
         let mute = [AtomicBool::new(false), AtomicBool::new(false)];
-        let connection = Arc::new(Connection { number, client, server, backend: AtomicU32::new(0), mute });
+        let connection = Arc::new(Connection {
+            number,
+            client,
+            server,
+            backend: AtomicU32::new(0),
+            mute,
+        });
         lock(&ride.open).push(Arc::clone(&connection));
         ride.talking.fetch_add(1, SeqCst);
         for side in [Side::Front, Side::Back] {
-            let (shared, ride, connection) = (Arc::clone(self), Arc::clone(&ride), Arc::clone(&connection));
+            let (shared, ride, connection) =
+                (Arc::clone(self), Arc::clone(&ride), Arc::clone(&connection));
             thread::spawn(move || {
                 shared.carry(&ride, &connection, side);
                 if side == Side::Front {
@@ -157,11 +173,15 @@ impl Shared {
         if side == Side::Front && "QS".contains(message.tag) && ride.slow.load(SeqCst) {
             thread::sleep(DELAY * 3);
         }
-        let strikes = ride.fault.filter(|fault| (fault.side, fault.number) == (side, number));
+        let strikes = ride
+            .fault
+            .filter(|fault| (fault.side, fault.number) == (side, number));
         let forward = |connection: &Connection| {
             connection.mute[side as usize].load(SeqCst) || connection.write(side, &message.bytes)
         };
-        let Some(fault) = strikes else { return forward(connection) };
+        let Some(fault) = strikes else {
+            return forward(connection);
+        };
         ride.struck.store(true, SeqCst);
         let other = &connection.mute[1 - side as usize];
         let after = fault.when == When::After;
@@ -273,11 +293,22 @@ impl Ride {
     }
 
     fn count(&self, side: Side, connection: usize, message: &Message) -> usize {
-        let counter = if side == Side::Front { &self.front } else { &self.back };
+        let counter = if side == Side::Front {
+            &self.front
+        } else {
+            &self.back
+        };
         let number = counter.fetch_add(1, SeqCst) + 1;
         if self.fault.is_none() {
             let (tag, length, text) = (message.tag, message.bytes.len(), message.text());
-            lock(&self.steps).push(Step { side, number, connection, tag, length, text });
+            lock(&self.steps).push(Step {
+                side,
+                number,
+                connection,
+                tag,
+                length,
+                text,
+            });
         }
         number
     }

@@ -51,8 +51,13 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    let Some(options) = options() else { return ExitCode::SUCCESS };
-    assert!(files::can_trace(), "strace can't trace here; ./test installs it");
+    let Some(options) = options() else {
+        return ExitCode::SUCCESS;
+    };
+    assert!(
+        files::can_trace(),
+        "strace can't trace here; ./test installs it"
+    );
     let since = Instant::now();
     let report = Mutex::new(Report::default());
     for scenario in Scenario::all() {
@@ -62,13 +67,22 @@ fn main() -> ExitCode {
     let text = report.text(since.elapsed());
     let path = report_path();
     std::fs::write(&path, &text).unwrap();
-    println!("{text}\nfaults: {} points, {} failed; {}", report.points(), report.failures.len(), path.display());
+    println!(
+        "{text}\nfaults: {} points, {} failed; {}",
+        report.points(),
+        report.failures.len(),
+        path.display()
+    );
     // A fault whose message never passed proves nothing; timing decides whether some messages exist at all.
     let reached = report.missed() * 50 <= report.points().max(50);
     if !reached {
         println!("faults: {} points came to nothing", report.missed());
     }
-    if report.failures.is_empty() && reached { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if report.failures.is_empty() && reached {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn report_path() -> std::path::PathBuf {
@@ -77,7 +91,12 @@ fn report_path() -> std::path::PathBuf {
 
 /// Parses the arguments. `None` if they name other tests: cargo passes them to every test program.
 fn options() -> Option<Options> {
-    let mut options = Options { exhaustive: false, list: false, only: Vec::new(), share: (1, 1) };
+    let mut options = Options {
+        exhaustive: false,
+        list: false,
+        only: Vec::new(),
+        share: (1, 1),
+    };
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         match arg.as_str() {
@@ -95,7 +114,9 @@ fn options() -> Option<Options> {
 
 /// Parses `I/N`.
 fn share(text: &str) -> (usize, usize) {
-    let parts = text.split_once('/').and_then(|(at, of)| Some((at.parse().ok()?, of.parse().ok()?)));
+    let parts = text
+        .split_once('/')
+        .and_then(|(at, of)| Some((at.parse().ok()?, of.parse().ok()?)));
     let (at, of): (usize, usize) = parts.expect("--share I/N");
     assert!((1..=of).contains(&at), "--share I/N: I is from 1 to N");
     (at, of)
@@ -103,12 +124,16 @@ fn share(text: &str) -> (usize, usize) {
 
 fn faults(scenario: Scenario, options: &Options, report: &Mutex<Report>) {
     let site = Site::new();
-    let servers: Vec<Server> = (0..if options.exhaustive { 4 } else { 3 }).map(|_| Server::start()).collect();
+    let servers: Vec<Server> = (0..if options.exhaustive { 4 } else { 3 })
+        .map(|_| Server::start())
+        .collect();
     let mut first = Worker::new(scenario, &servers[0], &site, "reference", States::default());
     let (points, states) = survey(scenario, &mut first, options, report);
     drop(first);
     if options.list {
-        points.iter().for_each(|point| println!("{} {point}", scenario.name()));
+        points
+            .iter()
+            .for_each(|point| println!("{} {point}", scenario.name()));
         return;
     }
     // Waiting points cost nothing; crashing points need a server of their own.
@@ -121,17 +146,29 @@ fn faults(scenario: Scenario, options: &Options, report: &Mutex<Report>) {
             (Group::Crash, 1, 3),
         ]
     } else {
-        &[(Group::Quiet, 2, 0), (Group::Patient, 6, 0), (Group::Crash, 1, 1), (Group::Crash, 1, 2)]
+        &[
+            (Group::Quiet, 2, 0),
+            (Group::Patient, 6, 0),
+            (Group::Crash, 1, 1),
+            (Group::Crash, 1, 2),
+        ]
     };
     let mut queues = std::collections::BTreeMap::new();
     for point in points {
-        queues.entry(point.group()).or_insert_with(VecDeque::new).push_back(point);
+        queues
+            .entry(point.group())
+            .or_insert_with(VecDeque::new)
+            .push_back(point);
     }
-    let queues: std::collections::BTreeMap<_, _> =
-        queues.into_iter().map(|(group, queue)| (group, Mutex::new(queue))).collect();
+    let queues: std::collections::BTreeMap<_, _> = queues
+        .into_iter()
+        .map(|(group, queue)| (group, Mutex::new(queue)))
+        .collect();
     std::thread::scope(|scope| {
         for &(group, workers, server) in plan {
-            let Some(queue) = queues.get(&group) else { continue };
+            let Some(queue) = queues.get(&group) else {
+                continue;
+            };
             for number in 0..workers.min(lock(queue).len()) {
                 let name = format!("{group:?}_{server}_{number}").to_lowercase();
                 let (states, site, server) = (states.clone(), &site, &servers[server]);
@@ -159,10 +196,18 @@ fn survey(
     let (rollback, back) = worker.reference(Action::Rollback).unwrap();
     // Other sessions see all changes appear at once and disappear at once.
     if scenario != Scenario::Mixed {
-        assert_eq!((states.known.len(), back.known.len()), (2, 2), "others saw something in between");
+        assert_eq!(
+            (states.known.len(), back.known.len()),
+            (2, 2),
+            "others saw something in between"
+        );
     }
     let (first, last) = (&states.known[0], &back.known[back.known.len() - 1]);
-    assert!(first == last, "{}", pgseal_testkit::fingerprint::difference(first, last));
+    assert!(
+        first == last,
+        "{}",
+        pgseal_testkit::fingerprint::difference(first, last)
+    );
     for (action, steps) in [(Action::Run, &run), (Action::Rollback, &rollback)] {
         let name = format!("{} {}", scenario.name(), action.as_str());
         lock(report).trace(&name, steps);
@@ -185,7 +230,10 @@ fn survey(
     };
     points.retain(wanted);
     let (at, of) = options.share;
-    (points.into_iter().skip(at - 1).step_by(of).collect(), states)
+    (
+        points.into_iter().skip(at - 1).step_by(of).collect(),
+        states,
+    )
 }
 
 fn work(
@@ -200,17 +248,30 @@ fn work(
     let mut again = 0;
     let mut fresh = || {
         again += 1;
-        Worker::new(scenario, server, site, &format!("{name}_{again}"), states.clone())
+        Worker::new(
+            scenario,
+            server,
+            site,
+            &format!("{name}_{again}"),
+            states.clone(),
+        )
     };
     let mut worker = fresh();
     worker.warm_up().unwrap();
     let (mut last, begun) = (Action::Rollback, Instant::now());
     loop {
         // Run and rollback alternate, because each leaves the state from which the other starts.
-        let wanted = if last == Action::Run { Action::Rollback } else { Action::Run };
+        let wanted = if last == Action::Run {
+            Action::Rollback
+        } else {
+            Action::Run
+        };
         let point = {
             let mut queue = lock(queue);
-            let at = queue.iter().position(|point| point.action == wanted).unwrap_or(0);
+            let at = queue
+                .iter()
+                .position(|point| point.action == wanted)
+                .unwrap_or(0);
             queue.remove(at)
         };
         let Some(point) = point else { return };

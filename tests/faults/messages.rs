@@ -20,7 +20,11 @@ pub struct Messages {
 
 impl Messages {
     pub fn from(side: Side) -> Self {
-        Self { side, buffer: Vec::new(), begun: side == Side::Back }
+        Self {
+            side,
+            buffer: Vec::new(),
+            begun: side == Side::Back,
+        }
     }
 
     pub fn push(&mut self, bytes: &[u8]) {
@@ -37,16 +41,27 @@ impl Messages {
         }
         let rest = self.buffer.split_off(end);
         let bytes = std::mem::replace(&mut self.buffer, rest);
-        let tag = if self.begun { char::from(bytes[0]) } else { '^' };
+        let tag = if self.begun {
+            char::from(bytes[0])
+        } else {
+            '^'
+        };
         self.begun = true;
-        Some(Message { tag, bytes, side: self.side })
+        Some(Message {
+            tag,
+            bytes,
+            side: self.side,
+        })
     }
 }
 
 impl Message {
     /// The process id in BackendKeyData.
     pub fn backend(&self) -> Option<u32> {
-        let pid = self.bytes.get(5..9).filter(|_| self.side == Side::Back && self.tag == 'K')?;
+        let pid = self
+            .bytes
+            .get(5..9)
+            .filter(|_| self.side == Side::Back && self.tag == 'K')?;
         Some(u32::from_be_bytes(pid.try_into().ok()?))
     }
 
@@ -54,11 +69,24 @@ impl Message {
     pub fn text(&self) -> String {
         let skip = match (self.side, self.tag) {
             // Skips the name of the prepared statement.
-            (Side::Front, 'P') => 5 + self.bytes[5..].iter().position(|byte| *byte == 0).unwrap_or(0) + 1,
+            (Side::Front, 'P') => {
+                5 + self.bytes[5..]
+                    .iter()
+                    .position(|byte| *byte == 0)
+                    .unwrap_or(0)
+                    + 1
+            }
             (Side::Front, 'Q') | (Side::Back, 'C') => 5,
             _ => return String::new(),
         };
-        let text = self.bytes[skip..].split(|byte| *byte == 0).next().unwrap_or_default();
-        String::from_utf8_lossy(text).chars().take(60).collect::<String>().replace('\n', " ")
+        let text = self.bytes[skip..]
+            .split(|byte| *byte == 0)
+            .next()
+            .unwrap_or_default();
+        String::from_utf8_lossy(text)
+            .chars()
+            .take(60)
+            .collect::<String>()
+            .replace('\n', " ")
     }
 }

@@ -106,8 +106,14 @@ impl Action {
 impl Point {
     pub fn group(&self) -> Group {
         match &self.strike {
-            Strike::Protocol(Fault { what: What::Swallow | What::Away, .. }) => Group::Patient,
-            Strike::Protocol(Fault { what: What::KillBackend | What::KillPostmaster, .. }) => Group::Crash,
+            Strike::Protocol(Fault {
+                what: What::Swallow | What::Away,
+                ..
+            }) => Group::Patient,
+            Strike::Protocol(Fault {
+                what: What::KillBackend | What::KillPostmaster,
+                ..
+            }) => Group::Crash,
             _ => Group::Quiet,
         }
     }
@@ -115,11 +121,21 @@ impl Point {
     /// The category in the report.
     pub fn kind(&self) -> String {
         let fault = match &self.strike {
-            Strike::File(file) => return format!("{} on journal or receipt", file.inject.replace('=', " ")),
+            Strike::File(file) => {
+                return format!("{} on journal or receipt", file.inject.replace('=', " "));
+            }
             Strike::Protocol(fault) => fault,
         };
-        let when = if fault.when == When::Before { "before" } else { "after" };
-        let side = if fault.side == Side::Front { "a request" } else { "an answer" };
+        let when = if fault.when == When::Before {
+            "before"
+        } else {
+            "after"
+        };
+        let side = if fault.side == Side::Front {
+            "a request"
+        } else {
+            "an answer"
+        };
         match fault.what {
             What::KillClient => format!("pgseal killed {when} {side}"),
             What::Cut => format!("connection cut {when} {side}"),
@@ -140,7 +156,11 @@ impl fmt::Display for Point {
         match &self.strike {
             Strike::File(file) => write!(f, " ({} {})", file.call, file.nth),
             Strike::Protocol(fault) if fault.what == What::CutInside => {
-                write!(f, " {:?} {} at byte {}", fault.side, fault.number, fault.byte)
+                write!(
+                    f,
+                    " {:?} {} at byte {}",
+                    fault.side, fault.number, fault.byte
+                )
             }
             Strike::Protocol(fault) => write!(f, " {:?} {}", fault.side, fault.number),
         }
@@ -158,8 +178,18 @@ pub fn all(action: Action, trace: &[Step]) -> Vec<Point> {
         let (first, last, some) = (&step[0], &step[step.len() - 1], &step[at % step.len()]);
         let critical = about_commit.contains(&(first.side, first.number));
         let mut add = |message: &Step, when, what, byte| {
-            let fault = Fault { side: message.side, number: message.number, when, what, byte };
-            points.push(Point { action, strike: Strike::Protocol(fault), critical });
+            let fault = Fault {
+                side: message.side,
+                number: message.number,
+                when,
+                what,
+                byte,
+            };
+            points.push(Point {
+                action,
+                strike: Strike::Protocol(fault),
+                critical,
+            });
         };
         use {What::*, When::*};
         // Steps already alternate between the sides.
@@ -169,7 +199,11 @@ pub fn all(action: Action, trace: &[Step]) -> Vec<Point> {
         add(first, Before, Swallow, 0);
         // The cut moves from message to message.
         let places = [1, 4, 5, some.length / 2, some.length - 1];
-        let bytes = if critical { (1..some.length).collect() } else { vec![places[turn % places.len()]] };
+        let bytes = if critical {
+            (1..some.length).collect()
+        } else {
+            vec![places[turn % places.len()]]
+        };
         for byte in bytes.into_iter().filter(|_| !requests || mine(3, 0)) {
             add(some, Before, CutInside, byte);
         }
@@ -223,13 +257,23 @@ impl Step {
 
 /// The messages from two before COMMIT to its ReadyForQuery.
 fn about_commit(steps: &[Step]) -> Vec<(Side, usize)> {
-    let commits = steps.iter().enumerate().filter(|(_, step)| step.side == Side::Front && step.text == "COMMIT");
+    let commits = steps
+        .iter()
+        .enumerate()
+        .filter(|(_, step)| step.side == Side::Front && step.text == "COMMIT");
     let mut found = Vec::new();
     for (at, commit) in commits {
-        let end = steps[at..].iter().position(|step| step.side == Side::Back && step.tag == 'Z');
+        let end = steps[at..]
+            .iter()
+            .position(|step| step.side == Side::Back && step.tag == 'Z');
         let end = end.map_or(steps.len(), |end| at + end + 1);
         let around = &steps[at.saturating_sub(2)..end];
-        found.extend(around.iter().filter(|step| step.connection == commit.connection).map(|s| (s.side, s.number)));
+        found.extend(
+            around
+                .iter()
+                .filter(|step| step.connection == commit.connection)
+                .map(|s| (s.side, s.number)),
+        );
     }
     found
 }
@@ -238,12 +282,20 @@ fn about_commit(steps: &[Step]) -> Vec<(Side, usize)> {
 pub fn sample(points: Vec<Point>, of_each_kind: usize) -> Vec<Point> {
     let mut by_kind = std::collections::BTreeMap::<(Action, String), Vec<Point>>::new();
     for point in points {
-        by_kind.entry((point.action, point.kind())).or_default().push(point);
+        by_kind
+            .entry((point.action, point.kind()))
+            .or_default()
+            .push(point);
     }
     let mut chosen = Vec::new();
     for (at, (_, points)) in by_kind.into_iter().enumerate() {
-        let wanted = if points[0].group() == Group::Quiet { of_each_kind } else { 1 };
-        let (critical, rest): (Vec<_>, Vec<_>) = points.into_iter().partition(|point| point.critical);
+        let wanted = if points[0].group() == Group::Quiet {
+            of_each_kind
+        } else {
+            1
+        };
+        let (critical, rest): (Vec<_>, Vec<_>) =
+            points.into_iter().partition(|point| point.critical);
         for points in [critical, rest] {
             let stride = points.len().div_ceil(wanted).max(1);
             // Each kind has its own offset, so that together they reach more messages.

@@ -28,7 +28,11 @@ impl Report {
     /// Adds the messages of a reference command.
     pub fn trace(&mut self, name: &str, steps: &[Step]) {
         let count = |side| steps.iter().filter(|step| step.side == side).count();
-        let connections = steps.iter().map(|step| step.connection).max().unwrap_or_default();
+        let connections = steps
+            .iter()
+            .map(|step| step.connection)
+            .max()
+            .unwrap_or_default();
         let (front, back) = (count(Side::Front), count(Side::Back));
         let _ = writeln!(
             self.traces,
@@ -38,12 +42,17 @@ impl Report {
     }
 
     pub fn seen(&mut self, scenario: &str, point: &Point, seen: &Seen) {
-        let key = (format!("{scenario} {}", point.action.as_str()), point.kind());
+        let key = (
+            format!("{scenario} {}", point.action.as_str()),
+            point.kind(),
+        );
         let kind = self.kinds.entry(key).or_default();
         kind.points += 1;
         kind.missed += usize::from(!seen.struck);
         kind.orphans += usize::from(seen.orphan);
-        let code = seen.code.map_or("killed".to_owned(), |code| code.to_string());
+        let code = seen
+            .code
+            .map_or("killed".to_owned(), |code| code.to_string());
         *kind.codes.entry(code).or_default() += 1;
         kind.longest = kind.longest.max(seen.elapsed);
     }
@@ -70,8 +79,17 @@ impl Report {
                 before.clone_from(command);
             }
             sum += kind.points;
-            let codes: Vec<String> = kind.codes.iter().map(|(code, count)| format!("{code}: {count}")).collect();
-            let _ = write!(text, "  {:>5}  {name:<44} exit {}", kind.points, codes.join(", "));
+            let codes: Vec<String> = kind
+                .codes
+                .iter()
+                .map(|(code, count)| format!("{code}: {count}"))
+                .collect();
+            let _ = write!(
+                text,
+                "  {:>5}  {name:<44} exit {}",
+                kind.points,
+                codes.join(", ")
+            );
             let _ = write!(text, "; longest {:.1} s", kind.longest.as_secs_f64());
             if kind.missed > 0 {
                 let _ = write!(text, "; {} came to nothing", kind.missed);
@@ -82,7 +100,12 @@ impl Report {
             text.push('\n');
         }
         let failed = self.failures.len();
-        let _ = writeln!(text, "\n{} points, {failed} failed, {:.0} s", sum + failed, elapsed.as_secs_f64());
+        let _ = writeln!(
+            text,
+            "\n{} points, {failed} failed, {:.0} s",
+            sum + failed,
+            elapsed.as_secs_f64()
+        );
         for failure in &self.failures {
             let _ = writeln!(text, "\nFAILED {failure}");
         }

@@ -13,7 +13,8 @@ pub const APR: &str = "APR-BOOT-AUTHMODEL-1";
 const ISSUES: &str = "2045";
 
 /// Short limits, because the harness drops thousands of connections.
-pub const LIMITS: &str = "lock_timeout = \"5s\"\nstatement_timeout = \"2s\"\nidle_timeout = \"1s\"\n";
+pub const LIMITS: &str =
+    "lock_timeout = \"5s\"\nstatement_timeout = \"2s\"\nidle_timeout = \"1s\"\n";
 
 /// A release with a database at its baseline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,9 +66,18 @@ impl Scenario {
         match self {
             Self::OneRoof => {
                 copy(&sources().join("one-roof"), dir);
-                edit(&dir.join("verify/common/expected.sql"), &[("204556", ISSUES)]);
+                edit(
+                    &dir.join("verify/common/expected.sql"),
+                    &[("204556", ISSUES)],
+                );
                 let toml = dir.join("release.toml");
-                edit(&toml, &[("204556", ISSUES), ("\"directus\"", &format!("\"{database}\""))]);
+                edit(
+                    &toml,
+                    &[
+                        ("204556", ISSUES),
+                        ("\"directus\"", &format!("\"{database}\"")),
+                    ],
+                );
                 limits(&toml);
             }
             Self::Small => {
@@ -75,8 +85,17 @@ impl Scenario {
                 limits(&dir.join("release.toml"));
             }
             Self::Mixed => {
-                copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults/mixed"), dir);
-                edit(&dir.join("release.toml"), &[("database = \"mixed\"", &format!("database = \"{database}\""))]);
+                copy(
+                    &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults/mixed"),
+                    dir,
+                );
+                edit(
+                    &dir.join("release.toml"),
+                    &[(
+                        "database = \"mixed\"",
+                        &format!("database = \"{database}\""),
+                    )],
+                );
             }
         }
     }
@@ -85,20 +104,36 @@ impl Scenario {
     pub fn load(self, server: &Server, db: &TestDatabase<'_>) {
         match self {
             Self::OneRoof => {
-                let text = std::fs::read_to_string(sources().join("one-roof-baseline.sql")).unwrap();
+                let text =
+                    std::fs::read_to_string(sources().join("one-roof-baseline.sql")).unwrap();
                 let dir = tempfile::tempdir().unwrap();
-                std::fs::write(dir.path().join("baseline.sql"), text.replace("204556", ISSUES)).unwrap();
+                std::fs::write(
+                    dir.path().join("baseline.sql"),
+                    text.replace("204556", ISSUES),
+                )
+                .unwrap();
                 script(db, &["-f", "baseline.sql"], dir.path());
-                script(db, &["-v", &format!("ratified_apr={APR}"), "-f", "one-roof-ratify.sql"], &sources());
+                script(
+                    db,
+                    &[
+                        "-v",
+                        &format!("ratified_apr={APR}"),
+                        "-f",
+                        "one-roof-ratify.sql",
+                    ],
+                    &sources(),
+                );
             }
             Self::Small => {
                 let mut client = server.client(db.name());
                 client.batch_execute(BEFORE).unwrap();
                 client.batch_execute(SMALL_BEFORE).unwrap();
             }
-            Self::Mixed => {
-                script(db, &["-f", "mixed.sql"], &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults"))
-            }
+            Self::Mixed => script(
+                db,
+                &["-f", "mixed.sql"],
+                &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults"),
+            ),
         }
     }
 }
@@ -151,7 +186,11 @@ select 'trigger' as name, amount = 45 + 1 as ok from public.stock where id = 1;\
 
 fn script(db: &TestDatabase<'_>, args: &[&str], dir: &Path) {
     let loaded = psql(db, args, dir);
-    assert!(loaded.status.success(), "{}", String::from_utf8_lossy(&loaded.stderr));
+    assert!(
+        loaded.status.success(),
+        "{}",
+        String::from_utf8_lossy(&loaded.stderr)
+    );
 }
 
 fn sources() -> PathBuf {

@@ -22,14 +22,29 @@ impl Server {
     pub fn start() -> Self {
         let cluster = Cluster::own();
         let postmaster = Arc::new(AtomicU32::new(cluster.server().pid()));
-        let server = Self { cluster, postmaster, again: AtomicBool::new(false) };
+        let server = Self {
+            cluster,
+            postmaster,
+            again: AtomicBool::new(false),
+        };
         let mut client = server.client("postgres");
         // A throwaway server loses its last commits in a crash by default.
-        for setting in ["synchronous_commit = on", "log_min_messages = fatal", "log_min_error_statement = panic"] {
-            client.batch_execute(&format!("alter system set {setting}")).unwrap();
+        for setting in [
+            "synchronous_commit = on",
+            "log_min_messages = fatal",
+            "log_min_error_statement = panic",
+        ] {
+            client
+                .batch_execute(&format!("alter system set {setting}"))
+                .unwrap();
         }
         client.batch_execute("select pg_reload_conf()").unwrap();
-        while client.query_one("show synchronous_commit", &[]).unwrap().get::<_, String>(0) != "on" {
+        while client
+            .query_one("show synchronous_commit", &[])
+            .unwrap()
+            .get::<_, String>(0)
+            != "on"
+        {
             std::thread::sleep(Duration::from_millis(20));
         }
         server
@@ -41,7 +56,9 @@ impl Server {
         loop {
             match Client::connect(&self.cluster.server().connection(database), NoTls) {
                 Ok(client) => return client,
-                Err(error) if since.elapsed() > Duration::from_secs(60) => panic!("the server is not back: {error}"),
+                Err(error) if since.elapsed() > Duration::from_secs(60) => {
+                    panic!("the server is not back: {error}")
+                }
                 Err(_) => std::thread::sleep(Duration::from_millis(20)),
             }
         }
@@ -52,22 +69,38 @@ impl Server {
         let since = Instant::now();
         // pg_ctl fails until the last backend has exited.
         while !self.pg_ctl(&["start", "--wait", "--silent", "--log", "/dev/null"]) {
-            assert!(since.elapsed() < Duration::from_secs(60), "the server does not start again");
+            assert!(
+                since.elapsed() < Duration::from_secs(60),
+                "the server does not start again"
+            );
             std::thread::sleep(Duration::from_millis(50));
         }
         self.again.store(true, SeqCst);
-        let file = std::fs::read_to_string(self.cluster.server().dir().join("data/postmaster.pid")).unwrap();
-        self.postmaster.store(file.lines().next().unwrap().parse().unwrap(), SeqCst);
+        let file = std::fs::read_to_string(self.cluster.server().dir().join("data/postmaster.pid"))
+            .unwrap();
+        self.postmaster
+            .store(file.lines().next().unwrap().parse().unwrap(), SeqCst);
     }
 
     fn pg_ctl(&self, args: &[&str]) -> bool {
         let data = self.cluster.server().dir().join("data");
         let owner = std::fs::metadata(&data).unwrap();
         let mut command = Command::new(programs().dir().join("pg_ctl"));
-        command.args(args).arg("--pgdata").arg(&data).current_dir("/");
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+            .args(args)
+            .arg("--pgdata")
+            .arg(&data)
+            .current_dir("/");
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         // Only root can switch users, and needs to: otherwise the server runs as this user.
-        if owner.uid() != std::fs::metadata(std::env::current_exe().unwrap()).unwrap().uid() {
+        if owner.uid()
+            != std::fs::metadata(std::env::current_exe().unwrap())
+                .unwrap()
+                .uid()
+        {
             command.gid(owner.gid()).uid(owner.uid());
         }
         command.status().unwrap().success()
@@ -88,6 +121,9 @@ pub fn signal(name: &str, pid: u32) {
     if pid > 1 {
         let mut kill = Command::new("kill");
         // It may have exited by itself.
-        let _ = kill.args([&format!("-{name}"), &pid.to_string()]).stderr(Stdio::null()).status();
+        let _ = kill
+            .args([&format!("-{name}"), &pid.to_string()])
+            .stderr(Stdio::null())
+            .status();
     }
 }

@@ -42,8 +42,7 @@ pub struct States {
 }
 
 /// The steps of the newest run; empty without a ledger.
-const STEPS: &str =
-    "select coalesce(string_agg(concat_ws(' ', happened, tier, statement), ', ' order by id), '') from pgseal.steps";
+const STEPS: &str = "select coalesce(string_agg(concat_ws(' ', happened, tier, statement), ', ' order by id), '') from pgseal.steps";
 
 pub struct Worker<'s> {
     scenario: Scenario,
@@ -85,10 +84,19 @@ pub struct Seen {
 
 impl<'s> Worker<'s> {
     /// Creates a database for this worker. `states` come from the reference run.
-    pub fn new(scenario: Scenario, server: &'s Server, site: &'s Site, name: &str, states: States) -> Self {
+    pub fn new(
+        scenario: Scenario,
+        server: &'s Server,
+        site: &'s Site,
+        name: &str,
+        states: States,
+    ) -> Self {
         let template = scenario.name().replace('-', "_");
         let template = format!("template_{template}");
-        let template = server.cluster.template(&template, |db| scenario.load(server, db)).to_owned();
+        let template = server
+            .cluster
+            .template(&template, |db| scenario.load(server, db))
+            .to_owned();
         let db = TestDatabase::from_template_named(&server.cluster, &template, name);
         let dir = site.path(name);
         let source = dir.join("release");
@@ -99,21 +107,48 @@ impl<'s> Worker<'s> {
         let socket = server.cluster.server().dir().join(".s.PGSQL.5432");
         let line = Line::before(socket, Arc::clone(&server.postmaster));
         let operator = |url: &str| {
-            let operator = site.operator(&bundle, url).receipts_in(&format!("{name}/receipts"));
-            scenario.variables().iter().fold(operator, |operator, (name, value)| operator.variable(name, value))
+            let operator = site
+                .operator(&bundle, url)
+                .receipts_in(&format!("{name}/receipts"));
+            scenario
+                .variables()
+                .iter()
+                .fold(operator, |operator, (name, value)| {
+                    operator.variable(name, value)
+                })
         };
         let (direct, struck) = (operator(&db.url()), operator(&line.url(name)));
         let client = server.client(name);
         let (state, ledger, log) = (State::Baseline, (0, 0), 0);
-        Self { scenario, server, db, line, direct, struck, dir, client, states, state, ledger, log }
+        Self {
+            scenario,
+            server,
+            db,
+            line,
+            direct,
+            struck,
+            dir,
+            client,
+            states,
+            state,
+            ledger,
+            log,
+        }
     }
 
     /// Runs a command without a fault; returns its messages and the states that other sessions saw.
     pub fn reference(&mut self, action: Action) -> Result<(Vec<Step>, States), String> {
         self.prepare(action)?;
-        let mut states = States { known: vec![self.fingerprint()?], recorded: Vec::new() };
+        let mut states = States {
+            known: vec![self.fingerprint()?],
+            recorded: Vec::new(),
+        };
         // Delayed so that no state is missed.
-        let ride = if self.is_mixed() && action == Action::Run { self.line.slowly() } else { self.line.ride(None) };
+        let ride = if self.is_mixed() && action == Action::Run {
+            self.line.slowly()
+        } else {
+            self.line.ride(None)
+        };
         let mut command = self.command(&self.struck, action);
         let mut child = self.spawn(&mut command);
         ride.of_process(child.id());
@@ -122,7 +157,11 @@ impl<'s> Worker<'s> {
         }
         let code = child.wait().unwrap().code();
         if code != Some(0) {
-            return Err(format!("the reference {} ended with {code:?}: {}", action.as_str(), self.output()));
+            return Err(format!(
+                "the reference {} ended with {code:?}: {}",
+                action.as_str(),
+                self.output()
+            ));
         }
         self.note(&mut states);
         self.state = target(action);
@@ -135,7 +174,9 @@ impl<'s> Worker<'s> {
     /// an error.
     fn note(&mut self, states: &mut States) {
         let mut look = || Some((self.fingerprint().ok()?, self.steps()));
-        let (Some(seen), again) = (look(), look()) else { return };
+        let (Some(seen), again) = (look(), look()) else {
+            return;
+        };
         if again.as_ref() != Some(&seen) || interrupted(&seen.1) {
             return;
         }
@@ -150,7 +191,9 @@ impl<'s> Worker<'s> {
 
     fn steps(&mut self) -> String {
         // Without a ledger the query fails.
-        self.ask(|client| fingerprint::rows(client, STEPS)).map(|rows| rows[0][0].clone()).unwrap_or_default()
+        self.ask(|client| fingerprint::rows(client, STEPS))
+            .map(|rows| rows[0][0].clone())
+            .unwrap_or_default()
     }
 
     fn is_mixed(&self) -> bool {
@@ -164,12 +207,21 @@ impl<'s> Worker<'s> {
         let mut command = files::traced(&self.command(&self.direct, action), &log, None);
         let ended = self.wait(self.spawn(&mut command))?;
         if ended.code != Some(0) {
-            return Err(format!("the traced {} ended with {:?}: {}", action.as_str(), ended.code, ended.output));
+            return Err(format!(
+                "the traced {} ended with {:?}: {}",
+                action.as_str(),
+                ended.code,
+                ended.output
+            ));
         }
         self.state = target(action);
         self.count(action);
         let text = std::fs::read(&log).unwrap();
-        Ok(files::points(action, &String::from_utf8_lossy(&text), &self.receipts().to_string_lossy()))
+        Ok(files::points(
+            action,
+            &String::from_utf8_lossy(&text),
+            &self.receipts().to_string_lossy(),
+        ))
     }
 
     /// Sets the states of the reference run.
@@ -196,7 +248,14 @@ impl<'s> Worker<'s> {
         let state = self.observe()?;
         // Either the server is unreachable, or its session waits for the rest of a request and the transaction is still
         // open.
-        let away = orphan || matches!(&point.strike, Strike::Protocol(Fault { what: What::Away, .. }));
+        let away = orphan
+            || matches!(
+                &point.strike,
+                Strike::Protocol(Fault {
+                    what: What::Away,
+                    ..
+                })
+            );
         agree(point.action, &ended, state, away, self.scenario)?;
         let effect = state == target(point.action);
         if effect {
@@ -205,16 +264,30 @@ impl<'s> Worker<'s> {
             self.ledger.0 += 1;
         }
         self.state = state;
-        self.status_agrees(effect).map_err(|why| format!("{why}\n{}", ended.output))?;
+        self.status_agrees(effect)
+            .map_err(|why| format!("{why}\n{}", ended.output))?;
         self.receipt_agrees(&ended, effect)?;
         let back = matches!(&point.strike, Strike::Protocol(fault) if fault.number % 2 == 0);
         let half = matches!(state, State::Between(_));
-        let then = if half && back { self.back() } else { self.again(point.action) };
+        let then = if half && back {
+            self.back()
+        } else {
+            self.again(point.action)
+        };
         then.map_err(|why| format!("afterwards: {why}\n{}", ended.output))?;
-        Ok(Seen { struck, code: ended.code, elapsed: ended.elapsed, orphan })
+        Ok(Seen {
+            struck,
+            code: ended.code,
+            elapsed: ended.elapsed,
+            orphan,
+        })
     }
 
-    fn strike_protocol(&mut self, point: &Point, fault: Fault) -> Result<(Ended, bool, bool), String> {
+    fn strike_protocol(
+        &mut self,
+        point: &Point,
+        fault: Fault,
+    ) -> Result<(Ended, bool, bool), String> {
         let ride = self.line.ride(Some(fault));
         let mut command = self.command(&self.struck, point.action);
         let child = self.spawn(&mut command);
@@ -224,7 +297,11 @@ impl<'s> Worker<'s> {
             self.wait_for_the_crash();
         }
         // After dropped packets the server needs its own timeout to notice that the client is gone.
-        let alone = self.sessions_end(if fault.what == What::Swallow { Duration::from_secs(3) } else { ORPHAN });
+        let alone = self.sessions_end(if fault.what == What::Swallow {
+            Duration::from_secs(3)
+        } else {
+            ORPHAN
+        });
         ride.end();
         let ended = ended?;
         if alone.is_err() {
@@ -236,29 +313,55 @@ impl<'s> Worker<'s> {
         Ok((ended, ride.struck(), alone.is_err()))
     }
 
-    fn strike_file(&mut self, point: &Point, fault: &FileFault) -> Result<(Ended, bool, bool), String> {
+    fn strike_file(
+        &mut self,
+        point: &Point,
+        fault: &FileFault,
+    ) -> Result<(Ended, bool, bool), String> {
         let log = self.dir.join("calls");
-        let mut command = files::traced(&self.command(&self.direct, point.action), &log, Some(fault));
+        let mut command =
+            files::traced(&self.command(&self.direct, point.action), &log, Some(fault));
         let ended = self.wait(self.spawn(&mut command))?;
         let text = std::fs::read(&log).unwrap_or_default();
-        let struck = files::struck(&String::from_utf8_lossy(&text), &self.receipts().to_string_lossy());
+        let struck = files::struck(
+            &String::from_utf8_lossy(&text),
+            &self.receipts().to_string_lossy(),
+        );
         // The fault hit another call, such as the program's own event queue, which may end it like a kill.
-        let ended = if struck { ended } else { Ended { code: None, ..ended } };
+        let ended = if struck {
+            ended
+        } else {
+            Ended {
+                code: None,
+                ..ended
+            }
+        };
         self.sessions_end(ORPHAN)?;
         Ok((ended, struck, false))
     }
 
     /// Brings database and ledger to the state from which the point starts.
     fn prepare(&mut self, action: Action) -> Result<(), String> {
-        let wanted = if action == Action::Run { State::Baseline } else { State::Finalized };
-        let other = if action == Action::Run { Action::Rollback } else { Action::Run };
+        let wanted = if action == Action::Run {
+            State::Baseline
+        } else {
+            State::Finalized
+        };
+        let other = if action == Action::Run {
+            Action::Rollback
+        } else {
+            Action::Run
+        };
         if self.state != wanted {
             self.forget_records();
             self.forget_ledger(other)?;
             self.do_it(other)?;
             let state = self.observe()?;
             if state != wanted {
-                return Err(format!("without a fault, {} led to {state:?}", other.as_str()));
+                return Err(format!(
+                    "without a fault, {} led to {state:?}",
+                    other.as_str()
+                ));
             }
             self.state = state;
         }
@@ -270,7 +373,9 @@ impl<'s> Worker<'s> {
     fn forget_ledger(&mut self, action: Action) -> Result<(), String> {
         if action == Action::Run && self.scenario.first_runs() {
             self.ask(|client| {
-                client.batch_execute("set client_min_messages = error; drop schema if exists pgseal cascade")
+                client.batch_execute(
+                    "set client_min_messages = error; drop schema if exists pgseal cascade",
+                )
             })?;
             self.ledger = (0, 0);
         }
@@ -312,7 +417,9 @@ impl<'s> Worker<'s> {
     }
 
     fn log_rows(&mut self, table: &str) -> Result<usize, String> {
-        let rows = self.ask(|client| fingerprint::rows(client, &format!("select count(*) from public.{table}")))?;
+        let rows = self.ask(|client| {
+            fingerprint::rows(client, &format!("select count(*) from public.{table}"))
+        })?;
         rows[0][0].parse().map_err(|_| "no count".to_owned())
     }
 
@@ -323,9 +430,16 @@ impl<'s> Worker<'s> {
             (Action::Run, State::Between(_)) => self.direct.ask_with("run", &["--resume"]),
             _ => self.direct.ask(action.as_str()),
         };
-        let expected = if to_do || action == Action::Rollback { 0 } else { 22 };
+        let expected = if to_do || action == Action::Rollback {
+            0
+        } else {
+            22
+        };
         if answer.code != expected {
-            return Err(format!("a second {} should end with {expected}: {answer}", action.as_str()));
+            return Err(format!(
+                "a second {} should end with {expected}: {answer}",
+                action.as_str()
+            ));
         }
         match self.state {
             // The run already has its row.
@@ -349,18 +463,33 @@ impl<'s> Worker<'s> {
         if answer.code != 0 && !between {
             return Err(format!("status could not tell: {answer}"));
         }
-        let in_effect = status["in_effect"].as_array().is_some_and(|list| !list.is_empty());
+        let in_effect = status["in_effect"]
+            .as_array()
+            .is_some_and(|list| !list.is_empty());
         if in_effect != (self.state == State::Finalized) && !between {
-            return Err(format!("the database is {:?}, but status says: {status}", self.state));
+            return Err(format!(
+                "the database is {:?}, but status says: {status}",
+                self.state
+            ));
         }
         if between == status["stopped"].is_null() {
-            return Err(format!("the database is {:?}, but status says: {status}", self.state));
+            return Err(format!(
+                "the database is {:?}, but status says: {status}",
+                self.state
+            ));
         }
         for one in status["unfinished"].as_array().into_iter().flatten() {
             let ending = one["ending"].as_str().unwrap_or_default();
-            let expected: &[&str] = if effect { &["was committed"] } else { &["never sent", "rolled back"] };
+            let expected: &[&str] = if effect {
+                &["was committed"]
+            } else {
+                &["never sent", "rolled back"]
+            };
             if !between && !expected.iter().any(|words| ending.contains(words)) {
-                return Err(format!("the database is {:?}, but status says: {ending}", self.state));
+                return Err(format!(
+                    "the database is {:?}, but status says: {ending}",
+                    self.state
+                ));
             }
         }
         self.rows_agree(&status)
@@ -374,9 +503,13 @@ impl<'s> Worker<'s> {
         };
         let found = (rows("run"), rows("rollback"));
         if found != self.ledger {
-            return Err(format!("the ledger has {found:?} runs and rollbacks, not {:?}", self.ledger));
+            return Err(format!(
+                "the ledger has {found:?} runs and rollbacks, not {:?}",
+                self.ledger
+            ));
         }
-        if let (Some(table), State::Baseline | State::Finalized) = (self.scenario.log(), self.state) {
+        if let (Some(table), State::Baseline | State::Finalized) = (self.scenario.log(), self.state)
+        {
             let rows = self.log_rows(table)?;
             if rows != self.log {
                 return Err(format!("{} runs have written {rows} rows", self.log));
@@ -397,15 +530,27 @@ impl<'s> Worker<'s> {
         if receipts.len() != 1 {
             // On a failing medium the message reports the missing receipt, and the exit code is the database's.
             let said = ended.output.contains("receipt could not be stored");
-            return if said && !effect { Ok(()) } else { Err(format!("no receipt: {}", ended.output)) };
+            return if said && !effect {
+                Ok(())
+            } else {
+                Err(format!("no receipt: {}", ended.output))
+            };
         }
         let outcome = self.direct.receipt()["outcome"].clone();
-        if outcome == wanted { Ok(()) } else { Err(format!("the receipt says {outcome}, exit {:?}", ended.code)) }
+        if outcome == wanted {
+            Ok(())
+        } else {
+            Err(format!("the receipt says {outcome}, exit {:?}", ended.code))
+        }
     }
 
     fn observe(&mut self) -> Result<State, String> {
         let found = self.fingerprint()?;
-        let steps = if self.is_mixed() { self.steps() } else { String::new() };
+        let steps = if self.is_mixed() {
+            self.steps()
+        } else {
+            String::new()
+        };
         let known = &self.states.known;
         let last = known.len() - 1;
         match known.iter().position(|state| *state == found) {
@@ -423,7 +568,11 @@ impl<'s> Worker<'s> {
 
     /// Compares the database with the steps in the ledger.
     fn recorded(&self, at: usize, steps: &str) -> Result<State, String> {
-        let known = self.states.recorded.iter().any(|(state, text)| *state == at && text == steps);
+        let known = self
+            .states
+            .recorded
+            .iter()
+            .any(|(state, text)| *state == at && text == steps);
         if known || interrupted(steps) {
             return Ok(State::Between(at));
         }
@@ -436,12 +585,17 @@ impl<'s> Worker<'s> {
     }
 
     /// Queries the server directly; reconnects if it went down.
-    fn ask<T>(&mut self, question: impl Fn(&mut Client) -> Result<T, postgres::Error>) -> Result<T, String> {
+    fn ask<T>(
+        &mut self,
+        question: impl Fn(&mut Client) -> Result<T, postgres::Error>,
+    ) -> Result<T, String> {
         let mut why = String::new();
         for _ in 0..5 {
             match question(&mut self.client) {
                 Ok(answer) => return Ok(answer),
-                Err(error) if error.code().is_some() && !self.client.is_closed() => return Err(error.to_string()),
+                Err(error) if error.code().is_some() && !self.client.is_closed() => {
+                    return Err(error.to_string());
+                }
                 Err(error) => why = error.to_string(),
             }
             self.client = self.server.client(self.db.name());
@@ -452,7 +606,9 @@ impl<'s> Worker<'s> {
     /// After the kill of a backend the server ends all sessions, this one a moment later.
     fn wait_for_the_crash(&mut self) {
         let since = Instant::now();
-        while self.client.simple_query("select 1").is_ok() && since.elapsed() < Duration::from_secs(1) {
+        while self.client.simple_query("select 1").is_ok()
+            && since.elapsed() < Duration::from_secs(1)
+        {
             std::thread::sleep(Duration::from_millis(10));
         }
         self.client = self.server.client(self.db.name());
@@ -487,14 +643,23 @@ impl<'s> Worker<'s> {
 
     fn spawn(&self, command: &mut Command) -> std::process::Child {
         let file = |name: &str| std::fs::File::create(self.dir.join(name)).unwrap();
-        command.stdin(Stdio::null()).stdout(file("stdout")).stderr(file("stderr")).spawn().unwrap()
+        command
+            .stdin(Stdio::null())
+            .stdout(file("stdout"))
+            .stderr(file("stderr"))
+            .spawn()
+            .unwrap()
     }
 
     fn wait(&self, child: std::process::Child) -> Result<Ended, String> {
         self.wait_on(child, None)
     }
 
-    fn wait_on(&self, mut child: std::process::Child, ride: Option<&Ride>) -> Result<Ended, String> {
+    fn wait_on(
+        &self,
+        mut child: std::process::Child,
+        ride: Option<&Ride>,
+    ) -> Result<Ended, String> {
         let since = Instant::now();
         let status = loop {
             if let Some(status) = child.try_wait().unwrap() {
@@ -506,7 +671,11 @@ impl<'s> Worker<'s> {
             if since.elapsed() > PATIENCE {
                 child.kill().unwrap();
                 child.wait().unwrap();
-                return Err(format!("it hangs: not over after {} s; {}", PATIENCE.as_secs(), self.output()));
+                return Err(format!(
+                    "it hangs: not over after {} s; {}",
+                    PATIENCE.as_secs(),
+                    self.output()
+                ));
             }
             std::thread::sleep(Duration::from_millis(2));
         };
@@ -516,7 +685,11 @@ impl<'s> Worker<'s> {
                 self.server.revive();
             }
         }
-        Ok(Ended { code: status.code(), output: self.output(), elapsed: since.elapsed() })
+        Ok(Ended {
+            code: status.code(),
+            output: self.output(),
+            elapsed: since.elapsed(),
+        })
     }
 
     fn output(&self) -> String {
@@ -530,16 +703,29 @@ impl<'s> Worker<'s> {
 }
 
 fn target(action: Action) -> State {
-    if action == Action::Run { State::Finalized } else { State::Baseline }
+    if action == Action::Run {
+        State::Finalized
+    } else {
+        State::Baseline
+    }
 }
 
 /// Reports whether the last statement has no recorded end.
 fn interrupted(steps: &str) -> bool {
-    steps.rsplit(", ").next().is_some_and(|last| last.starts_with("started"))
+    steps
+        .rsplit(", ")
+        .next()
+        .is_some_and(|last| last.starts_with("started"))
 }
 
 /// Compares the exit code with the database.
-fn agree(action: Action, ended: &Ended, state: State, away: bool, scenario: Scenario) -> Result<(), String> {
+fn agree(
+    action: Action,
+    ended: &Ended,
+    state: State,
+    away: bool,
+    scenario: Scenario,
+) -> Result<(), String> {
     let done = state == target(action);
     let between = matches!(state, State::Between(_));
     if between && scenario != Scenario::Mixed {
@@ -554,7 +740,11 @@ fn agree(action: Action, ended: &Ended, state: State, away: bool, scenario: Scen
         Some(32) => away,
         Some(_) => false,
     };
-    let errors = ended.output.lines().filter(|line| line.starts_with("pgseal: error: ")).count();
+    let errors = ended
+        .output
+        .lines()
+        .filter(|line| line.starts_with("pgseal: error: "))
+        .count();
     let told = match ended.code {
         None => true,
         Some(0) => errors == 0,
@@ -562,7 +752,10 @@ fn agree(action: Action, ended: &Ended, state: State, away: bool, scenario: Scen
         Some(_) => errors >= 1,
     };
     if !right || !told || (ended.code.is_some() && ended.output.contains("panicked")) {
-        return Err(format!("exit {:?}, and the database is {state:?}: {}", ended.code, ended.output));
+        return Err(format!(
+            "exit {:?}, and the database is {state:?}: {}",
+            ended.code, ended.output
+        ));
     }
     Ok(())
 }

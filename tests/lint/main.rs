@@ -59,8 +59,14 @@ impl Release {
     fn with<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let release = Self(tempfile::tempdir().expect("a temporary directory"));
         release.write("release.toml", RELEASE_TOML);
-        release.write("gate/open.sql", "select true as ready, 'always' as reason;\n");
-        release.write("verify/probe.sql", "select to_regclass('t') is not null as there;\n");
+        release.write(
+            "gate/open.sql",
+            "select true as ready, 'always' as reason;\n",
+        );
+        release.write(
+            "verify/probe.sql",
+            "select to_regclass('t') is not null as there;\n",
+        );
         release.write("tiers/01.sql", "create table t (a bigint);\n");
         release.write("rollback/01.sql", "drop table if exists t;\n");
         for (path, content) in files {
@@ -95,15 +101,26 @@ impl Release {
     /// Runs lint and returns the findings and the exit code.
     fn problems(&self) -> (Vec<Value>, Option<i32>) {
         let output = self.lint(&["--json"]);
-        let document: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
-        (document["problems"].as_array().expect("a list").clone(), output.status.code())
+        let document: Value =
+            serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+        (
+            document["problems"].as_array().expect("a list").clone(),
+            output.status.code(),
+        )
     }
 
     /// Returns `rule file:line` of each unacknowledged finding.
     fn open(&self) -> Vec<String> {
-        let open = self.problems().0.into_iter().filter(|problem| problem["acknowledged"].is_null());
+        let open = self
+            .problems()
+            .0
+            .into_iter()
+            .filter(|problem| problem["acknowledged"].is_null());
         let place = |p: &Value| {
-            let line = p["line"].as_u64().map(|line| format!(":{line}")).unwrap_or_default();
+            let line = p["line"]
+                .as_u64()
+                .map(|line| format!(":{line}"))
+                .unwrap_or_default();
             format!("{} {}{line}", text(&p["rule"]), text(&p["file"]))
         };
         open.map(|problem| place(&problem)).collect()
@@ -112,7 +129,12 @@ impl Release {
 
 fn pgseal(dir: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pgseal"));
-    command.args(arguments).current_dir(dir).env_remove("SOURCE_DATE_EPOCH").output().expect("the program starts")
+    command
+        .args(arguments)
+        .current_dir(dir)
+        .env_remove("SOURCE_DATE_EPOCH")
+        .output()
+        .expect("the program starts")
 }
 
 fn text(value: &Value) -> &str {
@@ -128,7 +150,10 @@ fn examples(page: &str) -> [Vec<(String, String)>; 2] {
     while let Some(line) = lines.next() {
         if line.starts_with("Instead") || line.starts_with("There is no other way") {
             instead = 1;
-        } else if let Some(path) = ["```sql ", "```toml ", "```md "].iter().find_map(|fence| line.strip_prefix(fence)) {
+        } else if let Some(path) = ["```sql ", "```toml ", "```md "]
+            .iter()
+            .find_map(|fence| line.strip_prefix(fence))
+        {
             let content = lines.by_ref().take_while(|line| *line != "```");
             let mut content: String = content.flat_map(|line| [line, "\n"]).collect();
             // NUL is the one character that a page can't show.
@@ -148,12 +173,21 @@ fn every_page_shows_its_rule_and_a_way_out() {
         let page = pgseal::lint::pages::page(rule.id).expect("a page");
         let [bad, good] = examples(page).map(|files| {
             assert!(!files.is_empty(), "{}: two examples", rule.id);
-            Release::with(files.iter().map(|(path, content)| (path.as_str(), content.as_str())))
+            Release::with(
+                files
+                    .iter()
+                    .map(|(path, content)| (path.as_str(), content.as_str())),
+            )
         });
         let (found, exit) = bad.problems();
         let rules: Vec<&str> = found.iter().map(|problem| text(&problem["rule"])).collect();
         if rules.is_empty() || rules.iter().any(|found| *found != rule.id) {
-            let _ = writeln!(wrong, "{}: the example has {rules:?}: {}", rule.id, json!(found));
+            let _ = writeln!(
+                wrong,
+                "{}: the example has {rules:?}: {}",
+                rule.id,
+                json!(found)
+            );
         }
         let severe = rule.severity == pgseal::rules::Severity::Error;
         assert_eq!(exit, Some(if severe { 2 } else { 0 }), "{}", rule.id);
@@ -184,7 +218,12 @@ fn the_releases_that_come_with_pgseal_are_clean() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for dir in ["bundle/one-roof", "src/cli/template"] {
         let output = pgseal(root, &["lint", dir, "--strict"]);
-        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{}",
+            String::from_utf8_lossy(&output.stdout)
+        );
     }
 }
 
@@ -195,9 +234,19 @@ fn what_the_release_made_itself_is_left_alone() {
                  create table u (a bigint references t);\nalter table u rename to w;\ndrop table w;\n";
     assert_eq!(Release::tier(tiers).open(), [""; 0]);
     // A table that is dropped before it is created again is not new.
-    let again = Release::tier("drop table t;\ncreate table t (a bigint);\ndrop table t;\ncreate table t (a bigint);\n");
-    assert_eq!(again.open(), ["ban-drop-table tiers/01.sql:1", "ban-drop-table tiers/01.sql:3"]);
-    let maybe = Release::tier("create table if not exists t (a bigint);\nalter table t alter column a set not null;\n");
+    let again = Release::tier(
+        "drop table t;\ncreate table t (a bigint);\ndrop table t;\ncreate table t (a bigint);\n",
+    );
+    assert_eq!(
+        again.open(),
+        [
+            "ban-drop-table tiers/01.sql:1",
+            "ban-drop-table tiers/01.sql:3"
+        ]
+    );
+    let maybe = Release::tier(
+        "create table if not exists t (a bigint);\nalter table t alter column a set not null;\n",
+    );
     assert_eq!(maybe.open(), ["adding-not-nullable-field tiers/01.sql:2"]);
 }
 
@@ -212,9 +261,14 @@ fn a_search_path_is_changed_however_it_is_set() {
         "update pg_settings set setting = 'app' where name = 'search_path'",
     ] {
         let release = Release::tier(&format!("{sql};\ncreate table t (a bigint);\n"));
-        assert_eq!(release.open(), ["unqualified-name-after-search-path tiers/01.sql:2"], "{sql}");
+        assert_eq!(
+            release.open(),
+            ["unqualified-name-after-search-path tiers/01.sql:2"],
+            "{sql}"
+        );
     }
-    let other = "select set_config('app.path', 'search_path', false);\ncreate table t (a bigint);\n";
+    let other =
+        "select set_config('app.path', 'search_path', false);\ncreate table t (a bigint);\n";
     assert_eq!(Release::tier(other).open(), [""; 0]);
 }
 
@@ -223,9 +277,16 @@ fn places_lead_through_includes_and_variables() {
     let toml = "[variables.name]\ndefault = \"a_much_longer_name\"\n";
     let common = "-- é\n/* ü */ drop table\n    :name cascade; drop view  v;\n";
     let tier = "create table t (a bigint);\n\\ir common.sql\n";
-    let release = Release::with([("release.toml", toml), ("tiers/01.sql", tier), ("tiers/common.sql", common)]);
+    let release = Release::with([
+        ("release.toml", toml),
+        ("tiers/01.sql", tier),
+        ("tiers/common.sql", common),
+    ]);
     let (found, _) = release.problems();
-    let places: Vec<_> = found.iter().map(|p| (text(&p["rule"]), text(&p["file"]), &p["line"], &p["column"])).collect();
+    let places: Vec<_> = found
+        .iter()
+        .map(|p| (text(&p["rule"]), text(&p["file"]), &p["line"], &p["column"]))
+        .collect();
     assert_eq!(
         places,
         [
@@ -237,9 +298,13 @@ fn places_lead_through_includes_and_variables() {
 
 #[test]
 fn rollbacks_may_drop_and_must_not_block() {
-    let rollback = "drop table if exists t;\nalter table u drop column b;\ncreate index i on u (a);\n";
+    let rollback =
+        "drop table if exists t;\nalter table u drop column b;\ncreate index i on u (a);\n";
     let release = Release::with([("rollback/01.sql", rollback)]);
-    assert_eq!(release.open(), ["require-concurrent-index-creation rollback/01.sql:3"]);
+    assert_eq!(
+        release.open(),
+        ["require-concurrent-index-creation rollback/01.sql:3"]
+    );
 }
 
 #[test]
@@ -252,11 +317,20 @@ fn ways_back_are_found_however_they_are_written() {
                 do $$ begin execute 'drop function f()'; end $$;\ndrop type mood;\n\
                 alter table u drop column b, drop column if exists c;\ndrop table parts;\n";
     let release = Release::with([("tiers/01.sql", tiers), ("rollback/01.sql", back)]);
-    let left = |release: Release| release.open().into_iter().filter(|p| p.starts_with("missing")).collect::<Vec<_>>();
+    let left = |release: Release| {
+        release
+            .open()
+            .into_iter()
+            .filter(|p| p.starts_with("missing"))
+            .collect::<Vec<_>>()
+    };
     assert_eq!(left(release), [""; 0]);
     let release = Release::with([("tiers/01.sql", tiers), ("rollback/01.sql", "select 1;\n")]);
     let lines = [1, 2, 3, 4, 5, 6, 7, 7, 8, 9];
-    assert_eq!(left(release), lines.map(|line| format!("missing-rollback tiers/01.sql:{line}")));
+    assert_eq!(
+        left(release),
+        lines.map(|line| format!("missing-rollback tiers/01.sql:{line}"))
+    );
 }
 
 /// Dropping a table or one of its columns drops the index; a partition's index is dropped with the partition's table.
@@ -267,16 +341,25 @@ fn ways_back_of_what_goes_with_others() {
                  create table parts (a bigint) partition by list (a);\ncreate table p1 partition of parts for values in (1);\n\
                  create index l on p1 (a);\ncreate table t (a bigint);\ncreate index m on t (a);\nalter table t rename to t2;\n\
                  create table passing (a bigint);\ncreate index n on passing (a);\ndrop table passing;\n";
-    let back = "alter table u drop column b, drop column \"C\";\ndrop table parts;\ndrop table t2;\n";
+    let back =
+        "alter table u drop column b, drop column \"C\";\ndrop table parts;\ndrop table t2;\n";
     let left = |back| {
         let open = Release::with([("tiers/01.sql", tiers), ("rollback/01.sql", back)]).open();
-        open.into_iter().filter(|p| p.starts_with("missing")).collect::<Vec<_>>()
+        open.into_iter()
+            .filter(|p| p.starts_with("missing"))
+            .collect::<Vec<_>>()
     };
     assert_eq!(left(back), ["missing-rollback tiers/01.sql:4"]);
     let lines = [1, 1, 2, 3, 4, 5, 6, 7, 8, 9];
-    assert_eq!(left("select 1;\n"), lines.map(|line| format!("missing-rollback tiers/01.sql:{line}")));
+    assert_eq!(
+        left("select 1;\n"),
+        lines.map(|line| format!("missing-rollback tiers/01.sql:{line}"))
+    );
     let others = "alter table v drop column b, drop column \"C\";\nalter table u drop column c;\n";
-    assert_eq!(left(others), lines.map(|line| format!("missing-rollback tiers/01.sql:{line}")));
+    assert_eq!(
+        left(others),
+        lines.map(|line| format!("missing-rollback tiers/01.sql:{line}"))
+    );
 }
 
 /// A renamed table keeps its indexes and triggers.
@@ -284,20 +367,48 @@ fn ways_back_of_what_goes_with_others() {
 fn ways_back_that_are_none() {
     let left = |tiers: &str, back: &str| {
         let open = Release::with([("tiers/01.sql", tiers), ("rollback/01.sql", back)]).open();
-        let left = open.into_iter().filter_map(|p| p.strip_prefix("missing-rollback tiers/01.sql:").map(str::to_owned));
+        let left = open.into_iter().filter_map(|p| {
+            p.strip_prefix("missing-rollback tiers/01.sql:")
+                .map(str::to_owned)
+        });
         left.collect::<Vec<_>>().join(" ")
     };
     let index = "create index gi on public.b (lower(x) desc);\n";
-    let trigger = "create trigger tg before insert on public.b for each row execute function f();\n";
+    let trigger =
+        "create trigger tg before insert on public.b for each row execute function f();\n";
     let renames = format!("alter table public.a rename to b;\n{index}");
     assert_eq!(left(&renames, "alter table public.b rename to a;\n"), "2");
-    assert_eq!(left(&renames, "alter table public.b rename to a;\ndrop index public.gi;\n"), "");
-    assert_eq!(left(&format!("{index}{trigger}"), "alter table public.b rename to c;\n"), "1 2");
-    assert_eq!(left(&format!("{index}{trigger}"), "alter table public.b rename to c;\ndrop table public.c;\n"), "");
+    assert_eq!(
+        left(
+            &renames,
+            "alter table public.b rename to a;\ndrop index public.gi;\n"
+        ),
+        ""
+    );
+    assert_eq!(
+        left(
+            &format!("{index}{trigger}"),
+            "alter table public.b rename to c;\n"
+        ),
+        "1 2"
+    );
+    assert_eq!(
+        left(
+            &format!("{index}{trigger}"),
+            "alter table public.b rename to c;\ndrop table public.c;\n"
+        ),
+        ""
+    );
     assert_eq!(left(index, "alter table public.b drop column y;\n"), "1");
     assert_eq!(left(index, "alter table public.b drop column x;\n"), "");
     assert_eq!(left(index, "drop table pg_temp.b;\n"), "1");
-    assert_eq!(left("create temp table b (x int);\ncreate index on b (x);\ndrop table b;\n", "select 1;\n"), "");
+    assert_eq!(
+        left(
+            "create temp table b (x int);\ncreate index on b (x);\ndrop table b;\n",
+            "select 1;\n"
+        ),
+        ""
+    );
 }
 
 // --- hostile scripts ----------------------------------------------------------------------------------------------
@@ -307,50 +418,161 @@ fn ways_back_that_are_none() {
 fn no_script_ends_the_linter() {
     let many = 20_000;
     let hostile = [
-        ("parentheses", format!("create view v as select {}1{} as a;", "(".repeat(many), ")".repeat(many))),
+        (
+            "parentheses",
+            format!(
+                "create view v as select {}1{} as a;",
+                "(".repeat(many),
+                ")".repeat(many)
+            ),
+        ),
         (
             "case",
-            format!("create view v as select {}1{} as a;", "case when true then ".repeat(many), " end".repeat(many)),
+            format!(
+                "create view v as select {}1{} as a;",
+                "case when true then ".repeat(many),
+                " end".repeat(many)
+            ),
         ),
-        ("not", format!("create view v as select {} true as a;", "not ".repeat(many))),
-        ("minus", format!("create view v as select {} 1 as a;", "- ".repeat(many))),
-        ("plus", format!("create view v as select 1{} as a;", " + 1".repeat(many))),
-        ("and", format!("create view v as select true{} as a;", " and true".repeat(many))),
-        ("casts", format!("create view v as select 1{} as a;", "::int".repeat(many))),
-        ("brackets", format!("create view v as select {}1{} as a;", "array[".repeat(many), "]".repeat(many))),
-        ("subscripts", format!("create view v as select a{} as a from u;", "[1]".repeat(many))),
-        ("unions", format!("create view v as select 1 as a{};", " union select 1".repeat(many))),
-        ("joins", format!("create view v as select 1 as a from u{};", " join u on true".repeat(many))),
-        ("dots", format!("create view v as select a{} as a;", ".a".repeat(many))),
+        (
+            "not",
+            format!("create view v as select {} true as a;", "not ".repeat(many)),
+        ),
+        (
+            "minus",
+            format!("create view v as select {} 1 as a;", "- ".repeat(many)),
+        ),
+        (
+            "plus",
+            format!("create view v as select 1{} as a;", " + 1".repeat(many)),
+        ),
+        (
+            "and",
+            format!(
+                "create view v as select true{} as a;",
+                " and true".repeat(many)
+            ),
+        ),
+        (
+            "casts",
+            format!("create view v as select 1{} as a;", "::int".repeat(many)),
+        ),
+        (
+            "brackets",
+            format!(
+                "create view v as select {}1{} as a;",
+                "array[".repeat(many),
+                "]".repeat(many)
+            ),
+        ),
+        (
+            "subscripts",
+            format!(
+                "create view v as select a{} as a from u;",
+                "[1]".repeat(many)
+            ),
+        ),
+        (
+            "unions",
+            format!(
+                "create view v as select 1 as a{};",
+                " union select 1".repeat(many)
+            ),
+        ),
+        (
+            "joins",
+            format!(
+                "create view v as select 1 as a from u{};",
+                " join u on true".repeat(many)
+            ),
+        ),
+        (
+            "dots",
+            format!("create view v as select a{} as a;", ".a".repeat(many)),
+        ),
         (
             "subselects",
-            format!("create view v as {}select 1 as a{};", "select * from (".repeat(many), ") x".repeat(many)),
+            format!(
+                "create view v as {}select 1 as a{};",
+                "select * from (".repeat(many),
+                ") x".repeat(many)
+            ),
         ),
-        ("columns", format!("create view v as select 1 as a{};", ", 1".repeat(many))),
-        ("array types", format!("create table v (a int{});", "[]".repeat(many))),
-        ("exists", format!("create view v as select {}true{} as a;", "exists (select ".repeat(many), ")".repeat(many))),
-        ("is not null", format!("create view v as select a{} as a from u;", " is not null".repeat(many))),
-        ("prefixes", format!("create view v as select {} 1 as a;", "any all some ~ ! @ # ".repeat(many))),
-        ("collations", format!("create view v as select a{} as a from u;", " collate x".repeat(many))),
+        (
+            "columns",
+            format!("create view v as select 1 as a{};", ", 1".repeat(many)),
+        ),
+        (
+            "array types",
+            format!("create table v (a int{});", "[]".repeat(many)),
+        ),
+        (
+            "exists",
+            format!(
+                "create view v as select {}true{} as a;",
+                "exists (select ".repeat(many),
+                ")".repeat(many)
+            ),
+        ),
+        (
+            "is not null",
+            format!(
+                "create view v as select a{} as a from u;",
+                " is not null".repeat(many)
+            ),
+        ),
+        (
+            "prefixes",
+            format!(
+                "create view v as select {} 1 as a;",
+                "any all some ~ ! @ # ".repeat(many)
+            ),
+        ),
+        (
+            "collations",
+            format!(
+                "create view v as select a{} as a from u;",
+                " collate x".repeat(many)
+            ),
+        ),
     ];
     let toml = "[[tier]]\nname = \"two\"\nfile = \"tiers/02.sql\"\ntransaction = \"release\"\n";
     let mut wrong = String::new();
     for (name, sql) in &hostile {
         let back = "drop view if exists v;\ndrop table if exists v;\ndrop table if exists t;\n";
         let first = "create table t (a bigint);\ndrop table old;\n";
-        let files = [("release.toml", toml), ("tiers/01.sql", first), ("tiers/02.sql", sql), ("rollback/01.sql", back)];
+        let files = [
+            ("release.toml", toml),
+            ("tiers/01.sql", first),
+            ("tiers/02.sql", sql),
+            ("rollback/01.sql", back),
+        ];
         let release = Release::with(files);
         let begun = Instant::now();
         let (found, exit) = release.problems();
         let took = begun.elapsed();
-        let rules: Vec<_> = found.iter().map(|p| (text(&p["rule"]), text(&p["file"]))).collect();
-        let rest: Vec<_> = rules.iter().filter(|rule| **rule != ("ban-drop-table", "tiers/01.sql")).collect();
-        let told =
-            rest.iter().all(|(rule, file)| ["lint-incomplete", "syntax"].contains(rule) && *file == "tiers/02.sql");
-        if exit != Some(0) || rest.len() + 1 != rules.len() || !told || took > Duration::from_secs(60) {
+        let rules: Vec<_> = found
+            .iter()
+            .map(|p| (text(&p["rule"]), text(&p["file"])))
+            .collect();
+        let rest: Vec<_> = rules
+            .iter()
+            .filter(|rule| **rule != ("ban-drop-table", "tiers/01.sql"))
+            .collect();
+        let told = rest.iter().all(|(rule, file)| {
+            ["lint-incomplete", "syntax"].contains(rule) && *file == "tiers/02.sql"
+        });
+        if exit != Some(0)
+            || rest.len() + 1 != rules.len()
+            || !told
+            || took > Duration::from_secs(60)
+        {
             let _ = writeln!(wrong, "{name}: exit {exit:?}, {rules:?}, {took:?}");
         }
-        println!("{name}: {rest:?} {took:?} {}", found.last().map_or("", |p| text(&p["message"])));
+        println!(
+            "{name}: {rest:?} {took:?} {}",
+            found.last().map_or("", |p| text(&p["message"]))
+        );
     }
     assert!(wrong.is_empty(), "{wrong}");
 }
@@ -361,7 +583,11 @@ struct Killer(&'static str);
 impl SquawkClient for Killer {
     fn ask(&self, question: &Question) -> Result<Answer, String> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pgseal"));
-        let command = command.arg("lint-worker").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let command = command
+            .arg("lint-worker")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
         let mut child = command.spawn().expect("the program starts");
         if question.statements.iter().any(|sql| sql.contains(self.0)) {
             child.kill().expect("our own process");
@@ -370,7 +596,9 @@ impl SquawkClient for Killer {
         let mut stdin = child.stdin.take().expect("a pipe");
         let length = u32::try_from(body.len()).expect("short");
         // Writing to a killed process fails.
-        let _ = stdin.write_all(&length.to_be_bytes()).and_then(|()| stdin.write_all(&body));
+        let _ = stdin
+            .write_all(&length.to_be_bytes())
+            .and_then(|()| stdin.write_all(&body));
         drop(stdin);
         let output = child.wait_with_output().expect("it ends");
         if output.status.success() {
@@ -384,14 +612,29 @@ impl SquawkClient for Killer {
 fn a_script_that_kills_the_process_hides_no_other() {
     let toml = "[[tier]]\nname = \"two\"\nfile = \"tiers/02.sql\"\ntransaction = \"release\"\n\
                 [[tier]]\nname = \"three\"\nfile = \"tiers/03.sql\"\ntransaction = \"release\"\n";
-    let (first, second, third) = ("create table t (a bigint);", "drop table deadly;", "drop table u;");
-    let files = [("release.toml", toml), ("tiers/01.sql", first), ("tiers/02.sql", second), ("tiers/03.sql", third)];
+    let (first, second, third) = (
+        "create table t (a bigint);",
+        "drop table deadly;",
+        "drop table u;",
+    );
+    let files = [
+        ("release.toml", toml),
+        ("tiers/01.sql", first),
+        ("tiers/02.sql", second),
+        ("tiers/03.sql", third),
+    ];
     let release = Release::with(files);
     let definition = Definition::read(&release.path()).unwrap_or_else(|error| panic!("{error}"));
     let found = pgseal::lint::warnings(&definition, &Killer("deadly"));
-    let found: Vec<_> = found.iter().map(|f| (f.problem.rule, f.problem.file.as_str(), &f.problem.message)).collect();
+    let found: Vec<_> = found
+        .iter()
+        .map(|f| (f.problem.rule, f.problem.file.as_str(), &f.problem.message))
+        .collect();
     assert_eq!(found.len(), 2, "{found:?}");
-    assert_eq!((found[0].0, found[0].1), ("lint-incomplete", "tiers/02.sql"));
+    assert_eq!(
+        (found[0].0, found[0].1),
+        ("lint-incomplete", "tiers/02.sql")
+    );
     assert!(found[0].2.contains("killed by Some(9)"), "{found:?}");
     assert_eq!((found[1].0, found[1].1), ("ban-drop-table", "tiers/03.sql"));
 }
@@ -409,8 +652,13 @@ impl SquawkClient for Counter {
 
 #[test]
 fn the_parser_is_asked_once_about_all_tiers_and_once_about_all_rollback_scripts() {
-    let tier = |n| format!("[[tier]]\nname = \"n{n}\"\nfile = \"tiers/n{n}.sql\"\ntransaction = \"release\"\n");
-    let release = Release::with([("release.toml", (0..20).map(tier).collect::<String>().as_str())]);
+    let tier = |n| {
+        format!("[[tier]]\nname = \"n{n}\"\nfile = \"tiers/n{n}.sql\"\ntransaction = \"release\"\n")
+    };
+    let release = Release::with([(
+        "release.toml",
+        (0..20).map(tier).collect::<String>().as_str(),
+    )]);
     (0..20).for_each(|n| release.write(&format!("tiers/n{n}.sql"), "drop table u;\n"));
     let definition = Definition::read(&release.path()).unwrap_or_else(|error| panic!("{error}"));
     let counter = Counter::default();
@@ -423,7 +671,10 @@ fn the_parser_is_asked_once_about_all_tiers_and_once_about_all_rollback_scripts(
 fn nesting_without_a_bound_ends_the_process_of_the_parser() {
     let (open, close) = ("(".repeat(1_000_000), ")".repeat(1_000_000));
     let statements = vec![format!("create view v as select {open}1{close} as a;")];
-    let died = Killer("nobody").ask(&Question { rules: Vec::new(), statements });
+    let died = Killer("nobody").ask(&Question {
+        rules: Vec::new(),
+        statements,
+    });
     assert_eq!(died, Err("killed by Some(6)".to_owned()));
 }
 
@@ -449,10 +700,22 @@ fn acknowledged_warnings_are_shown_with_their_reason() {
     assert_eq!(release.open(), ["ban-drop-table tiers/01.sql:3"]);
     let output = release.lint(&[]);
     let shown = String::from_utf8(output.stdout).expect("text");
-    assert!(shown.contains("tiers/01.sql:2:1: acknowledged [ban-drop-table]: "), "{shown}");
-    assert!(shown.contains("    Nobody\\u{1b}[31m reads u.\n"), "{shown}");
-    assert!(shown.contains("tiers/01.sql:3:1: warning [ban-drop-table]: "), "{shown}");
-    assert!(shown.ends_with("small 1.0.0: 1 warning, 1 acknowledged\n"), "{shown}");
+    assert!(
+        shown.contains("tiers/01.sql:2:1: acknowledged [ban-drop-table]: "),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("    Nobody\\u{1b}[31m reads u.\n"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("tiers/01.sql:3:1: warning [ban-drop-table]: "),
+        "{shown}"
+    );
+    assert!(
+        shown.ends_with("small 1.0.0: 1 warning, 1 acknowledged\n"),
+        "{shown}"
+    );
     assert_eq!(release.lint(&["--strict"]).status.code(), Some(2));
     let all = acknowledge("reason = \"Nobody reads them.\"");
     let release = Release::with([("release.toml", all.as_str()), ("tiers/01.sql", DROPS)]);
@@ -464,16 +727,36 @@ fn acknowledgements_are_checked() {
     for (lines, says) in [
         (acknowledge("reason = \" \""), "the reason is empty"),
         (acknowledge(""), "missing field"),
-        (acknowledge("reason = \"x\"").replace("ban-drop-table", "ban-drop"), "no lint rule"),
-        (acknowledge("reason = \"x\"").replace("ban-drop-table", "dispatch"), "is an error"),
-        (acknowledge("reason = \"x\"").replace("ban-drop-table", "stale-acknowledgement"), "removed, not"),
-        (acknowledge("reason = \"x\"").replace("01.sql", "02.sql"), "no file"),
-        (acknowledge("line = 0\nreason = \"x\""), "a whole number from 1 to"),
+        (
+            acknowledge("reason = \"x\"").replace("ban-drop-table", "ban-drop"),
+            "no lint rule",
+        ),
+        (
+            acknowledge("reason = \"x\"").replace("ban-drop-table", "dispatch"),
+            "is an error",
+        ),
+        (
+            acknowledge("reason = \"x\"").replace("ban-drop-table", "stale-acknowledgement"),
+            "removed, not",
+        ),
+        (
+            acknowledge("reason = \"x\"").replace("01.sql", "02.sql"),
+            "no file",
+        ),
+        (
+            acknowledge("line = 0\nreason = \"x\""),
+            "a whole number from 1 to",
+        ),
     ] {
         let release = Release::with([("release.toml", lines.as_str()), ("tiers/01.sql", DROPS)]);
         let (found, exit) = release.problems();
         assert_eq!(exit, Some(2), "{lines}");
-        assert!(found.iter().any(|p| text(&p["message"]).contains(says) && p["line"].is_u64()), "{found:?}");
+        assert!(
+            found
+                .iter()
+                .any(|p| text(&p["message"]).contains(says) && p["line"].is_u64()),
+            "{found:?}"
+        );
     }
 }
 
@@ -483,26 +766,51 @@ fn pack_counts_and_packs_and_the_manifest_has_them() {
     let release = Release::with([("release.toml", toml.as_str()), ("tiers/01.sql", DROPS)]);
     let dir = release.0.path();
     for key in ["k", "r", "l"] {
-        assert!(pgseal(dir, &["keygen", key, "--no-passphrase"]).status.success());
+        assert!(
+            pgseal(dir, &["keygen", key, "--no-passphrase"])
+                .status
+                .success()
+        );
     }
-    let trust = ["trust", "init", "t.json", "--root-key", "r.key", "--role", "release:1=k.pub", "--role", "l2:1=l.pub"];
+    let trust = [
+        "trust",
+        "init",
+        "t.json",
+        "--root-key",
+        "r.key",
+        "--role",
+        "release:1=k.pub",
+        "--role",
+        "l2:1=l.pub",
+    ];
     assert!(pgseal(dir, &trust).status.success());
     let packed = pgseal(dir, &["pack", "dir", "-o", "a.pgseal", "--key", "k.key"]);
     assert!(packed.status.success());
     let stderr = String::from_utf8_lossy(&packed.stderr);
-    let line = "pgseal: warning: 1 warning that nobody has acknowledged; `pgseal lint dir` shows them";
+    let line =
+        "pgseal: warning: 1 warning that nobody has acknowledged; `pgseal lint dir` shows them";
     assert!(stderr.lines().any(|shown| shown == line), "{stderr}");
     let says = "acknowledged warning [ban-drop-table] tiers/01.sql:2: Nobody reads u.\n";
     let shown = pgseal(dir, &["inspect", "a.pgseal", "--trust", "t.json"]);
-    assert!(String::from_utf8_lossy(&shown.stdout).contains(says), "{shown:?}");
-    let approved =
-        pgseal(dir, &["approve", "a.pgseal", "--key", "l.key", "--role", "l2", "--yes", "other", "--trust", "t.json"]);
+    assert!(
+        String::from_utf8_lossy(&shown.stdout).contains(says),
+        "{shown:?}"
+    );
+    let approved = pgseal(
+        dir,
+        &[
+            "approve", "a.pgseal", "--key", "l.key", "--role", "l2", "--yes", "other", "--trust",
+            "t.json",
+        ],
+    );
     assert_eq!(approved.status.code(), Some(2), "asked, and not approved");
-    assert!(String::from_utf8_lossy(&approved.stdout).contains(says), "{approved:?}");
+    assert!(
+        String::from_utf8_lossy(&approved.stdout).contains(says),
+        "{approved:?}"
+    );
     let document = pgseal(dir, &["inspect", "a.pgseal", "--trust", "t.json", "--json"]);
     let document: Value = serde_json::from_slice(&document.stdout).expect("JSON");
-    let expected =
-        json!([{ "rule": "ban-drop-table", "file": "tiers/01.sql", "line": 2, "reason": "Nobody reads u." }]);
+    let expected = json!([{ "rule": "ban-drop-table", "file": "tiers/01.sql", "line": 2, "reason": "Nobody reads u." }]);
     assert_eq!(document["manifest"]["acknowledged"], expected);
 }
 
@@ -510,7 +818,8 @@ fn pack_counts_and_packs_and_the_manifest_has_them() {
 
 #[test]
 fn sarif_is_what_its_schema_says() {
-    let schema: Value = serde_json::from_str(include_str!("sarif-2.1.0.schema.json")).expect("JSON");
+    let schema: Value =
+        serde_json::from_str(include_str!("sarif-2.1.0.schema.json")).expect("JSON");
     let schema = jsonschema::validator_for(&schema).expect("a schema");
     let toml = acknowledge("line = 2\nreason = \"Nobody reads u.\"");
     let release = Release::with([("release.toml", toml.as_str()), ("tiers/01.sql", DROPS)]);
@@ -521,18 +830,35 @@ fn sarif_is_what_its_schema_says() {
         let output = release.lint(&["--sarif"]);
         assert_eq!(output.status.code(), Some(exit));
         let log: Value = serde_json::from_slice(&output.stdout).expect("one document");
-        let faults: Vec<String> = schema.iter_errors(&log).map(|error| error.to_string()).collect();
+        let faults: Vec<String> = schema
+            .iter_errors(&log)
+            .map(|error| error.to_string())
+            .collect();
         assert!(faults.is_empty(), "{faults:?}");
         let run = &log["runs"][0];
         for result in run["results"].as_array().expect("a list") {
             let index = result["ruleIndex"].as_u64().expect("a rule") as usize;
-            assert_eq!(run["tool"]["driver"]["rules"][index]["id"], result["ruleId"]);
+            assert_eq!(
+                run["tool"]["driver"]["rules"][index]["id"],
+                result["ruleId"]
+            );
             let at = &result["locations"][0]["physicalLocation"];
-            let key = format!("{}:{}", text(&at["artifactLocation"]["uri"]), at["region"]["startLine"]);
-            levels.insert(key, (text(&result["level"]).to_owned(), result["suppressions"].clone()));
+            let key = format!(
+                "{}:{}",
+                text(&at["artifactLocation"]["uri"]),
+                at["region"]["startLine"]
+            );
+            levels.insert(
+                key,
+                (
+                    text(&result["level"]).to_owned(),
+                    result["suppressions"].clone(),
+                ),
+            );
         }
     }
-    let accepted = json!([{ "kind": "external", "status": "accepted", "justification": "Nobody reads u." }]);
+    let accepted =
+        json!([{ "kind": "external", "status": "accepted", "justification": "Nobody reads u." }]);
     // `commit` in one release and the drop in the other are on the same line; the error was inserted last.
     assert_eq!(levels["tiers/01.sql:3"], ("warning".to_owned(), json!([])));
     assert_eq!(levels["tiers/01.sql:2"].0, "error");

@@ -7,7 +7,9 @@ use super::{Release, pgseal, text};
 /// Renders a tier without a transaction; its script is `tiers/NAME.sql`.
 fn tiers(names: &[(&str, &str)]) -> String {
     let tier = |(name, transaction): &(&str, &str)| {
-        format!("[[tier]]\nname = \"{name}\"\nfile = \"tiers/{name}.sql\"\ntransaction = \"{transaction}\"\n")
+        format!(
+            "[[tier]]\nname = \"{name}\"\nfile = \"tiers/{name}.sql\"\ntransaction = \"{transaction}\"\n"
+        )
     };
     names.iter().map(tier).collect()
 }
@@ -16,7 +18,10 @@ fn tiers(names: &[(&str, &str)]) -> String {
 fn said(release: &Release) -> String {
     let output = release.lint(&[]);
     let text = String::from_utf8(output.stdout).expect("text");
-    text.lines().filter(|line| !line.starts_with("small 1.0.0: ")).map(|line| format!("{line}\n")).collect()
+    text.lines()
+        .filter(|line| !line.starts_with("small 1.0.0: "))
+        .map(|line| format!("{line}\n"))
+        .collect()
 }
 
 #[test]
@@ -43,9 +48,13 @@ drop index concurrently
   a, b;
 ",
         ),
-        ("rollback/01.sql", "drop index concurrently if exists t_a;\nvacuum;\ndrop table if exists t;\n"),
+        (
+            "rollback/01.sql",
+            "drop index concurrently if exists t_a;\nvacuum;\ndrop table if exists t;\n",
+        ),
     ]);
-    let resumed = "a resumed run has no answers of the statements before; put it into a transactional tier";
+    let resumed =
+        "a resumed run has no answers of the statements before; put it into a transactional tier";
     let lost = "the next step, or a resumed run, would not find it; SET keeps settings, the rest belongs into a transactional tier";
     let names = "write the names out, or run it by hand, apart from the release";
     let expected = format!(
@@ -87,7 +96,10 @@ tiers/steps.sql:15:1: error [unknown-outcome]: after a crash nobody could find o
     let packed = pgseal(&release.path(), &["pack", ".", "-o", "../x.pgseal"]);
     assert_eq!(packed.status.code(), Some(2));
     let error = String::from_utf8_lossy(&packed.stderr).into_owned();
-    assert!(error.contains("tiers/steps.sql:10:3: SET LOCAL in a tier without a transaction"), "{error}");
+    assert!(
+        error.contains("tiers/steps.sql:10:3: SET LOCAL in a tier without a transaction"),
+        "{error}"
+    );
 }
 
 /// Writes a release with three such tiers among transactional ones.
@@ -95,8 +107,12 @@ fn mixed() -> Release {
     Release::with([
         (
             "release.toml",
-            (tiers(&[("index", "none"), ("partition", "none"), ("rows", "release"), ("server", "none")])
-                + "dispatch = [\"ALTER SYSTEM\"]\n")
+            (tiers(&[
+                ("index", "none"),
+                ("partition", "none"),
+                ("rows", "release"),
+                ("server", "none"),
+            ]) + "dispatch = [\"ALTER SYSTEM\"]\n")
                 .as_str(),
         ),
         (
@@ -113,7 +129,10 @@ do $$ begin null; end $$;
 ",
         ),
         ("tiers/rows.sql", "create table w (a bigint);\n"),
-        ("tiers/server.sql", "alter system set wal_compression = on;\n"),
+        (
+            "tiers/server.sql",
+            "alter system set wal_compression = on;\n",
+        ),
         (
             "rollback/01.sql",
             "drop table w;
@@ -152,10 +171,18 @@ tiers/server.sql:1:1: warning [cannot-be-undone]: a rollback can't undo this: wa
     );
     assert_eq!(said(&release), expected);
     let packed = pgseal(&release.path(), &["pack", ".", "-o", "../x.pgseal"]);
-    assert_eq!(packed.status.code(), Some(0), "{}", String::from_utf8_lossy(&packed.stderr));
+    assert_eq!(
+        packed.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&packed.stderr)
+    );
     let answer = String::from_utf8(packed.stdout).expect("text");
     assert!(answer.ends_with(POINTS), "{answer}");
-    let packed = pgseal(&release.path(), &["pack", ".", "-o", "../x.pgseal", "--json"]);
+    let packed = pgseal(
+        &release.path(),
+        &["pack", ".", "-o", "../x.pgseal", "--json"],
+    );
     let document: Value = serde_json::from_slice(&packed.stdout).expect("a document");
     let points = document["points"].as_array().expect("a list");
     assert_eq!(points.len(), 7);
@@ -168,16 +195,34 @@ tiers/server.sql:1:1: warning [cannot-be-undone]: a rollback can't undo this: wa
         })
     );
     let runs: Vec<&str> = points.iter().map(|point| text(&point["runs"])).collect();
-    assert_eq!(runs, ["setting", "outside", "outside", "outside", "transaction", "outside", "outside"]);
-    let rollback: Vec<&str> = points.iter().map(|point| text(&point["rollback"])).collect();
-    assert_eq!(rollback, ["nothing", "by", "nothing", "by", "by", "unseen", "left"]);
+    assert_eq!(
+        runs,
+        [
+            "setting",
+            "outside",
+            "outside",
+            "outside",
+            "transaction",
+            "outside",
+            "outside"
+        ]
+    );
+    let rollback: Vec<&str> = points
+        .iter()
+        .map(|point| text(&point["rollback"]))
+        .collect();
+    assert_eq!(
+        rollback,
+        ["nothing", "by", "nothing", "by", "by", "unseen", "left"]
+    );
 }
 
 #[test]
 fn a_release_of_one_transaction_has_no_points() {
     let release = Release::tier("create table t (a bigint);\n");
     assert_eq!(said(&release), "");
-    let document: Value = serde_json::from_slice(&release.lint(&["--json"]).stdout).expect("a document");
+    let document: Value =
+        serde_json::from_slice(&release.lint(&["--json"]).stdout).expect("a document");
     assert_eq!(document["points"], json!([]));
 }
 
@@ -185,13 +230,24 @@ fn a_release_of_one_transaction_has_no_points() {
 fn a_file_that_is_included_twice_counts_twice() {
     let release = Release::with([
         ("release.toml", tiers(&[("steps", "none")]).as_str()),
-        ("tiers/steps.sql", "\\ir ../more/vacuum.sql\nanalyze t;\n\\ir ../more/vacuum.sql\n"),
+        (
+            "tiers/steps.sql",
+            "\\ir ../more/vacuum.sql\nanalyze t;\n\\ir ../more/vacuum.sql\n",
+        ),
         ("more/vacuum.sql", "vacuum t;\n"),
     ]);
-    let document: Value = serde_json::from_slice(&release.lint(&["--json"]).stdout).expect("a document");
+    let document: Value =
+        serde_json::from_slice(&release.lint(&["--json"]).stdout).expect("a document");
     let points = document["points"].as_array().expect("a list");
-    let places: Vec<_> = points.iter().map(|point| (point["number"].as_u64(), text(&point["file"]))).collect();
-    let expected = [(Some(1), "more/vacuum.sql"), (Some(2), "tiers/steps.sql"), (Some(3), "more/vacuum.sql")];
+    let places: Vec<_> = points
+        .iter()
+        .map(|point| (point["number"].as_u64(), text(&point["file"])))
+        .collect();
+    let expected = [
+        (Some(1), "more/vacuum.sql"),
+        (Some(2), "tiers/steps.sql"),
+        (Some(3), "more/vacuum.sql"),
+    ];
     assert_eq!(places, expected);
 }
 
@@ -202,15 +258,30 @@ fn conditions_count_as_asking_first() {
     let files = |rollback| {
         Release::with([
             ("release.toml", steps.as_str()),
-            ("tiers/index.sql", "create index concurrently t_a on t (a);\n"),
+            (
+                "tiers/index.sql",
+                "create index concurrently t_a on t (a);\n",
+            ),
             ("rollback/01.sql", rollback),
         ])
     };
-    assert_eq!(files("drop index t_a;\ndrop table t;\n").open(), ["rollback-not-from-every-point rollback/01.sql:1"]);
-    let asked =
-        "select to_regclass('t_a') is not null as there \\gset\n\\if :there\ndrop index t_a;\n\\endif\ndrop table t;\n";
+    assert_eq!(
+        files("drop index t_a;\ndrop table t;\n").open(),
+        ["rollback-not-from-every-point rollback/01.sql:1"]
+    );
+    let asked = "select to_regclass('t_a') is not null as there \\gset\n\\if :there\ndrop index t_a;\n\\endif\ndrop table t;\n";
     assert_eq!(files(asked).open(), Vec::<String>::new());
-    assert_eq!(files("drop index if exists t_a;\ndrop table t;\n").open(), Vec::<String>::new());
-    assert_eq!(files("drop table t;\n").open(), Vec::<String>::new(), "the index goes with its table");
-    assert_eq!(files("drop schema s cascade;\ndrop table if exists t;\n").open(), Vec::<String>::new());
+    assert_eq!(
+        files("drop index if exists t_a;\ndrop table t;\n").open(),
+        Vec::<String>::new()
+    );
+    assert_eq!(
+        files("drop table t;\n").open(),
+        Vec::<String>::new(),
+        "the index goes with its table"
+    );
+    assert_eq!(
+        files("drop schema s cascade;\ndrop table if exists t;\n").open(),
+        Vec::<String>::new()
+    );
 }

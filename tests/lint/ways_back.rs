@@ -5,7 +5,9 @@ use super::Release;
 /// Returns the lines of the tier whose objects the rollback script leaves behind.
 fn left(tiers: &str, back: &str) -> String {
     let open = Release::with([("tiers/01.sql", tiers), ("rollback/01.sql", back)]).open();
-    let left = open.iter().filter_map(|found| found.strip_prefix("missing-rollback tiers/01.sql:"));
+    let left = open
+        .iter()
+        .filter_map(|found| found.strip_prefix("missing-rollback tiers/01.sql:"));
     left.collect::<Vec<_>>().join(" ")
 }
 
@@ -31,12 +33,28 @@ fn what_belongs_to_something_temporary_is_temporary() {
     ] {
         check(&[(&format!("{temp}{more}"), "select 1;\n", "")]);
     }
-    check(&[("select 1 as a into temp w;\ncreate index wi on w(a);\n", "select 1;\n", "")]);
+    check(&[(
+        "select 1 as a into temp w;\ncreate index wi on w(a);\n",
+        "select 1;\n",
+        "",
+    )]);
     // Counterexamples: only the name looks temporary.
     check(&[
-        (&format!("{temp}create index wi on public.w(a);\n"), "select 1;\n", "2"),
-        (&format!("create function w() returns int return 1;\n{temp}drop function w();\n"), "select 1;\n", ""),
-        (&format!("{temp}alter table u add column w int;\n"), "alter table u drop column w;\n", ""),
+        (
+            &format!("{temp}create index wi on public.w(a);\n"),
+            "select 1;\n",
+            "2",
+        ),
+        (
+            &format!("create function w() returns int return 1;\n{temp}drop function w();\n"),
+            "select 1;\n",
+            "",
+        ),
+        (
+            &format!("{temp}alter table u add column w int;\n"),
+            "alter table u drop column w;\n",
+            "",
+        ),
     ]);
 }
 
@@ -46,32 +64,84 @@ fn ways_back_of_other_names_and_kinds() {
     let hanging = "create view v as select * from t;\ncreate view w as select * from v;\n";
     let trigger = "create trigger g before insert on t for each row execute function f();\n";
     check(&[
-        ("create view v as select 1 as a;\nalter table v rename to w;\n", "drop view w;\n", ""),
-        ("create index i on t(a);\nalter table i rename to j;\n", "drop index j;\n", ""),
-        ("create table U&\"\\0064ata\" (a int);\n", "drop table data;\n", ""),
-        ("create table t(a int);\ncreate sequence s owned by t.a;\n", "drop table t;\n", ""),
+        (
+            "create view v as select 1 as a;\nalter table v rename to w;\n",
+            "drop view w;\n",
+            "",
+        ),
+        (
+            "create index i on t(a);\nalter table i rename to j;\n",
+            "drop index j;\n",
+            "",
+        ),
+        (
+            "create table U&\"\\0064ata\" (a int);\n",
+            "drop table data;\n",
+            "",
+        ),
+        (
+            "create table t(a int);\ncreate sequence s owned by t.a;\n",
+            "drop table t;\n",
+            "",
+        ),
         (owned, "alter table public.t drop column a;\n", ""),
         (owned, "alter table public.t drop column b;\n", "1"),
         (hanging, "drop table t cascade;\n", ""),
         (hanging, "drop table u cascade;\n", "1 2"),
         (hanging, "drop table t;\n", "1 2"),
         (trigger, "drop function f() cascade;\n", ""),
-        ("create table p1(a int);\nalter table p attach partition p1 default;\n", "drop table p;\n", ""),
-        ("create schema s;\ncreate table s.t(a int);\ndrop schema s cascade;\n", "select 1;\n", ""),
-        ("create function f(a int) returns int return 1;\n", "drop function f(integer);\n", ""),
-        ("create view v as select 1 as a;\nalter view v set schema arch;\n", "drop view arch.v;\n", ""),
+        (
+            "create table p1(a int);\nalter table p attach partition p1 default;\n",
+            "drop table p;\n",
+            "",
+        ),
+        (
+            "create schema s;\ncreate table s.t(a int);\ndrop schema s cascade;\n",
+            "select 1;\n",
+            "",
+        ),
+        (
+            "create function f(a int) returns int return 1;\n",
+            "drop function f(integer);\n",
+            "",
+        ),
+        (
+            "create view v as select 1 as a;\nalter view v set schema arch;\n",
+            "drop view arch.v;\n",
+            "",
+        ),
     ]);
 }
 
 #[test]
 fn joined_statements_are_seen_one_by_one() {
     check(&[
-        ("select 1 \\; create table public.t(a int);\n", "select 1;\n", "1"),
-        ("create table t(a int) \\; drop table t;\n", "select 1;\n", ""),
-        ("create table t(a int);\n", "select 1 \\; drop table t;\n", ""),
+        (
+            "select 1 \\; create table public.t(a int);\n",
+            "select 1;\n",
+            "1",
+        ),
+        (
+            "create table t(a int) \\; drop table t;\n",
+            "select 1;\n",
+            "",
+        ),
+        (
+            "create table t(a int);\n",
+            "select 1 \\; drop table t;\n",
+            "",
+        ),
         ("select 1 as a into public.t;\n", "select 1;\n", "1"),
-        ("with x as (select 1 as a) select a into table public.t from x;\n", "drop table public.t;\n", ""),
-        ("with x as (select 1 as a) insert into public.t select a from x;\n", "select 1;\n", ""),
+        (
+            "with x as (select 1 as a) select a into table public.t from x;\n",
+            "drop table public.t;\n",
+            "",
+        ),
+        (
+            "with x as (select 1 as a) insert into public.t select a from x;\n",
+            "select 1;\n",
+            "",
+        ),
     ]);
 }
 
@@ -92,19 +162,31 @@ fn names_that_no_rollback_script_drops() {
         (index, "alter index i rename to j;\n", "1"),
         (index, "alter index i rename to j;\ndrop index j;\n", ""),
         (constraint, "alter table t drop constraint d;\n", "1"),
-        (constraint, "alter table t drop constraint if exists c;\n", ""),
+        (
+            constraint,
+            "alter table t drop constraint if exists c;\n",
+            "",
+        ),
         (constraint, "alter table t drop column a;\n", ""),
         (view, "create or replace view v as select 2 as a;\n", ""),
         // The name is dropped before it is created.
         (&format!("drop view v;\n{view}"), "select 1;\n", "2"),
-        (&format!("{view}drop view v;\n{view}"), "drop view w;\n", "3"),
+        (
+            &format!("{view}drop view v;\n{view}"),
+            "drop view w;\n",
+            "3",
+        ),
         (&format!("{view}drop view v;\n"), "select 1;\n", ""),
         (
             "alter table t add column a int;\nalter table t rename column a to b;\n",
             "alter table t drop column b;\n",
             "",
         ),
-        ("create table t(a int);\nalter table t set schema arch;\n", "drop table arch.t;\n", ""),
+        (
+            "create table t(a int);\nalter table t set schema arch;\n",
+            "drop table arch.t;\n",
+            "",
+        ),
     ]);
 }
 
@@ -112,7 +194,10 @@ fn names_that_no_rollback_script_drops() {
 fn other_kinds_of_objects_are_compared_by_name_too() {
     for (create, drop) in [
         ("create policy p on t using (true);", "drop policy p on t;"),
-        ("create rule r as on insert to t do instead nothing;", "drop rule r on t;"),
+        (
+            "create rule r as on insert to t do instead nothing;",
+            "drop rule r on t;",
+        ),
         ("create role r;", "drop role r;"),
         ("create statistics s on a, b from t;", "drop statistics s;"),
         ("create domain d as int;", "drop domain d;"),

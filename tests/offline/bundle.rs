@@ -20,7 +20,8 @@ use pgseal::trust::pae::pre_authentication_encoding;
 use pgseal::trust::root::SignatureError;
 use pgseal::trust::{JudgedAt, SecretKey, TrustRoot};
 use pgseal_testkit::bundles::{
-    Refused, now, one_roof, open, open_at, pack, pack_dir, refusal, small, small_with, statement, write_dir,
+    Refused, now, one_roof, open, open_at, pack, pack_dir, refusal, small, small_with, statement,
+    write_dir,
 };
 use pgseal_testkit::defects::{self, GROUP_ORDER, Good, add_signature};
 use pgseal_testkit::keys::{Draft, key, seed, time, trusting};
@@ -81,16 +82,26 @@ fn for_all(count: usize, check: impl Fn(usize) + Sync) {
 
 /// Returns the check that refuses a flipped bit: the grammar, or a signature or digest.
 fn flip(bytes: &Arc<[u8]>, root: &TrustRoot, bit: usize) -> &'static str {
-    let harmed = Harmed { bytes: bytes.clone(), bit: Some(bit), size: bytes.len() };
+    let harmed = Harmed {
+        bytes: bytes.clone(),
+        bit: Some(bit),
+        size: bytes.len(),
+    };
     match UntrustedBundle::parse(Box::new(harmed)) {
         Err(MalformedError::Archive(ArchiveError::Io(error))) => panic!("bit {bit}: {error}"),
         Err(_) => "malformed",
         Ok(parsed) => match parsed.authenticate(root, now()) {
             Ok(_) => panic!("bit {} of byte {} can be flipped", bit % 8, bit / 8),
             // A statement is parsed only after its signature was verified, which no flipped bit passes.
-            Err(AuthenticateError::Statement(error)) => panic!("bit {bit}: read before its signature: {error}"),
-            Err(AuthenticateError::NewerProgram { .. }) => panic!("bit {bit}: read before its signature"),
-            Err(AuthenticateError::Added(AttestationError::Statement { .. } | AttestationError::NoRelease(_))) => {
+            Err(AuthenticateError::Statement(error)) => {
+                panic!("bit {bit}: read before its signature: {error}")
+            }
+            Err(AuthenticateError::NewerProgram { .. }) => {
+                panic!("bit {bit}: read before its signature")
+            }
+            Err(AuthenticateError::Added(
+                AttestationError::Statement { .. } | AttestationError::NoRelease(_),
+            )) => {
                 panic!("bit {bit}: an added statement was read before its signature")
             }
             Err(_) => "not authentic",
@@ -103,7 +114,11 @@ fn expected(bytes: &[u8]) -> Vec<&'static str> {
     let mut by_byte = Vec::new();
     for member in &Tar::of(bytes).members {
         // The checksum covers every single bit of a header; the format's name is compared before anything else.
-        let content = if member.name() == "pgseal" { "malformed" } else { "not authentic" };
+        let content = if member.name() == "pgseal" {
+            "malformed"
+        } else {
+            "not authentic"
+        };
         let header = by_byte.len();
         by_byte.resize(header + 512, "malformed");
         by_byte.resize(by_byte.len() + member.content.len(), content);
@@ -131,13 +146,17 @@ fn every_flipped_bit_of_the_reference_bundle_is_rejected() {
 #[test]
 fn every_flipped_bit_of_a_compressed_bundle_with_two_signatures_is_rejected() {
     let (first, second) = (key("release"), key("second"));
-    let root = Draft::new(&key("root"), &[("release", 1, &[&first, &second])]).load().expect("a trust root");
+    let root = Draft::new(&key("root"), &[("release", 1, &[&first, &second])])
+        .load()
+        .expect("a trust root");
     let files = small_with("executor/big.sql", &b"-- shrinks\n".repeat(7000));
     let bytes: Arc<[u8]> = pack(&files, &[first, second]).into();
     assert!(open(&bytes, &root).is_ok(), "unharmed it is authentic");
     let by_byte = expected(&bytes);
     // One valid signature meets the threshold: a broken second one must be refused all the same.
-    for_all(bytes.len() * 8, |bit| assert_eq!(flip(&bytes, &root, bit), by_byte[bit / 8], "bit {bit}"));
+    for_all(bytes.len() * 8, |bit| {
+        assert_eq!(flip(&bytes, &root, bit), by_byte[bit / 8], "bit {bit}")
+    });
 }
 
 #[test]
@@ -148,27 +167,43 @@ fn every_flipped_bit_of_what_people_added_is_rejected() {
     let bytes: Arc<[u8]> = good.approved.clone().into();
     let bundle = open(&bytes, &root).expect("unharmed it is authentic");
     assert_eq!(bundle.approvals().len(), 2);
-    let levels = [bundle.signatories()[0].evidence.level(), bundle.approvals()[0].evidence().level()];
+    let levels = [
+        bundle.signatories()[0].evidence.level(),
+        bundle.approvals()[0].evidence().level(),
+    ];
     assert_eq!(levels, ["notarised"; 2]);
     let by_byte = expected(&bytes);
-    for_all(bytes.len() * 8, |bit| assert_eq!(flip(&bytes, &root, bit), by_byte[bit / 8], "bit {bit}"));
+    for_all(bytes.len() * 8, |bit| {
+        assert_eq!(flip(&bytes, &root, bit), by_byte[bit / 8], "bit {bit}")
+    });
 }
 
 #[test]
 fn every_truncation_is_rejected() {
-    for bytes in [pack_dir(&one_roof(), &[key("release")]), Good::new(defects::KEYS.map(key)).approved] {
+    for bytes in [
+        pack_dir(&one_roof(), &[key("release")]),
+        Good::new(defects::KEYS.map(key)).approved,
+    ] {
         every_truncation_of(bytes.into());
     }
 }
 
 fn every_truncation_of(bytes: Arc<[u8]>) {
     for_all(bytes.len(), |size| {
-        let harmed = Harmed { bytes: bytes.clone(), bit: None, size };
+        let harmed = Harmed {
+            bytes: bytes.clone(),
+            bit: None,
+            size,
+        };
         match UntrustedBundle::parse(Box::new(harmed)) {
             Ok(_) => panic!("cut off after {size} bytes it is still a bundle"),
-            Err(MalformedError::Archive(ArchiveError::CutOff { at, .. })) => assert!(at <= size as u64, "{size}"),
+            Err(MalformedError::Archive(ArchiveError::CutOff { at, .. })) => {
+                assert!(at <= size as u64, "{size}")
+            }
             // Shorter than the format's name, the file is not even recognised as a bundle.
-            Err(MalformedError::Archive(ArchiveError::NotABundle { .. })) => assert!(size < 521, "{size}"),
+            Err(MalformedError::Archive(ArchiveError::NotABundle { .. })) => {
+                assert!(size < 521, "{size}")
+            }
             Err(error) => panic!("cut off after {size} bytes: {error}"),
         }
     });
@@ -183,7 +218,10 @@ fn appended_bytes_are_rejected() {
     for tail in tails {
         let refused = refusal(&[&bytes[..], tail].concat(), &root);
         assert!(
-            matches!(refused, Refused::Malformed(MalformedError::Archive(ArchiveError::TrailingBytes(_)))),
+            matches!(
+                refused,
+                Refused::Malformed(MalformedError::Archive(ArchiveError::TrailingBytes(_)))
+            ),
             "{} bytes: {refused}",
             tail.len()
         );
@@ -198,7 +236,10 @@ fn bytes_before_the_start_are_rejected() {
     for head in [&[0_u8; 512][..], b"x", b"#!/bin/sh\n"] {
         let refused = refusal(&[head, &bytes[..]].concat(), &root);
         assert!(
-            matches!(refused, Refused::Malformed(MalformedError::Archive(ArchiveError::NotABundle { .. }))),
+            matches!(
+                refused,
+                Refused::Malformed(MalformedError::Archive(ArchiveError::NotABundle { .. }))
+            ),
             "{refused}"
         );
     }
@@ -209,10 +250,19 @@ fn limits_hold_before_anything_is_authenticated() {
     let release = key("release");
     let bytes = pack(&small(), std::slice::from_ref(&release));
     let mut many = Tar::of(&bytes);
-    many.members
-        .splice(2..3, (0..=limits::SIGNATURES).map(|n| Member::new(&format!("signatures/{n:064x}.sig"), &[0; 64])));
+    many.members.splice(
+        2..3,
+        (0..=limits::SIGNATURES)
+            .map(|n| Member::new(&format!("signatures/{n:064x}.sig"), &[0; 64])),
+    );
     let refused = refusal(&many.bytes(), &trusting(&release));
-    assert!(matches!(refused, Refused::Malformed(MalformedError::TooManySignatures)), "{refused}");
+    assert!(
+        matches!(
+            refused,
+            Refused::Malformed(MalformedError::TooManySignatures)
+        ),
+        "{refused}"
+    );
 
     let mut many = Tar::of(&bytes);
     for at in 0..=limits::ADDED_STATEMENTS {
@@ -220,17 +270,37 @@ fn limits_hold_before_anything_is_authenticated() {
         many.add(Member::new(&format!("approvals/{at:064x}.sig"), &[0; 64]));
     }
     let refused = refusal(&many.bytes(), &trusting(&release));
-    assert!(matches!(refused, Refused::Malformed(MalformedError::TooManyAdded)), "{refused}");
+    assert!(
+        matches!(refused, Refused::Malformed(MalformedError::TooManyAdded)),
+        "{refused}"
+    );
 
     let mut large = Tar::of(&bytes);
-    *large.member("statement.json") = Member::new("statement.json", &vec![b' '; limits::STATEMENT_BYTES as usize + 1]);
+    *large.member("statement.json") = Member::new(
+        "statement.json",
+        &vec![b' '; limits::STATEMENT_BYTES as usize + 1],
+    );
     let refused = refusal(&large.bytes(), &trusting(&release));
-    assert!(matches!(refused, Refused::Malformed(MalformedError::StatementTooLarge(_))), "{refused}");
+    assert!(
+        matches!(
+            refused,
+            Refused::Malformed(MalformedError::StatementTooLarge(_))
+        ),
+        "{refused}"
+    );
 
     let mut crowd = Tar::of(&bytes);
-    crowd.members.extend((0..limits::MEMBERS).map(|n| Member::new(&format!("x/{n:08}"), b"")));
+    crowd
+        .members
+        .extend((0..limits::MEMBERS).map(|n| Member::new(&format!("x/{n:08}"), b"")));
     let refused = refusal(&crowd.bytes(), &trusting(&release));
-    assert!(matches!(refused, Refused::Malformed(MalformedError::Archive(ArchiveError::TooManyMembers))), "{refused}");
+    assert!(
+        matches!(
+            refused,
+            Refused::Malformed(MalformedError::Archive(ArchiveError::TooManyMembers))
+        ),
+        "{refused}"
+    );
 }
 
 // --- packing ------------------------------------------------------------------------------------------------------
@@ -246,7 +316,8 @@ fn packing_copies_of_a_directory_gives_the_same_bytes() {
         write_dir(&second, &BTreeMap::from([(path.clone(), content.clone())]));
         let path = second.join(path);
         let mode = if at % 2 == 0 { 0o600 } else { 0o755 };
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("our own file");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode))
+            .expect("our own file");
         let then = SystemTime::UNIX_EPOCH + Duration::from_secs(86_400 * at as u64);
         std::fs::File::options()
             .append(true)
@@ -254,10 +325,20 @@ fn packing_copies_of_a_directory_gives_the_same_bytes() {
             .and_then(|file| file.set_modified(then))
             .expect("our own file");
     }
-    write_dir(&second, &BTreeMap::from([(".git/config".to_owned(), b"[core]\n".to_vec())]));
+    write_dir(
+        &second,
+        &BTreeMap::from([(".git/config".to_owned(), b"[core]\n".to_vec())]),
+    );
     let bytes = pack_dir(&first, &[key("release"), key("second")]);
-    assert_eq!(bytes, pack_dir(&second, &[key("second"), key("release")]), "signatures too, in any order of the keys");
-    assert_eq!(bytes, pack_dir(&one_roof(), &[key("release"), key("second")]));
+    assert_eq!(
+        bytes,
+        pack_dir(&second, &[key("second"), key("release")]),
+        "signatures too, in any order of the keys"
+    );
+    assert_eq!(
+        bytes,
+        pack_dir(&one_roof(), &[key("release"), key("second")])
+    );
 }
 
 #[test]
@@ -271,13 +352,24 @@ fn a_large_file_is_compressed_when_that_makes_it_smaller() {
     files.insert("data/noise.bin".to_owned(), noise.clone());
     files.insert("data/shrinks.sql".to_owned(), vec![b'-'; edge]);
     let bytes = pack(&files, &[release]);
-    let names: Vec<String> =
-        Tar::of(&bytes).members.iter().map(Member::name).filter(|n| n.starts_with("data/")).collect();
-    assert_eq!(names, ["data/below.sql", "data/noise.bin", "data/shrinks.sql.gz"]);
+    let names: Vec<String> = Tar::of(&bytes)
+        .members
+        .iter()
+        .map(Member::name)
+        .filter(|n| n.starts_with("data/"))
+        .collect();
+    assert_eq!(
+        names,
+        ["data/below.sql", "data/noise.bin", "data/shrinks.sql.gz"]
+    );
     let bundle = open(&bytes, &root).expect("authentic");
-    bundle.check_contents().expect("every content is the signed one");
+    bundle
+        .check_contents()
+        .expect("every content is the signed one");
     for (path, content) in &files {
-        let read = bundle.content(&path.parse().expect("a good path")).expect("there");
+        let read = bundle
+            .content(&path.parse().expect("a good path"))
+            .expect("there");
         assert_eq!(&read[..], &content[..], "{path}");
     }
 }
@@ -289,12 +381,17 @@ fn a_stored_name_that_collides_or_is_too_long_is_refused_when_packing() {
     assert_eq!(long.len(), 100);
     let mut collision = small_with("data/a.sql", &big);
     collision.insert("data/a.sql.gz".to_owned(), b"other".to_vec());
-    for (files, why) in [(collision, "rename a file"), (small_with(&long, &big), "shorten the path")] {
+    for (files, why) in [
+        (collision, "rename a file"),
+        (small_with(&long, &big), "shorten the path"),
+    ] {
         let dir = tempfile::tempdir().expect("a temporary directory");
         write_dir(dir.path(), &files);
         let definition = Definition::read(dir.path()).expect("nothing else is wrong");
         let packed = pgseal::bundle::UnsignedBundle::pack(definition, None).map(drop);
-        let error = packed.expect_err("two files can't have one name").to_string();
+        let error = packed
+            .expect_err("two files can't have one name")
+            .to_string();
         assert!(error.contains(why), "{error}");
     }
     // 100 bytes fit as long as the file is stored uncompressed.
@@ -322,10 +419,21 @@ fn what_packs_can_be_read_back() {
     for files in cases {
         let dir = tempfile::tempdir().expect("a temporary directory");
         write_dir(dir.path(), &files);
-        let Ok(definition) = Definition::read(dir.path()) else { continue };
-        let Ok(unsigned) = pgseal::bundle::UnsignedBundle::pack(definition, None) else { continue };
-        let bytes = unsigned.sign(&[key("release")]).write(Vec::new()).expect("memory");
-        assert!(open(&bytes, &root).is_ok(), "packs, but no reader takes it: {}", refusal(&bytes, &root));
+        let Ok(definition) = Definition::read(dir.path()) else {
+            continue;
+        };
+        let Ok(unsigned) = pgseal::bundle::UnsignedBundle::pack(definition, None) else {
+            continue;
+        };
+        let bytes = unsigned
+            .sign(&[key("release")])
+            .write(Vec::new())
+            .expect("memory");
+        assert!(
+            open(&bytes, &root).is_ok(),
+            "packs, but no reader takes it: {}",
+            refusal(&bytes, &root)
+        );
     }
 }
 
@@ -336,7 +444,10 @@ fn a_file_is_no_directory_of_another() {
     let mut tar = Tar::of(&pack(&small(), &[release]));
     let at = tar.first_file();
     tar.members.insert(at, Member::new("executor", b""));
-    assert!(matches!(refusal(&tar.bytes(), &root), Refused::Malformed(_)));
+    assert!(matches!(
+        refusal(&tar.bytes(), &root),
+        Refused::Malformed(_)
+    ));
 }
 
 /// Creates one entry in a release directory.
@@ -345,19 +456,34 @@ type Put = fn(&Path) -> io::Result<()>;
 #[test]
 fn what_must_not_be_packed_is_named() {
     let cases: [(&str, &str, Put); 8] = [
-        ("101 bytes", "at most 100 are allowed", |dir| std::fs::write(dir.join("n".repeat(101)), "")),
-        ("a blank", "has a segment", |dir| std::fs::write(dir.join("a b.sql"), "")),
-        ("reserved", "for itself", |dir| std::fs::write(dir.join("statement.json"), "{}")),
-        ("reserved directory", "for itself", |dir| {
-            std::fs::create_dir(dir.join("signatures")).and_then(|()| std::fs::write(dir.join("signatures/x.sig"), ""))
+        ("101 bytes", "at most 100 are allowed", |dir| {
+            std::fs::write(dir.join("n".repeat(101)), "")
         }),
-        ("a link", "links and devices are not packed", |dir| symlink("/etc/passwd", dir.join("passwd"))),
-        ("a linked directory", "links and devices are not packed", |dir| symlink("/etc", dir.join("etc"))),
+        ("a blank", "has a segment", |dir| {
+            std::fs::write(dir.join("a b.sql"), "")
+        }),
+        ("reserved", "for itself", |dir| {
+            std::fs::write(dir.join("statement.json"), "{}")
+        }),
+        ("reserved directory", "for itself", |dir| {
+            std::fs::create_dir(dir.join("signatures"))
+                .and_then(|()| std::fs::write(dir.join("signatures/x.sig"), ""))
+        }),
+        ("a link", "links and devices are not packed", |dir| {
+            symlink("/etc/passwd", dir.join("passwd"))
+        }),
+        (
+            "a linked directory",
+            "links and devices are not packed",
+            |dir| symlink("/etc", dir.join("etc")),
+        ),
         ("a bundle", "a bundle inside the release directory", |dir| {
             std::fs::write(dir.join("old.pgseal"), "pgseal 1\n")
         }),
         ("a secret key", "this is a secret key", |dir| {
-            pgseal_testkit::keys::key_file(dir, "release").metadata().map(drop)
+            pgseal_testkit::keys::key_file(dir, "release")
+                .metadata()
+                .map(drop)
         }),
     ];
     for (what, why, put) in cases {
@@ -366,7 +492,10 @@ fn what_must_not_be_packed_is_named() {
         put(dir.path()).expect("the directory is writable");
         match Definition::read(dir.path()) {
             Err(DefinitionError::Problems(problems)) => {
-                assert!(problems.iter().any(|problem| problem.message.contains(why)), "{what}: {problems:?}");
+                assert!(
+                    problems.iter().any(|problem| problem.message.contains(why)),
+                    "{what}: {problems:?}"
+                );
             }
             Err(error) => panic!("{what}: {error}"),
             Ok(_) => panic!("{what}: would be packed"),
@@ -379,26 +508,44 @@ fn what_must_not_be_packed_is_named() {
 #[test]
 fn a_threshold_counts_distinct_keys() {
     let (first, second, third) = (key("release"), key("second"), key("third"));
-    let root = Draft::new(&key("root"), &[("release", 2, &[&first, &second, &third])]).load().expect("a trust root");
+    let root = Draft::new(&key("root"), &[("release", 2, &[&first, &second, &third])])
+        .load()
+        .expect("a trust root");
     let one = pack(&small(), std::slice::from_ref(&first));
     let refused = refusal(&one, &root);
-    let Refused::NotAuthentic(AuthenticateError::Signature(SignatureError::Threshold { counted, threshold, .. })) =
-        refused
+    let Refused::NotAuthentic(AuthenticateError::Signature(SignatureError::Threshold {
+        counted,
+        threshold,
+        ..
+    })) = refused
     else {
         panic!("{refused}")
     };
     assert_eq!((counted, threshold), (1, 2));
 
     let two = add_signature(&one, &second);
-    assert_eq!(open(&two, &root).expect("two of three").signatories().len(), 2);
+    assert_eq!(
+        open(&two, &root).expect("two of three").signatories().len(),
+        2
+    );
     let three = add_signature(&two, &third);
-    assert_eq!(open(&three, &root).expect("three of three").signatories().len(), 3);
+    assert_eq!(
+        open(&three, &root)
+            .expect("three of three")
+            .signatories()
+            .len(),
+        3
+    );
 
     // The same key again: the program refuses to add it, and a file that contains it is malformed.
-    let parsed = UntrustedBundle::parse(Box::new(InMemory(one.clone().into()))).expect("well-formed");
+    let parsed =
+        UntrustedBundle::parse(Box::new(InMemory(one.clone().into()))).expect("well-formed");
     let again = sign(&parsed, &first).map(drop);
     assert!(matches!(again, Err(AddError::AlreadySigned(_))));
-    assert!(matches!(refusal(&add_signature(&one, &first), &root), Refused::Malformed(_)));
+    assert!(matches!(
+        refusal(&add_signature(&one, &first), &root),
+        Refused::Malformed(_)
+    ));
 }
 
 /// Returns the bundle with another signature.
@@ -407,7 +554,10 @@ fn sign(
     key: &SecretKey,
 ) -> Result<(Vec<u8>, pgseal_verify::format::statement::Statement), AddError> {
     let signature = key.sign(PAYLOAD_TYPE, parsed.claimed_statement());
-    parsed.write_with(vec![Addition::Signature((key.public_key().id(), signature))], Vec::new())
+    parsed.write_with(
+        vec![Addition::Signature((key.public_key().id(), signature))],
+        Vec::new(),
+    )
 }
 
 #[test]
@@ -417,7 +567,8 @@ fn a_signature_added_later_gives_the_bytes_of_signing_at_once() {
     for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
         let mut bytes = pack_dir(&one_roof(), &[]);
         for at in order {
-            let parsed = UntrustedBundle::parse(Box::new(InMemory(bytes.into()))).expect("well-formed");
+            let parsed =
+                UntrustedBundle::parse(Box::new(InMemory(bytes.into()))).expect("well-formed");
             (bytes, _) = sign(&parsed, &keys()[at]).expect("signed");
         }
         assert!(bytes == at_once, "signed in the order {order:?}");
@@ -430,13 +581,15 @@ fn nobody_signs_what_they_were_not_shown() {
     let bytes = pack(&small(), &[]);
     let mut swapped = Tar::of(&bytes);
     swapped.member("executor/01_table.sql").content[0] = b'C';
-    let parsed = UntrustedBundle::parse(Box::new(InMemory(swapped.bytes().into()))).expect("well-formed");
+    let parsed =
+        UntrustedBundle::parse(Box::new(InMemory(swapped.bytes().into()))).expect("well-formed");
     let signed = sign(&parsed, &release).map(drop);
     assert!(matches!(signed, Err(AddError::Subjects(_))));
 
     let mut other = Tar::of(&bytes);
     *other.member("statement.json") = Member::new("statement.json", b"{}");
-    let parsed = UntrustedBundle::parse(Box::new(InMemory(other.bytes().into()))).expect("well-formed");
+    let parsed =
+        UntrustedBundle::parse(Box::new(InMemory(other.bytes().into()))).expect("well-formed");
     let signed = sign(&parsed, &release).map(drop);
     assert!(matches!(signed, Err(AddError::Statement(_))));
 }
@@ -444,22 +597,35 @@ fn nobody_signs_what_they_were_not_shown() {
 #[test]
 fn only_keys_of_the_role_count_and_no_stranger_stays() {
     let (release, receipt, stranger) = (key("release"), key("receipt"), key("stranger"));
-    let roles: [(&str, u8, &[&SecretKey]); 2] = [("release", 1, &[&release]), ("receipt", 1, &[&receipt])];
-    let root = Draft::new(&key("root"), &roles).load().expect("a trust root");
+    let roles: [(&str, u8, &[&SecretKey]); 2] =
+        [("release", 1, &[&release]), ("receipt", 1, &[&receipt])];
+    let root = Draft::new(&key("root"), &roles)
+        .load()
+        .expect("a trust root");
     let signed = pack(&small(), std::slice::from_ref(&release));
     let by_both = open(&add_signature(&signed, &receipt), &root).expect("the release key suffices");
-    assert_eq!(by_both.signatories().len(), 1, "the other one does not count");
+    assert_eq!(
+        by_both.signatories().len(),
+        1,
+        "the other one does not count"
+    );
     assert_eq!(by_both.signatories()[0].key, release.public_key().id());
     for lacking in ["receipt", "root"] {
         let refused = refusal(&pack(&small(), &[key(lacking)]), &root);
         let counted = matches!(
             refused,
-            Refused::NotAuthentic(AuthenticateError::Signature(SignatureError::Threshold { counted: 0, .. }))
+            Refused::NotAuthentic(AuthenticateError::Signature(SignatureError::Threshold {
+                counted: 0,
+                ..
+            }))
         );
         assert!(counted, "{lacking}: {refused}");
     }
     let refused = refusal(&add_signature(&signed, &stranger), &root);
-    let unknown = matches!(refused, Refused::NotAuthentic(AuthenticateError::Signature(SignatureError::UnknownKey(_))));
+    let unknown = matches!(
+        refused,
+        Refused::NotAuthentic(AuthenticateError::Signature(SignatureError::UnknownKey(_)))
+    );
     assert!(unknown, "{refused}");
 }
 
@@ -488,36 +654,64 @@ fn windows_and_status_decide_when_a_key_counts() {
     ] {
         assert_eq!(accepted(&windowed, at(moment)), counts, "{moment}");
     }
-    assert!(accepted(&windowed, JudgedAt::Undo), "undoing waits for no window");
+    assert!(
+        accepted(&windowed, JudgedAt::Undo),
+        "undoing waits for no window"
+    );
     let retired = |entry: &mut serde_json::Value| {
         entry["status"] = "retired".into();
         entry["not_after"] = to.into();
     };
-    assert!(accepted(&retired, at("2026-06-01T00:00:00Z")), "what a retired key did in its time counts");
+    assert!(
+        accepted(&retired, at("2026-06-01T00:00:00Z")),
+        "what a retired key did in its time counts"
+    );
     assert!(!accepted(&retired, at("2026-07-01T00:00:00Z")));
     let revoked = |entry: &mut serde_json::Value| entry["status"] = "revoked".into();
     for when in [at("2020-01-01T00:00:00Z"), at(to), JudgedAt::Undo] {
-        assert!(!accepted(&revoked, when), "a revoked key never counts: {when:?}");
+        assert!(
+            !accepted(&revoked, when),
+            "a revoked key never counts: {when:?}"
+        );
     }
 }
 
 #[test]
 fn a_trust_root_needs_its_own_threshold() {
-    let (first, second, stranger, release) = (key("root"), key("root two"), key("stranger"), key("release"));
-    let mut draft = Draft::new(&first, &[("root", 2, &[&first, &second]), ("release", 1, &[&release])]);
+    let (first, second, stranger, release) = (
+        key("root"),
+        key("root two"),
+        key("stranger"),
+        key("release"),
+    );
+    let mut draft = Draft::new(
+        &first,
+        &[("root", 2, &[&first, &second]), ("release", 1, &[&release])],
+    );
     // Draft lists its root key itself; the duplicate is removed.
     let keys = draft.document["keys"].as_array_mut().expect("a list");
     keys.dedup();
     let bytes = draft.bytes();
     let sign = |keys: &[&SecretKey]| {
-        let draft = Draft { document: draft.document.clone(), root_keys: keys.to_vec() };
+        let draft = Draft {
+            document: draft.document.clone(),
+            root_keys: keys.to_vec(),
+        };
         TrustRoot::load(&bytes, &draft.signatures(&bytes))
     };
     assert!(sign(&[&first, &second]).is_ok());
-    for few in [vec![], vec![&first], vec![&first, &first], vec![&first, &release]] {
+    for few in [
+        vec![],
+        vec![&first],
+        vec![&first, &first],
+        vec![&first, &release],
+    ] {
         assert!(sign(&few).is_err(), "{few:?}");
     }
-    assert!(sign(&[&first, &second, &stranger]).is_err(), "an unknown signature can't be checked");
+    assert!(
+        sign(&[&first, &second, &stranger]).is_err(),
+        "an unknown signature can't be checked"
+    );
     assert!(TrustRoot::load(&[&bytes[..], b"\n"].concat(), &draft.signatures(&bytes)).is_err());
 }
 
@@ -535,7 +729,10 @@ fn every_flipped_bit_of_a_trust_root_is_rejected() {
     for_all(64 * 8, |bit| {
         let mut flipped = signatures.clone();
         flipped[0].1[bit / 8] ^= 1 << (bit % 8);
-        assert!(TrustRoot::load(&bytes, &flipped).is_err(), "bit {bit} of the signature");
+        assert!(
+            TrustRoot::load(&bytes, &flipped).is_err(),
+            "bit {bit} of the signature"
+        );
     });
 }
 
@@ -550,15 +747,21 @@ fn a_signature_with_a_nonce_of_small_order_is_refused() {
     let body = pre_authentication_encoding(PAYLOAD_TYPE, &statement(&bytes));
     let mut r = [0; 32];
     r[0] = 1;
-    let k: [u8; 64] = sha2::Sha512::digest([&r[..], signing.verifying_key().as_bytes(), &body].concat()).into();
+    let k: [u8; 64] =
+        sha2::Sha512::digest([&r[..], signing.verifying_key().as_bytes(), &body].concat()).into();
     let s = multiply(&k, signing.to_scalar().as_bytes());
     let signature: [u8; 64] = [r, s].concat().try_into().expect("32 + 32 bytes");
-    let lax = signing.verifying_key().verify(&body, &Signature::from_bytes(&signature));
+    let lax = signing
+        .verifying_key()
+        .verify(&body, &Signature::from_bytes(&signature));
     assert!(lax.is_ok(), "the arithmetic of this test is right");
     let mut tar = Tar::of(&bytes);
     tar.members[2].content = signature.to_vec();
     let refused = refusal(&tar.bytes(), &root);
-    let invalid = matches!(refused, Refused::NotAuthentic(AuthenticateError::Signature(SignatureError::Invalid(_))));
+    let invalid = matches!(
+        refused,
+        Refused::NotAuthentic(AuthenticateError::Signature(SignatureError::Invalid(_)))
+    );
     assert!(invalid, "{refused}");
 }
 
@@ -594,7 +797,10 @@ fn a_secret_key_does_not_show_itself() {
     let secret = key("release");
     let seed = pgseal_verify::digest::hex(&seed("release"));
     let shown = format!("{secret:?} {secret:#?}");
-    assert!(shown.contains("redacted") && !shown.contains(&seed) && !shown.contains(&seed[..16]), "{shown}");
+    assert!(
+        shown.contains("redacted") && !shown.contains(&seed) && !shown.contains(&seed[..16]),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -610,10 +816,25 @@ fn the_statement_is_canonical_json_that_other_programs_read() {
 // --- helpers --------------------------------------------------------------------------------------------------------
 
 fn read_dir(dir: &Path) -> BTreeMap<String, Vec<u8>> {
-    let entries = walkdir::WalkDir::new(dir).into_iter().map(|entry| entry.expect("readable"));
+    let entries = walkdir::WalkDir::new(dir)
+        .into_iter()
+        .map(|entry| entry.expect("readable"));
     let files = entries.filter(|entry| entry.file_type().is_file());
-    let name = |path: &Path| path.strip_prefix(dir).expect("below it").to_str().expect("a plain name").to_owned();
-    files.map(|file| (name(file.path()), std::fs::read(file.path()).expect("readable"))).collect()
+    let name = |path: &Path| {
+        path.strip_prefix(dir)
+            .expect("below it")
+            .to_str()
+            .expect("a plain name")
+            .to_owned()
+    };
+    files
+        .map(|file| {
+            (
+                name(file.path()),
+                std::fs::read(file.path()).expect("readable"),
+            )
+        })
+        .collect()
 }
 
 /// Incompressible bytes, the same in every run (xorshift64).

@@ -27,7 +27,10 @@ impl Desk {
     }
 
     fn for_database(database: &str, bend: impl FnOnce(&mut Draft)) -> Self {
-        let desk = Self { site: Site::empty(), tsa: Tsa::new(P256) };
+        let desk = Self {
+            site: Site::empty(),
+            tsa: Tsa::new(P256),
+        };
         let [root, release, second, approver, notary, host] =
             ["root", "release", "second", "approver", "notary", "host"].map(key);
         let members: [(&str, u8, &[&SecretKey]); 4] = [
@@ -45,21 +48,51 @@ impl Desk {
         draft.write(desk.dir());
         for word in ["root", "release", "second", "approver", "notary", "host"] {
             key_file(desk.dir(), word);
-            desk.site.write(&format!("{word}.pub"), key(word).public_key().to_pem());
+            desk.site
+                .write(&format!("{word}.pub"), key(word).public_key().to_pem());
         }
         desk.site.write("tsa.pem", desk.tsa.read("cert"));
         desk.site.run(["init", "example"]).done();
         let toml = String::from_utf8(desk.site.read("example/release.toml")).expect("UTF-8");
-        let named = toml.replace("database = \"example\"", &format!("database = {database:?}"));
+        let named = toml.replace(
+            "database = \"example\"",
+            &format!("database = {database:?}"),
+        );
         desk.site.write("example/release.toml", named);
-        desk.site.run(["pack", "example", "-o", BUNDLE, "--key", "release.key", "--key", "second.key"]).done();
-        let approve =
-            ["approve", BUNDLE, "--key", "approver.key", "--role", "l2", "--apr", "OPS-1", "--yes", "example"];
+        desk.site
+            .run([
+                "pack",
+                "example",
+                "-o",
+                BUNDLE,
+                "--key",
+                "release.key",
+                "--key",
+                "second.key",
+            ])
+            .done();
+        let approve = [
+            "approve",
+            BUNDLE,
+            "--key",
+            "approver.key",
+            "--role",
+            "l2",
+            "--apr",
+            "OPS-1",
+            "--yes",
+            "example",
+        ];
         desk.site.run(approve).done();
-        for signed in [format!("signatures/{}.sig", id("release")), format!("approvals/{}.sig", id("approver"))] {
+        for signed in [
+            format!("signatures/{}.sig", id("release")),
+            format!("approvals/{}.sig", id("approver")),
+        ] {
             desk.stamp(&signed);
         }
-        desk.site.run(["notarise", BUNDLE, "--key", "notary.key"]).done();
+        desk.site
+            .run(["notarise", BUNDLE, "--key", "notary.key"])
+            .done();
         desk
     }
 
@@ -74,14 +107,17 @@ impl Desk {
 
     fn stamp(&self, signed: &str) {
         self.tsa.write("data", &self.member(signed));
-        self.site.write("stamp.tsr", self.tsa.response(&["-sha256", "-cert"]));
+        self.site
+            .write("stamp.tsr", self.tsa.response(&["-sha256", "-cert"]));
         self.site.run(["attach", BUNDLE, "stamp.tsr"]).done();
     }
 
     /// Exports the bundle and returns its JSON lines.
     fn lines(&self, format: &str) -> Vec<Value> {
         let text = self.site.run(["export", BUNDLE, format]).done().text();
-        text.lines().map(|line| serde_json::from_str(line).expect("a document a line")).collect()
+        text.lines()
+            .map(|line| serde_json::from_str(line).expect("a document a line"))
+            .collect()
     }
 
     fn tool(&self, program: &str, args: &[&str]) -> Outcome {
@@ -92,13 +128,23 @@ impl Desk {
     fn openssl_verifies(&self, envelope: &Value, signature: &Value, word: &str) {
         let body = decoded(&envelope["payload"]);
         let kind = envelope["payloadType"].as_str().expect("a text");
-        assert_eq!((kind, &signature["keyid"]), ("application/vnd.in-toto+json", &json!(id(word))));
+        assert_eq!(
+            (kind, &signature["keyid"]),
+            ("application/vnd.in-toto+json", &json!(id(word)))
+        );
         let head = format!("DSSEv1 {} {kind} {} ", kind.len(), body.len());
-        self.site.write("message", [head.as_bytes(), &body].concat());
+        self.site
+            .write("message", [head.as_bytes(), &body].concat());
         self.site.write("signature", decoded(&signature["sig"]));
         let public = format!("{word}.pub");
-        let verify = ["pkeyutl", "-verify", "-pubin", "-inkey", &public, "-rawin", "-in", "message"];
-        self.tool("openssl", &[&verify[..], &["-sigfile", "signature"]].concat()).done();
+        let verify = [
+            "pkeyutl", "-verify", "-pubin", "-inkey", &public, "-rawin", "-in", "message",
+        ];
+        self.tool(
+            "openssl",
+            &[&verify[..], &["-sigfile", "signature"]].concat(),
+        )
+        .done();
     }
 
     fn stock_tools(&self, args: &[&str]) -> Outcome {
@@ -109,8 +155,18 @@ impl Desk {
     /// Asserts that the script refuses, with its own message.
     fn stock_tools_refuse(&self, what: &str, why: &str, args: &[&str]) {
         let refused = self.stock_tools(args);
-        assert_eq!(refused.code, 1, "{what}: {}{}", refused.text(), refused.stderr);
-        assert!(refused.stderr.starts_with("stock-tools: "), "{what}: {}", refused.stderr);
+        assert_eq!(
+            refused.code,
+            1,
+            "{what}: {}{}",
+            refused.text(),
+            refused.stderr
+        );
+        assert!(
+            refused.stderr.starts_with("stock-tools: "),
+            "{what}: {}",
+            refused.stderr
+        );
         assert!(refused.stderr.contains(why), "{what}: {}", refused.stderr);
     }
 }
@@ -131,34 +187,75 @@ fn decoded(base64: &Value) -> Vec<u8> {
 fn a_dsse_envelope_is_the_statement_and_all_its_signatures() {
     let desk = Desk::new();
     let envelopes = desk.lines("--dsse");
-    assert_eq!(envelopes.len(), 3, "the release, the approval, the notarisation");
-    assert_eq!(decoded(&envelopes[0]["payload"]), desk.member("statement.json"));
+    assert_eq!(
+        envelopes.len(),
+        3,
+        "the release, the approval, the notarisation"
+    );
+    assert_eq!(
+        decoded(&envelopes[0]["payload"]),
+        desk.member("statement.json")
+    );
     let of = |envelope: &Value| envelope["signatures"].as_array().expect("a list").clone();
     assert_eq!(of(&envelopes[0]).len(), 2);
-    for (signature, word) in of(&envelopes[0]).iter().zip(ascending(["release", "second"])) {
+    for (signature, word) in of(&envelopes[0])
+        .iter()
+        .zip(ascending(["release", "second"]))
+    {
         desk.openssl_verifies(&envelopes[0], signature, word);
     }
     for (envelope, word) in envelopes[1..].iter().zip(ascending(["approver", "notary"])) {
-        assert_eq!(decoded(&envelope["payload"]), desk.member(&format!("approvals/{}.json", id(word))));
+        assert_eq!(
+            decoded(&envelope["payload"]),
+            desk.member(&format!("approvals/{}.json", id(word)))
+        );
         assert_eq!(of(envelope).len(), 1);
         desk.openssl_verifies(envelope, &envelope["signatures"][0], word);
     }
     // The export of a release without approvals is one document.
-    desk.site.run(["pack", "example", "-o", "b.pgseal", "--key", "release.key", "--key", "second.key"]).done();
-    desk.site.run(["export", "b.pgseal", "--dsse"]).done().json();
+    desk.site
+        .run([
+            "pack",
+            "example",
+            "-o",
+            "b.pgseal",
+            "--key",
+            "release.key",
+            "--key",
+            "second.key",
+        ])
+        .done();
+    desk.site
+        .run(["export", "b.pgseal", "--dsse"])
+        .done()
+        .json();
 }
 
 #[test]
 fn a_sigstore_bundle_has_one_signature_and_its_time_stamps() {
     let desk = Desk::new();
     let bundles = desk.lines("--sigstore");
-    let words = [ascending(["release", "second"]), ascending(["approver", "notary"])].concat();
+    let words = [
+        ascending(["release", "second"]),
+        ascending(["approver", "notary"]),
+    ]
+    .concat();
     assert_eq!(bundles.len(), words.len());
     for (bundle, word) in bundles.iter().zip(words) {
-        assert_eq!(bundle["mediaType"], "application/vnd.dev.sigstore.bundle.v0.3+json");
+        assert_eq!(
+            bundle["mediaType"],
+            "application/vnd.dev.sigstore.bundle.v0.3+json"
+        );
         let (material, envelope) = (&bundle["verificationMaterial"], &bundle["dsseEnvelope"]);
-        assert_eq!((&material["publicKey"], &material["tlogEntries"]), (&json!({ "hint": id(word) }), &json!([])));
-        assert_eq!(envelope["signatures"].as_array().map(Vec::len), Some(1), "the specification wants one");
+        assert_eq!(
+            (&material["publicKey"], &material["tlogEntries"]),
+            (&json!({ "hint": id(word) }), &json!([]))
+        );
+        assert_eq!(
+            envelope["signatures"].as_array().map(Vec::len),
+            Some(1),
+            "the specification wants one"
+        );
         desk.openssl_verifies(envelope, &envelope["signatures"][0], word);
         let stamps = &material["timestampVerificationData"]["rfc3161Timestamps"];
         if !["release", "approver"].contains(&word) {
@@ -166,12 +263,29 @@ fn a_sigstore_bundle_has_one_signature_and_its_time_stamps() {
             continue;
         }
         // The file is a TimeStampResp, so there is no -token_in.
-        desk.site.write("stamp.tsr", decoded(&stamps[0]["signedTimestamp"]));
-        let verify = ["ts", "-verify", "-in", "stamp.tsr", "-CAfile", "tsa.pem", "-untrusted", "tsa.pem"];
-        desk.tool("openssl", &[&verify[..], &["-data", "signature"]].concat()).done();
-        assert_ne!(desk.tool("openssl", &[&verify[..], &["-data", "message"]].concat()).code, 0);
+        desk.site
+            .write("stamp.tsr", decoded(&stamps[0]["signedTimestamp"]));
+        let verify = [
+            "ts",
+            "-verify",
+            "-in",
+            "stamp.tsr",
+            "-CAfile",
+            "tsa.pem",
+            "-untrusted",
+            "tsa.pem",
+        ];
+        desk.tool("openssl", &[&verify[..], &["-data", "signature"]].concat())
+            .done();
+        assert_ne!(
+            desk.tool("openssl", &[&verify[..], &["-data", "message"]].concat())
+                .code,
+            0
+        );
         assert!(
-            desk.tool("openssl", &["ts", "-reply", "-in", "stamp.tsr", "-text"]).text().contains("Status: Granted.")
+            desk.tool("openssl", &["ts", "-reply", "-in", "stamp.tsr", "-text"])
+                .text()
+                .contains("Status: Granted.")
         );
     }
 }
@@ -189,9 +303,15 @@ fn nothing_that_is_not_authentic_is_exported() {
     let [approval, stamp] = ["approvals", "timestamps"].map(|dir| (dir, id("approver")));
     for (name, why) in [
         ("statement.json".to_owned(), "the signature by key"),
-        (format!("{}/{}.json", approval.0, approval.1), "is not valid"),
+        (
+            format!("{}/{}.json", approval.0, approval.1),
+            "is not valid",
+        ),
         (format!("{}/{}.tsr", stamp.0, stamp.1), "the time stamp for"),
-        ("tiers/01_greetings.sql".to_owned(), "tiers/01_greetings.sql"),
+        (
+            "tiers/01_greetings.sql".to_owned(),
+            "tiers/01_greetings.sql",
+        ),
     ] {
         let mut tar = Tar::of(&good);
         let content = &mut tar.member(&name).content;
@@ -199,25 +319,57 @@ fn nothing_that_is_not_authentic_is_exported() {
         content[middle] ^= 1;
         desk.site.write("bent.pgseal", tar.bytes());
         for format in ["--dsse", "--sigstore"] {
-            desk.site.refused(11, why, ["export", "bent.pgseal", format, "-o", "out"]);
-            desk.site.refused(11, why, ["export", "bent.pgseal", format]);
+            desk.site
+                .refused(11, why, ["export", "bent.pgseal", format, "-o", "out"]);
+            desk.site
+                .refused(11, why, ["export", "bent.pgseal", format]);
         }
     }
     for (why, args) in [
-        ("required arguments were not provided", &["export", BUNDLE][..]),
+        (
+            "required arguments were not provided",
+            &["export", BUNDLE][..],
+        ),
         ("<FILE>", &["export", "--sigstore"]),
-        ("cannot be used with", &["export", BUNDLE, "--dsse", "--sigstore"]),
+        (
+            "cannot be used with",
+            &["export", BUNDLE, "--dsse", "--sigstore"],
+        ),
         ("cannot be used with", &["export", BUNDLE, "--public-keys"]),
-        ("cannot be used with", &["export", "--allowed-signers", "--as-of", "2026-01-01"]),
-        ("no trust root", &["export", "--public-keys", "--trust", "missing.json"]),
+        (
+            "cannot be used with",
+            &["export", "--allowed-signers", "--as-of", "2026-01-01"],
+        ),
+        (
+            "no trust root",
+            &["export", "--public-keys", "--trust", "missing.json"],
+        ),
     ] {
         desk.site.refused(2, why, args);
     }
-    desk.site.refused(1, "File exists", ["export", BUNDLE, "--dsse", "-o", "root.pub"]);
-    let told = desk.site.run(["export", BUNDLE, "--dsse", "-o", "out.jsonl", "--json"]).done().json();
+    desk.site.refused(
+        1,
+        "File exists",
+        ["export", BUNDLE, "--dsse", "-o", "root.pub"],
+    );
+    let told = desk
+        .site
+        .run(["export", BUNDLE, "--dsse", "-o", "out.jsonl", "--json"])
+        .done()
+        .json();
     let written = desk.site.read("out.jsonl");
-    assert_eq!(told, json!({ "file": "out.jsonl", "format": "dsse", "bytes": written.len() }));
-    assert_eq!(written, desk.site.run(["export", BUNDLE, "--dsse", "--json"]).done().stdout, "--json changes no bytes");
+    assert_eq!(
+        told,
+        json!({ "file": "out.jsonl", "format": "dsse", "bytes": written.len() })
+    );
+    assert_eq!(
+        written,
+        desk.site
+            .run(["export", BUNDLE, "--dsse", "--json"])
+            .done()
+            .stdout,
+        "--json changes no bytes"
+    );
 }
 
 // --- keys ---------------------------------------------------------------------------------------------------------
@@ -226,14 +378,21 @@ fn nothing_that_is_not_authentic_is_exported() {
 fn list_ssh_key(dir: &Path, draft: &mut Draft, name: &str, more: Value) {
     let secret = dir.join(name);
     let mut make = Command::new("ssh-keygen");
-    outcome(make.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&secret)).done();
+    outcome(
+        make.args(["-q", "-t", "ed25519", "-N", "", "-f"])
+            .arg(&secret),
+    )
+    .done();
     let line = std::fs::read_to_string(secret.with_extension("pub")).expect("ssh-keygen writes it");
     let public = PublicKey::from_text(&line).expect("a public key");
     let mut entry = json!({
         "id": public.id(), "public_key": public.to_base64(), "role": "l2", "status": "active",
         "owner": format!("{name}, \"\u{fc}\"*\nroot"),
     });
-    entry.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+    entry
+        .as_object_mut()
+        .expect("an object")
+        .extend(more.as_object().expect("an object").clone());
     let keys = draft.document["keys"].as_array_mut().expect("a list");
     keys.push(entry);
     keys.sort_by_key(|key| key["id"].to_string());
@@ -245,48 +404,88 @@ fn ssh_keygen_takes_the_allowed_signers() {
     let desk = Desk::for_database("example", |draft| {
         for (name, more) in [
             ("plain", json!({})),
-            ("window", json!({ "not_before": "2026-01-01T00:00:00Z", "not_after": "2026-02-01T00:00:00Z" })),
-            ("retired", json!({ "status": "retired", "not_after": "2026-02-01T00:00:00Z" })),
+            (
+                "window",
+                json!({ "not_before": "2026-01-01T00:00:00Z", "not_after": "2026-02-01T00:00:00Z" }),
+            ),
+            (
+                "retired",
+                json!({ "status": "retired", "not_after": "2026-02-01T00:00:00Z" }),
+            ),
             ("ended", json!({ "status": "retired" })),
             ("revoked", json!({ "status": "revoked" })),
-            ("second", json!({ "not_before": "2026-01-01T00:00:00Z", "not_after": "2026-01-01T00:00:00Z" })),
+            (
+                "second",
+                json!({ "not_before": "2026-01-01T00:00:00Z", "not_after": "2026-01-01T00:00:00Z" }),
+            ),
             ("epoch", json!({ "not_after": "1970-01-01T00:00:00Z" })),
-            ("far", json!({ "not_before": "1970-01-01T00:00:00Z", "not_after": "9999-01-01T00:00:00Z" })),
+            (
+                "far",
+                json!({ "not_before": "1970-01-01T00:00:00Z", "not_after": "9999-01-01T00:00:00Z" }),
+            ),
         ] {
             list_ssh_key(keys.path(), draft, name, more);
         }
     });
-    desk.site.run(["export", "--allowed-signers", "-o", "allowed"]).done();
+    desk.site
+        .run(["export", "--allowed-signers", "-o", "allowed"])
+        .done();
     let allowed = String::from_utf8(desk.site.read("allowed")).expect("UTF-8");
-    assert!(allowed.contains("l2/window%2C%20%22%C3%BC%22%2A%0Aroot valid-after=\"20260101000000Z\",valid-before"));
-    assert!(allowed.contains("release/release%20key ssh-ed25519 AAAA"), "{allowed}");
+    assert!(allowed.contains(
+        "l2/window%2C%20%22%C3%BC%22%2A%0Aroot valid-after=\"20260101000000Z\",valid-before"
+    ));
+    assert!(
+        allowed.contains("release/release%20key ssh-ed25519 AAAA"),
+        "{allowed}"
+    );
     desk.site.write("file", "a text");
     let signed_by = |name: &str| {
         let _ = std::fs::remove_file(desk.site.path("file.sig"));
         let secret = keys.path().join(name);
         let secret = secret.to_str().expect("a plain path");
-        desk.tool("ssh-keygen", &["-q", "-Y", "sign", "-f", secret, "-n", "file", "file"]).done();
+        desk.tool(
+            "ssh-keygen",
+            &["-q", "-Y", "sign", "-f", secret, "-n", "file", "file"],
+        )
+        .done();
     };
     let verified = |name: &str, at: &str| {
         signed_by(name);
         let time = format!("-Overify-time={at}");
-        let find = ["-Y", "find-principals", "-s", "file.sig", "-f", "allowed", &time];
+        let find = [
+            "-Y",
+            "find-principals",
+            "-s",
+            "file.sig",
+            "-f",
+            "allowed",
+            &time,
+        ];
         let found = desk.tool("ssh-keygen", &find);
         assert!(!found.stderr.contains("bad options"), "{}", found.stderr);
         let principal = found.text().trim().to_owned();
         let mut verify = Command::new("ssh-keygen");
-        verify.current_dir(desk.dir()).args(["-Y", "verify", "-f", "allowed", "-n", "file", "-s", "file.sig", &time]);
+        verify.current_dir(desk.dir()).args([
+            "-Y", "verify", "-f", "allowed", "-n", "file", "-s", "file.sig", &time,
+        ]);
         let file = std::fs::File::open(desk.site.path("file")).expect("our own file");
         let holds = outcome(verify.args(["-I", &principal]).stdin(file)).code == 0;
-        assert_eq!(holds, principal == format!("l2/{name}%2C%20%22%C3%BC%22%2A%0Aroot"), "{name}: {principal}");
+        assert_eq!(
+            holds,
+            principal == format!("l2/{name}%2C%20%22%C3%BC%22%2A%0Aroot"),
+            "{name}: {principal}"
+        );
         holds
     };
     assert!(verified("plain", "20260115000000Z"));
     assert!(verified("far", "20260115000000Z"));
     // The window includes both of its ends.
-    for (at, holds) in
-        [("20251231235959Z", false), ("20260101000000Z", true), ("20260201000000Z", true), ("20260201000001Z", false)]
-    {
+    for (at, holds) in [
+        ("20251231235959Z", false),
+        ("20260101000000Z", true),
+        ("20260201000000Z", true),
+        ("20260201000001Z", false),
+    ] {
         assert_eq!(verified("window", at), holds, "{at}");
     }
     assert!(verified("retired", "20260201000000Z") && !verified("retired", "20260201000001Z"));
@@ -299,20 +498,46 @@ fn ssh_keygen_takes_the_allowed_signers() {
 fn openssl_reads_every_public_key() {
     let keys = tempfile::tempdir().expect("a temporary directory");
     let desk = Desk::for_database("example", |draft| {
-        list_ssh_key(keys.path(), draft, "revoked", json!({ "status": "revoked" }));
+        list_ssh_key(
+            keys.path(),
+            draft,
+            "revoked",
+            json!({ "status": "revoked" }),
+        );
     });
     let pem = desk.site.run(["export", "--public-keys"]).done().text();
     desk.site.write("keys.pem", &pem);
-    let stored = desk.tool("openssl", &["storeutl", "-noout", "keys.pem"]).done();
-    assert!(stored.text().contains("Total found: 7"), "{}", stored.text());
+    let stored = desk
+        .tool("openssl", &["storeutl", "-noout", "keys.pem"])
+        .done();
+    assert!(
+        stored.text().contains("Total found: 7"),
+        "{}",
+        stored.text()
+    );
     let mut lines = pem.lines();
     while let Some(about) = lines.next() {
         let words: Vec<&str> = about.split(' ').collect();
-        let [_, id, owner, role, status] = words[..] else { panic!("{about}") };
-        let block: String = lines.by_ref().take(3).map(|line| format!("{line}\n")).collect();
-        assert_eq!(PublicKey::from_text(&block).expect("a key").id().to_string(), id);
-        let is =
-            if status == "revoked" { "revoked%2C%20%22%C3%BC%22%2A%0Aroot".into() } else { format!("{role}%20key") };
+        let [_, id, owner, role, status] = words[..] else {
+            panic!("{about}")
+        };
+        let block: String = lines
+            .by_ref()
+            .take(3)
+            .map(|line| format!("{line}\n"))
+            .collect();
+        assert_eq!(
+            PublicKey::from_text(&block)
+                .expect("a key")
+                .id()
+                .to_string(),
+            id
+        );
+        let is = if status == "revoked" {
+            "revoked%2C%20%22%C3%BC%22%2A%0Aroot".into()
+        } else {
+            format!("{role}%20key")
+        };
         assert_eq!(owner, is);
     }
 }
@@ -324,11 +549,18 @@ fn is_in_toto(document: &Value, predicate_type: &str) {
     let schema = include_str!("in-toto-statement-v1.schema.json");
     let schema: Value = serde_json::from_str(schema).expect("JSON");
     let validator = jsonschema::validator_for(&schema).expect("a schema");
-    let faults: Vec<String> = validator.iter_errors(document).map(|error| error.to_string()).collect();
+    let faults: Vec<String> = validator
+        .iter_errors(document)
+        .map(|error| error.to_string())
+        .collect();
     assert!(faults.is_empty(), "{}", faults.join("\n"));
     assert_eq!(document["predicateType"], predicate_type);
-    let names: Vec<&Value> =
-        document["subject"].as_array().expect("a list").iter().map(|subject| &subject["name"]).collect();
+    let names: Vec<&Value> = document["subject"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|subject| &subject["name"])
+        .collect();
     let mut unique = names.clone();
     unique.sort_by_key(ToString::to_string);
     unique.dedup();
@@ -343,7 +575,10 @@ fn is_in_toto(document: &Value, predicate_type: &str) {
     ] {
         let mut document = document.clone();
         document[field] = bent;
-        assert!(!validator.is_valid(&document), "the schema takes any {field}");
+        assert!(
+            !validator.is_valid(&document),
+            "the schema takes any {field}"
+        );
     }
 }
 
@@ -352,10 +587,21 @@ fn every_statement_is_in_totos() {
     let desk = Desk::new();
     let json = |name: &str| serde_json::from_slice::<Value>(&desk.member(name)).expect("JSON");
     is_in_toto(&json("statement.json"), "urn:pgseal:release:v1");
-    is_in_toto(&json(&format!("approvals/{}.json", id("approver"))), "urn:pgseal:approval:v1");
-    is_in_toto(&json(&format!("approvals/{}.json", id("notary"))), "urn:pgseal:notarisation:v1");
-    desk.site.run(["withdraw", BUNDLE, "--key", "approver.key", "--role", "l2"]).done();
-    is_in_toto(&json(&format!("approvals/{}.json", id("approver"))), "urn:pgseal:approval:v1");
+    is_in_toto(
+        &json(&format!("approvals/{}.json", id("approver"))),
+        "urn:pgseal:approval:v1",
+    );
+    is_in_toto(
+        &json(&format!("approvals/{}.json", id("notary"))),
+        "urn:pgseal:notarisation:v1",
+    );
+    desk.site
+        .run(["withdraw", BUNDLE, "--key", "approver.key", "--role", "l2"])
+        .done();
+    is_in_toto(
+        &json(&format!("approvals/{}.json", id("approver"))),
+        "urn:pgseal:approval:v1",
+    );
 }
 
 // --- stock tools --------------------------------------------------------------------------------------------------
@@ -363,11 +609,29 @@ fn every_statement_is_in_totos() {
 #[test]
 fn stock_tools_verify_approvals_and_time_stamps_and_see_every_tampering() {
     let desk = Desk::new();
-    let keys = ["release.pub", "second.pub", "--added", "approver.pub", "notary.pub", "--tsa", "tsa.pem"];
+    let keys = [
+        "release.pub",
+        "second.pub",
+        "--added",
+        "approver.pub",
+        "notary.pub",
+        "--tsa",
+        "tsa.pem",
+    ];
     let with = |file: &'static str| [&[file], &keys[..]].concat();
     let told = desk.stock_tools(&with(BUNDLE)).done().text();
-    assert!(told.contains(&format!("approve by {} {{\"role\":\"l2\",\"apr\":\"OPS-1\"", id("approver"))), "{told}");
-    assert_eq!(told.matches(&format!(" by {}\n", id("notary"))).count(), 3, "{told}");
+    assert!(
+        told.contains(&format!(
+            "approve by {} {{\"role\":\"l2\",\"apr\":\"OPS-1\"",
+            id("approver")
+        )),
+        "{told}"
+    );
+    assert_eq!(
+        told.matches(&format!(" by {}\n", id("notary"))).count(),
+        3,
+        "{told}"
+    );
     assert_eq!(told.matches(" stamped at ").count(), 2, "{told}");
 
     let other = Tsa::new(P256);
@@ -376,34 +640,80 @@ fn stock_tools_verify_approvals_and_time_stamps_and_see_every_tampering() {
         (
             "an approver less",
             "not signed",
-            &["release.pub", "second.pub", "--added", "notary.pub", "--tsa", "tsa.pem"][..],
+            &[
+                "release.pub",
+                "second.pub",
+                "--added",
+                "notary.pub",
+                "--tsa",
+                "tsa.pem",
+            ][..],
         ),
         (
             "a stranger",
             "no approval or notarisation by root.pub",
             &[&keys[..5], &["root.pub", "--tsa", "tsa.pem"]].concat(),
         ),
-        ("an approver as releaser", "not signed by approver.pub", &["release.pub", "second.pub", "approver.pub"]),
+        (
+            "an approver as releaser",
+            "not signed by approver.pub",
+            &["release.pub", "second.pub", "approver.pub"],
+        ),
         (
             "a releaser as approver",
             "no approval",
-            &["release.pub", "--added", "second.pub", "approver.pub", "notary.pub"],
+            &[
+                "release.pub",
+                "--added",
+                "second.pub",
+                "approver.pub",
+                "notary.pub",
+            ],
         ),
         ("no authority", "of no given authority", &keys[..5]),
-        ("another authority", "of no given authority", &[&keys[..6], &["other.pem"]].concat()),
+        (
+            "another authority",
+            "of no given authority",
+            &[&keys[..6], &["other.pem"]].concat(),
+        ),
     ] {
         desk.stock_tools_refuse(what, why, &[&[BUNDLE], args].concat());
     }
 
     let good = desk.site.read(BUNDLE);
-    let [approval, notarisation] = ["approver", "notary"].map(|word| format!("approvals/{}", id(word)));
+    let [approval, notarisation] =
+        ["approver", "notary"].map(|word| format!("approvals/{}", id(word)));
     let (json, sig) = (format!("{approval}.json"), format!("{approval}.sig"));
     // An approval of another release, signed by the right key.
     let toml = String::from_utf8(desk.site.read("example/release.toml")).expect("UTF-8");
-    desk.site.write("example/release.toml", toml.replace("sequence = 1", "sequence = 2"));
-    desk.site.run(["pack", "example", "-o", "other.pgseal", "--key", "release.key", "--key", "second.key"]).done();
-    let approve =
-        ["approve", "other.pgseal", "--key", "approver.key", "--role", "l2", "--apr", "OPS-1", "--yes", "example"];
+    desk.site.write(
+        "example/release.toml",
+        toml.replace("sequence = 1", "sequence = 2"),
+    );
+    desk.site
+        .run([
+            "pack",
+            "example",
+            "-o",
+            "other.pgseal",
+            "--key",
+            "release.key",
+            "--key",
+            "second.key",
+        ])
+        .done();
+    let approve = [
+        "approve",
+        "other.pgseal",
+        "--key",
+        "approver.key",
+        "--role",
+        "l2",
+        "--apr",
+        "OPS-1",
+        "--yes",
+        "example",
+    ];
     desk.site.run(approve).done();
     let mut elsewhere = Tar::of(&desk.site.read("other.pgseal"));
     let bent = |change: &mut dyn FnMut(&mut Tar)| {
@@ -415,8 +725,16 @@ fn stock_tools_verify_approvals_and_time_stamps_and_see_every_tampering() {
         *tar.member(name) = pgseal_testkit::tar::Member::new(name, &content);
     };
     for (what, why, bytes) in [
-        ("an approval byte", "is not valid", bent(&mut |tar| tar.member(&json).content[40] ^= 1)),
-        ("an approval signature byte", "is not valid", bent(&mut |tar| tar.member(&sig).content[40] ^= 1)),
+        (
+            "an approval byte",
+            "is not valid",
+            bent(&mut |tar| tar.member(&json).content[40] ^= 1),
+        ),
+        (
+            "an approval signature byte",
+            "is not valid",
+            bent(&mut |tar| tar.member(&sig).content[40] ^= 1),
+        ),
         (
             "an approval of another release",
             "is not about this release",
@@ -431,12 +749,19 @@ fn stock_tools_verify_approvals_and_time_stamps_and_see_every_tampering() {
             "is not valid",
             bent(&mut |tar| {
                 let other = format!("{notarisation}.sig");
-                let (one, two) = (tar.member(&sig).content.clone(), tar.member(&other).content.clone());
+                let (one, two) = (
+                    tar.member(&sig).content.clone(),
+                    tar.member(&other).content.clone(),
+                );
                 copy(tar, &sig, two);
                 copy(tar, &other, one);
             }),
         ),
-        ("no signature", "no approval or notarisation by", bent(&mut |tar| drop(tar.members.remove(tar.at(&sig))))),
+        (
+            "no signature",
+            "no approval or notarisation by",
+            bent(&mut |tar| drop(tar.members.remove(tar.at(&sig)))),
+        ),
         (
             "no approval",
             "no approval or notarisation by",
@@ -450,7 +775,9 @@ fn stock_tools_verify_approvals_and_time_stamps_and_see_every_tampering() {
             "a byte of a time stamp",
             "time stamp",
             bent(&mut |tar| {
-                let content = &mut tar.member(&format!("timestamps/{}.tsr", id("approver"))).content;
+                let content = &mut tar
+                    .member(&format!("timestamps/{}.tsr", id("approver")))
+                    .content;
                 let last = content.len() - 1;
                 content[last] ^= 1;
             }),
@@ -459,7 +786,10 @@ fn stock_tools_verify_approvals_and_time_stamps_and_see_every_tampering() {
             "a time stamp of another signature",
             "time stamp",
             bent(&mut |tar| {
-                let content = tar.member(&format!("timestamps/{}.tsr", id("release"))).content.clone();
+                let content = tar
+                    .member(&format!("timestamps/{}.tsr", id("release")))
+                    .content
+                    .clone();
                 copy(tar, &format!("timestamps/{}.tsr", id("approver")), content);
             }),
         ),
@@ -474,7 +804,10 @@ fn stock_tools_verify_a_trust_root_and_see_every_tampering() {
     let (root, third) = (key("root"), key("third"));
     let release = key("release");
     let site = Site::empty();
-    let desk = Desk { site, tsa: Tsa::new(P256) };
+    let desk = Desk {
+        site,
+        tsa: Tsa::new(P256),
+    };
     let make = |bend: &dyn Fn(&mut Value)| {
         let mut draft = Draft::new(&root, &[("release", 1, &[&release])]);
         let mut other = draft.entry(&root).clone();
@@ -489,17 +822,33 @@ fn stock_tools_verify_a_trust_root_and_see_every_tampering() {
         draft.write(desk.dir());
     };
     for word in ["root", "third", "release"] {
-        desk.site.write(&format!("{word}.pub"), key(word).public_key().to_pem());
+        desk.site
+            .write(&format!("{word}.pub"), key(word).public_key().to_pem());
     }
     desk.site.write("again.pub", root.public_key().to_pem());
     make(&|_| ());
     let both = ["--trust", "trust.json", "root.pub", "third.pub"];
     let told = desk.stock_tools(&both).done().text();
-    assert!(told.contains(&Digest::of(&desk.site.read("trust.json")).to_string()), "{told}");
+    assert!(
+        told.contains(&Digest::of(&desk.site.read("trust.json")).to_string()),
+        "{told}"
+    );
     for (what, why, keys) in [
-        ("one of two", "asks for the signatures of 2", &["root.pub"][..]),
-        ("one key twice", "asks for the signatures of 2", &["root.pub", "again.pub"]),
-        ("a release key", "is not an active root key", &["root.pub", "release.pub"]),
+        (
+            "one of two",
+            "asks for the signatures of 2",
+            &["root.pub"][..],
+        ),
+        (
+            "one key twice",
+            "asks for the signatures of 2",
+            &["root.pub", "again.pub"],
+        ),
+        (
+            "a release key",
+            "is not an active root key",
+            &["root.pub", "release.pub"],
+        ),
     ] {
         desk.stock_tools_refuse(what, why, &[&both[..2], keys].concat());
     }
@@ -509,20 +858,37 @@ fn stock_tools_verify_a_trust_root_and_see_every_tampering() {
             let last = trust["keys"].as_array().expect("a list").len() - 1;
             trust["keys"][last]["id"] = json!("f".repeat(64));
         }),
-        ("out of order", "out of order", &|trust| trust["keys"].as_array_mut().expect("a list").reverse()),
+        ("out of order", "out of order", &|trust| {
+            trust["keys"].as_array_mut().expect("a list").reverse()
+        }),
         ("a revoked root key", "nobody can meet", &|trust| {
-            let root = trust["keys"].as_array_mut().expect("a list").iter_mut().find(|key| key["role"] == "root");
+            let root = trust["keys"]
+                .as_array_mut()
+                .expect("a list")
+                .iter_mut()
+                .find(|key| key["role"] == "root");
             root.expect("a root key")["status"] = json!("revoked");
         }),
-        ("no threshold", "nobody can meet", &|trust| trust["roles"]["release"]["threshold"] = json!(0)),
+        ("no threshold", "nobody can meet", &|trust| {
+            trust["roles"]["release"]["threshold"] = json!(0)
+        }),
         ("no role release", "no known role", &|trust| {
             drop(trust["roles"].as_object_mut().map(|r| r.remove("release")))
         }),
-        ("a version out of nowhere", "not a trust root", &|trust| trust["version"] = json!(2)),
-        ("another format", "not a trust root", &|trust| trust["format"] = json!(2)),
-        ("an authority's wrong id", "another certificate's", &|trust| {
-            trust["timestamp_authorities"] = json!([{ "id": "0".repeat(64), "certificate": "AAAA" }]);
+        ("a version out of nowhere", "not a trust root", &|trust| {
+            trust["version"] = json!(2)
         }),
+        ("another format", "not a trust root", &|trust| {
+            trust["format"] = json!(2)
+        }),
+        (
+            "an authority's wrong id",
+            "another certificate's",
+            &|trust| {
+                trust["timestamp_authorities"] =
+                    json!([{ "id": "0".repeat(64), "certificate": "AAAA" }]);
+            },
+        ),
     ];
     for (what, why, bend) in bends {
         // The modified document is signed as it is.
@@ -532,21 +898,31 @@ fn stock_tools_verify_a_trust_root_and_see_every_tampering() {
     // FORMAT.md 9.4: a retired root key signs no new version.
     make(&|trust| {
         let id = json!(id("third"));
-        let third = trust["keys"].as_array_mut().expect("a list").iter_mut().find(|key| key["id"] == id);
+        let third = trust["keys"]
+            .as_array_mut()
+            .expect("a list")
+            .iter_mut()
+            .find(|key| key["id"] == id);
         third.expect("a root key")["status"] = json!("retired");
     });
     desk.stock_tools_refuse("a retired root key", "is not an active root key", &both);
     make(&|_| ());
     let good = desk.site.read("trust.json");
     let mut bent = good.clone();
-    let at = good.windows(8).position(|window| window == b"root key").expect("an owner");
+    let at = good
+        .windows(8)
+        .position(|window| window == b"root key")
+        .expect("an owner");
     bent[at] = b'R';
     desk.site.write("trust.json", bent);
     desk.stock_tools_refuse("a changed byte", "is not valid", &both);
     desk.site.write("trust.json", [&good[..], b"\n"].concat());
     desk.stock_tools_refuse("a line feed more", "not canonical", &both);
     desk.site.write("trust.json", good);
-    let signature = |word: &str| desk.site.path(&format!("trust.json.sigs/1.{}.sig", id(word)));
+    let signature = |word: &str| {
+        desk.site
+            .path(&format!("trust.json.sigs/1.{}.sig", id(word)))
+    };
     let swapped = std::fs::read(signature("third")).expect("a signature");
     std::fs::write(signature("root"), swapped).expect("our own file");
     desk.stock_tools_refuse("another key's signature", "is not valid", &both);
@@ -559,25 +935,64 @@ fn stock_tools_verify_a_trust_root_and_see_every_tampering() {
 fn the_commands_of_the_format_hold() {
     let database = Cluster::shared().database("interchange");
     let desk = Desk::for_database(database.name(), |_| ());
-    let approved = format!("comment on database {} is 'approved OPS-1'", database.name());
-    database.client().batch_execute(&approved).expect("a comment");
+    let approved = format!(
+        "comment on database {} is 'approved OPS-1'",
+        database.name()
+    );
+    database
+        .client()
+        .batch_execute(&approved)
+        .expect("a comment");
     let url = database.url();
-    desk.site.run(["run", BUNDLE, "--db", &url, "-v", "ticket=OPS-1", "--receipt-key", "host.key"]).done();
+    desk.site
+        .run([
+            "run",
+            BUNDLE,
+            "--db",
+            &url,
+            "-v",
+            "ticket=OPS-1",
+            "--receipt-key",
+            "host.key",
+        ])
+        .done();
     let receipts = walkdir::WalkDir::new(desk.site.path("pgseal-receipts"));
-    let receipts = receipts.into_iter().map(|entry| entry.expect("readable").into_path());
-    let receipts: Vec<PathBuf> = receipts.filter(|path| path.to_string_lossy().ends_with(".receipt.json")).collect();
+    let receipts = receipts
+        .into_iter()
+        .map(|entry| entry.expect("readable").into_path());
+    let receipts: Vec<PathBuf> = receipts
+        .filter(|path| path.to_string_lossy().ends_with(".receipt.json"))
+        .collect();
     let receipt = std::fs::read(&receipts[0]).expect("a receipt");
-    is_in_toto(&serde_json::from_slice(&receipt).expect("JSON"), "urn:pgseal:receipt:v1");
+    is_in_toto(
+        &serde_json::from_slice(&receipt).expect("JSON"),
+        "urn:pgseal:receipt:v1",
+    );
 
     let format =
-        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("bundle/FORMAT.md")).expect("a text");
-    let section = format.split("\n## ").find(|section| section.starts_with("11. ")).expect("section 11");
-    let blocks: Vec<&str> = section.split("```sh\n").skip(1).filter_map(|block| block.split("```").next()).collect();
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("bundle/FORMAT.md"))
+            .expect("a text");
+    let section = format
+        .split("\n## ")
+        .find(|section| section.starts_with("11. "))
+        .expect("section 11");
+    let blocks: Vec<&str> = section
+        .split("```sh\n")
+        .skip(1)
+        .filter_map(|block| block.split("```").next())
+        .collect();
     assert!(blocks.len() >= 9, "a block for each clause with commands");
     let script = format!("set -euo pipefail\n{}", blocks.concat());
     let ran = desk.tool("bash", &["-c", &script]).done();
     assert!(!ran.text().contains("broken"), "{}", ran.text());
-    assert_eq!(ran.text().matches("Signature Verified Successfully").count(), 4, "{}", ran.text());
+    assert_eq!(
+        ran.text()
+            .matches("Signature Verified Successfully")
+            .count(),
+        4,
+        "{}",
+        ran.text()
+    );
     // The same commands detect a change.
     let mut tar = Tar::of(&desk.site.read(BUNDLE));
     let json = format!("approvals/{}.json", id("approver"));

@@ -21,12 +21,15 @@ const KIND: &str = "application/vnd.example+json";
 /// Asserts by openssl, which shares no code with pgseal, that the signature is valid.
 fn openssl_verifies(key: &PublicKey, body: &[u8], signature: &[u8; 64]) {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let write = |name: &str, bytes: &[u8]| std::fs::write(dir.path().join(name), bytes).expect("writable");
+    let write =
+        |name: &str, bytes: &[u8]| std::fs::write(dir.path().join(name), bytes).expect("writable");
     write("key.pem", key.to_pem().as_bytes());
     write("message", &pre_authentication_encoding(KIND, body));
     write("signature", signature);
     let mut command = Command::new("openssl");
-    command.current_dir(dir.path()).args(["pkeyutl", "-verify", "-pubin", "-inkey", "key.pem", "-rawin"]);
+    command.current_dir(dir.path()).args([
+        "pkeyutl", "-verify", "-pubin", "-inkey", "key.pem", "-rawin",
+    ]);
     outcome(command.args(["-in", "message", "-sigfile", "signature"])).done();
 }
 
@@ -53,7 +56,9 @@ fn both_spellings_of_a_public_key_name_the_agents_key() {
     // ssh-keygen reads pgseal's format.
     let file = agent.socket().with_file_name("written.pub");
     std::fs::write(&file, public.to_openssh("a comment")).expect("writable");
-    let told = outcome(Command::new("ssh-keygen").arg("-lf").arg(&file)).done().text();
+    let told = outcome(Command::new("ssh-keygen").arg("-lf").arg(&file))
+        .done()
+        .text();
     assert!(told.contains("a comment (ED25519)"), "{told}");
 }
 
@@ -63,7 +68,9 @@ fn an_agent_without_the_key_says_what_it_has() {
     let (_, missing) = agent.new_key("missing", &["ed25519"]);
     let missing = PublicKey::from_text(&missing).expect("a key");
     let count = |missing: &PublicKey| match AgentKey::find(&agent.socket(), missing.clone()) {
-        Err(AgentError::NoKey { ed25519, others, .. }) => (ed25519, others),
+        Err(AgentError::NoKey {
+            ed25519, others, ..
+        }) => (ed25519, others),
         other => panic!("{other:?}"),
     };
     assert_eq!(count(&missing), (0, 0));
@@ -73,7 +80,9 @@ fn an_agent_without_the_key_says_what_it_has() {
     let (curve, _) = agent.new_key("ecdsa", &["ecdsa"]);
     agent.add(&curve);
     assert_eq!(count(&missing), (1, 2));
-    let error = PublicKey::from_text(&line).expect_err("RSA is not taken").to_string();
+    let error = PublicKey::from_text(&line)
+        .expect_err("RSA is not taken")
+        .to_string();
     assert!(error.contains("of the type ssh-rsa"), "{error}");
 }
 
@@ -99,7 +108,10 @@ fn what_no_agent_would_sign_is_not_sent() {
     let key = AgentKey::find(&agent.socket(), agent.with_key()).expect("the agent has it");
     refused(&key, "more than an ssh-agent takes");
     fn refused(key: &AgentKey, why: &str) {
-        let error = key.sign(KIND, &vec![b' '; 300_000]).expect_err("too long").to_string();
+        let error = key
+            .sign(KIND, &vec![b' '; 300_000])
+            .expect_err("too long")
+            .to_string();
         assert!(error.contains(why), "{error}");
     }
 }
@@ -107,7 +119,10 @@ fn what_no_agent_would_sign_is_not_sent() {
 fn refused(key: &AgentKey, why: &str) {
     match key.sign(KIND, b"{}") {
         Err(SignerError::Refused { holder, reason }) => {
-            assert!(holder == "ssh-agent" && reason.contains(why), "{holder}: {reason}");
+            assert!(
+                holder == "ssh-agent" && reason.contains(why),
+                "{holder}: {reason}"
+            );
         }
         other => panic!("{why}: {other:?}"),
     }
@@ -147,17 +162,25 @@ fn garbage_instead_of_a_list_is_no_list() {
         (message(&[&[12]]), "cut off"),
         (message(&[&[12, 0xff, 0xff, 0xff, 0xff]]), "cut off"),
         (message(&[&[12, 0, 0, 0, 1], &string(b"blob")]), "cut off"),
-        (message(&[&[12, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff]]), "cut off"),
+        (
+            message(&[&[12, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff]]),
+            "cut off",
+        ),
         (message(&[&whole[4..], b"x"]), "bytes follow"),
         (message(&[&[12, 0, 0, 0, 0]]), "0 other Ed25519 keys and 0"),
-        (message(&[&[12, 0, 0, 0, 1], &string(b""), &string(b"")]), "0 other Ed25519 keys and 1"),
+        (
+            message(&[&[12, 0, 0, 0, 1], &string(b""), &string(b"")]),
+            "0 other Ed25519 keys and 1",
+        ),
     ];
     // The length is announced in full, and the message is truncated.
     cases.extend((4..whole.len()).map(|end| (whole[..end].to_vec(), "hung up")));
     for (answer, why) in cases {
         let shown = format!("{answer:?}");
         let agent = Impostor::new(move |_| Some(answer.clone()));
-        let error = AgentKey::find(&agent.socket(), public.clone()).expect_err(&shown).to_string();
+        let error = AgentKey::find(&agent.socket(), public.clone())
+            .expect_err(&shown)
+            .to_string();
         assert!(error.contains(why), "{shown}: {error}");
     }
 }
@@ -169,7 +192,10 @@ fn a_signature_that_does_not_hold_is_not_taken() {
     let blob = |name: &[u8], signature: &[u8]| [string(name), string(signature)].concat();
     // Well-formed and by this very key, but over another message.
     let other = pgseal_testkit::keys::key("agent").sign("another kind", b"{}");
-    let invalid = [signed(&blob(b"ssh-ed25519", &[0; 64])), signed(&blob(b"ssh-ed25519", &other))];
+    let invalid = [
+        signed(&blob(b"ssh-ed25519", &[0; 64])),
+        signed(&blob(b"ssh-ed25519", &other)),
+    ];
     let odd = [
         signed(&blob(b"ssh-rsa", &other)),
         signed(&blob(b"ssh-ed25519", &other[..63])),
@@ -180,14 +206,25 @@ fn a_signature_that_does_not_hold_is_not_taken() {
         message(&[&[14], &string(&blob(b"ssh-ed25519", &other)), b"x"]),
         list(&public),
     ];
-    for (answer, holds_the_form) in invalid.map(|answer| (answer, true)).into_iter().chain(odd.map(|a| (a, false))) {
+    for (answer, holds_the_form) in invalid
+        .map(|answer| (answer, true))
+        .into_iter()
+        .chain(odd.map(|a| (a, false)))
+    {
         let (listed, shown) = (list(&public), format!("{answer:?}"));
-        let agent =
-            Impostor::new(move |question| Some(if question[0] == 11 { listed.clone() } else { answer.clone() }));
+        let agent = Impostor::new(move |question| {
+            Some(if question[0] == 11 {
+                listed.clone()
+            } else {
+                answer.clone()
+            })
+        });
         let key = AgentKey::find(&agent.socket(), public.clone()).expect("it lists the key");
         match key.sign(KIND, b"{}").expect_err(&shown) {
             SignerError::Invalid { .. } => assert!(holds_the_form, "{shown}"),
-            SignerError::Refused { reason, .. } => assert!(!holds_the_form && reason.contains("no answer"), "{shown}"),
+            SignerError::Refused { reason, .. } => {
+                assert!(!holds_the_form && reason.contains("no answer"), "{shown}")
+            }
         }
     }
 }
@@ -197,7 +234,10 @@ fn an_agent_that_hangs_has_five_seconds() {
     let agent = Impostor::new(|_| None);
     let started = Instant::now();
     let error = AgentKey::find(&agent.socket(), some_key()).expect_err("no answer");
-    assert!(matches!(error, AgentError::Silent { seconds: 5 }), "{error}");
+    assert!(
+        matches!(error, AgentError::Silent { seconds: 5 }),
+        "{error}"
+    );
     assert!(started.elapsed() < Duration::from_secs(30));
 }
 
@@ -218,7 +258,11 @@ fn an_agent_that_gives_a_byte_now_and_then_has_no_longer() {
     let started = Instant::now();
     let error = AgentKey::find(&socket, some_key()).expect_err("too slow");
     assert!(matches!(error, AgentError::Silent { .. }), "{error}");
-    assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
+    assert!(
+        started.elapsed() < Duration::from_secs(15),
+        "{:?}",
+        started.elapsed()
+    );
 }
 
 #[test]

@@ -45,12 +45,16 @@ fn nothing_crosses_statements_of_a_tier_without_a_transaction() {
             ),
         )
         .alone("alone", alone)
-        .tier("together", "select public.look('together');\nselect public.litter();\n")
+        .tier(
+            "together",
+            "select public.look('together');\nselect public.litter();\n",
+        )
         .alone("again", "select public.look('alone again');\n")
         .finalized("select true as done;\n", "{ done = true }");
     let bundle = site.pack(&release);
     site.operator(&bundle, &db.url()).run().done();
-    let seen = db.ask("select string_agg(at || ': ' || what, E'\\n' order by ctid) from public.seen");
+    let seen =
+        db.ask("select string_agg(at || ': ' || what, E'\\n' order by ctid) from public.seen");
     let expected = |at: &str, memory: &str| format!("{at}: {memory} 1min note= 0 0 0 {{public}}");
     assert_eq!(
         seen.lines().collect::<Vec<_>>(),
@@ -79,10 +83,16 @@ fn locks_of_a_try_are_given_back_while_it_pauses() {
             )
             .unwrap();
         let sql = "select public.take();\n";
-        let release = if alone { release.alone("locks", sql) } else { release.tier("locks", sql) };
+        let release = if alone {
+            release.alone("locks", sql)
+        } else {
+            release.tier("locks", sql)
+        };
         let bundle = site.pack(&release);
         let mut blocker = db.client();
-        blocker.batch_execute("begin; update public.approvals set who = who").unwrap();
+        blocker
+            .batch_execute("begin; update public.approvals set who = who")
+            .unwrap();
         let operator = site.operator(&bundle, &db.url());
         let mut command = operator.command("run");
         command.args(["--lock-timeout", "400ms", "--lock-retries", "10"]);
@@ -92,7 +102,9 @@ fn locks_of_a_try_are_given_back_while_it_pauses() {
         });
         let mut other = db.client();
         wait_until("it is given back", || {
-            let row = other.query_one("select pg_try_advisory_lock(4711)", &[]).unwrap();
+            let row = other
+                .query_one("select pg_try_advisory_lock(4711)", &[])
+                .unwrap();
             row.get::<_, bool>(0)
         });
         drop(other);
@@ -108,7 +120,11 @@ fn sessions_are_known_by_their_name() {
     let tier = "create table public.name as select current_setting('application_name') as name;\n";
     let bundle = site.pack(&release.tier("name", tier));
     let answer = pgseal_testkit::release::Answer::of(
-        site.operator(&bundle, &db.url()).command("run").env("PGAPPNAME", "deploy").output().unwrap(),
+        site.operator(&bundle, &db.url())
+            .command("run")
+            .env("PGAPPNAME", "deploy")
+            .output()
+            .unwrap(),
     );
     answer.done();
     assert_eq!(db.ask("select name from public.name"), "pgseal: deploy");

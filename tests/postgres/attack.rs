@@ -40,7 +40,10 @@ fn code_where_nobody_looks_for_it() {
     db.client().batch_execute("truncate public.fired").unwrap();
     let bundle = site.path("trap.pgseal");
     for gate in GATES {
-        let packed = site.try_pack(&release.clone().gate("approved", &format!("{gate};\n")), &bundle);
+        let packed = site.try_pack(
+            &release.clone().gate("approved", &format!("{gate};\n")),
+            &bundle,
+        );
         assert_eq!(packed.code, 0, "{gate}: {packed}");
         let operator = site.operator(&bundle, &db.url());
         for answer in [operator.gate(), operator.run()] {
@@ -56,12 +59,19 @@ fn code_where_nobody_looks_for_it() {
 fn session_options_and_several_hosts() {
     let (db, release, site) = small("options");
     let bundle = site.pack(&release);
-    for extra in ["&options=-csearch_path%3Dmine", "&options=-cmy.approved%3Dyes"] {
-        site.operator(&bundle, &format!("{}{extra}", db.url())).gate().fails_saying(2, &["session options", "refused"]);
+    for extra in [
+        "&options=-csearch_path%3Dmine",
+        "&options=-cmy.approved%3Dyes",
+    ] {
+        site.operator(&bundle, &format!("{}{extra}", db.url()))
+            .gate()
+            .fails_saying(2, &["session options", "refused"]);
     }
     // Several hosts are tried in order. tests/postgres/connection.rs checks that one command stays with one of them.
     let two = "host=/nowhere,/elsewhere dbname=x user=y";
-    site.operator(&bundle, two).gate().fails_saying(21, &["/nowhere", "/elsewhere"]);
+    site.operator(&bundle, two)
+        .gate()
+        .fails_saying(21, &["/nowhere", "/elsewhere"]);
 }
 
 /// A role may set its own search_path; names of the release still resolve by the signed path.
@@ -98,10 +108,16 @@ fn a_ledger_with_a_life_of_its_own() {
         operator.run().done();
         operator.rollback().done();
         let lose = "create function public.lose() returns trigger language plpgsql as $$ begin return null; end $$;";
-        db.client().batch_execute(&format!("{lose} {trap}")).unwrap();
+        db.client()
+            .batch_execute(&format!("{lose} {trap}"))
+            .unwrap();
         let before = dump(&db);
-        operator.run().fails_saying(22, &["not one that pgseal made"]);
-        operator.rollback().fails_saying(22, &["not one that pgseal made"]);
+        operator
+            .run()
+            .fails_saying(22, &["not one that pgseal made"]);
+        operator
+            .rollback()
+            .fails_saying(22, &["not one that pgseal made"]);
         assert_same(&before, &dump(&db));
     }
 }
@@ -114,9 +130,14 @@ fn an_upgrade_and_its_way_back() {
     let one = site.operator(&first, &db.url());
     one.run().done();
     let probe = "select pg_catalog.to_regclass('public.more') is not null as widgets;\n";
-    let next = release.named("small", "1.1.0", 2).without_tiers().tier("more", "create table public.more (a int);\n");
+    let next = release
+        .named("small", "1.1.0", 2)
+        .without_tiers()
+        .tier("more", "create table public.more (a int);\n");
     let next = next.rollback("more", "drop table if exists public.more;\n");
-    let next = next.file("verify/baseline_probe.sql", probe).file("verify/finalized_probe.sql", probe);
+    let next = next
+        .file("verify/baseline_probe.sql", probe)
+        .file("verify/finalized_probe.sql", probe);
     let second = site.pack(&next);
     let two = site.operator(&second, &db.url());
     two.run().done();
@@ -142,7 +163,10 @@ fn more_than_ten_rows() {
         operator.rollback().done();
     }
     assert_eq!(db.ask("select count(*) from pgseal.ledger"), "14");
-    assert_eq!(db.ask("select pg_catalog.to_regclass('public.widgets') is null"), "t");
+    assert_eq!(
+        db.ask("select pg_catalog.to_regclass('public.widgets') is null"),
+        "t"
+    );
 }
 
 /// A check must not pass if its rows are never read.
@@ -155,7 +179,12 @@ fn checks_that_nobody_reads() {
         "insert into public.widgets default values returning false as ok;\n",
         "prepare p as select false as ok; execute p;\n",
     ] {
-        let packed = site.try_pack(&release.clone().verify("unread", "finalized", "rolled-back", check), &bundle);
+        let packed = site.try_pack(
+            &release
+                .clone()
+                .verify("unread", "finalized", "rolled-back", check),
+            &bundle,
+        );
         packed.fails_saying(2, &["verify/unread.sql", "no plain SELECT"]);
     }
 }

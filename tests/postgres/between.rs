@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::gate_races::{SNAP, as_role, ask, ask_within, assert_snaps, read, says_ready, snapped};
 use pgseal::database::{
-    BatchAnswer, Cancel, ChangedReading, Column, DatabaseError, Identity, Notice, Parameter, Session, Table,
+    BatchAnswer, Cancel, ChangedReading, Column, DatabaseError, Identity, Notice, Parameter,
+    Session, Table,
 };
 use pgseal::release::question::{QuestionError, Within};
 use pgseal_testkit::cluster::{Cluster, GATE_USER};
@@ -22,7 +23,10 @@ pub(super) struct Between<'a> {
 
 impl<'a> Between<'a> {
     pub fn new(session: Box<dyn Session>, act: impl FnMut(&str) + 'a) -> Self {
-        Self { session, act: Box::new(act) }
+        Self {
+            session,
+            act: Box::new(act),
+        }
     }
 
     fn before(&mut self, sql: &str) -> &mut dyn Session {
@@ -206,12 +210,18 @@ fn whatever_comes_and_goes_between_two_steps() {
         let db = cluster.database("between");
         let mut other = db.client();
         other.batch_execute(change.lay).unwrap();
-        other.batch_execute("grant select on all tables in schema public to public").unwrap();
+        other
+            .batch_execute("grant select on all tables in schema public to public")
+            .unwrap();
         other.batch_execute("set lock_timeout = 20").unwrap();
         let url = as_role(&db, GATE_USER);
         let mut calls = 0;
         let answer = ask(&mut Between::new(read(&url), |_| calls += 1), change.gate);
-        assert!(answer.is_ok() && !says_ready(&answer), "{}: {answer:?}", change.what);
+        assert!(
+            answer.is_ok() && !says_ready(&answer),
+            "{}: {answer:?}",
+            change.what
+        );
         let mut acted = 0;
         for comes in 0..calls {
             for goes in comes..=calls {
@@ -236,7 +246,10 @@ fn whatever_comes_and_goes_between_two_steps() {
                 acted += usize::from(!is_there);
                 if is_there {
                     other
-                        .batch_execute(&format!("set lock_timeout = 0; {}; set lock_timeout = 20", change.goes))
+                        .batch_execute(&format!(
+                            "set lock_timeout = 0; {}; set lock_timeout = 20",
+                            change.goes
+                        ))
                         .unwrap();
                 }
             }
@@ -263,7 +276,8 @@ fn an_operator_that_comes_before_a_superuser_plans() {
         "create function public.more(numeric, integer) returns boolean language plpgsql as $$ begin {SNAP} return true; end $$;
          create operator public.> (leftarg = numeric, rightarg = integer, function = public.more, restrict = scalargtsel)"
     );
-    let gate = "select count(*) = 0 as ready, 'unpaid' as reason from public.pay where amount > 1000";
+    let gate =
+        "select count(*) = 0 as ready, 'unpaid' as reason from public.pay where amount > 1000";
     let mut is_made = false;
     let mut session = Between::new(read(&as_role(&db, "postgres")), |sql| {
         if sql == gate && !is_made {
@@ -274,7 +288,10 @@ fn an_operator_that_comes_before_a_superuser_plans() {
     let answer = ask_within(&mut session, gate, Within::Run);
     drop(session);
     // Before PostgreSQL 14 it is refused because of the functions that its SQL functions would call.
-    assert!(is_made && (says_ready(&answer) || matches!(answer, Err(QuestionError::Uses(_)))), "{answer:?}");
+    assert!(
+        is_made && (says_ready(&answer) || matches!(answer, Err(QuestionError::Uses(_)))),
+        "{answer:?}"
+    );
     assert!(!snapped(&db));
     let unqualified = ask_within(
         read(&as_role(&db, "postgres")).as_mut(),
@@ -282,10 +299,15 @@ fn an_operator_that_comes_before_a_superuser_plans() {
         Within::Run,
     );
     let refused = unqualified.unwrap_err().to_string();
-    assert!(refused.contains("a superuser's run looks up no name without its schema"), "{refused}");
+    assert!(
+        refused.contains("a superuser's run looks up no name without its schema"),
+        "{refused}"
+    );
     assert_snaps(&db);
     drop(mallory);
-    db.client().batch_execute(&format!("drop owned by {role} cascade; drop role {role}")).unwrap();
+    db.client()
+        .batch_execute(&format!("drop owned by {role} cascade; drop role {role}"))
+        .unwrap();
 }
 
 /// Owners may rename their types without a right on the schema, and `f('x')` may mean a cast to a type.
@@ -311,7 +333,9 @@ fn a_type_that_takes_a_functions_name() {
         let mut is_renamed = false;
         let mut session = Between::new(read(&as_role(&db, "postgres")), |sql| {
             if sql == gate && !is_renamed {
-                mallory.batch_execute("alter type public.old rename to jsonb_array_elements_text").unwrap();
+                mallory
+                    .batch_execute("alter type public.old rename to jsonb_array_elements_text")
+                    .unwrap();
                 is_renamed = true;
             }
         });
@@ -319,13 +343,21 @@ fn a_type_that_takes_a_functions_name() {
         drop(session);
         assert!(!snapped(&db), "{table}: {answer:?}");
         match table {
-            "jobs" => assert!(matches!(answer, Err(QuestionError::Hidden(..))), "{answer:?}"),
-            _ => assert!(is_renamed && answer.is_ok() && !says_ready(&answer), "{answer:?}"),
+            "jobs" => assert!(
+                matches!(answer, Err(QuestionError::Hidden(..))),
+                "{answer:?}"
+            ),
+            _ => assert!(
+                is_renamed && answer.is_ok() && !says_ready(&answer),
+                "{answer:?}"
+            ),
         }
     }
     assert_snaps(&db);
     drop(mallory);
-    db.client().batch_execute(&format!("drop owned by {role} cascade; drop role {role}")).unwrap();
+    db.client()
+        .batch_execute(&format!("drop owned by {role} cascade; drop role {role}"))
+        .unwrap();
 }
 
 /// All objects belong to a superuser, and every name is qualified. Still, a function named like a type replaces a cast
@@ -352,7 +384,9 @@ fn a_superuser_names_no_type_in_a_run() {
         ("'open' = any (states::public._mood::text[])", false),
         ("note = 'open'", true),
     ] {
-        let gate = format!("select count(*) = 0 as ready, 'x' as reason from public.jobs where {condition}");
+        let gate = format!(
+            "select count(*) = 0 as ready, 'x' as reason from public.jobs where {condition}"
+        );
         let mut is_made = false;
         let mut session = Between::new(read(&as_role(&db, "postgres")), |sql| {
             if sql == gate && !is_made {
@@ -371,15 +405,24 @@ fn a_superuser_names_no_type_in_a_run() {
         assert!(!snapped(&db), "{condition}: {answer:?}");
         match is_asked {
             true => assert!(says_ready(&answer), "{condition}: {answer:?}"),
-            false => assert!(matches!(answer, Err(QuestionError::MadeType(_))), "{condition}: {answer:?}"),
+            false => assert!(
+                matches!(answer, Err(QuestionError::MadeType(_))),
+                "{condition}: {answer:?}"
+            ),
         }
         if is_made {
-            mallory.batch_execute("drop function public.mood(text); alter domain public._mood rename to old").unwrap();
+            mallory
+                .batch_execute(
+                    "drop function public.mood(text); alter domain public._mood rename to old",
+                )
+                .unwrap();
         }
     }
     assert_snaps(&db);
     drop(mallory);
-    db.client().batch_execute(&format!("drop owned by {role} cascade; drop role {role}")).unwrap();
+    db.client()
+        .batch_execute(&format!("drop owned by {role} cascade; drop role {role}"))
+        .unwrap();
 }
 
 /// Types and schemas have no locks. Others could replace them after the check with code that a superuser's run would
@@ -409,15 +452,26 @@ fn a_superuser_asks_nothing_of_others_in_a_run() {
         ("public.parent", format!("public.theirs belongs to {role}")),
         ("s.own", format!("schema s belongs to {role}")),
     ] {
-        let error = asked(from, "postgres", Within::Run).unwrap_err().to_string();
+        let error = asked(from, "postgres", Within::Run)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains(&refused), "{from}: {error}");
         let answer = asked(from, "postgres", Within::TrustingRun);
         assert!(says_ready(&answer), "{from}: {answer:?}");
     }
-    db.client().batch_execute(&format!("grant all on all tables in schema public to {role}")).unwrap();
+    db.client()
+        .batch_execute(&format!(
+            "grant all on all tables in schema public to {role}"
+        ))
+        .unwrap();
     assert!(says_ready(&asked("public.own", "postgres", Within::Run)));
-    assert!(says_ready(&asked("public.theirs", &role, Within::Run)), "who is no superuser may");
-    db.client().batch_execute(&format!("drop owned by {role} cascade; drop role {role}")).unwrap();
+    assert!(
+        says_ready(&asked("public.theirs", &role, Within::Run)),
+        "who is no superuser may"
+    );
+    db.client()
+        .batch_execute(&format!("drop owned by {role} cascade; drop role {role}"))
+        .unwrap();
 }
 
 /// Approvals expire; one is granted while the gate waits, after the only other one has expired.
@@ -440,12 +494,17 @@ fn a_time_that_is_older_than_the_rows() {
             seen += i32::from(sql == gate);
             if sql == gate && seen == opening + 1 {
                 std::thread::sleep(Duration::from_secs(6));
-                other.batch_execute("update public.approvals set ok = true").unwrap();
+                other
+                    .batch_execute("update public.approvals set ok = true")
+                    .unwrap();
             }
         });
         let answer = ask(&mut session, gate);
         drop(session);
-        assert!(seen > 3 && answer.is_ok() && !says_ready(&answer), "{answer:?}");
+        assert!(
+            seen > 3 && answer.is_ok() && !says_ready(&answer),
+            "{answer:?}"
+        );
     }
 }
 
@@ -467,7 +526,9 @@ fn a_state_that_is_younger_than_the_rows() {
             )
             .unwrap();
         let mut freeze = db.client();
-        freeze.batch_execute(&format!("set application_name = 'freeze_{}'", db.name())).unwrap();
+        freeze
+            .batch_execute(&format!("set application_name = 'freeze_{}'", db.name()))
+            .unwrap();
         let gate = format!(
             "select not exists (select {frozen}) and not exists (select from public.blockers) as ready, 'x' as reason"
         );
@@ -475,13 +536,18 @@ fn a_state_that_is_younger_than_the_rows() {
         let mut session = Between::new(read(&as_role(&db, GATE_USER)), |sql| {
             fetches += i32::from(sql == FETCH);
             if sql == FETCH && fetches == 1 {
-                other.batch_execute("insert into public.blockers default values").unwrap();
+                other
+                    .batch_execute("insert into public.blockers default values")
+                    .unwrap();
                 freeze.take();
                 std::thread::sleep(Duration::from_secs(6));
             }
         });
         let answer = ask(&mut session, &gate);
         drop(session);
-        assert!(fetches == 2 && answer.is_ok() && !says_ready(&answer), "{frozen}: {answer:?}");
+        assert!(
+            fetches == 2 && answer.is_ok() && !says_ready(&answer),
+            "{frozen}: {answer:?}"
+        );
     }
 }

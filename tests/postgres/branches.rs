@@ -8,12 +8,19 @@ const OUT: &str = "notify ch, 'x';\n";
 /// The run takes a branch on a column that the statement does not name.
 #[test]
 fn a_branch_that_packing_did_not_see() {
-    for head in ["select trim(' x ') \\gset\n\\if :{?btrim}\n", "select int '1' \\gset\n\\if :{?int4}\n"] {
+    for head in [
+        "select trim(' x ') \\gset\n\\if :{?btrim}\n",
+        "select int '1' \\gset\n\\if :{?int4}\n",
+    ] {
         let (_, release, site) = small("unseen");
         let tier = format!("{head}{OUT}\\endif\n");
         let packed = site.try_pack(&release.tier("unseen", &tier), &site.path("bundle"));
         assert_eq!(packed.code, 2, "{}", packed.stderr);
-        assert!(packed.stderr.contains("NOTIFY could reach outside"), "{}", packed.stderr);
+        assert!(
+            packed.stderr.contains("NOTIFY could reach outside"),
+            "{}",
+            packed.stderr
+        );
     }
 }
 
@@ -21,9 +28,15 @@ fn a_branch_that_packing_did_not_see() {
 #[test]
 fn a_known_value_that_data_overrides() {
     let (_, release, site) = small("override");
-    let tier = format!("\\set go off\nselect * from public.conf \\gset\n\\if :go\n{OUT}\\endif\nselect 1;\n");
+    let tier = format!(
+        "\\set go off\nselect * from public.conf \\gset\n\\if :go\n{OUT}\\endif\nselect 1;\n"
+    );
     let packed = site.try_pack(&release.tier("override", &tier), &site.path("bundle"));
-    assert!(packed.code == 2 && packed.stderr.contains("NOTIFY"), "{}", packed.stderr);
+    assert!(
+        packed.code == 2 && packed.stderr.contains("NOTIFY"),
+        "{}",
+        packed.stderr
+    );
 }
 
 /// `check` may run without a variable that a run requires.
@@ -31,9 +44,15 @@ fn a_known_value_that_data_overrides() {
 fn a_variable_that_a_command_may_lack() {
     let (_, release, site) = small("lack");
     let verify = format!("\\if :{{?ticket}}\nselect true as ok;\n\\else\n{OUT}\\endif\n");
-    let release = release.variable("ticket").verify("v", "any", "rolled-back", &verify);
+    let release = release
+        .variable("ticket")
+        .verify("v", "any", "rolled-back", &verify);
     let packed = site.try_pack(&release, &site.path("bundle"));
-    assert!(packed.code == 2 && packed.stderr.contains("NOTIFY"), "{}", packed.stderr);
+    assert!(
+        packed.code == 2 && packed.stderr.contains("NOTIFY"),
+        "{}",
+        packed.stderr
+    );
 }
 
 /// A value that becomes the name of a function is validated as soon as it is known.
@@ -42,16 +61,32 @@ fn a_value_that_becomes_a_call() {
     let (db, release, site) = small("value");
     let tier = "select 'pg_notify' as f \\gset\nselect :f('ch', 'x');\n";
     let operator = site.operator(&site.pack(&release.tier("value", tier)), &db.url());
-    operator.run().fails_saying(30, &["tiers/value.sql:2:1", "pg_notify could reach outside of the database"]);
+    operator.run().fails_saying(
+        30,
+        &[
+            "tiers/value.sql:2:1",
+            "pg_notify could reach outside of the database",
+        ],
+    );
 }
 
 /// A value from outside can't start a statement.
 #[test]
 fn a_value_that_begins_a_statement() {
-    for tier in ["select 'commit' as f \\gset\n:f;\n", "select 1 \\; :ticket;\n"] {
+    for tier in [
+        "select 'commit' as f \\gset\n:f;\n",
+        "select 1 \\; :ticket;\n",
+    ] {
         let (_, release, site) = small("begins");
-        let packed = site.try_pack(&release.variable("ticket").tier("begins", tier), &site.path("bundle"));
-        assert!(packed.code == 2 && packed.stderr.contains("the beginning of a statement"), "{}", packed.stderr);
+        let packed = site.try_pack(
+            &release.variable("ticket").tier("begins", tier),
+            &site.path("bundle"),
+        );
+        assert!(
+            packed.code == 2 && packed.stderr.contains("the beginning of a statement"),
+            "{}",
+            packed.stderr
+        );
     }
 }
 
@@ -70,7 +105,9 @@ fn questions_have_no_way_of_the_operators() {
         // psql sets USER too, so that gate packs, and answers no.
         if gate.contains("USER") {
             assert_eq!(packed.code, 0, "{}", packed.stderr);
-            let operator = site.operator(&bundle, &db.url()).variable("ticket", "OPS-1");
+            let operator = site
+                .operator(&bundle, &db.url())
+                .variable("ticket", "OPS-1");
             assert_eq!(operator.gate().code, 20, "{gate}");
         } else {
             assert_eq!(packed.code, 2, "{gate}: {}", packed.stderr);
@@ -82,7 +119,10 @@ fn questions_have_no_way_of_the_operators() {
 #[test]
 fn a_question_never_waits() {
     let (db, release, site) = small("waits");
-    let release = release.gate("waits", "select true as ready, 'r' as reason;\n\\echo :ROW_COUNT\n");
+    let release = release.gate(
+        "waits",
+        "select true as ready, 'r' as reason;\n\\echo :ROW_COUNT\n",
+    );
     let operator = site.operator(&site.pack(&release), &db.url());
     operator.gate().done();
 }
@@ -98,7 +138,10 @@ fn checks_that_nobody_reads() {
         "copy (select false as ok) to stdout;\n",
     ] {
         let (_, release, site) = small("unread");
-        let packed = site.try_pack(&release.verify("v", "any", "rolled-back", verify), &site.path("bundle"));
+        let packed = site.try_pack(
+            &release.verify("v", "any", "rolled-back", verify),
+            &site.path("bundle"),
+        );
         assert_eq!(packed.code, 2, "{verify}: {}", packed.stderr);
     }
 }
@@ -115,12 +158,19 @@ fn settings_of_the_database() {
              alter database {name} set datestyle = 'German'"
         ))
         .unwrap();
-    let tier = "insert into public.widgets values (3, 'C:\\new'), (4, (date '2026-01-02')::text);\n";
+    let tier =
+        "insert into public.widgets values (3, 'C:\\new'), (4, (date '2026-01-02')::text);\n";
     let gate = "select coalesce((nullif('no', 'no') = null), false) as ready, 'r' as reason;\n";
     let bundle = site.pack(&release.clone().tier("settings", tier));
     site.operator(&bundle, &db.url()).run().done();
-    assert_eq!(db.ask("select name from public.widgets where id = 3"), "C:\\new");
-    assert_eq!(db.ask("select name from public.widgets where id = 4"), "2026-01-02");
+    assert_eq!(
+        db.ask("select name from public.widgets where id = 3"),
+        "C:\\new"
+    );
+    assert_eq!(
+        db.ask("select name from public.widgets where id = 4"),
+        "2026-01-02"
+    );
     let gated = site.pack(&release.named("small", "2.0.0", 2).gate("nulls", gate));
     assert_eq!(site.operator(&gated, &db.url()).gate().code, 20);
 }

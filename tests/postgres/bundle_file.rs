@@ -10,10 +10,10 @@ use pgseal_testkit::release::{Release, assert_same, dump, wait_until};
 
 /// The first tier; tests wait until it sleeps.
 const SLEEP: &str = "select pg_sleep(1.2);\n";
-const SLEEPING: &str =
-    "select count(*) from pg_stat_activity where query like 'select pg_sleep(1.2)%' and datname = current_database()";
+const SLEEPING: &str = "select count(*) from pg_stat_activity where query like 'select pg_sleep(1.2)%' and datname = current_database()";
 
-const AFTER: &str = "create table public.after (text text);\ninsert into public.after values ('genuine');\n";
+const AFTER: &str =
+    "create table public.after (text text);\ninsert into public.after values ('genuine');\n";
 
 fn slow_first(release: Release) -> Release {
     let release = release.tier("slow", SLEEP).tier("after", AFTER);
@@ -29,7 +29,10 @@ fn large(release: Release) -> Release {
         state ^= state << 17;
         state
     });
-    let bytes: Vec<u8> = noise.take((17 << 20) / 8).flat_map(u64::to_le_bytes).collect();
+    let bytes: Vec<u8> = noise
+        .take((17 << 20) / 8)
+        .flat_map(u64::to_le_bytes)
+        .collect();
     release.file("data/noise.bin", bytes)
 }
 
@@ -53,7 +56,11 @@ fn a_large_bundle_is_replaced_by_another() {
     let release = large(slow_first(release));
     let bundle = site.pack(&release);
     let other = site.path("other.pgseal");
-    site.try_pack(&release.file("tiers/after.sql", AFTER.replace("genuine", "swapped")), &other).done();
+    site.try_pack(
+        &release.file("tiers/after.sql", AFTER.replace("genuine", "swapped")),
+        &other,
+    )
+    .done();
     let operator = site.operator(&bundle, &db.url());
     let run = operator.start("run");
     wait_until("it runs", || db.ask(SLEEPING) == "1");
@@ -70,20 +77,30 @@ fn a_large_bundle_is_changed_in_place() {
     let operator = site.operator(&bundle, &db.url());
     let before = dump(&db);
     let bytes = fs::read(&bundle).unwrap();
-    let at = bytes.windows(7).rposition(|window| window == b"genuine").unwrap();
+    let at = bytes
+        .windows(7)
+        .rposition(|window| window == b"genuine")
+        .unwrap();
     let run = operator.start("run");
     wait_until("it runs", || db.ask(SLEEPING) == "1");
     let mut file = OpenOptions::new().write(true).open(&bundle).unwrap();
     file.seek(SeekFrom::Start(at as u64)).unwrap();
     file.write_all(b"forgery").unwrap();
-    run.end().fails_saying(30, &["tiers/after.sql", "the database is as before"]);
+    run.end()
+        .fails_saying(30, &["tiers/after.sql", "the database is as before"]);
     assert_same(&before, &dump(&db));
     // The file is truncated.
     fs::write(&bundle, &bytes).unwrap();
     let run = operator.start("run");
     wait_until("it runs", || db.ask(SLEEPING) == "1");
-    OpenOptions::new().write(true).open(&bundle).unwrap().set_len(20_000).unwrap();
-    run.end().fails_saying(30, &["tiers/after.sql", "the database is as before"]);
+    OpenOptions::new()
+        .write(true)
+        .open(&bundle)
+        .unwrap()
+        .set_len(20_000)
+        .unwrap();
+    run.end()
+        .fails_saying(30, &["tiers/after.sql", "the database is as before"]);
     assert_same(&before, &dump(&db));
     // By now the file is not a bundle.
     operator.run().fails(10);
@@ -94,16 +111,24 @@ fn a_tampered_bundle_never_connects() {
     let (db, release, site) = small("tampered");
     let bundle = site.pack(&release);
     let mut bytes = fs::read(&bundle).unwrap();
-    let at = bytes.windows(5).rposition(|window| window == b"'one'").unwrap();
+    let at = bytes
+        .windows(5)
+        .rposition(|window| window == b"'one'")
+        .unwrap();
     bytes[at + 1] ^= 1;
     fs::write(&bundle, bytes).unwrap();
     let operator = site.operator(&bundle, &db.url());
     let connections = "select sum(numbackends), sum(sessions) from pg_stat_database where datname = current_database()";
     let before = db.ask(connections);
     for command in ["gate", "plan", "run", "rollback", "check"] {
-        operator.ask(command).fails_saying(11, &["tiers/widgets.sql"]);
+        operator
+            .ask(command)
+            .fails_saying(11, &["tiers/widgets.sql"]);
     }
     assert_eq!(before, db.ask(connections));
     // The refusal comes before any connection, so an unreachable host changes nothing.
-    operator.url("postgresql:///x?host=/nowhere").run().fails(11);
+    operator
+        .url("postgresql:///x?host=/nowhere")
+        .run()
+        .fails(11);
 }

@@ -35,7 +35,8 @@ fn found(operator: &Operator<'_>, words: &[&str]) {
 }
 
 fn residue(operator: &Operator<'_>) -> Value {
-    let document: Value = serde_json::from_str(&operator.ask_with("check", &["--json"]).stdout).unwrap();
+    let document: Value =
+        serde_json::from_str(&operator.ask_with("check", &["--json"]).stdout).unwrap();
     document["verify"][0]["residue"].clone()
 }
 
@@ -47,16 +48,34 @@ fn checks_as_rows_and_by_raising() {
     let (db, site, bundle) = applied("rows", "read-only", sql);
     let operator = site.operator(&bundle, &db.url());
     let before = dump(&db);
-    operator.check().done().says(&["ok v 2/2 (read-only)", "ok 2/2 checks"]);
+    operator
+        .check()
+        .done()
+        .says(&["ok v 2/2 (read-only)", "ok 2/2 checks"]);
     let document = operator.json("check");
-    assert_eq!((&document["held"], &document["checks"], &document["holds"]), (&json!(2), &json!(2), &json!(true)));
+    assert_eq!(
+        (&document["held"], &document["checks"], &document["holds"]),
+        (&json!(2), &json!(2), &json!(true))
+    );
     let rows = json!([{ "name": "one", "ok": true, "detail": "2" }, { "name": "two", "ok": true, "detail": "" }]);
     assert_eq!(document["verify"][0]["rows"], rows);
     assert_same(&before, &dump(&db));
 
-    db.client().batch_execute("delete from public.widgets where id = 2").unwrap();
-    found(&operator, &["FAILED v 0/2", "    one: 1", "FAILED 0/2 checks", "is not what \"finalized\""]);
-    db.client().batch_execute("delete from public.widgets").unwrap();
+    db.client()
+        .batch_execute("delete from public.widgets where id = 2")
+        .unwrap();
+    found(
+        &operator,
+        &[
+            "FAILED v 0/2",
+            "    one: 1",
+            "FAILED 0/2 checks",
+            "is not what \"finalized\"",
+        ],
+    );
+    db.client()
+        .batch_execute("delete from public.widgets")
+        .unwrap();
     found(&operator, &["FAILED v 0/1", "verify/v.sql:3:1", "none"]);
 }
 
@@ -68,8 +87,14 @@ fn what_is_rolled_back_is_as_before() {
     let (db, site, bundle) = applied("rolled", "rolled-back", sql);
     let operator = site.operator(&bundle, &db.url());
     let before = dump(&db);
-    operator.check().done().says(&["ok v 1/1 (rolled back; as before: 2 tables and sequences"]);
-    assert_eq!(residue(&operator), json!({ "same": ["public.orders", "public.plain"], "left": [], "unproved": [] }));
+    operator
+        .check()
+        .done()
+        .says(&["ok v 1/1 (rolled back; as before: 2 tables and sequences"]);
+    assert_eq!(
+        residue(&operator),
+        json!({ "same": ["public.orders", "public.plain"], "left": [], "unproved": [] })
+    );
     assert_same(&before, &dump(&db));
 }
 
@@ -83,10 +108,14 @@ fn a_sequence_that_was_drawn_from() {
     let sets = "select pg_catalog.setval('public.orders_id_seq', 77);\n";
     // No function of the server returns the start value of a sequence that was never drawn from.
     let starts = "select pg_catalog.setval('public.orders_id_seq', 77, false);\n";
-    let unproved = "sequence public.orders_id_seq: not drawn from, and nothing tells what it begins with";
-    for (what, sql, after) in
-        [("draws", draws, "2"), ("failing", failing, "2"), ("sets", sets, "77"), ("starts", starts, "77")]
-    {
+    let unproved =
+        "sequence public.orders_id_seq: not drawn from, and nothing tells what it begins with";
+    for (what, sql, after) in [
+        ("draws", draws, "2"),
+        ("failing", failing, "2"),
+        ("sets", sets, "77"),
+        ("starts", starts, "77"),
+    ] {
         let is_set = after == "77";
         let sql = format!("{sql}select 'there' as name, count(*) > 0 as ok from public.orders;\n");
         let (db, site, bundle) = applied(what, "rolled-back", &sql);
@@ -95,17 +124,27 @@ fn a_sequence_that_was_drawn_from() {
         let value = || db.ask("select last_value from public.orders_id_seq");
         let was = value();
         if is_set {
-            db.client().batch_execute("alter sequence public.orders_id_seq restart 5").unwrap();
+            db.client()
+                .batch_execute("alter sequence public.orders_id_seq restart 5")
+                .unwrap();
         }
         match what {
             "starts" => drop(operator.check().done().says(&[unproved])),
             _ => found(
                 &operator,
-                &["FAILED v 1/2 (rolled back)", "sequence public.orders_id_seq was ", "left something behind"],
+                &[
+                    "FAILED v 1/2 (rolled back)",
+                    "sequence public.orders_id_seq was ",
+                    "left something behind",
+                ],
             ),
         }
         if !is_set {
-            assert_eq!(value().parse::<i64>().unwrap(), was.parse::<i64>().unwrap() + 1, "{what}");
+            assert_eq!(
+                value().parse::<i64>().unwrap(),
+                was.parse::<i64>().unwrap() + 1,
+                "{what}"
+            );
         } else {
             assert_eq!(value(), after);
         }
@@ -128,9 +167,17 @@ fn others_write_meanwhile() {
             while db.ask(sleeps) == "0" {
                 thread::sleep(Duration::from_millis(50));
             }
-            db.client().batch_execute("insert into public.plain values (1)").unwrap();
+            db.client()
+                .batch_execute("insert into public.plain values (1)")
+                .unwrap();
         });
-        found(&operator, &["table public.plain had 0 rows and has 1", "somebody else did meanwhile"]);
+        found(
+            &operator,
+            &[
+                "table public.plain had 0 rows and has 1",
+                "somebody else did meanwhile",
+            ],
+        );
     });
 
     let done = AtomicBool::new(false);
@@ -141,22 +188,36 @@ fn others_write_meanwhile() {
                 if done.load(Ordering::Relaxed) {
                     break;
                 }
-                client.batch_execute(&format!("insert into public.plain values ({id})")).unwrap();
+                client
+                    .batch_execute(&format!("insert into public.plain values ({id})"))
+                    .unwrap();
                 thread::sleep(Duration::from_millis(50));
             }
         });
         let checked = operator.check();
         done.store(true, Ordering::Relaxed);
-        checked.done().says(&["can't be compared: public.plain: others write to it all the time", "ok 1/1 checks"]);
+        checked.done().says(&[
+            "can't be compared: public.plain: others write to it all the time",
+            "ok 1/1 checks",
+        ]);
     });
 }
 
 #[test]
 fn a_script_that_asserts_nothing_does_not_pack() {
     let (_, release, site) = small("nothing");
-    for sql in ["select 'x' as name, true as ok;\n", "select count(*) from public.widgets;\n"] {
+    for sql in [
+        "select 'x' as name, true as ok;\n",
+        "select count(*) from public.widgets;\n",
+    ] {
         let release: Release = release.clone().verify("v", "any", "read-only", sql);
         let packed = site.try_pack(&release, &site.path("bundle"));
-        assert!(packed.code == 2 && packed.stderr.contains("nothing in this verify script can fail"), "{packed}");
+        assert!(
+            packed.code == 2
+                && packed
+                    .stderr
+                    .contains("nothing in this verify script can fail"),
+            "{packed}"
+        );
     }
 }

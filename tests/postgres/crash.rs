@@ -8,7 +8,9 @@ use std::{
 use super::small;
 use pgseal_testkit::cluster::{Cluster, TestDatabase, programs};
 use pgseal_testkit::proxy::{Fate, Proxy};
-use pgseal_testkit::release::{BEFORE, Operator, Release, Running, Site, assert_same, dump, wait_until};
+use pgseal_testkit::release::{
+    BEFORE, Operator, Release, Running, Site, assert_same, dump, wait_until,
+};
 
 const SLOW: &str = "insert into public.widgets values (3, 'three');\nselect pg_sleep(20);\n";
 
@@ -36,7 +38,13 @@ fn pgseal_is_killed() {
     answer.done();
     let unfinished = &status["unfinished"][0];
     assert_eq!(unfinished["what"], "run of small 1.0.0");
-    assert!(unfinished["ending"].as_str().unwrap().contains("COMMIT was never sent"), "{unfinished}");
+    assert!(
+        unfinished["ending"]
+            .as_str()
+            .unwrap()
+            .contains("COMMIT was never sent"),
+        "{unfinished}"
+    );
     // The lock ended with the session, so no manual cleanup is needed.
     let repaired = site.pack(&release.tier("slow", "select 1;\n"));
     site.operator(&repaired, &db.url()).run().done();
@@ -51,7 +59,10 @@ fn status_during_a_run() {
     let run = asleep(&operator, &db, "run");
     let (answer, status) = operator.status();
     run.end().done();
-    let ending = status["unfinished"][0]["ending"].as_str().unwrap().to_owned();
+    let ending = status["unfinished"][0]["ending"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     assert!(ending.contains("going on now"), "{ending}");
     assert_eq!(answer.code, 32, "{answer}");
 }
@@ -63,7 +74,13 @@ fn pgseal_is_interrupted() {
     let operator = site.operator(&bundle, &db.url());
     let before = dump(&db);
     let run = asleep(&operator, &db, "run");
-    assert!(Command::new("kill").args(["-INT", &run.pid().to_string()]).status().unwrap().success());
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &run.pid().to_string()])
+            .status()
+            .unwrap()
+            .success()
+    );
     // The owner's page promises that the tool reports the outcome.
     run.end().fails_saying(30, &["the database is as before"]);
     wait_until("its session ends", || db.ask(SLEEPERS) == "0");
@@ -73,7 +90,10 @@ fn pgseal_is_interrupted() {
 #[test]
 fn a_rollback_is_killed() {
     let (db, release, site) = small("undokilled");
-    let bundle = site.pack(&release.rollback("slow", "delete from public.widgets;\nselect pg_sleep(20);\n"));
+    let bundle = site.pack(&release.rollback(
+        "slow",
+        "delete from public.widgets;\nselect pg_sleep(20);\n",
+    ));
     let operator = site.operator(&bundle, &db.url());
     operator.run().done();
     let applied = dump(&db);
@@ -96,7 +116,14 @@ fn the_session_is_terminated() {
             where query like '%select pg_sleep(%' and pid <> pg_backend_pid() and datname = current_database()",
     );
     // The driver does not always deliver the server's last message.
-    run.end().fails_saying(30, &["tiers/slow.sql:2:1", "the database is as before", "connection"]);
+    run.end().fails_saying(
+        30,
+        &[
+            "tiers/slow.sql:2:1",
+            "the database is as before",
+            "connection",
+        ],
+    );
     assert_same(&before, &dump(&db));
     assert_eq!(operator.unfinished(), [""; 0]);
 }
@@ -136,9 +163,18 @@ fn the_server_crashes() {
     let run = asleep(&operator, &db, "run");
     let victim =
         db.ask("select pid from pg_stat_activity where query like '%select pg_sleep(%' and pid <> pg_backend_pid()");
-    assert!(Command::new("kill").args(["-KILL", &victim]).status().unwrap().success());
-    run.end().fails_saying(30, &["tiers/slow.sql:2:1", "the database is as before"]);
-    wait_until("it recovers", || postgres::Client::connect(&db.connection(), postgres::NoTls).is_ok());
+    assert!(
+        Command::new("kill")
+            .args(["-KILL", &victim])
+            .status()
+            .unwrap()
+            .success()
+    );
+    run.end()
+        .fails_saying(30, &["tiers/slow.sql:2:1", "the database is as before"]);
+    wait_until("it recovers", || {
+        postgres::Client::connect(&db.connection(), postgres::NoTls).is_ok()
+    });
     assert_same(&before, &dump(&db));
 }
 
@@ -170,7 +206,13 @@ fn commit_never_reaches_the_server() {
     let bundle = site.pack(&release);
     let operator = site.operator(&bundle, &proxy.url(db.name()));
     let before = dump(&db);
-    operator.run().fails_saying(30, &["the connection was lost at COMMIT", "the database is as before"]);
+    operator.run().fails_saying(
+        30,
+        &[
+            "the connection was lost at COMMIT",
+            "the database is as before",
+        ],
+    );
     assert!(proxy.struck());
     assert_same(&before, &dump(&db));
     assert_eq!(operator.receipt()["outcome"], "unchanged");
@@ -180,17 +222,32 @@ fn commit_never_reaches_the_server() {
 #[test]
 fn nobody_can_be_asked_about_commit() {
     let (db, release, site) = small("nobody");
-    let proxy = Proxy::before(Cluster::shared().server().dir(), Fate::AnswerLostAndServerAway);
+    let proxy = Proxy::before(
+        Cluster::shared().server().dir(),
+        Fate::AnswerLostAndServerAway,
+    );
     let bundle = site.pack(&release);
     let operator = site.operator(&bundle, &proxy.url(db.name()));
-    operator.run().fails_saying(32, &["nobody could say whether COMMIT happened", "pgseal status --receipts"]);
+    operator.run().fails_saying(
+        32,
+        &[
+            "nobody could say whether COMMIT happened",
+            "pgseal status --receipts",
+        ],
+    );
     assert!(proxy.struck());
     assert_eq!(operator.receipt()["outcome"], "unknown");
     // The server has the answer once it is reachable again.
     let operator = operator.url(&db.url());
     let (answer, status) = operator.status();
     answer.done();
-    assert!(status["unfinished"][0]["ending"].as_str().unwrap().contains("it was committed"), "{status}");
+    assert!(
+        status["unfinished"][0]["ending"]
+            .as_str()
+            .unwrap()
+            .contains("it was committed"),
+        "{status}"
+    );
     assert_eq!(status["unfinished"][0]["is_history"], false);
     answer_says(&operator, "did not hear the answer to COMMIT");
     operator.check().done();
@@ -216,18 +273,29 @@ fn a_journal_that_knows_more_than_the_ledger() {
     operator.run().done();
     let (_, status) = operator.status();
     assert_eq!(status["lacking"], serde_json::json!([]));
-    db.client().batch_execute("drop schema pgseal cascade; drop table public.widgets").unwrap();
+    db.client()
+        .batch_execute("drop schema pgseal cascade; drop table public.widgets")
+        .unwrap();
     let (answer, status) = operator.status();
     answer.done();
-    assert_eq!(status["lacking"][0]["what"], "run of small 1.0.0", "{status}");
+    assert_eq!(
+        status["lacking"][0]["what"], "run of small 1.0.0",
+        "{status}"
+    );
     assert_eq!(status["lacking"][0]["is_elsewhere"], false, "{status}");
-    answer_says(&operator, "the ledger here lacks it: this server is in a state from before it");
+    answer_says(
+        &operator,
+        "the ledger here lacks it: this server is in a state from before it",
+    );
     // Another server, with a database of the same name.
     let cluster = Cluster::own();
     let other = cluster.database_named(db.name());
     let operator = operator.url(&other.url());
     assert_eq!(operator.status().1["lacking"][0]["is_elsewhere"], true);
-    answer_says(&operator, "it was on another server with a database of this name");
+    answer_says(
+        &operator,
+        "it was on another server with a database of this name",
+    );
 }
 
 /// Killed after its COMMIT was sent and before the answer came: the journal then ends with "commit". Only the server
@@ -267,11 +335,20 @@ fn what_is_committed_is_on_disk() {
     let operator = site.operator(&bundle, &db.url().replace("user=postgres", "user=hasty"));
     // The WAL writer would flush the commit a moment later; it is stopped until the server ends.
     let writer = db.ask("select pid from pg_stat_activity where backend_type = 'walwriter'");
-    assert!(Command::new("kill").args(["-STOP", &writer]).status().unwrap().success());
+    assert!(
+        Command::new("kill")
+            .args(["-STOP", &writer])
+            .status()
+            .unwrap()
+            .success()
+    );
     operator.run().done();
     pg_ctl(&cluster, &["stop", "--mode=immediate"]);
     let back = ServerAgain::start(&cluster);
-    assert_eq!(db.ask("select count(*) from pg_class where relname = 'hasty'"), "1");
+    assert_eq!(
+        db.ask("select count(*) from pg_class where relname = 'hasty'"),
+        "1"
+    );
     assert_eq!(db.ask("select count(*) from pgseal.ledger"), "1");
     operator.check().done();
     drop(back);
@@ -279,18 +356,34 @@ fn what_is_committed_is_on_disk() {
 
 /// Makes commits durable: a throwaway server loses the last ones in a crash by default.
 pub fn durable(db: &TestDatabase<'_>) {
-    db.client().batch_execute("alter system set synchronous_commit = on").unwrap();
-    db.client().batch_execute("select pg_reload_conf()").unwrap();
-    wait_until("commits are durable", || db.ask("show synchronous_commit") == "on");
+    db.client()
+        .batch_execute("alter system set synchronous_commit = on")
+        .unwrap();
+    db.client()
+        .batch_execute("select pg_reload_conf()")
+        .unwrap();
+    wait_until("commits are durable", || {
+        db.ask("show synchronous_commit") == "on"
+    });
 }
 
 pub fn pg_ctl(cluster: &Cluster, args: &[&str]) {
     let data = cluster.server().dir().join("data");
     let owner = std::fs::metadata(&data).unwrap();
     let mut command = Command::new(programs().dir().join("pg_ctl"));
-    command.args(args).arg("--pgdata").arg(&data).current_dir("/").stdin(Stdio::null()).stdout(Stdio::null());
+    command
+        .args(args)
+        .arg("--pgdata")
+        .arg(&data)
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
     // Only root can switch users, and needs to: otherwise the server runs as this user.
-    if owner.uid() != std::fs::metadata(std::env::current_exe().unwrap()).unwrap().uid() {
+    if owner.uid()
+        != std::fs::metadata(std::env::current_exe().unwrap())
+            .unwrap()
+            .uid()
+    {
         command.gid(owner.gid()).uid(owner.uid());
     }
     assert!(command.status().unwrap().success(), "pg_ctl {args:?}");
@@ -302,7 +395,10 @@ pub struct ServerAgain<'c>(&'c Cluster);
 impl<'c> ServerAgain<'c> {
     pub fn start(cluster: &'c Cluster) -> Self {
         let log = cluster.server().dir().join("data/log-again");
-        pg_ctl(cluster, &["start", "--wait", "--log", log.to_str().unwrap()]);
+        pg_ctl(
+            cluster,
+            &["start", "--wait", "--log", log.to_str().unwrap()],
+        );
         Self(cluster)
     }
 }

@@ -21,7 +21,10 @@ const LAST: &str = "\nselect 'the script ends';\n";
 #[test]
 fn scripts_have_the_effect_that_psql_gives_them() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/postgres/dialect");
-    let mut paths: Vec<_> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<_> = fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     paths.sort();
     let not_yet = not_yet();
     let mut faults = Vec::new();
@@ -50,7 +53,9 @@ fn thousands_of_statements_have_the_effect_that_psql_gives_them() {
             3 => "\t",
             _ => "",
         });
-        sql.push_str(&format!("insert into public.said values ({n}, {form}, {text})"));
+        sql.push_str(&format!(
+            "insert into public.said values ({n}, {form}, {text})"
+        ));
         sql.push_str(match n % 5 {
             0 => " ;\n",
             1 => ";  ",
@@ -85,7 +90,10 @@ fn literal(n: usize) -> (usize, String) {
     ];
     let text = TEXTS[n % TEXTS.len()];
     let doubled = text.replace('\'', "''");
-    let escaped = text.replace('\\', "\\\\").replace('\'', "\\'").replace('\n', "\\n");
+    let escaped = text
+        .replace('\\', "\\\\")
+        .replace('\'', "\\'")
+        .replace('\n', "\\n");
     let unicode = doubled.replace('\\', "\\\\");
     let form = n / TEXTS.len() % 8;
     let literal = match form {
@@ -114,7 +122,11 @@ fn compare(name: &str, text: &str) -> Result<usize, String> {
     let dir = site.path("by_hand");
     release.write(&dir);
     let tier = format!("tiers/{name}.sql");
-    let psql = psql(&by_hand, &["-1", "-f", "tiers/widgets.sql", "-f", &tier], &dir);
+    let psql = psql(
+        &by_hand,
+        &["-1", "-f", "tiers/widgets.sql", "-f", &tier],
+        &dir,
+    );
     let said = String::from_utf8_lossy(&psql.stderr).into_owned();
     assert!(psql.status.success(), "{name}: {said}");
 
@@ -133,7 +145,12 @@ fn compare(name: &str, text: &str) -> Result<usize, String> {
     let (theirs, ours) = (logged(name, &by_hand), logged(name, &db));
     assert_equal(name, "statements", &theirs.statements, &ours.statements);
     assert_equal(name, "notices", &theirs.notices, &ours.notices);
-    assert_equal(name, "warnings", &warnings_of_psql(&said), &warnings_of_receipt(&operator.receipt()));
+    assert_equal(
+        name,
+        "warnings",
+        &warnings_of_psql(&said),
+        &warnings_of_receipt(&operator.receipt()),
+    );
     Ok(theirs.statements.len())
 }
 
@@ -154,7 +171,9 @@ fn files(text: &str) -> (String, Vec<(String, String)>) {
 fn not_yet() -> Vec<String> {
     let list = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/psql/corpus/not_yet.txt");
     let list = fs::read_to_string(list).unwrap();
-    let names = list.lines().filter_map(|line| Some(line.strip_prefix("dialect/")?.split_once(": ")?.0));
+    let names = list
+        .lines()
+        .filter_map(|line| Some(line.strip_prefix("dialect/")?.split_once(": ")?.0));
     names.map(str::to_owned).collect()
 }
 
@@ -183,7 +202,9 @@ fn cluster() -> &'static Cluster {
 }
 
 fn database(prefix: &str) -> TestDatabase<'static> {
-    let template = cluster().template("small_before", |db| db.client().batch_execute(super::BEFORE).unwrap());
+    let template = cluster().template("small_before", |db| {
+        db.client().batch_execute(super::BEFORE).unwrap()
+    });
     TestDatabase::from_template(cluster(), template, prefix)
 }
 
@@ -206,7 +227,9 @@ fn logged(name: &str, db: &TestDatabase<'_>) -> Logged {
             }
             continue;
         }
-        let head = line.strip_prefix('<').and_then(|line| line.split_once("> "));
+        let head = line
+            .strip_prefix('<')
+            .and_then(|line| line.split_once("> "));
         let ours = head.filter(|(session, _)| session.split(' ').next() == Some(db.name()));
         foreign = ours.is_none();
         if let Some((session, text)) = ours {
@@ -218,23 +241,32 @@ fn logged(name: &str, db: &TestDatabase<'_>) -> Logged {
 
 /// Extracts the session of the script, from FIRST to LAST.
 fn within(messages: &[(String, String)], name: &str) -> Logged {
-    let first = messages.iter().find(|(_, text)| text.contains(FIRST.trim()));
-    let (session, _) = first.unwrap_or_else(|| panic!("{name}: the log has no beginning of the script"));
+    let first = messages
+        .iter()
+        .find(|(_, text)| text.contains(FIRST.trim()));
+    let (session, _) =
+        first.unwrap_or_else(|| panic!("{name}: the log has no beginning of the script"));
     let mut logged = Logged::default();
     let (mut begun, mut ended, mut closed) = (false, false, false);
     for (_, text) in messages.iter().filter(|(of, _)| of == session) {
         // Prepared statements of the driver have names.
-        let prepared = text.strip_prefix("LOG:  execute ").and_then(|text| text.split_once(": "));
-        let sql = text.strip_prefix("LOG:  statement: ").or(prepared.map(|(_, sql)| sql));
+        let prepared = text
+            .strip_prefix("LOG:  execute ")
+            .and_then(|text| text.split_once(": "));
+        let sql = text
+            .strip_prefix("LOG:  statement: ")
+            .or(prepared.map(|(_, sql)| sql));
         // A batch is logged before the notices of its statements.
         closed |= ended && sql.is_some();
         for statement in sql.map(server_words::texts).unwrap_or_default() {
             begun |= statement == FIRST.trim().trim_end_matches(';');
             ended |= statement == LAST.trim().trim_end_matches(';');
             // psql's own query for \gdesc
-            let of_psql = statement.starts_with("SELECT name AS \"Column\", pg_catalog.format_type(tp");
+            let of_psql =
+                statement.starts_with("SELECT name AS \"Column\", pg_catalog.format_type(tp");
             // pgseal's own query after a statement that may have changed a time limit
-            let of_pgseal = statement.starts_with("select name, setting from pg_catalog.pg_settings");
+            let of_pgseal =
+                statement.starts_with("select name, setting from pg_catalog.pg_settings");
             if begun && !ended && !of_psql && !of_pgseal {
                 logged.statements.push(statement);
             }
@@ -251,18 +283,34 @@ fn within(messages: &[(String, String)], name: &str) -> Logged {
 /// The texts after `psql:FILE:LINE: WARNING:`.
 fn warnings_of_psql(said: &str) -> Vec<String> {
     let lines = said.lines().filter(|line| line.starts_with("psql:"));
-    lines.filter_map(|line| Some(line.split_once(": WARNING:  ")?.1.to_owned())).collect()
+    lines
+        .filter_map(|line| Some(line.split_once(": WARNING:  ")?.1.to_owned()))
+        .collect()
 }
 
 /// The warnings of a receipt, without their positions.
 fn warnings_of_receipt(receipt: &serde_json::Value) -> Vec<String> {
     let tiers = receipt["tiers"].as_array().unwrap().iter();
     let warnings = tiers.flat_map(|tier| tier["warnings"].as_array().into_iter().flatten());
-    warnings.map(|warning| warning.as_str().unwrap().split_once(": ").unwrap().1.to_owned()).collect()
+    warnings
+        .map(|warning| {
+            warning
+                .as_str()
+                .unwrap()
+                .split_once(": ")
+                .unwrap()
+                .1
+                .to_owned()
+        })
+        .collect()
 }
 
 fn assert_equal(name: &str, what: &str, theirs: &[String], ours: &[String]) {
-    let at = theirs.iter().zip(ours).take_while(|(theirs, ours)| theirs == ours).count();
+    let at = theirs
+        .iter()
+        .zip(ours)
+        .take_while(|(theirs, ours)| theirs == ours)
+        .count();
     assert!(
         theirs == ours,
         "{name}: {what} {} of {} (psql) and {} (pgseal): {:?}, {:?}",

@@ -15,7 +15,11 @@ fn the_example_packs_and_runs() {
     let mut files = 0;
     for block in example.split("```").skip(1).step_by(2) {
         let (_, text) = block.split_once('\n').unwrap();
-        let path = text.lines().next().unwrap().trim_start_matches(['#', '-', ' ']);
+        let path = text
+            .lines()
+            .next()
+            .unwrap()
+            .trim_start_matches(['#', '-', ' ']);
         let path = site.path("customers").join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
@@ -33,13 +37,21 @@ fn the_example_packs_and_runs() {
     let before = dump(&db);
     let bundle = site.path("customers.pgseal");
     site.pack_dir(&site.path("customers"), &bundle).done();
-    site.pgseal(["lint", "customers"]).done().says(&["undone at rollback/01.sql"]);
+    site.pgseal(["lint", "customers"])
+        .done()
+        .says(&["undone at rollback/01.sql"]);
     let operator = site.operator(&bundle, &db.url());
-    operator.run().fails_saying(20, &["the database has no comment"]);
-    db.client().batch_execute("comment on database shop is 'customers approved'").unwrap();
+    operator
+        .run()
+        .fails_saying(20, &["the database has no comment"]);
+    db.client()
+        .batch_execute("comment on database shop is 'customers approved'")
+        .unwrap();
     operator.run().done();
     operator.check().done();
     operator.rollback().done();
-    db.client().batch_execute("comment on database shop is null; drop schema pgseal cascade").unwrap();
+    db.client()
+        .batch_execute("comment on database shop is null; drop schema pgseal cascade")
+        .unwrap();
     assert_same(&before, &dump(&db));
 }

@@ -16,7 +16,12 @@ enum Copied {
 
 /// A committed run whose client was killed before the answer. The server is then replaced by a copy of its files, on
 /// which another server was promoted if `promoted`.
-fn replaced(name: &str, copied: Copied, promoted: bool, look: impl FnOnce(&Operator<'_>, &TestDatabase<'_>)) {
+fn replaced(
+    name: &str,
+    copied: Copied,
+    promoted: bool,
+    look: impl FnOnce(&Operator<'_>, &TestDatabase<'_>),
+) {
     let cluster = Cluster::own();
     let db = cluster.database_named(name);
     durable(&db);
@@ -37,7 +42,9 @@ fn replaced(name: &str, copied: Copied, promoted: bool, look: impl FnOnce(&Opera
     let run = site.operator(&bundle, &proxy.url(name)).start("run");
     wait_until("COMMIT met its fate", || proxy.struck());
     run.kill();
-    wait_until("it is committed", || db.ask("select to_regclass('pgseal.ledger') is not null") == "t");
+    wait_until("it is committed", || {
+        db.ask("select to_regclass('pgseal.ledger') is not null") == "t"
+    });
     match server {
         Some(server) => drop(server),
         None => {
@@ -50,7 +57,10 @@ fn replaced(name: &str, copied: Copied, promoted: bool, look: impl FnOnce(&Opera
     if promoted {
         let owner = std::fs::metadata(&data).unwrap();
         std::fs::write(data.join("standby.signal"), "").unwrap();
-        let (uid, gid) = (std::os::unix::fs::MetadataExt::uid(&owner), std::os::unix::fs::MetadataExt::gid(&owner));
+        let (uid, gid) = (
+            std::os::unix::fs::MetadataExt::uid(&owner),
+            std::os::unix::fs::MetadataExt::gid(&owner),
+        );
         std::os::unix::fs::chown(data.join("standby.signal"), Some(uid), Some(gid)).unwrap();
     }
     let again = ServerAgain::start(&cluster);
@@ -63,14 +73,25 @@ fn replaced(name: &str, copied: Copied, promoted: bool, look: impl FnOnce(&Opera
 
 /// Keeps owners and modes, since the server requires them.
 fn copy_files(from: &Path, to: &Path) {
-    assert!(Command::new("cp").arg("-a").args([from, to]).status().unwrap().success());
+    assert!(
+        Command::new("cp")
+            .arg("-a")
+            .args([from, to])
+            .status()
+            .unwrap()
+            .success()
+    );
 }
 
 #[test]
 fn a_server_that_was_restored_to_before_the_run() {
     replaced("restored", Copied::BeforeTheRun, false, |operator, db| {
         let ending = operator.unfinished().pop().unwrap();
-        assert!(ending.contains("not in this database") && ending.contains("nothing of the run is there"), "{ending}");
+        assert!(
+            ending.contains("not in this database")
+                && ending.contains("nothing of the run is there"),
+            "{ending}"
+        );
         assert_eq!(db.ask("select to_regclass('public.widgets') is null"), "t");
         operator.run().done();
         operator.status().0.done();
@@ -81,7 +102,10 @@ fn a_server_that_was_restored_to_before_the_run() {
 fn a_standby_that_never_had_the_run() {
     replaced("behind", Copied::BeforeTheRun, true, |operator, _| {
         let ending = operator.unfinished().pop().unwrap();
-        assert!(ending.contains("timeline 2") && ending.contains("was on 1"), "{ending}");
+        assert!(
+            ending.contains("timeline 2") && ending.contains("was on 1"),
+            "{ending}"
+        );
         operator.run().done();
     });
 }
@@ -89,7 +113,13 @@ fn a_standby_that_never_had_the_run() {
 #[test]
 fn a_standby_that_has_the_run() {
     replaced("promoted", Copied::AfterIt, true, |operator, db| {
-        assert!(operator.unfinished().pop().unwrap().contains("it was committed"));
+        assert!(
+            operator
+                .unfinished()
+                .pop()
+                .unwrap()
+                .contains("it was committed")
+        );
         assert_eq!(db.ask("select count(*) from pgseal.in_effect"), "1");
         operator.run().fails_saying(22, &["already applied"]);
     });

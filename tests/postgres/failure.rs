@@ -35,13 +35,25 @@ fn unchanged(db: &TestDatabase<'_>, before: &str) {
 
 #[test]
 fn a_tier_with_a_syntax_error() {
-    let sql = "create table public.more (a integer);\n\n  insert into public.more\n  vallues (1);\n";
-    let answer =
-        fails("syntax", |release| release.tier("broken", sql), &["tiers/broken.sql:4:3", "syntax error at or near"]);
-    let caret = answer.stderr.lines().position(|line| line.trim_end().ends_with("^")).unwrap();
+    let sql =
+        "create table public.more (a integer);\n\n  insert into public.more\n  vallues (1);\n";
+    let answer = fails(
+        "syntax",
+        |release| release.tier("broken", sql),
+        &["tiers/broken.sql:4:3", "syntax error at or near"],
+    );
+    let caret = answer
+        .stderr
+        .lines()
+        .position(|line| line.trim_end().ends_with("^"))
+        .unwrap();
     let lines: Vec<&str> = answer.stderr.lines().collect();
     // The caret is below the word.
-    assert_eq!(lines[caret].find('^'), lines[caret - 1].find("vallues"), "{answer}");
+    assert_eq!(
+        lines[caret].find('^'),
+        lines[caret - 1].find("vallues"),
+        "{answer}"
+    );
 }
 
 #[test]
@@ -50,7 +62,12 @@ fn a_tier_that_violates_a_constraint() {
     fails(
         "constraint",
         |release| release.tier("broken", sql),
-        &["tiers/broken.sql:2:1", "duplicate key value", "SQLSTATE 23505", "Key (id)=(1) already exists"],
+        &[
+            "tiers/broken.sql:2:1",
+            "duplicate key value",
+            "SQLSTATE 23505",
+            "Key (id)=(1) already exists",
+        ],
     );
 }
 
@@ -61,7 +78,11 @@ fn an_error_inside_a_function() {
     fails(
         "inside",
         |release| release.tier("broken", sql),
-        &["tiers/broken.sql:5:1", "division by zero", "function half(integer) line 3"],
+        &[
+            "tiers/broken.sql:5:1",
+            "division by zero",
+            "function half(integer) line 3",
+        ],
     );
 }
 
@@ -71,7 +92,9 @@ fn an_error_inside_an_included_file() {
     let outer = "-- outer\n\n\\ir inner.sql\n";
     let inner = "select 1;\nselect 2,\n       nobody\nfrom public.widgets;\n";
     let change = |release: Release| {
-        let release = release.tier("broken", tier).file("tiers/common/outer.sql", outer);
+        let release = release
+            .tier("broken", tier)
+            .file("tiers/common/outer.sql", outer);
         release.file("tiers/common/inner.sql", inner)
     };
     fails(
@@ -103,7 +126,12 @@ fn data_that_do_not_fit() {
     fails(
         "copydup",
         |release| release.tier("broken", sql),
-        &["tiers/broken.sql:2:1", "duplicate key", "Key (id)=(4)", "data: tiers/broken.sql:6"],
+        &[
+            "tiers/broken.sql:2:1",
+            "duplicate key",
+            "Key (id)=(4)",
+            "data: tiers/broken.sql:6",
+        ],
     );
 }
 
@@ -123,11 +151,36 @@ fn many(at: usize, broken: &str) -> String {
 #[test]
 fn one_statement_of_a_batch() {
     let broken = [
-        ("insert into public.many values (7);", "1234:1", "23505", "Key (id)=(7) already exists"),
-        ("insert into public.many values ('größe');", "1234:33", "22P02", "invalid input syntax"),
-        ("insert into public.many values (nobody);", "1234:33", "42703", "column \"nobody\" does not exist"),
-        ("insert vallues;", "1234:8", "42601", "syntax error at or near \"vallues\""),
-        ("-- größe\nselect 1 /\n  0;", "1235:1", "22012", "division by zero"),
+        (
+            "insert into public.many values (7);",
+            "1234:1",
+            "23505",
+            "Key (id)=(7) already exists",
+        ),
+        (
+            "insert into public.many values ('größe');",
+            "1234:33",
+            "22P02",
+            "invalid input syntax",
+        ),
+        (
+            "insert into public.many values (nobody);",
+            "1234:33",
+            "42703",
+            "column \"nobody\" does not exist",
+        ),
+        (
+            "insert vallues;",
+            "1234:8",
+            "42601",
+            "syntax error at or near \"vallues\"",
+        ),
+        (
+            "-- größe\nselect 1 /\n  0;",
+            "1235:1",
+            "22012",
+            "division by zero",
+        ),
     ];
     for (sql, place, code, words) in broken {
         fails(
@@ -142,7 +195,11 @@ fn one_statement_of_a_batch() {
 fn the_first_and_the_last_statement_of_a_batch() {
     for at in [2, 201, 202, 1_999] {
         let sql = many(at, "delete from nowhere;");
-        fails("edge", |release| release.tier("broken", &sql), &[&format!("tiers/broken.sql:{at}:13: ")]);
+        fails(
+            "edge",
+            |release| release.tier("broken", &sql),
+            &[&format!("tiers/broken.sql:{at}:13: ")],
+        );
     }
 }
 
@@ -153,17 +210,32 @@ fn a_batch_before_something_that_is_refused() {
     let (db, release, site) = small("before");
     let bundle = site.pack(&release.variable("n").tier("broken", sql));
     let operator = site.operator(&bundle, &db.url()).variable("n", "1;2");
-    operator.run().fails_saying(30, &["tiers/broken.sql:1:1", "23505"]);
+    operator
+        .run()
+        .fails_saying(30, &["tiers/broken.sql:1:1", "23505"]);
 }
 
 #[test]
 fn lines_around_the_place() {
     let sql = "select 1;\ninsert into public.widgets\n    select 3,\n           nothing\n    from public.widgets;\n";
-    let answer = fails("around", |release| release.tier("broken", sql), &["tiers/broken.sql:4:12", "SQLSTATE 42703"]);
-    let lines: Vec<&str> = answer.stderr.lines().filter_map(|line| line.strip_prefix("pgseal: error:   ")).collect();
+    let answer = fails(
+        "around",
+        |release| release.tier("broken", sql),
+        &["tiers/broken.sql:4:12", "SQLSTATE 42703"],
+    );
+    let lines: Vec<&str> = answer
+        .stderr
+        .lines()
+        .filter_map(|line| line.strip_prefix("pgseal: error:   "))
+        .collect();
     assert_eq!(
         lines,
-        ["3 |     select 3,", "4 |            nothing", "  |            ^", "5 |     from public.widgets;"]
+        [
+            "3 |     select 3,",
+            "4 |            nothing",
+            "  |            ^",
+            "5 |     from public.widgets;"
+        ]
     );
 }
 
@@ -188,10 +260,18 @@ fn a_failure_as_a_document() {
         "connection_lost": false,
     });
     assert_eq!(document["failure"], expected);
-    assert_eq!(document["result"]["error"], "tiers/broken.sql:6:1: no halves of 1 (SQLSTATE PG001); n is whole");
-    operator
-        .run()
-        .fails_saying(30, &["detail: n is whole", "context: PL/pgSQL function", "hint: the server says: take 2"]);
+    assert_eq!(
+        document["result"]["error"],
+        "tiers/broken.sql:6:1: no halves of 1 (SQLSTATE PG001); n is whole"
+    );
+    operator.run().fails_saying(
+        30,
+        &[
+            "detail: n is whole",
+            "context: PL/pgSQL function",
+            "hint: the server says: take 2",
+        ],
+    );
 }
 
 /// A run always stops at the first error, even if the script tells psql to go on.
@@ -201,7 +281,9 @@ fn a_script_that_would_go_on() {
     let sql = "\\set ON_ERROR_STOP 0\ninsert into public.widgets values (1, 'again');\ninsert into public.widgets values (3, 'three');\n";
     let bundle = site.pack(&release.tier("broken", sql));
     let before = dump(&db);
-    site.operator(&bundle, &db.url()).run().fails_saying(30, &["tiers/broken.sql:2:1", "23505"]);
+    site.operator(&bundle, &db.url())
+        .run()
+        .fails_saying(30, &["tiers/broken.sql:2:1", "23505"]);
     unchanged(&db, &before);
 }
 
@@ -219,7 +301,11 @@ fn a_verify_script_that_does_not_hold() {
 #[test]
 fn a_check_that_is_null_does_not_hold() {
     let sql = "select 'unknown' as name, null::boolean as ok, 'nobody knows' as detail;\n";
-    fails("nullcheck", |release| release.verify("unknown", "finalized", "read-only", sql), &["unknown 0/1"]);
+    fails(
+        "nullcheck",
+        |release| release.verify("unknown", "finalized", "read-only", sql),
+        &["unknown 0/1"],
+    );
 }
 
 #[test]
@@ -269,62 +355,95 @@ fn a_state_that_is_not_finalized() {
 fn a_deferred_constraint_that_is_violated_at_the_end() {
     let sql = "create table public.parts (widget integer references public.widgets deferrable initially deferred);\n\
                insert into public.parts values (7);\n";
-    fails("deferred", |release| release.tier("parts", sql), &["deferred constraint", "parts_widget_fkey"]);
+    fails(
+        "deferred",
+        |release| release.tier("parts", sql),
+        &["deferred constraint", "parts_widget_fkey"],
+    );
 }
 
 #[test]
 fn transaction_control_in_a_procedure() {
-    let sql =
-        "create procedure public.escape() language plpgsql as $$ begin commit; end $$;\n\ncall public.escape();\n";
+    let sql = "create procedure public.escape() language plpgsql as $$ begin commit; end $$;\n\ncall public.escape();\n";
     fails(
         "procedure",
         |release| release.tier("escape", sql),
         &["tiers/escape.sql:3:1", "invalid transaction termination"],
     );
     let sql = "do $$ begin rollback; end $$;\n";
-    fails("do", |release| release.tier("escape", sql), &["tiers/escape.sql:1:1", "invalid transaction termination"]);
+    fails(
+        "do",
+        |release| release.tier("escape", sql),
+        &["tiers/escape.sql:1:1", "invalid transaction termination"],
+    );
 }
 
 #[test]
 fn a_gate_that_closes_meanwhile() {
     let (db, release, site) = small("closes");
     // The tier waits for a lock until the approval is deleted.
-    let release = release.tier("waits", "insert into public.approvals_seen select 1;\n").limits("30s", "1min");
-    db.client().batch_execute("create table public.approvals_seen (n integer)").unwrap();
+    let release = release
+        .tier("waits", "insert into public.approvals_seen select 1;\n")
+        .limits("30s", "1min");
+    db.client()
+        .batch_execute("create table public.approvals_seen (n integer)")
+        .unwrap();
     let bundle = site.pack(&release);
     let operator = site.operator(&bundle, &db.url());
     let mut other = db.client();
-    other.batch_execute("begin; lock table public.approvals_seen in access exclusive mode").unwrap();
+    other
+        .batch_execute("begin; lock table public.approvals_seen in access exclusive mode")
+        .unwrap();
     let run = operator.start("run");
     wait_until("the tier waits", || {
         db.ask("select count(*) from pg_locks where not granted and relation = 'public.approvals_seen'::regclass")
             == "1"
     });
-    other.batch_execute("delete from public.approvals; commit").unwrap();
+    other
+        .batch_execute("delete from public.approvals; commit")
+        .unwrap();
     let before = dump(&db);
-    run.end().fails_saying(30, &["gate approved closed meanwhile: 0 approvals"]);
+    run.end()
+        .fails_saying(30, &["gate approved closed meanwhile: 0 approvals"]);
     unchanged(&db, &before);
     let gates = operator.receipt()["gates"].clone();
-    assert_eq!(gates.as_array().unwrap().last().unwrap()["ready"], json!(false), "{gates}");
+    assert_eq!(
+        gates.as_array().unwrap().last().unwrap()["ready"],
+        json!(false),
+        "{gates}"
+    );
 }
 
 /// The gate closes between its answer on its own connection and the first statement of the transaction.
 #[test]
 fn a_gate_that_closes_because_of_the_release_itself() {
-    fails("itself", |release| release.tier("closes", "delete from public.approvals;\n"), &["closed meanwhile"]);
+    fails(
+        "itself",
+        |release| release.tier("closes", "delete from public.approvals;\n"),
+        &["closed meanwhile"],
+    );
 }
 
 #[test]
 fn a_lock_that_is_not_to_be_had() {
     let (db, release, site) = small("locked");
-    db.client().batch_execute("create table public.busy (n integer)").unwrap();
-    let bundle =
-        site.pack(&release.tier("waits", "\nalter table public.busy add m integer;\n").limits("300ms", "1min"));
+    db.client()
+        .batch_execute("create table public.busy (n integer)")
+        .unwrap();
+    let bundle = site.pack(
+        &release
+            .tier("waits", "\nalter table public.busy add m integer;\n")
+            .limits("300ms", "1min"),
+    );
     let operator = site.operator(&bundle, &db.url());
     let before = dump(&db);
     let mut other = db.client();
-    other.batch_execute("begin; lock table public.busy in access share mode").unwrap();
-    operator.run().fails_saying(30, &["tiers/waits.sql:2:1", "lock timeout", "55P03"]);
+    other
+        .batch_execute("begin; lock table public.busy in access share mode")
+        .unwrap();
+    operator
+        .run()
+        .fails_saying(30, &["tiers/waits.sql:2:1", "lock timeout", "55P03"]);
     other.batch_execute("rollback").unwrap();
     unchanged(&db, &before);
     operator.run().done();
@@ -332,8 +451,16 @@ fn a_lock_that_is_not_to_be_had() {
 
 #[test]
 fn a_statement_that_takes_too_long() {
-    let change = |release: Release| release.tier("slow", "select pg_sleep(60);\n").limits("1s", "400ms");
-    fails("toolong", change, &["tiers/slow.sql:1:1", "statement timeout", "57014"]);
+    let change = |release: Release| {
+        release
+            .tier("slow", "select pg_sleep(60);\n")
+            .limits("1s", "400ms")
+    };
+    fails(
+        "toolong",
+        change,
+        &["tiers/slow.sql:1:1", "statement timeout", "57014"],
+    );
 }
 
 /// The output when a colleague cancels the statement by `pg_cancel_backend`.
@@ -347,7 +474,8 @@ fn a_statement_that_somebody_cancels() {
     let cancel = "select count(pg_cancel_backend(pid)) from pg_stat_activity
                   where query like 'select pg_sleep(60)%' and datname = current_database()";
     wait_until("the tier is cancelled", || db.ask(cancel) == "1");
-    run.end().fails_saying(30, &["tiers/slow.sql:1:1", "canceling statement"]);
+    run.end()
+        .fails_saying(30, &["tiers/slow.sql:1:1", "canceling statement"]);
     unchanged(&db, &before);
 }
 
@@ -355,13 +483,17 @@ fn a_statement_that_somebody_cancels() {
 #[test]
 fn a_deadlock() {
     let (db, release, site) = small("deadlock");
-    db.client().batch_execute("create table public.a (n integer); create table public.b (n integer)").unwrap();
+    db.client()
+        .batch_execute("create table public.a (n integer); create table public.b (n integer)")
+        .unwrap();
     let sql = "lock table public.a;\nselect pg_sleep(0.5);\nlock table public.b;\n";
     let bundle = site.pack(&release.tier("locks", sql).limits("30s", "1min"));
     let operator = site.operator(&bundle, &db.url());
     let before = dump(&db);
     let mut other = db.client();
-    other.batch_execute("set deadlock_timeout = '10s'; begin; lock table public.b").unwrap();
+    other
+        .batch_execute("set deadlock_timeout = '10s'; begin; lock table public.b")
+        .unwrap();
     // A retry would get its locks; see locks.rs.
     let run = Running::of(operator.command("run").args(["--lock-retries", "0"]));
     wait_until("it holds a", || {
@@ -370,7 +502,8 @@ fn a_deadlock() {
     });
     thread::sleep(Duration::from_millis(700));
     let waiting = thread::spawn(move || other.batch_execute("lock table public.a; rollback"));
-    run.end().fails_saying(30, &["tiers/locks.sql:3:1", "deadlock detected"]);
+    run.end()
+        .fails_saying(30, &["tiers/locks.sql:3:1", "deadlock detected"]);
     waiting.join().unwrap().unwrap();
     unchanged(&db, &before);
 }

@@ -27,7 +27,11 @@ fn fill(db: &TestDatabase<'_>) {
     roles();
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/postgres/fingerprint");
     let output = release::psql(db, &["-o", "/dev/null", "-f", "every_kind.sql"], &dir);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 /// Roles are shared by all databases.
@@ -35,7 +39,9 @@ fn roles() {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {
         let db = Cluster::shared().database("fp_roles");
-        db.client().batch_execute("create role fp_reader login; create role fp_owner login").unwrap();
+        db.client()
+            .batch_execute("create role fp_reader login; create role fp_owner login")
+            .unwrap();
     });
 }
 
@@ -45,7 +51,13 @@ fn clock() -> Timestamp {
 
 fn try_take(connection: &str, scope: &Scope) -> Result<Fingerprint, FingerprintError> {
     let connect = Connector::new(connection.parse().unwrap());
-    take(&connect, scope, NonZeroUsize::new(3).unwrap(), clock(), &|_| {})
+    take(
+        &connect,
+        scope,
+        NonZeroUsize::new(3).unwrap(),
+        clock(),
+        &|_| {},
+    )
 }
 
 /// Fingerprints the whole database, in three sessions.
@@ -56,12 +68,18 @@ fn of(db: &TestDatabase<'_>) -> Fingerprint {
 
 /// The lines that the command prints.
 fn lines(a: &Fingerprint, b: &Fingerprint) -> Vec<String> {
-    differences(a, b).iter().map(Difference::to_string).collect()
+    differences(a, b)
+        .iter()
+        .map(Difference::to_string)
+        .collect()
 }
 
 #[track_caller]
 fn assert_alike(a: &Fingerprint, b: &Fingerprint) {
-    let found: Vec<_> = differences(a, b).iter().map(|one| format!("{one} {:?}", one.lines())).collect();
+    let found: Vec<_> = differences(a, b)
+        .iter()
+        .map(|one| format!("{one} {:?}", one.lines()))
+        .collect();
     assert!(found.is_empty(), "{found:#?}");
     assert_eq!(a.sha256, b.sha256);
 }

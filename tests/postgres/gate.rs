@@ -19,12 +19,20 @@ fn unanswered(prefix: &str, prepare: &str, gate: &str, words: &[&str]) {
     }
     assert_eq!(operator.plan().code, 21);
     assert_same(&before, &dump(&db));
-    assert!(!site.path("receipts").exists(), "a refused run leaves no file");
+    assert!(
+        !site.path("receipts").exists(),
+        "a refused run leaves no file"
+    );
 }
 
 #[test]
 fn no_row() {
-    unanswered("norow", "", "select true as ready, 'x' as reason where false;\n", &["no row"]);
+    unanswered(
+        "norow",
+        "",
+        "select true as ready, 'x' as reason where false;\n",
+        &["no row"],
+    );
 }
 
 #[test]
@@ -39,31 +47,71 @@ fn two_rows() {
 
 #[test]
 fn ready_is_null() {
-    unanswered("readynull", "", "select null::boolean as ready, 'x' as reason;\n", &["column \"ready\" is NULL"]);
+    unanswered(
+        "readynull",
+        "",
+        "select null::boolean as ready, 'x' as reason;\n",
+        &["column \"ready\" is NULL"],
+    );
 }
 
 #[test]
 fn reason_is_null() {
-    unanswered("reasonnull", "", "select true as ready, null::text as reason;\n", &["column \"reason\" is NULL"]);
+    unanswered(
+        "reasonnull",
+        "",
+        "select true as ready, null::text as reason;\n",
+        &["column \"reason\" is NULL"],
+    );
 }
 
 #[test]
 fn no_boolean() {
-    unanswered("number", "", "select 1 as ready, 'x' as reason;\n", &["not a boolean"]);
-    unanswered("text", "", "select 'true' as ready, 'x' as reason;\n", &["not a boolean"]);
+    unanswered(
+        "number",
+        "",
+        "select 1 as ready, 'x' as reason;\n",
+        &["not a boolean"],
+    );
+    unanswered(
+        "text",
+        "",
+        "select 'true' as ready, 'x' as reason;\n",
+        &["not a boolean"],
+    );
 }
 
 /// A text that looks like a boolean's output is not one.
 #[test]
 fn a_text_that_looks_like_a_boolean() {
-    unanswered("looks", "", "select 't'::text as ready, 'x' as reason;\n", &["not a boolean"]);
+    unanswered(
+        "looks",
+        "",
+        "select 't'::text as ready, 'x' as reason;\n",
+        &["not a boolean"],
+    );
 }
 
 #[test]
 fn no_column() {
-    unanswered("noready", "", "select true as redy, 'x' as reason;\n", &["no column \"ready\""]);
-    unanswered("noreason", "", "select true as ready;\n", &["no column \"reason\""]);
-    unanswered("twice", "", "select true as ready, 'x' as reason, false as ready;\n", &["two columns named \"ready\""]);
+    unanswered(
+        "noready",
+        "",
+        "select true as redy, 'x' as reason;\n",
+        &["no column \"ready\""],
+    );
+    unanswered(
+        "noreason",
+        "",
+        "select true as ready;\n",
+        &["no column \"reason\""],
+    );
+    unanswered(
+        "twice",
+        "",
+        "select true as ready, 'x' as reason, false as ready;\n",
+        &["two columns named \"ready\""],
+    );
 }
 
 #[test]
@@ -78,7 +126,10 @@ fn an_error() {
         "missing",
         "",
         "select true as ready, 'x' as reason\nfrom public.nothing;\n",
-        &["gate/approved.sql:2:6", "relation \"public.nothing\" does not exist"],
+        &[
+            "gate/approved.sql:2:6",
+            "relation \"public.nothing\" does not exist",
+        ],
     );
 }
 
@@ -94,7 +145,9 @@ fn behind_a_lock() {
     let bundle = site.pack(&release.limits("300ms", "1min"));
     let operator = site.operator(&bundle, &db.url());
     let mut other = db.client();
-    other.batch_execute("begin; lock table public.approvals in access exclusive mode").unwrap();
+    other
+        .batch_execute("begin; lock table public.approvals in access exclusive mode")
+        .unwrap();
     operator.gate().fails_saying(21, &["lock timeout"]);
     operator.run().fails_saying(21, &["lock timeout"]);
     other.batch_execute("rollback").unwrap();
@@ -107,33 +160,93 @@ const HOSTILE: &[(&str, &str)] = &[
         "insert in a CTE",
         "with x as (insert into public.approvals values ('cte') returning 1) select true as ready, 'x' as reason from x",
     ),
-    ("a function that writes", "select public.writes() as ready, 'x' as reason"),
-    ("a function that says it is immutable", "select public.lies() as ready, 'x' as reason"),
-    ("a quoted call", "select public.\"writes\"() as ready, 'x' as reason"),
-    ("a call behind a comment", "select public.writes /* ( */ () as ready, 'x' as reason"),
-    ("a call in FROM", "select r as ready, 'x' as reason from public.writes() r"),
-    ("attribute notation", "select a.leaks as ready, 'x' as reason from public.approvals a limit 1"),
-    ("attribute notation of a row", "select (a).leaks as ready, 'x' as reason from public.approvals a limit 1"),
+    (
+        "a function that writes",
+        "select public.writes() as ready, 'x' as reason",
+    ),
+    (
+        "a function that says it is immutable",
+        "select public.lies() as ready, 'x' as reason",
+    ),
+    (
+        "a quoted call",
+        "select public.\"writes\"() as ready, 'x' as reason",
+    ),
+    (
+        "a call behind a comment",
+        "select public.writes /* ( */ () as ready, 'x' as reason",
+    ),
+    (
+        "a call in FROM",
+        "select r as ready, 'x' as reason from public.writes() r",
+    ),
+    (
+        "attribute notation",
+        "select a.leaks as ready, 'x' as reason from public.approvals a limit 1",
+    ),
+    (
+        "attribute notation of a row",
+        "select (a).leaks as ready, 'x' as reason from public.approvals a limit 1",
+    ),
     ("an operator", "select 1 <~~> 2 as ready, 'x' as reason"),
-    ("OPERATOR()", "select 1 operator(public.<~~>) 2 as ready, 'x' as reason"),
-    ("a cast", "select (a.who::public.token) is not null as ready, 'x' as reason from public.approvals a"),
-    ("an aggregate", "select public.gathers(1) as ready, 'x' as reason"),
+    (
+        "OPERATOR()",
+        "select 1 operator(public.<~~>) 2 as ready, 'x' as reason",
+    ),
+    (
+        "a cast",
+        "select (a.who::public.token) is not null as ready, 'x' as reason from public.approvals a",
+    ),
+    (
+        "an aggregate",
+        "select public.gathers(1) as ready, 'x' as reason",
+    ),
     ("a view over a function", "select * from public.seen"),
     ("a view over a view", "select * from public.seen_again"),
-    ("a rule on a view", "select ready, reason from public.seen where ready"),
-    ("nextval", "select nextval('public.numbers') > 0 as ready, 'x' as reason"),
-    ("setval", "select setval('public.numbers', 99) > 0 as ready, 'x' as reason"),
-    ("a lock", "select pg_advisory_lock(4711) is not null as ready, 'x' as reason"),
-    ("a lock, tried", "select pg_try_advisory_lock(4711) as ready, 'x' as reason"),
-    ("a lock of the schema", "select pg_catalog.pg_advisory_lock(4711) is not null as ready, 'x' as reason"),
-    ("a lock by unicode", "select U&\"pg\\005fadvisory_lock\"(4711) is not null as ready, 'x' as reason"),
-    ("set_config", "select set_config('search_path', 'evil', false) is not null as ready, 'x' as reason"),
+    (
+        "a rule on a view",
+        "select ready, reason from public.seen where ready",
+    ),
+    (
+        "nextval",
+        "select nextval('public.numbers') > 0 as ready, 'x' as reason",
+    ),
+    (
+        "setval",
+        "select setval('public.numbers', 99) > 0 as ready, 'x' as reason",
+    ),
+    (
+        "a lock",
+        "select pg_advisory_lock(4711) is not null as ready, 'x' as reason",
+    ),
+    (
+        "a lock, tried",
+        "select pg_try_advisory_lock(4711) as ready, 'x' as reason",
+    ),
+    (
+        "a lock of the schema",
+        "select pg_catalog.pg_advisory_lock(4711) is not null as ready, 'x' as reason",
+    ),
+    (
+        "a lock by unicode",
+        "select U&\"pg\\005fadvisory_lock\"(4711) is not null as ready, 'x' as reason",
+    ),
+    (
+        "set_config",
+        "select set_config('search_path', 'evil', false) is not null as ready, 'x' as reason",
+    ),
     (
         "dblink",
         "select dblink_exec('dbname=' || current_database(), 'delete from public.approvals') is not null as ready, 'x' as reason",
     ),
-    ("txid_current", "select txid_current() > 0 as ready, 'x' as reason"),
-    ("pg_current_xact_id", "select pg_current_xact_id() is not null as ready, 'x' as reason"),
+    (
+        "txid_current",
+        "select txid_current() > 0 as ready, 'x' as reason",
+    ),
+    (
+        "pg_current_xact_id",
+        "select pg_current_xact_id() is not null as ready, 'x' as reason",
+    ),
     (
         "query_to_xml",
         "select query_to_xml('select pg_advisory_lock(4711)', true, true, '') is not null as ready, 'x' as reason",
@@ -142,42 +255,108 @@ const HOSTILE: &[(&str, &str)] = &[
         "ts_stat",
         "select count(*) > 0 as ready, 'x' as reason from ts_stat('select pg_advisory_lock(4711)::text::tsvector')",
     ),
-    ("pg_sleep", "select pg_sleep(0.01) is not null as ready, 'x' as reason"),
-    ("pg_notify", "select pg_notify('a', 'b') is not null as ready, 'x' as reason"),
-    ("pg_terminate_backend", "select pg_terminate_backend(0) as ready, 'x' as reason"),
-    ("pg_reload_conf", "select pg_reload_conf() as ready, 'x' as reason"),
-    ("pg_switch_wal", "select pg_switch_wal() is not null as ready, 'x' as reason"),
-    ("pg_logical_emit_message", "select pg_logical_emit_message(false, 'a', 'b') is not null as ready, 'x' as reason"),
-    ("pg_create_restore_point", "select pg_create_restore_point('x') is not null as ready, 'x' as reason"),
-    ("pg_stat_reset", "select pg_stat_reset() is not null as ready, 'x' as reason"),
-    ("pg_read_file", "select pg_read_file('PG_VERSION') is not null as ready, 'x' as reason"),
-    ("pg_ls_dir", "select count(*) > 0 as ready, 'x' as reason from pg_ls_dir('.')"),
-    ("lo_create", "select lo_create(0) > 0 as ready, 'x' as reason"),
-    ("a foreign table", "select count(*) > 0 as ready, 'x' as reason from public.far"),
-    ("FOR UPDATE", "select true as ready, who as reason from public.approvals for update"),
-    ("SELECT INTO", "select true as ready, 'x' as reason into public.made"),
-    ("CREATE TABLE AS", "create table public.made as select true as ready, 'x' as reason"),
-    ("two statements", "select true as ready, 'x' as reason; delete from public.approvals"),
-    ("two statements, joined", "select true as ready, 'x' as reason \\; delete from public.approvals"),
+    (
+        "pg_sleep",
+        "select pg_sleep(0.01) is not null as ready, 'x' as reason",
+    ),
+    (
+        "pg_notify",
+        "select pg_notify('a', 'b') is not null as ready, 'x' as reason",
+    ),
+    (
+        "pg_terminate_backend",
+        "select pg_terminate_backend(0) as ready, 'x' as reason",
+    ),
+    (
+        "pg_reload_conf",
+        "select pg_reload_conf() as ready, 'x' as reason",
+    ),
+    (
+        "pg_switch_wal",
+        "select pg_switch_wal() is not null as ready, 'x' as reason",
+    ),
+    (
+        "pg_logical_emit_message",
+        "select pg_logical_emit_message(false, 'a', 'b') is not null as ready, 'x' as reason",
+    ),
+    (
+        "pg_create_restore_point",
+        "select pg_create_restore_point('x') is not null as ready, 'x' as reason",
+    ),
+    (
+        "pg_stat_reset",
+        "select pg_stat_reset() is not null as ready, 'x' as reason",
+    ),
+    (
+        "pg_read_file",
+        "select pg_read_file('PG_VERSION') is not null as ready, 'x' as reason",
+    ),
+    (
+        "pg_ls_dir",
+        "select count(*) > 0 as ready, 'x' as reason from pg_ls_dir('.')",
+    ),
+    (
+        "lo_create",
+        "select lo_create(0) > 0 as ready, 'x' as reason",
+    ),
+    (
+        "a foreign table",
+        "select count(*) > 0 as ready, 'x' as reason from public.far",
+    ),
+    (
+        "FOR UPDATE",
+        "select true as ready, who as reason from public.approvals for update",
+    ),
+    (
+        "SELECT INTO",
+        "select true as ready, 'x' as reason into public.made",
+    ),
+    (
+        "CREATE TABLE AS",
+        "create table public.made as select true as ready, 'x' as reason",
+    ),
+    (
+        "two statements",
+        "select true as ready, 'x' as reason; delete from public.approvals",
+    ),
+    (
+        "two statements, joined",
+        "select true as ready, 'x' as reason \\; delete from public.approvals",
+    ),
     (
         "a way out of parentheses",
         "select true as ready, 'x' as reason) x; delete from public.approvals; select * from (select 1",
     ),
-    ("a closing parenthesis", "select true as ready, 'x' as reason) g, (select 1"),
+    (
+        "a closing parenthesis",
+        "select true as ready, 'x' as reason) g, (select 1",
+    ),
     ("COMMIT first", "commit; delete from public.approvals"),
     ("SET TRANSACTION", "set transaction read write"),
-    ("COPY TO", "copy (select true as ready) to '/tmp/pgseal-test-never'"),
+    (
+        "COPY TO",
+        "copy (select true as ready) to '/tmp/pgseal-test-never'",
+    ),
     ("COPY PROGRAM", "copy (select true) to program 'cat'"),
-    ("DELETE", "delete from public.approvals returning true as ready, who as reason"),
+    (
+        "DELETE",
+        "delete from public.approvals returning true as ready, who as reason",
+    ),
     ("TRUNCATE", "truncate public.approvals"),
     ("DO", "do $$ begin perform pg_advisory_lock(4711); end $$"),
     ("CALL", "call public.proc()"),
     ("EXECUTE", "execute stolen"),
-    ("EXPLAIN ANALYZE", "explain analyze delete from public.approvals"),
+    (
+        "EXPLAIN ANALYZE",
+        "explain analyze delete from public.approvals",
+    ),
     ("PREPARE", "prepare stolen as delete from public.approvals"),
     ("LISTEN", "listen a"),
     ("a shell", "\\! touch pgseal-test-never"),
-    ("gexec", "select 'delete from public.approvals' as ready, 'x' as reason \\gexec"),
+    (
+        "gexec",
+        "select 'delete from public.approvals' as ready, 'x' as reason \\gexec",
+    ),
     ("nothing", "-- nothing"),
 ];
 
@@ -216,23 +395,42 @@ fn hostile_gates() {
     let bundle = site.path("hostile.pgseal");
     let mut wrong = Vec::new();
     for (what, gate) in HOSTILE {
-        let packed = site.try_pack(&release.clone().gate("approved", &format!("{gate};\n")), &bundle);
+        let packed = site.try_pack(
+            &release.clone().gate("approved", &format!("{gate};\n")),
+            &bundle,
+        );
         if packed.code == 2 && packed.stderr.contains("gate/approved.sql") {
-            assert!(!bundle.exists(), "{what}: a refused release leaves no bundle");
+            assert!(
+                !bundle.exists(),
+                "{what}: a refused release leaves no bundle"
+            );
             continue;
         }
         let operator = site.operator(&bundle, &db.url());
         let (asked, run) = (operator.gate(), operator.run());
         if packed.code != 0 || asked.code != 21 || run.code != 21 {
-            wrong.push(format!("{what}: pack {}, gate {}, run {}: {asked}", packed.code, asked.code, run.code));
+            wrong.push(format!(
+                "{what}: pack {}, gate {}, run {}: {asked}",
+                packed.code, asked.code, run.code
+            ));
         }
         std::fs::remove_file(&bundle).unwrap();
     }
-    assert!(wrong.is_empty(), "{} gates got through:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} gates got through:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
     assert_same(&before, &dump(&db));
     // Other tests hold locks in other databases.
     let here = "database = (select oid from pg_database where datname = current_database())";
-    assert_eq!(db.ask(&format!("select count(*) from pg_locks where locktype = 'advisory' and {here}")), "0");
+    assert_eq!(
+        db.ask(&format!(
+            "select count(*) from pg_locks where locktype = 'advisory' and {here}"
+        )),
+        "0"
+    );
     assert_eq!(db.ask("select is_called from public.numbers"), "f");
 }
 
@@ -241,11 +439,21 @@ fn hostile_gates() {
 fn a_role_that_may_write_by_default() {
     let (db, release, site) = small("default");
     let name = db.name();
-    db.client().batch_execute(&format!("alter database {name} set default_transaction_read_only = off")).unwrap();
-    let bundle = site.pack(&release.gate("approved", "select public.sneaks() as ready, 'x' as reason;\n"));
-    let sneaks = "create function public.sneaks() returns boolean stable language sql as $$ select true $$";
+    db.client()
+        .batch_execute(&format!(
+            "alter database {name} set default_transaction_read_only = off"
+        ))
+        .unwrap();
+    let bundle = site.pack(&release.gate(
+        "approved",
+        "select public.sneaks() as ready, 'x' as reason;\n",
+    ));
+    let sneaks =
+        "create function public.sneaks() returns boolean stable language sql as $$ select true $$";
     db.client().batch_execute(sneaks).unwrap();
-    site.operator(&bundle, &db.url()).gate().fails_saying(21, &["only functions of pg_catalog"]);
+    site.operator(&bundle, &db.url())
+        .gate()
+        .fails_saying(21, &["only functions of pg_catalog"]);
 }
 
 #[test]
@@ -256,8 +464,14 @@ fn every_gate_must_be_open() {
     let operator = site.operator(&bundle, &db.url());
     let answer = operator.gate();
     assert_eq!(answer.code, 20, "{answer}");
-    answer.says(&["READY approved", "BLOCKED second: the second says no", "evidence = 42"]);
-    operator.run().fails_saying(20, &["gate second is BLOCKED: the second says no"]);
+    answer.says(&[
+        "READY approved",
+        "BLOCKED second: the second says no",
+        "evidence = 42",
+    ]);
+    operator
+        .run()
+        .fails_saying(20, &["gate second is BLOCKED: the second says no"]);
 }
 
 #[test]
@@ -279,7 +493,9 @@ fn a_reason_that_would_move_the_cursor() {
     for answer in [operator.gate(), operator.run(), operator.plan()] {
         assert_eq!(answer.code, 20, "{answer}");
         assert!(
-            ![&answer.stdout, &answer.stderr].iter().any(|text| text.contains(['\u{1b}', '\u{7}', '\u{202e}'])),
+            ![&answer.stdout, &answer.stderr]
+                .iter()
+                .any(|text| text.contains(['\u{1b}', '\u{7}', '\u{202e}'])),
             "{answer}"
         );
         answer.says(&["\\u{1b}[2J"]);
@@ -291,13 +507,21 @@ fn the_gate_waits_for_an_approval() {
     let (db, release, site) = small("watch");
     let bundle = site.pack(&release);
     let operator = site.operator(&bundle, &db.url());
-    db.client().batch_execute("delete from public.approvals").unwrap();
+    db.client()
+        .batch_execute("delete from public.approvals")
+        .unwrap();
     let mut watch = operator.command("gate");
     watch.args(["--watch", "--interval", "1"]);
-    let mut watching = watch.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let mut watching = watch
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
     std::thread::sleep(std::time::Duration::from_millis(300));
     assert!(watching.try_wait().unwrap().is_none(), "it waits");
-    db.client().batch_execute("insert into public.approvals values ('late')").unwrap();
+    db.client()
+        .batch_execute("insert into public.approvals values ('late')")
+        .unwrap();
     let end = watching.wait_with_output().unwrap();
     assert!(end.status.success());
     assert!(String::from_utf8_lossy(&end.stdout).contains("READY"));
@@ -319,10 +543,16 @@ fn a_gate_that_writes_through_another_connection() {
              end $$;",
         )
         .unwrap();
-    let bundle =
-        site.pack(&release.gate("approved", "select a.harmless as ready, 'x' as reason from public.approvals a;\n"));
+    let bundle = site.pack(&release.gate(
+        "approved",
+        "select a.harmless as ready, 'x' as reason from public.approvals a;\n",
+    ));
     let answer = site.operator(&bundle, &db.url()).gate();
-    assert_eq!(db.ask("select count(*) from public.proof"), "0", "a gate wrote: {answer}");
+    assert_eq!(
+        db.ask("select count(*) from public.proof"),
+        "0",
+        "a gate wrote: {answer}"
+    );
     answer.fails(21);
 }
 
@@ -330,7 +560,9 @@ fn a_gate_that_writes_through_another_connection() {
 #[test]
 fn a_database_with_extensions() {
     let (db, release, site) = small("extensions");
-    db.client().batch_execute("create extension citext; create extension hstore; create extension ltree").unwrap();
+    db.client()
+        .batch_execute("create extension citext; create extension hstore; create extension ltree")
+        .unwrap();
     let gate = "select count(*) >= 1 and max(length(who)) <> 0 and min(who) ~ '^s' as ready,
        replace(coalesce(min(who), '-'), 'a', 'b') || '!' as reason
 from public.approvals where who = 'somebody' or who like 'some%';
@@ -351,8 +583,10 @@ create view public.upcoming as select public.next(id) as id from public.widgets;
 select * from public.upcoming;
 ";
     let release = release.tier("views", tier);
-    let release =
-        release.rollback("views", "drop view if exists public.upcoming;\ndrop function if exists public.next;\n");
+    let release = release.rollback(
+        "views",
+        "drop view if exists public.upcoming;\ndrop function if exists public.next;\n",
+    );
     let bundle = site.pack(&release);
     let operator = site.operator(&bundle, &db.url());
     let before = dump(&db);
@@ -394,9 +628,16 @@ fn questions_that_are_allowed() {
         "select a.who is not null as ready, lateral_row.r as reason from public.approvals a, lateral (select upper(a.who)) as lateral_row(r)",
     ] {
         // An SQL function in that version, which is refused.
-        let described = if is_13 { "null" } else { "obj_description('public.j'::regclass)" };
+        let described = if is_13 {
+            "null"
+        } else {
+            "obj_description('public.j'::regclass)"
+        };
         let gate = gate.replace("obj_description('public.j'::regclass)", described);
-        let gate = gate.replace("values (true, 'a row')", "select * from (values (true, 'a row')) as v(ready, reason)");
+        let gate = gate.replace(
+            "values (true, 'a row')",
+            "select * from (values (true, 'a row')) as v(ready, reason)",
+        );
         let bundle = site.pack(&release.clone().gate("approved", &format!("{gate};\n")));
         let answer = site.operator(&bundle, &db.url()).gate();
         assert_eq!(answer.code, 0, "{gate}\n{answer}");
@@ -447,7 +688,12 @@ fn keywords_that_are_operators() {
             wrong.push(format!("{gate}: {answer}"));
         }
     }
-    assert!(wrong.is_empty(), "{} gates got through:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} gates got through:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
 }
 
 /// A policy runs its functions for every role but superusers.
@@ -466,8 +712,15 @@ fn a_row_security_policy() {
         ))
         .unwrap();
     let bundle = site.pack(&release);
-    let answer = site.operator(&bundle, &db.url().replace("user=postgres", &format!("user={role}"))).gate();
-    db.client().batch_execute(&format!("drop owned by {role}; drop role {role}")).unwrap();
+    let answer = site
+        .operator(
+            &bundle,
+            &db.url().replace("user=postgres", &format!("user={role}")),
+        )
+        .gate();
+    db.client()
+        .batch_execute(&format!("drop owned by {role}; drop role {role}"))
+        .unwrap();
     answer.fails(21);
 }
 
@@ -491,7 +744,13 @@ fn a_foreign_table_under_names_of_any_length() {
         let bundle = site.pack(&release.clone().gate("approved", gate));
         let operator = site.operator(&bundle, &db.url());
         for length in 1..63 {
-            if operator.clone().variable("alias", &"a".repeat(length)).gate().code != 21 {
+            if operator
+                .clone()
+                .variable("alias", &"a".repeat(length))
+                .gate()
+                .code
+                != 21
+            {
                 through.push(format!("{what} with {length}"));
             }
         }
@@ -514,22 +773,37 @@ fn settings_of_the_database_that_change_an_answer() {
         )
         .unwrap();
     for (setting, condition) in [
-        ("gin_fuzzy_search_limit = 1", "(select count(*) < 20 from public.many where tags @> array[7])"),
+        (
+            "gin_fuzzy_search_limit = 1",
+            "(select count(*) < 20 from public.many where tags @> array[7])",
+        ),
         (
             "quote_all_identifiers = on",
             "exists (select from pg_class where oid::regclass::text = '\"public\".\"few\"')",
         ),
-        ("extra_float_digits = -5", "(0.1::float8 + 0.2::float8)::text = '0.3'"),
+        (
+            "extra_float_digits = -5",
+            "(0.1::float8 + 0.2::float8)::text = '0.3'",
+        ),
         ("bytea_output = escape", "'abc'::bytea::text = 'abc'"),
         (
             "timezone_abbreviations = 'Australia'",
             "timestamptz '2026-11-24 09:00 EST' < timestamptz '2026-11-24 09:00Z'",
         ),
-        ("xmlbinary = hex", "xmlelement(name a, 'abc'::bytea)::text = '<a>616263</a>'"),
+        (
+            "xmlbinary = hex",
+            "xmlelement(name a, 'abc'::bytea)::text = '<a>616263</a>'",
+        ),
     ] {
-        db.client().batch_execute(&format!("alter database {name} set {setting}")).unwrap();
-        let gate = format!("select {condition} as ready, '{}' as reason;\n", setting.replace('\'', ""));
-        let bundle = site.pack(&pgseal_testkit::release::Release::clone(&release).gate("approved", &gate));
+        db.client()
+            .batch_execute(&format!("alter database {name} set {setting}"))
+            .unwrap();
+        let gate = format!(
+            "select {condition} as ready, '{}' as reason;\n",
+            setting.replace('\'', "")
+        );
+        let bundle =
+            site.pack(&pgseal_testkit::release::Release::clone(&release).gate("approved", &gate));
         let answer = site.operator(&bundle, &db.url()).gate();
         assert_eq!(answer.code, 20, "{setting}: {answer}");
     }
@@ -547,6 +821,13 @@ fn a_role_that_the_database_sets() {
         .unwrap();
     let gate = "select current_user = session_user as ready, current_user::text as reason;\n";
     let bundle = site.pack(&release.gate("approved", gate));
-    site.operator(&bundle, &db.url()).gate().done().says(&[GATE_USER]);
-    db.client().batch_execute(&format!("set role none; alter database {name} reset role; drop role {reads}")).unwrap();
+    site.operator(&bundle, &db.url())
+        .gate()
+        .done()
+        .says(&[GATE_USER]);
+    db.client()
+        .batch_execute(&format!(
+            "set role none; alter database {name} reset role; drop role {reads}"
+        ))
+        .unwrap();
 }

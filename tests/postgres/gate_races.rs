@@ -54,7 +54,8 @@ const WAITS: &str =
 const READS: &str = "exists (select from pg_locks where relation = 'public.approvals'::regclass
     and pid <> pg_backend_pid() and mode = 'AccessShareLock' and granted)";
 
-const APPROVED: &str = "select coalesce(bool_and(ok), false) as ready, 'x' as reason from public.approvals
+const APPROVED: &str =
+    "select coalesce(bool_and(ok), false) as ready, 'x' as reason from public.approvals
     where id > 0 and who is not null";
 
 /// Races that succeed every time, as any role: each of them waits for the gate's session.
@@ -160,7 +161,8 @@ pub(super) fn as_role(db: &TestDatabase<'_>, role: &str) -> String {
 /// Runs Mallory's transaction on a thread, until the gate's session has reached the state that she waits for.
 fn attack(db: &TestDatabase<'_>, mallory: &str, race: &Race) -> thread::JoinHandle<()> {
     let mut client = postgres::Client::connect(
-        &db.connection().replace("user=postgres", &format!("user={mallory}")),
+        &db.connection()
+            .replace("user=postgres", &format!("user={mallory}")),
         postgres::NoTls,
     )
     .unwrap();
@@ -183,31 +185,45 @@ fn attack(db: &TestDatabase<'_>, mallory: &str, race: &Race) -> thread::JoinHand
 }
 
 /// The body of a function that creates a file when a superuser executes it.
-pub(super) const SNAP: &str = "execute format('copy (select 1) to program %L', 'cat > bang_' || current_database());";
+pub(super) const SNAP: &str =
+    "execute format('copy (select 1) to program %L', 'cat > bang_' || current_database());";
 
 /// Verifies that the trap works when executed.
 pub(super) fn assert_snaps(db: &TestDatabase<'_>) {
-    db.client().batch_execute(&format!("do $$ begin {SNAP} end $$")).unwrap();
+    db.client()
+        .batch_execute(&format!("do $$ begin {SNAP} end $$"))
+        .unwrap();
     assert!(snapped(db), "no trap at all");
 }
 
 /// Reports whether her code ran in a session that still exists, or as a superuser at any time.
 pub(super) fn snapped(db: &TestDatabase<'_>) -> bool {
-    let locked = "select count(*) from pg_locks where locktype = 'advisory' and objid = 4711 and database =
+    let locked =
+        "select count(*) from pg_locks where locktype = 'advisory' and objid = 4711 and database =
         (select oid from pg_database where datname = current_database())";
     db.ask(locked) != "0"
-        || db.ask("select count(*) from pg_ls_dir('.') as f where f = 'bang_' || current_database()") != "0"
+        || db
+            .ask("select count(*) from pg_ls_dir('.') as f where f = 'bang_' || current_database()")
+            != "0"
 }
 
 pub(super) fn read(url: &str) -> Box<dyn Session> {
-    Connector::new(url.parse().unwrap()).connect(Purpose::Read).unwrap()
+    Connector::new(url.parse().unwrap())
+        .connect(Purpose::Read)
+        .unwrap()
 }
 
 /// The guarded query of a gate.
 pub(super) fn question_of(sql: &str) -> Question<'_> {
     static LIMITS: LazyLock<RunLimits> = LazyLock::new(RunLimits::default);
-    static PATH: LazyLock<Vec<String>> = LazyLock::new(|| vec!["\"public\"".to_owned(), "pg_temp".to_owned()]);
-    Question { sql, path: &PATH, limits: &LIMITS, within: Within::OwnTransaction }
+    static PATH: LazyLock<Vec<String>> =
+        LazyLock::new(|| vec!["\"public\"".to_owned(), "pg_temp".to_owned()]);
+    Question {
+        sql,
+        path: &PATH,
+        limits: &LIMITS,
+        within: Within::OwnTransaction,
+    }
 }
 
 /// Evaluates a gate on a session that the caller controls.
@@ -215,15 +231,35 @@ pub(super) fn ask(session: &mut dyn Session, gate: &str) -> Result<Table, Questi
     ask_within(session, gate, Within::OwnTransaction)
 }
 
-pub(super) fn ask_within(session: &mut dyn Session, gate: &str, within: Within) -> Result<Table, QuestionError> {
-    session.batch("begin isolation level read committed read only").unwrap();
-    question::ask(session, &Question { within, ..question_of(gate) }).map(|(_, table)| table)
+pub(super) fn ask_within(
+    session: &mut dyn Session,
+    gate: &str,
+    within: Within,
+) -> Result<Table, QuestionError> {
+    session
+        .batch("begin isolation level read committed read only")
+        .unwrap();
+    question::ask(
+        session,
+        &Question {
+            within,
+            ..question_of(gate)
+        },
+    )
+    .map(|(_, table)| table)
 }
 
 pub(super) fn says_ready(answer: &Result<Table, QuestionError>) -> bool {
     let Ok(table) = answer else { return false };
-    let at = table.columns.iter().position(|name| name == "ready").unwrap();
-    table.rows.first().is_some_and(|row| row[at].as_deref() == Some("t"))
+    let at = table
+        .columns
+        .iter()
+        .position(|name| name == "ready")
+        .unwrap();
+    table
+        .rows
+        .first()
+        .is_some_and(|row| row[at].as_deref() == Some("t"))
 }
 
 /// Runs each race in a new database per round, with the gate evaluated as this role (the owner for Mallory).
@@ -235,7 +271,11 @@ fn races(races: &[Race], role: &str, may_snap: bool) {
             let db = cluster.database("race");
             let mallory = format!("mallory_{}", db.name());
             laid(&db, &mallory);
-            let role = if role == "owner" { mallory.as_str() } else { role };
+            let role = if role == "owner" {
+                mallory.as_str()
+            } else {
+                role
+            };
             let mut session = read(&as_role(&db, role));
             let attacking = attack(&db, &mallory, race);
             let answer = ask(session.as_mut(), race.gate);
@@ -251,7 +291,11 @@ fn races(races: &[Race], role: &str, may_snap: bool) {
                 wrong.push(format!("{what}: {error}"));
             }
             drop(session);
-            db.client().batch_execute(&format!("drop owned by {mallory} cascade; drop role {mallory}")).unwrap();
+            db.client()
+                .batch_execute(&format!(
+                    "drop owned by {mallory} cascade; drop role {mallory}"
+                ))
+                .unwrap();
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -287,8 +331,10 @@ fn an_index_that_waits_for_the_gate_inside_a_run() {
         let (db, release, site) = small_without_gate_user("inrun");
         let mallory = format!("mallory_{}", db.name());
         laid_for_run(&db, &mallory);
-        let release = release
-            .gate("approved", "select count(*) > 0 as ready, 'x' as reason from public.approvals where id > 0\n");
+        let release = release.gate(
+            "approved",
+            "select count(*) > 0 as ready, 'x' as reason from public.approvals where id > 0\n",
+        );
         let bundle = site.pack(&release.tier("slow", "select pg_sleep(1);\n"));
         let operator = site.operator(&bundle, &db.url());
         let before = pgseal_testkit::release::dump(&db);
@@ -305,17 +351,28 @@ fn an_index_that_waits_for_the_gate_inside_a_run() {
         };
         attack(&db, &mallory, &race).join().unwrap();
         let answer = run.end();
-        answer.fails_saying(30, &["function public.evil(integer), made by somebody, in an index"]);
+        answer.fails_saying(
+            30,
+            &["function public.evil(integer), made by somebody, in an index"],
+        );
         assert!(!snapped(&db), "{answer}");
-        db.client().batch_execute("drop index public.evil_i").unwrap();
+        db.client()
+            .batch_execute("drop index public.evil_i")
+            .unwrap();
         pgseal_testkit::release::assert_same(&before, &pgseal_testkit::release::dump(&db));
-        db.client().batch_execute(&format!("drop owned by {mallory} cascade; drop role {mallory}")).unwrap();
+        db.client()
+            .batch_execute(&format!(
+                "drop owned by {mallory} cascade; drop role {mallory}"
+            ))
+            .unwrap();
     }
 }
 
 /// Applies [`laid`] to a database that has the table of a small release.
 fn laid_for_run(db: &TestDatabase<'_>, mallory: &str) {
-    db.client().batch_execute("drop table public.approvals").unwrap();
+    db.client()
+        .batch_execute("drop table public.approvals")
+        .unwrap();
     laid(db, mallory);
 }
 
@@ -330,11 +387,19 @@ fn a_table_that_is_reloaded_is_never_empty() {
     ];
     let (db, release, site) = small("reload");
     db.client()
-        .batch_execute("create table public.blockers (id integer); insert into public.blockers values (1)")
+        .batch_execute(
+            "create table public.blockers (id integer); insert into public.blockers values (1)",
+        )
         .unwrap();
     let free = "select 'free' as name, count(*) = 0 as ok, count(*)::text as detail from public.blockers;\n";
-    let gate = "select count(*) = 0 as ready, count(*) || ' blockers' as reason from public.blockers;\n";
-    let bundle = site.pack(&release.clone().gate("free", gate).verify("free", "any", "read-only", free));
+    let gate =
+        "select count(*) = 0 as ready, count(*) || ' blockers' as reason from public.blockers;\n";
+    let bundle = site.pack(&release.clone().gate("free", gate).verify(
+        "free",
+        "any",
+        "read-only",
+        free,
+    ));
     let operator = site.operator(&bundle, &db.url());
     assert_eq!(operator.gate().code, 20);
     for reload in reloads {
@@ -372,16 +437,25 @@ fn a_partition_that_is_reloaded_is_never_empty() {
         for _ in 0..rounds() {
             let url = as_role(&db, role);
             let mut job = db.client();
-            job.batch_execute("begin; truncate public.some; insert into public.blockers values (1)").unwrap();
+            job.batch_execute(
+                "begin; truncate public.some; insert into public.blockers values (1)",
+            )
+            .unwrap();
             let asking = thread::spawn(move || {
-                ask(read(&url).as_mut(), "select count(*) = 0 as ready, count(*)::text as reason from public.blockers")
-                    .unwrap()
+                ask(
+                    read(&url).as_mut(),
+                    "select count(*) = 0 as ready, count(*)::text as reason from public.blockers",
+                )
+                .unwrap()
             });
             wait_until("the planner waits", || {
                 db.ask("select count(*) from pg_locks where relation = 'public.some'::regclass and not granted") != "0"
             });
             job.batch_execute("commit").unwrap();
-            assert_eq!(asking.join().unwrap().rows, [[Some("f".to_owned()), Some("1".to_owned())]]);
+            assert_eq!(
+                asking.join().unwrap().rows,
+                [[Some("f".to_owned()), Some("1".to_owned())]]
+            );
         }
     }
 }
@@ -425,9 +499,14 @@ fn every_change_beside_a_question_is_seen() {
     ];
     for (what, change) in changes {
         let answer = beside(|db| {
-            db.client().batch_execute(change).unwrap_or_else(|error| panic!("{what}: {error}"));
+            db.client()
+                .batch_execute(change)
+                .unwrap_or_else(|error| panic!("{what}: {error}"));
         });
-        assert!(matches!(answer, Err(QuestionError::Changed(_))), "{what}: {answer:?}");
+        assert!(
+            matches!(answer, Err(QuestionError::Changed(_))),
+            "{what}: {answer:?}"
+        );
     }
     for change in [
         "create rule r as on insert to public.wide do nothing",
@@ -437,8 +516,15 @@ fn every_change_beside_a_question_is_seen() {
         "truncate public.wide",
     ] {
         let answer = beside(|db| {
-            let error = db.client().batch_execute(&format!("set lock_timeout = 100; {change}")).unwrap_err();
-            assert_eq!(error.code().map(|code| code.code()), Some("55P03"), "{change}");
+            let error = db
+                .client()
+                .batch_execute(&format!("set lock_timeout = 100; {change}"))
+                .unwrap_err();
+            assert_eq!(
+                error.code().map(|code| code.code()),
+                Some("55P03"),
+                "{change}"
+            );
         });
         assert!(answer.is_ok(), "{change}: {answer:?}");
     }
@@ -450,15 +536,23 @@ fn a_change_of_text_search_beside_a_question_is_seen() {
     for matches in ["who @@ 'a'", "to_tsvector('simple', who) @@ 'a'"] {
         let db = Cluster::shared().database("search");
         db.client().batch_execute(WIDE).unwrap();
-        db.client().batch_execute("grant select on all tables in schema public to public").unwrap();
-        let question = format!("select count(*) > 0 as ready, 'x' as reason from public.wide where {matches}");
+        db.client()
+            .batch_execute("grant select on all tables in schema public to public")
+            .unwrap();
+        let question =
+            format!("select count(*) > 0 as ready, 'x' as reason from public.wide where {matches}");
         let mut session = Between::new(read(&as_role(&db, GATE_USER)), |sql| {
             if sql == FETCH {
-                db.client().batch_execute("create text search configuration public.mine (copy = simple)").unwrap();
+                db.client()
+                    .batch_execute("create text search configuration public.mine (copy = simple)")
+                    .unwrap();
             }
         });
         let answer = ask(&mut session, &question);
-        assert!(matches!(answer, Err(QuestionError::Changed(_))), "{matches}: {answer:?}");
+        assert!(
+            matches!(answer, Err(QuestionError::Changed(_))),
+            "{matches}: {answer:?}"
+        );
     }
 }
 
@@ -468,28 +562,46 @@ fn text_search_beside_what_somebody_can_change_is_refused() {
     let db = Cluster::shared().database("search");
     let role = format!("mallory_{}", db.name());
     db.client()
-        .batch_execute(&format!("create role {role} login; grant create on schema public to {role}; {WIDE}"))
+        .batch_execute(&format!(
+            "create role {role} login; grant create on schema public to {role}; {WIDE}"
+        ))
         .unwrap();
     let mut own = db.client();
     own.batch_execute(&format!("set role {role}")).unwrap();
     let mut superuser = db.client();
-    let answer = || ask(read(&db.url()).as_mut(), "select 'late cat'::text @@ 'cat'::text as ready, 'x' as reason");
-    superuser.batch_execute("create text search configuration public.theirs (copy = simple)").unwrap();
+    let answer = || {
+        ask(
+            read(&db.url()).as_mut(),
+            "select 'late cat'::text @@ 'cat'::text as ready, 'x' as reason",
+        )
+    };
+    superuser
+        .batch_execute("create text search configuration public.theirs (copy = simple)")
+        .unwrap();
 
     assert!(says_ready(&answer()));
-    for made in ["configuration public.mine (copy = simple)", "dictionary public.mine (template = simple)"] {
-        own.batch_execute(&format!("create text search {made}")).unwrap();
+    for made in [
+        "configuration public.mine (copy = simple)",
+        "dictionary public.mine (template = simple)",
+    ] {
+        own.batch_execute(&format!("create text search {made}"))
+            .unwrap();
         let refused = answer().unwrap_err().to_string();
         assert!(
-            refused.contains(&format!("text search, beside a configuration or dictionary that {role} can")),
+            refused.contains(&format!(
+                "text search, beside a configuration or dictionary that {role} can"
+            )),
             "{refused}"
         );
         let kind = made.split(' ').next().unwrap();
-        own.batch_execute(&format!("drop text search {kind} public.mine")).unwrap();
+        own.batch_execute(&format!("drop text search {kind} public.mine"))
+            .unwrap();
     }
     assert!(says_ready(&answer()));
     drop(own);
-    superuser.batch_execute(&format!("drop owned by {role}; drop role {role}")).unwrap();
+    superuser
+        .batch_execute(&format!("drop owned by {role}; drop role {role}"))
+        .unwrap();
 }
 
 fn beside(act: impl FnOnce(&TestDatabase<'_>)) -> Result<Table, QuestionError> {
@@ -500,7 +612,9 @@ fn beside(act: impl FnOnce(&TestDatabase<'_>)) -> Result<Table, QuestionError> {
 fn beside_of(question: &str, act: impl FnOnce(&TestDatabase<'_>)) -> Result<Table, QuestionError> {
     let db = Cluster::shared().database("beside");
     db.client().batch_execute(WIDE).unwrap();
-    db.client().batch_execute("grant select on all tables in schema public to public").unwrap();
+    db.client()
+        .batch_execute("grant select on all tables in schema public to public")
+        .unwrap();
     let url = as_role(&db, GATE_USER);
     thread::scope(|scope| {
         let asking = scope.spawn(|| ask(read(&url).as_mut(), question));
@@ -520,14 +634,29 @@ const REACHED: &[(&str, &str)] = &[
     ("pg_policy", "versions: policies, and the tree"),
     ("pg_constraint", "versions: constraints, and what they need"),
     ("pg_class", "versions: indexes, children"),
-    ("pg_statistic_ext", "versions: statistics, and what they need"),
-    ("pg_attrdef", "not changed below the lock; what virtual columns need is in the tree"),
-    ("pg_type", "the type of its rows: types, where the tree has it"),
+    (
+        "pg_statistic_ext",
+        "versions: statistics, and what they need",
+    ),
+    (
+        "pg_attrdef",
+        "not changed below the lock; what virtual columns need is in the tree",
+    ),
+    (
+        "pg_type",
+        "the type of its rows: types, where the tree has it",
+    ),
     ("pg_trigger", "not reached: a SELECT fires none"),
     ("pg_publication_rel", "not reached: what is replicated"),
-    ("pg_proc", "not reached from the relation: a function over its rows, in the tree where it is called"),
+    (
+        "pg_proc",
+        "not reached from the relation: a function over its rows, in the tree where it is called",
+    ),
     ("pg_cast", "versions: casts, and types"),
-    ("pg_operator", "not reached from the relation: in the tree where it is called"),
+    (
+        "pg_operator",
+        "not reached from the relation: in the tree where it is called",
+    ),
 ];
 
 #[test]
@@ -569,10 +698,16 @@ fn every_kind_of_object_behind_a_relation_is_known() {
         .unwrap();
     let found: Vec<String> = found.iter().map(|row| row.get(0)).collect();
     for kind in &found {
-        assert!(REACHED.iter().any(|(known, _)| known == kind), "{kind} depends on relations, and is not looked at");
+        assert!(
+            REACHED.iter().any(|(known, _)| known == kind),
+            "{kind} depends on relations, and is not looked at"
+        );
     }
     for (kind, _) in REACHED {
-        assert!(found.iter().any(|there| there == kind), "{kind} is not tried: {found:?}");
+        assert!(
+            found.iter().any(|there| there == kind),
+            "{kind} is not tried: {found:?}"
+        );
     }
 }
 
@@ -617,7 +752,9 @@ fn literals_that_somebody_reads() {
         let db = Cluster::shared().database("literal");
         let mallory = format!("mallory_{}", db.name());
         laid(&db, &mallory);
-        db.client().batch_execute(&format!("set role {mallory}; {mood} {lay}")).unwrap();
+        db.client()
+            .batch_execute(&format!("set role {mallory}; {mood} {lay}"))
+            .unwrap();
         // No gate role has rights worth an attack, but code must not run as a role that has them either.
         for role in ["postgres", GATE_USER, &mallory] {
             let mut session = read(&as_role(&db, role));
@@ -626,7 +763,11 @@ fn literals_that_somebody_reads() {
             assert!(answer.is_err(), "{what} as {role}: {answer:?}");
             assert!(!snapped(&db), "{what} as {role}: it snapped");
         }
-        db.client().batch_execute(&format!("drop owned by {mallory} cascade; drop role {mallory}")).unwrap();
+        db.client()
+            .batch_execute(&format!(
+                "drop owned by {mallory} cascade; drop role {mallory}"
+            ))
+            .unwrap();
     }
 }
 
@@ -651,13 +792,22 @@ fn casts_between_own_types() {
     ] {
         let mut session = read(&db.url());
         let error = ask(session.as_mut(), gate).unwrap_err().to_string();
-        assert!(error.contains("cast by function public.e(point)"), "{gate}: {error}");
+        assert!(
+            error.contains("cast by function public.e(point)"),
+            "{gate}: {error}"
+        );
         assert!(!snapped(&db), "{gate}: it snapped");
     }
     let mut session = read(&db.url());
-    ask(session.as_mut(), "select true as ready, 'no point' as reason").unwrap();
+    ask(
+        session.as_mut(),
+        "select true as ready, 'no point' as reason",
+    )
+    .unwrap();
     drop(session);
-    db.client().batch_execute("drop cast (point as text)").unwrap();
+    db.client()
+        .batch_execute("drop cast (point as text)")
+        .unwrap();
 }
 
 /// Stops a thread when its test ends, even by a panic.
@@ -729,14 +879,23 @@ fn a_materialized_view_of_another_role_inside_a_run() {
              create materialized view public.mv as select * from public.approvals; alter materialized view public.mv owner to {owner}"
         ))
         .unwrap();
-    let bundle = site.pack(&release.gate("approved", "select count(*) > 0 as ready, 'x' as reason from public.mv;\n"));
+    let bundle = site.pack(&release.gate(
+        "approved",
+        "select count(*) > 0 as ready, 'x' as reason from public.mv;\n",
+    ));
     let operator = site.operator(&bundle, &db.url());
     for command in ["gate", "run"] {
-        operator.ask_with(command, &[]).fails_saying(21, &[&format!("public.mv belongs to {owner}")]);
+        operator
+            .ask_with(command, &[])
+            .fails_saying(21, &[&format!("public.mv belongs to {owner}")]);
     }
-    db.client().batch_execute("alter materialized view public.mv owner to postgres").unwrap();
+    db.client()
+        .batch_execute("alter materialized view public.mv owner to postgres")
+        .unwrap();
     operator.run().done();
-    db.client().batch_execute(&format!("drop owned by {owner}; drop role {owner}")).unwrap();
+    db.client()
+        .batch_execute(&format!("drop owned by {owner}; drop role {owner}"))
+        .unwrap();
 }
 
 /// Queries whose meaning could change without their literals, and literals of built-in types.
@@ -749,7 +908,10 @@ fn questions_are_answered_with_their_literals() {
         ("'b' is distinct from 'b'::text", "f"),
         ("int4range '[1,5)' @> 3", "t"),
         ("character varying(3) 'abc' = 'abc'", "t"),
-        ("timestamp with time zone '2026-01-01 00:00Z' < now() at time zone 'UTC'", "t"),
+        (
+            "timestamp with time zone '2026-01-01 00:00Z' < now() at time zone 'UTC'",
+            "t",
+        ),
         ("interval '1' year > interval '1 day'", "t"),
         ("U&'!0061' uescape '!' = 'a'", "t"),
         ("'a' like 'b' escape 'c' or 'x' in ('x', 'y')", "t"),
@@ -758,13 +920,17 @@ fn questions_are_answered_with_their_literals() {
             "(select sum(n) over (order by n range between '1' preceding and current row) from (values (1)) as v(n)) = 1",
             "t",
         ),
-        ("(select count(*) from (select 'a' union select 'b' limit '2') as u) = 2", "t"),
+        (
+            "(select count(*) from (select 'a' union select 'b' limit '2') as u) = 2",
+            "t",
+        ),
         ("'{\"a\": [1]}'::jsonb -> 'a' @> '1'", "t"),
         ("array['a', 'b'] = '{a,b}'", "t"),
         ("case 'a' when 'a' then 'yes' else 'no' end = 'yes'", "t"),
     ] {
         let gate = format!("select {condition} as ready, 'x' as reason");
-        let answer = ask(read(&db.url()).as_mut(), &gate).unwrap_or_else(|error| panic!("{condition}: {error}"));
+        let answer = ask(read(&db.url()).as_mut(), &gate)
+            .unwrap_or_else(|error| panic!("{condition}: {error}"));
         assert_eq!(answer.rows[0][0].as_deref(), Some(is), "{condition}");
     }
 }
@@ -786,12 +952,19 @@ fn values_whose_casts_are_looked_up_later() {
         )
         .unwrap();
     let asked = |condition: &str| {
-        let gate = format!("select {condition} as ready, 'x' as reason from public.t where m = 'yes'");
+        let gate =
+            format!("select {condition} as ready, 'x' as reason from public.t where m = 'yes'");
         ask(read(&as_role(&db, GATE_USER)).as_mut(), &gate)
     };
     // SQL/JSON constructors are no functions in the tree.
-    let version: i32 = db.ask("select current_setting('server_version_num')").parse().unwrap();
-    let constructors = ["json_array(m)::text <> ''", "json_object('m': m returning jsonb)::text <> ''"];
+    let version: i32 = db
+        .ask("select current_setting('server_version_num')")
+        .parse()
+        .unwrap();
+    let constructors = [
+        "json_array(m)::text <> ''",
+        "json_object('m': m returning jsonb)::text <> ''",
+    ];
     let scalars = ["json_scalar(m)::text <> ''"];
     let constructors = constructors.iter().filter(|_| version >= 160_000);
     let values = [
@@ -800,8 +973,13 @@ fn values_whose_casts_are_looked_up_later() {
     ];
     let scalars = scalars.iter().chain(&values).filter(|_| version >= 170_000);
     for condition in constructors.chain(scalars) {
-        let error = asked(&format!("count({condition}) > 0")).unwrap_err().to_string();
-        assert!(error.contains("whose casts it would look for when it runs"), "{condition}: {error}");
+        let error = asked(&format!("count({condition}) > 0"))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("whose casts it would look for when it runs"),
+            "{condition}: {error}"
+        );
     }
     for condition in [
         "jsonb_agg(m)::text <> ''",
@@ -815,14 +993,22 @@ fn values_whose_casts_are_looked_up_later() {
         "count(to_json((select x.a[1:1] from public.t as x order by x.id + 1 limit 1))) > 0",
     ] {
         let error = asked(condition).unwrap_err().to_string();
-        assert!(error.contains("whose casts it would look for when it runs (write x::text;"), "{condition}: {error}");
+        assert!(
+            error.contains("whose casts it would look for when it runs (write x::text;"),
+            "{condition}: {error}"
+        );
     }
     // A superuser's domain, too: its check calls another role's function.
     let gate = "select count(json_populate_record(row(d), '{}'::json)::text) > 0 as ready, 'x' as reason from public.t";
-    let error = ask(read(&as_role(&db, GATE_USER)).as_mut(), gate).unwrap_err().to_string();
+    let error = ask(read(&as_role(&db, GATE_USER)).as_mut(), gate)
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("function json_populate_record"), "{error}");
     let error = asked("count(t) > 0").unwrap_err().to_string();
-    assert!(error.contains("a whole row of ") && error.contains("(name its columns)"), "{error}");
+    assert!(
+        error.contains("a whole row of ") && error.contains("(name its columns)"),
+        "{error}"
+    );
     for condition in [
         "jsonb_agg(m::text)::text <> ''",
         "count(*) || ' rows' <> ''",
@@ -837,7 +1023,9 @@ fn values_whose_casts_are_looked_up_later() {
         asked(condition).unwrap_or_else(|error| panic!("{condition}: {error}"));
     }
     db.client()
-        .batch_execute(&format!("drop table public.t; drop owned by {mallory} cascade; drop role {mallory}"))
+        .batch_execute(&format!(
+            "drop table public.t; drop owned by {mallory} cascade; drop role {mallory}"
+        ))
         .unwrap();
 }
 
@@ -854,9 +1042,13 @@ fn values_whose_casts_are_looked_up_behind_tables() {
                  create table public.below (check ({constraint})) inherits (public.t); grant select on public.t to public"
             ))
             .unwrap_or_else(|error| panic!("{constraint}: {error}"));
-        let answer =
-            ask(read(&as_role(&db, GATE_USER)).as_mut(), "select count(*) = 0 as ready, 'x' as reason from public.t");
-        db.client().batch_execute("drop table public.t cascade").unwrap();
+        let answer = ask(
+            read(&as_role(&db, GATE_USER)).as_mut(),
+            "select count(*) = 0 as ready, 'x' as reason from public.t",
+        );
+        db.client()
+            .batch_execute("drop table public.t cascade")
+            .unwrap();
         answer
     };
     for constraint in [
@@ -867,7 +1059,9 @@ fn values_whose_casts_are_looked_up_behind_tables() {
     ] {
         let error = asked(constraint).unwrap_err().to_string();
         assert!(
-            error.contains("whose casts it would look for, in an index, constraint or key of public.below"),
+            error.contains(
+                "whose casts it would look for, in an index, constraint or key of public.below"
+            ),
             "{constraint}: {error}"
         );
     }
@@ -879,7 +1073,11 @@ fn values_whose_casts_are_looked_up_behind_tables() {
     ] {
         asked(constraint).unwrap_or_else(|error| panic!("{constraint}: {error}"));
     }
-    db.client().batch_execute(&format!("drop owned by {mallory} cascade; drop role {mallory}")).unwrap();
+    db.client()
+        .batch_execute(&format!(
+            "drop owned by {mallory} cascade; drop role {mallory}"
+        ))
+        .unwrap();
 }
 
 /// PostgreSQL 13 parses its own SQL functions at run time: `relnamespace = 11` in `shobj_description` resolves to this
@@ -891,15 +1089,28 @@ fn operators_that_stand_before_postgresqls_own() {
     laid(&db, &mallory);
     let gate = "select shobj_description(oid, 'pg_database') is distinct from 'freeze' as ready, 'x' as reason
         from pg_database where datname = current_database()";
-    db.client().batch_execute(&format!("comment on database \"{}\" is 'freeze'", db.name())).unwrap();
+    db.client()
+        .batch_execute(&format!(
+            "comment on database \"{}\" is 'freeze'",
+            db.name()
+        ))
+        .unwrap();
     let asked = || ask(read(&as_role(&db, GATE_USER)).as_mut(), gate);
     let is_13 = db.ask("select current_setting('server_version_num')::integer < 140000") == "t";
     let says = |answer: Result<Table, QuestionError>, words: &str| {
-        assert!(answer.as_ref().is_err_and(|error| error.to_string().contains(words)), "{answer:?}");
+        assert!(
+            answer
+                .as_ref()
+                .is_err_and(|error| error.to_string().contains(words)),
+            "{answer:?}"
+        );
     };
     if is_13 {
         // The operator could be created at the time of parsing.
-        says(asked(), "function shobj_description(oid,name), a text that PostgreSQL before 14 parses when it runs");
+        says(
+            asked(),
+            "function shobj_description(oid,name), a text that PostgreSQL before 14 parses when it runs",
+        );
     } else {
         assert!(asked().is_ok_and(|table| table.rows[0][0].as_deref() == Some("f")));
     }
@@ -912,12 +1123,19 @@ fn operators_that_stand_before_postgresqls_own() {
     if is_13 {
         says(asked(), "operator public.=(oid,integer), made by somebody");
         let plain = "select true as ready, 'x' as reason";
-        says(ask(read(&as_role(&db, GATE_USER)).as_mut(), plain), "operator public.=(oid,integer), made by somebody");
+        says(
+            ask(read(&as_role(&db, GATE_USER)).as_mut(), plain),
+            "operator public.=(oid,integer), made by somebody",
+        );
     } else {
         let answer = asked();
         assert!(answer.is_ok() && !says_ready(&answer), "{answer:?}");
     }
-    db.client().batch_execute(&format!("drop owned by {mallory} cascade; drop role {mallory}")).unwrap();
+    db.client()
+        .batch_execute(&format!(
+            "drop owned by {mallory} cascade; drop role {mallory}"
+        ))
+        .unwrap();
 }
 
 /// The server prints some white space in names verbatim, and no field may begin after it.
@@ -931,17 +1149,25 @@ fn names_with_white_space() {
             "set role {mallory}; create type public.mine as enum ('a'); create table public.st (m public.mine)"
         ))
         .unwrap();
-    for blank in ['\u{b}', '\u{c}', '\r', '\u{85}', '\u{a0}', '\u{2028}', ' ', '\t', '\n'] {
+    for blank in [
+        '\u{b}', '\u{c}', '\r', '\u{85}', '\u{a0}', '\u{2028}', ' ', '\t', '\n',
+    ] {
         let gate = format!(
             "select to_json((select s.m as \"x{blank}:vartype{blank}25\" from public.st s)) is null as ready, 'x' as reason"
         );
         let answer = ask(read(&as_role(&db, GATE_USER)).as_mut(), &gate);
         assert!(
-            answer.as_ref().is_err_and(|error| error.to_string().contains("whose casts it would look for")),
+            answer
+                .as_ref()
+                .is_err_and(|error| error.to_string().contains("whose casts it would look for")),
             "{blank:?}: {answer:?}"
         );
     }
-    db.client().batch_execute(&format!("drop owned by {mallory} cascade; drop role {mallory}")).unwrap();
+    db.client()
+        .batch_execute(&format!(
+            "drop owned by {mallory} cascade; drop role {mallory}"
+        ))
+        .unwrap();
 }
 
 /// Two tables are swapped continuously, together with the gate's input from each: for the table of this name the gate
@@ -1035,7 +1261,11 @@ fn set_operations_of_different_types() {
         let answer = ask(read(&as_role(&db, GATE_USER)).as_mut(), &gate);
         assert!(answer.is_ok(), "{plain}: {answer:?}");
     }
-    db.client().batch_execute(&format!("drop owned by {mallory} cascade; drop role {mallory}")).unwrap();
+    db.client()
+        .batch_execute(&format!(
+            "drop owned by {mallory} cascade; drop role {mallory}"
+        ))
+        .unwrap();
 }
 
 /// A role that may create in a schema of the path could hide objects of a later schema. Names behind such a schema are
@@ -1057,17 +1287,33 @@ fn names_that_others_can_hide() {
         ))
         .unwrap();
     let asked = |path: &[&str], from: &str| {
-        let path: Vec<String> = path.iter().chain(&["pg_temp"]).map(|schema| (*schema).to_owned()).collect();
+        let path: Vec<String> = path
+            .iter()
+            .chain(&["pg_temp"])
+            .map(|schema| (*schema).to_owned())
+            .collect();
         let gate = format!("select bool_and(ok) as ready, 'x' as reason from {from}");
         let mut session = read(&as_role(&db, GATE_USER));
-        session.batch("begin isolation level read committed read only").unwrap();
-        question::ask(session.as_mut(), &Question { path: &path, ..question_of(&gate) }).map(|(_, table)| table)
+        session
+            .batch("begin isolation level read committed read only")
+            .unwrap();
+        question::ask(
+            session.as_mut(),
+            &Question {
+                path: &path,
+                ..question_of(&gate)
+            },
+        )
+        .map(|(_, table)| table)
     };
     const OPEN: &str = "\"o\"\"pen\"";
     for (path, from) in [
         (&[OPEN, "\"app\""][..], "t"),
         (&["\"public\"", OPEN, "\"app\""], "t"),
-        (&[OPEN, "\"app\""], "app.t where 't'::regclass::oid > 0::oid"),
+        (
+            &[OPEN, "\"app\""],
+            "app.t where 't'::regclass::oid > 0::oid",
+        ),
         // As the owner she can grant herself the revoked right again.
         (&["\"own\"", "\"app\""], "t"),
         (&["\"was\"", "\"app\""], "t"),
@@ -1078,32 +1324,60 @@ fn names_that_others_can_hide() {
         (&["\"missing\"", "\"app\""], "t"),
     ] {
         if path[0] == "\"missing\"" {
-            db.client().batch_execute(&format!("grant create on database \"{}\" to {mallory}", db.name())).unwrap();
+            db.client()
+                .batch_execute(&format!(
+                    "grant create on database \"{}\" to {mallory}",
+                    db.name()
+                ))
+                .unwrap();
         }
         let answer = asked(path, from);
-        assert!(matches!(answer, Err(QuestionError::Hidden(..))), "{path:?} {from}: {answer:?}");
+        assert!(
+            matches!(answer, Err(QuestionError::Hidden(..))),
+            "{path:?} {from}: {answer:?}"
+        );
     }
-    db.client().batch_execute(&format!("revoke create on database \"{}\" from {mallory}", db.name())).unwrap();
+    db.client()
+        .batch_execute(&format!(
+            "revoke create on database \"{}\" from {mallory}",
+            db.name()
+        ))
+        .unwrap();
     // Objects created before the right was revoked.
     let mut creating = postgres::Client::connect(
-        &db.connection().replace("user=postgres", &format!("user={mallory}")),
+        &db.connection()
+            .replace("user=postgres", &format!("user={mallory}")),
         postgres::NoTls,
     )
     .unwrap();
-    creating.batch_execute("begin; create table was.t (ok boolean)").unwrap();
-    db.client().batch_execute(&format!("revoke create on schema was from {mallory}")).unwrap();
+    creating
+        .batch_execute("begin; create table was.t (ok boolean)")
+        .unwrap();
+    db.client()
+        .batch_execute(&format!("revoke create on schema was from {mallory}"))
+        .unwrap();
     let answer = asked(&["\"was\"", "\"app\""], "t");
-    assert!(matches!(answer, Err(QuestionError::Hidden(..))), "{answer:?}");
+    assert!(
+        matches!(answer, Err(QuestionError::Hidden(..))),
+        "{answer:?}"
+    );
     creating.batch_execute("rollback").unwrap();
     for (path, from) in [
         (&["\"was\"", "\"app\""][..], "t"),
         (&[OPEN, "\"app\""], "app.t"),
         (&["\"app\"", OPEN], "t"),
         (&["\"missing\"", "\"app\""], "t"),
-        (&["\"public\"", OPEN, "\"app\""], "app.t where not exists (select from first)"),
+        (
+            &["\"public\"", OPEN, "\"app\""],
+            "app.t where not exists (select from first)",
+        ),
     ] {
         let answer = asked(path, from);
         assert!(says_ready(&answer), "{path:?} {from}: {answer:?}");
     }
-    db.client().batch_execute(&format!("drop owned by {mallory} cascade; drop role {mallory}")).unwrap();
+    db.client()
+        .batch_execute(&format!(
+            "drop owned by {mallory} cascade; drop role {mallory}"
+        ))
+        .unwrap();
 }

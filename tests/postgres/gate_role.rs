@@ -38,12 +38,18 @@ fn a_role_that_can_do_more_than_read_asks_no_gate() {
         let bundle = site.pack(&release);
         let operator = site.operator(&bundle, &db.url());
         operator.ask_with("gate", &["--gate-user", &role]).done();
-        db.client().batch_execute(&grant.replace("{role}", &role)).unwrap();
+        db.client()
+            .batch_execute(&grant.replace("{role}", &role))
+            .unwrap();
         let before = dump(&db);
         for command in ["gate", "plan", "run", "check"] {
             let answer = operator.ask_with(command, &["--gate-user", &role]);
             assert_eq!(answer.code, 21, "{grant}: {answer}");
-            answer.says(&[words, "create role pgseal_gate login;", "grant connect on database"]);
+            answer.says(&[
+                words,
+                "create role pgseal_gate login;",
+                "grant connect on database",
+            ]);
             // Obstacles in a plan have no hint.
             if command != "plan" {
                 answer.says(&["--gate-user pgseal_gate"]);
@@ -51,10 +57,18 @@ fn a_role_that_can_do_more_than_read_asks_no_gate() {
         }
         assert_same(&before, &dump(&db));
         let mut command = operator.command("gate");
-        let answer =
-            pgseal_testkit::release::Answer::of(command.args(["--gate-user", &role, "--json"]).output().unwrap());
+        let answer = pgseal_testkit::release::Answer::of(
+            command
+                .args(["--gate-user", &role, "--json"])
+                .output()
+                .unwrap(),
+        );
         let error = &answer.json()["error"];
-        assert_eq!((&error["exit"], &error["kind"]), (&21.into(), &"gate-role".into()), "{answer}");
+        assert_eq!(
+            (&error["exit"], &error["kind"]),
+            (&21.into(), &"gate-role".into()),
+            "{answer}"
+        );
         db.client()
             .batch_execute(&format!(
                 "reassign owned by {role} to postgres; drop owned by {role}; revoke postgres from {role};
@@ -72,13 +86,20 @@ fn the_refusal_says_how_a_right_one_is_made() {
     let operator = site.operator(&bundle, &db.url());
     let refused = operator.ask_with("gate", &["--gate-user", "postgres"]);
     let errors = refused.fails(21);
-    let sql: Vec<&str> = errors.lines().filter_map(|line| line.strip_prefix("  ")).collect();
+    let sql: Vec<&str> = errors
+        .lines()
+        .filter_map(|line| line.strip_prefix("  "))
+        .collect();
     assert_eq!(sql.len(), 3, "{refused}");
     db.client().batch_execute(&sql.join("\n")).unwrap();
     for command in ["gate", "plan", "run", "check", "rollback"] {
-        operator.ask_with(command, &["--gate-user", "pgseal_gate"]).done();
+        operator
+            .ask_with(command, &["--gate-user", "pgseal_gate"])
+            .done();
     }
-    db.client().batch_execute("drop owned by pgseal_gate; drop role pgseal_gate").unwrap();
+    db.client()
+        .batch_execute("drop owned by pgseal_gate; drop role pgseal_gate")
+        .unwrap();
 }
 
 /// The flag overrides the variable; without either the connection's role evaluates gates, if it may only read.
@@ -92,20 +113,34 @@ fn who_is_asked_as() {
     operator.gate().done().says(&[&reader]);
     let role = format!("other_{}", db.name());
     db.client()
-        .batch_execute(&format!("create role {role} login; grant select on all tables in schema public to {role}"))
+        .batch_execute(&format!(
+            "create role {role} login; grant select on all tables in schema public to {role}"
+        ))
         .unwrap();
-    operator.ask_with("gate", &["--gate-user", &role]).done().says(&[&format!("{role} {role}")]);
+    operator
+        .ask_with("gate", &["--gate-user", &role])
+        .done()
+        .says(&[&format!("{role} {role}")]);
     let alone = |url: &str| {
         let mut command = operator.clone().url(url).command("gate");
-        pgseal_testkit::release::Answer::of(command.env_remove("PGSEAL_GATE_USER").output().unwrap())
+        pgseal_testkit::release::Answer::of(
+            command.env_remove("PGSEAL_GATE_USER").output().unwrap(),
+        )
     };
-    alone(&as_role(&db.url(), &role)).done().says(&[&format!("{role} {role}")]);
+    alone(&as_role(&db.url(), &role))
+        .done()
+        .says(&[&format!("{role} {role}")]);
     alone(&db.url()).fails(21);
     // Any role is accepted only if the trust root allows it.
     let any = Site::without_gate_user();
     let bundle = any.pack(&pgseal_testkit::release::Release::on(db.name()).gate("approved", gate));
-    any.operator(&bundle, &db.url()).gate().done().says(&["postgres postgres"]);
-    db.client().batch_execute(&format!("drop owned by {role}; drop role {role}")).unwrap();
+    any.operator(&bundle, &db.url())
+        .gate()
+        .done()
+        .says(&["postgres postgres"]);
+    db.client()
+        .batch_execute(&format!("drop owned by {role}; drop role {role}"))
+        .unwrap();
 }
 
 /// A rollback doesn't wait until a gate role exists.
@@ -116,7 +151,8 @@ fn a_rollback_needs_no_gate_role() {
     let operator = site.operator(&bundle, &db.url());
     operator.run().done();
     let mut command = operator.command("rollback");
-    pgseal_testkit::release::Answer::of(command.env_remove("PGSEAL_GATE_USER").output().unwrap()).done();
+    pgseal_testkit::release::Answer::of(command.env_remove("PGSEAL_GATE_USER").output().unwrap())
+        .done();
 }
 
 /// Nor for the owner of its probe's objects, although a superuser's run reads no objects of other roles.
@@ -130,16 +166,24 @@ fn a_rollback_by_a_superuser_asks_what_belongs_to_others() {
     let operator = site.operator(&bundle, &db.url());
     operator.run().done();
     db.client()
-        .batch_execute(&format!("create role {role} login; alter table public.approvals owner to {role}"))
+        .batch_execute(&format!(
+            "create role {role} login; alter table public.approvals owner to {role}"
+        ))
         .unwrap();
     operator.rollback().done();
     let refused = format!("public.approvals belongs to {role}");
-    operator.run().fails_saying(21, &[&refused, "--gate-role any"]);
+    operator
+        .run()
+        .fails_saying(21, &[&refused, "--gate-role any"]);
     let any = Site::without_gate_user();
     let bundle = any.pack(&pgseal_testkit::release::Release::on(db.name()));
     any.operator(&bundle, &db.url()).run().done();
     any.operator(&bundle, &db.url()).rollback().done();
-    db.client().batch_execute(&format!("reassign owned by {role} to postgres; drop role {role}")).unwrap();
+    db.client()
+        .batch_execute(&format!(
+            "reassign owned by {role} to postgres; drop role {role}"
+        ))
+        .unwrap();
 }
 
 /// A role that owns nothing but the ledger, because it runs releases, may evaluate gates too.
@@ -154,13 +198,22 @@ fn the_ledgers_owner_is_no_owner() {
         ))
         .unwrap();
     let bundle = site.pack(&release);
-    site.operator(&bundle, &as_role(&db.url(), &role)).run().done();
-    site.operator(&bundle, &as_role(&db.url(), &role)).rollback().done();
+    site.operator(&bundle, &as_role(&db.url(), &role))
+        .run()
+        .done();
+    site.operator(&bundle, &as_role(&db.url(), &role))
+        .rollback()
+        .done();
     let reader = Site::new();
     let bundle = reader.pack(&pgseal_testkit::release::Release::on(name));
-    let mut command = reader.operator(&bundle, &as_role(&db.url(), &role)).command("gate");
-    pgseal_testkit::release::Answer::of(command.env_remove("PGSEAL_GATE_USER").output().unwrap()).done();
-    db.client().batch_execute(&format!("drop owned by {role} cascade; drop role {role}")).unwrap();
+    let mut command = reader
+        .operator(&bundle, &as_role(&db.url(), &role))
+        .command("gate");
+    pgseal_testkit::release::Answer::of(command.env_remove("PGSEAL_GATE_USER").output().unwrap())
+        .done();
+    db.client()
+        .batch_execute(&format!("drop owned by {role} cascade; drop role {role}"))
+        .unwrap();
 }
 
 /// A database owner can make a superuser's session start as the owner's role, which would then own the ledger.
@@ -176,17 +229,24 @@ fn a_superuser_that_becomes_another_role() {
         .unwrap();
     let bundle = site.pack(&release);
     let superuser = site.operator(&bundle, &db.url());
-    let words = format!("the session of a superuser begins here as another role: postgres as {role}");
+    let words =
+        format!("the session of a superuser begins here as another role: postgres as {role}");
     for answer in [superuser.plan(), superuser.ask("report")] {
-        assert!(answer.code == 22 && answer.to_string().replace('\\', "").contains(&words), "{answer}");
+        assert!(
+            answer.code == 22 && answer.to_string().replace('\\', "").contains(&words),
+            "{answer}"
+        );
     }
     for answer in [superuser.run(), superuser.rollback(), superuser.check()] {
         answer.fails_saying(22, &[&words, "RESET role"]);
     }
     assert_eq!(db.ask("select to_regclass('pgseal.ledger') is null"), "t");
     // Allowed: a superuser that starts as a superuser, and a plain role that starts as another role.
-    let set =
-        |role: &str| db.client().batch_execute(&format!("set role none; alter database {name} set role = {role}"));
+    let set = |role: &str| {
+        db.client().batch_execute(&format!(
+            "set role none; alter database {name} set role = {role}"
+        ))
+    };
     set("postgres").unwrap();
     superuser.run().done();
     superuser.rollback().done();

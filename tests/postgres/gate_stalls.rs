@@ -64,11 +64,13 @@ const LATE: &str = "
 const DROP: &str = "drop statistics public.late_s";
 
 /// Never READY: only `late` sets this name.
-const GATE: &str = "select current_setting('application_name') = 'late' as ready, min(who) as reason
+const GATE: &str =
+    "select current_setting('application_name') = 'late' as ready, min(who) as reason
     from public.approvals where id > 0 and who is not null";
 
 /// Never READY either: a constant of a sub-select that is planned after `late` has changed the setting.
-const FOLDED: &str = "select (select count(*) from public.approvals where id > 0 and who is not null) >= 0
+const FOLDED: &str =
+    "select (select count(*) from public.approvals where id > 0 and who is not null) >= 0
     and (select (1::float8 / 3)::text) = '0.33333' as ready, 'x' as reason";
 
 /// The role that owns the table, in any number of sessions.
@@ -83,18 +85,24 @@ impl<'d> Mallory<'d> {
         laid(db, &name);
         let mallory = Self { db, name };
         mallory.session().batch_execute(LATE).unwrap();
-        db.client().batch_execute("grant select on all tables in schema public to public").unwrap();
+        db.client()
+            .batch_execute("grant select on all tables in schema public to public")
+            .unwrap();
         mallory
     }
 
     fn session(&self) -> postgres::Client {
-        let connection = self.db.connection().replace("user=postgres", &format!("user={}", self.name));
+        let connection = self
+            .db
+            .connection()
+            .replace("user=postgres", &format!("user={}", self.name));
         postgres::Client::connect(&connection, postgres::NoTls).unwrap()
     }
 
     /// Waits until a session is blocked by a lock on the relation with this oid.
     fn waits_for(&self, oid: &str) {
-        let waiting = format!("select count(*) from pg_locks where relation = {oid} and not granted");
+        let waiting =
+            format!("select count(*) from pg_locks where relation = {oid} and not granted");
         wait_until("a lock is waited for", || self.db.ask(&waiting) == "1");
     }
 
@@ -105,7 +113,12 @@ impl<'d> Mallory<'d> {
     /// Holds the lock that `late` waits for in this opening of the guarded query.
     fn holds(&self, opening: usize) -> postgres::Client {
         let mut holder = self.session();
-        holder.batch_execute(&format!("select pg_advisory_lock({})", [4713, 4723][opening - 1])).unwrap();
+        holder
+            .batch_execute(&format!(
+                "select pg_advisory_lock({})",
+                [4713, 4723][opening - 1]
+            ))
+            .unwrap();
         holder
     }
 
@@ -122,7 +135,13 @@ impl<'d> Mallory<'d> {
     }
 
     fn leaves(self) {
-        self.db.client().batch_execute(&format!("drop owned by {0} cascade; drop role {0}", self.name)).unwrap();
+        self.db
+            .client()
+            .batch_execute(&format!(
+                "drop owned by {0} cascade; drop role {0}",
+                self.name
+            ))
+            .unwrap();
     }
 }
 
@@ -138,10 +157,23 @@ fn statistics_that_come_and_go_while_the_question_is_planned() {
     for role in ["postgres", GATE_USER] {
         for table in ["approvals", "child"] {
             for round in 0..rounds() {
-                for (gate, expression) in [(GATE, "late(1)"), (GATE, "late_and_floods(1)"), (FOLDED, "late(1)")] {
-                    let late = Late { role, table, gate, expression, ..Late::DROPS };
+                for (gate, expression) in [
+                    (GATE, "late(1)"),
+                    (GATE, "late_and_floods(1)"),
+                    (FOLDED, "late(1)"),
+                ] {
+                    let late = Late {
+                        role,
+                        table,
+                        gate,
+                        expression,
+                        ..Late::DROPS
+                    };
                     let Some(answer) = late.answer() else { return };
-                    assert!(answer.is_ok() && !says_ready(&answer), "{late:?}, round {round}: {answer:?}");
+                    assert!(
+                        answer.is_ok() && !says_ready(&answer),
+                        "{late:?}, round {round}: {answer:?}"
+                    );
                 }
             }
         }
@@ -152,8 +184,16 @@ fn statistics_that_come_and_go_while_the_question_is_planned() {
 #[test]
 fn statements_that_are_swapped_while_the_question_is_planned() {
     for within in [Within::OwnTransaction, Within::Run] {
-        for expression in ["late_and_prepares(1)", "late_and_replaces(1)", "late_and_executes(1)"] {
-            let late = Late { expression, within, ..Late::DROPS };
+        for expression in [
+            "late_and_prepares(1)",
+            "late_and_replaces(1)",
+            "late_and_executes(1)",
+        ] {
+            let late = Late {
+                expression,
+                within,
+                ..Late::DROPS
+            };
             let Some(answer) = late.answer() else { return };
             says_swapped(&answer);
         }
@@ -166,16 +206,29 @@ fn statements_that_are_swapped_while_the_question_is_planned() {
 fn statements_that_are_swapped_before_the_question_is_opened_again() {
     let moved = "drop statistics public.late_s; alter table public.moved rename to gone;
                  alter table public.other rename to moved";
-    let gate = format!("{} from (select 'public.moved'::regclass as c) as c where c is not null", FOLDED);
+    let gate = format!(
+        "{} from (select 'public.moved'::regclass as c) as c where c is not null",
+        FOLDED
+    );
     for expression in ["late_and_prepares(1)", "late_and_replaces(1)"] {
-        let late = Late { gate: &gate, expression, opening: 1, act: moved, ..Late::DROPS };
+        let late = Late {
+            gate: &gate,
+            expression,
+            opening: 1,
+            act: moved,
+            ..Late::DROPS
+        };
         let Some(answer) = late.answer() else { return };
         says_swapped(&answer);
     }
 }
 
 fn says_swapped(answer: &Result<Table, QuestionError>) {
-    let says = |error: &QuestionError| error.to_string().contains("a statement that pgseal had prepared changed");
+    let says = |error: &QuestionError| {
+        error
+            .to_string()
+            .contains("a statement that pgseal had prepared changed")
+    };
     assert!(answer.as_ref().is_err_and(says), "{answer:?}");
 }
 
@@ -212,8 +265,16 @@ impl Late<'_> {
         }
         let mallory = Mallory::lays(&db);
         let (mut stall, holder) = (mallory.session(), mallory.holds(self.opening));
-        let index = if self.table == "child" { "child_i" } else { "parent_i" };
-        stall.batch_execute(&format!("begin; alter index public.{index} set tablespace pg_default")).unwrap();
+        let index = if self.table == "child" {
+            "child_i"
+        } else {
+            "parent_i"
+        };
+        stall
+            .batch_execute(&format!(
+                "begin; alter index public.{index} set tablespace pg_default"
+            ))
+            .unwrap();
         let answer = thread::scope(|scope| {
             let asking = scope.spawn(|| {
                 let mut session = read(&as_role(&db, self.role));
@@ -245,7 +306,13 @@ fn a_child_that_is_another_table() {
         return;
     }
     let mallory = Mallory::lays(&db);
-    db.client().batch_execute(&format!("grant create on database \"{}\" to {}", db.name(), mallory.name)).unwrap();
+    db.client()
+        .batch_execute(&format!(
+            "grant create on database \"{}\" to {}",
+            db.name(),
+            mallory.name
+        ))
+        .unwrap();
     mallory
         .session()
         .batch_execute(
@@ -254,8 +321,10 @@ fn a_child_that_is_another_table() {
         .unwrap();
     let (child, index) = (mallory.oid("public.child"), mallory.oid("s.c2_i"));
     let (mut one, mut two, holder) = (mallory.session(), mallory.session(), mallory.holds(2));
-    one.batch_execute("begin; lock table only public.child in access exclusive mode").unwrap();
-    two.batch_execute("begin; alter index s.c2_i set tablespace pg_default").unwrap();
+    one.batch_execute("begin; lock table only public.child in access exclusive mode")
+        .unwrap();
+    two.batch_execute("begin; alter index s.c2_i set tablespace pg_default")
+        .unwrap();
     let answer = thread::scope(|scope| {
         let asking = scope.spawn(|| ask(read(&as_role(&db, GATE_USER)).as_mut(), FOLDED));
         mallory.waits_for(&child);
@@ -282,7 +351,13 @@ fn a_table_that_is_another_for_a_while() {
         return;
     }
     let mallory = Mallory::lays(&db);
-    db.client().batch_execute(&format!("grant create on database \"{}\" to {}", db.name(), mallory.name)).unwrap();
+    db.client()
+        .batch_execute(&format!(
+            "grant create on database \"{}\" to {}",
+            db.name(),
+            mallory.name
+        ))
+        .unwrap();
     mallory
         .session()
         .batch_execute(
@@ -293,21 +368,27 @@ fn a_table_that_is_another_for_a_while() {
         .unwrap();
     let [c, d, index] = ["public.c", "public.d", "s.p_i"].map(|name| mallory.oid(name));
     let (mut one, mut two, holder) = (mallory.session(), mallory.session(), mallory.holds(2));
-    one.batch_execute("begin; lock table only public.c in access exclusive mode").unwrap();
-    two.batch_execute("begin; alter index s.p_i set tablespace pg_default").unwrap();
+    one.batch_execute("begin; lock table only public.c in access exclusive mode")
+        .unwrap();
+    two.batch_execute("begin; alter index s.p_i set tablespace pg_default")
+        .unwrap();
     let answer = thread::scope(|scope| {
         let gate = "select (select count(*) from s.p where id > 0 and who is not null) >= 0
             and (select (1::float8 / 3)::text) = '0.33333' as ready, 'x' as reason";
         let asking = scope.spawn(|| ask(read(&as_role(&db, GATE_USER)).as_mut(), gate));
         mallory.waits_for(&c);
-        let swap = "alter schema s rename to s2; create schema s; create table s.p (id integer, who text)";
+        let swap =
+            "alter schema s rename to s2; create schema s; create table s.p (id integer, who text)";
         mallory.session().batch_execute(swap).unwrap();
         one.batch_execute(
             "alter table public.d inherit public.c; commit; begin; lock table only public.d in access exclusive mode",
         )
         .unwrap();
         mallory.waits_for(&d);
-        mallory.session().batch_execute("alter schema s rename to s3; alter schema s2 rename to s").unwrap();
+        mallory
+            .session()
+            .batch_execute("alter schema s rename to s3; alter schema s2 rename to s")
+            .unwrap();
         one.batch_execute("rollback").unwrap();
         mallory.waits_for(&index);
         let create = "create statistics public.late_s on (public.late(1) + id), who from s.p";
@@ -335,13 +416,21 @@ fn a_grandchild_that_comes_and_goes() {
              alter table public.d inherit public.c; alter table public.d no inherit public.c",
         )
         .unwrap();
-    db.client().batch_execute("grant select on all tables in schema public to public").unwrap();
+    db.client()
+        .batch_execute("grant select on all tables in schema public to public")
+        .unwrap();
     let (mut one, mut two) = (mallory.session(), mallory.session());
-    two.batch_execute("create temp table t () inherits (public.freeze)").unwrap();
-    let temporary: u32 = two.query_one("select 't'::regclass::oid", &[]).unwrap().get(0);
+    two.batch_execute("create temp table t () inherits (public.freeze)")
+        .unwrap();
+    let temporary: u32 = two
+        .query_one("select 't'::regclass::oid", &[])
+        .unwrap()
+        .get(0);
     let parent = mallory.oid("public.c");
-    one.batch_execute("begin; lock table only public.c in access exclusive mode").unwrap();
-    two.batch_execute("begin; lock table only t in access exclusive mode").unwrap();
+    one.batch_execute("begin; lock table only public.c in access exclusive mode")
+        .unwrap();
+    two.batch_execute("begin; lock table only t in access exclusive mode")
+        .unwrap();
     let answer = thread::scope(|scope| {
         let gate = "select count(*) = 0 as ready, 'x' as reason from public.freeze";
         let asking = scope.spawn(|| ask(read(&as_role(&db, GATE_USER)).as_mut(), gate));
@@ -368,9 +457,13 @@ fn flickers(gate: &str, create: &[&str], drop: &str) -> u32 {
     let db = Cluster::shared().database("flicker");
     let mallory = Mallory::lays(&db);
     db.client()
-        .batch_execute("create table public.names (who varchar); insert into public.names values ('a')")
+        .batch_execute(
+            "create table public.names (who varchar); insert into public.names values ('a')",
+        )
         .unwrap();
-    db.client().batch_execute("grant select on public.names to public").unwrap();
+    db.client()
+        .batch_execute("grant select on public.names to public")
+        .unwrap();
     let stop = AtomicBool::new(false);
     let mut answered = 0;
     thread::scope(|scope| {
@@ -378,7 +471,10 @@ fn flickers(gate: &str, create: &[&str], drop: &str) -> u32 {
         scope.spawn(|| {
             let mut session = mallory.session();
             while !stop.load(Ordering::Relaxed) {
-                create.iter().chain([&drop]).for_each(|sql| session.batch_execute(sql).unwrap());
+                create
+                    .iter()
+                    .chain([&drop])
+                    .for_each(|sql| session.batch_execute(sql).unwrap());
             }
         });
         for _ in 0..rounds() * 30 {
@@ -399,8 +495,10 @@ fn flickers(gate: &str, create: &[&str], drop: &str) -> u32 {
 fn a_better_match_that_comes_and_goes() {
     let answered = flickers(
         "select bool_or(upper(who) = 'evil') as ready, min(upper(who)) as reason from public.names",
-        &["create function public.upper(varchar) returns text language plpgsql immutable as
-               $$ begin perform public.bang(); return 'evil'; end $$"],
+        &[
+            "create function public.upper(varchar) returns text language plpgsql immutable as
+               $$ begin perform public.bang(); return 'evil'; end $$",
+        ],
         "drop function public.upper(varchar)",
     );
     assert!(answered > 0);
@@ -438,19 +536,30 @@ fn labels_that_are_swapped() {
     let lay = "create type public.state as enum ('pending', 'approved');
         create table public.states (id integer, state public.state); create index states_i on public.states (id);
         grant select on public.states to public";
-    mallory.session().batch_execute(&format!("{lay}; {swap}")).unwrap();
+    mallory
+        .session()
+        .batch_execute(&format!("{lay}; {swap}"))
+        .unwrap();
     let mut stall = mallory.session();
-    stall.batch_execute("begin; alter index public.states_i set tablespace pg_default").unwrap();
+    stall
+        .batch_execute("begin; alter index public.states_i set tablespace pg_default")
+        .unwrap();
     let answer = thread::scope(|scope| {
         let url = as_role(&db, GATE_USER);
-        let gate =
-            "select bool_and(state = 'approved') is not false as ready, 'x' as reason from public.states where id > 0";
+        let gate = "select bool_and(state = 'approved') is not false as ready, 'x' as reason from public.states where id > 0";
         let asking = scope.spawn(move || ask(read(&url).as_mut(), gate));
         mallory.waits_for(&mallory.oid("public.states_i"));
-        stall.batch_execute(&format!("{swap}; insert into public.states values (1, 'pending'); commit")).unwrap();
+        stall
+            .batch_execute(&format!(
+                "{swap}; insert into public.states values (1, 'pending'); commit"
+            ))
+            .unwrap();
         asking.join().unwrap()
     });
-    assert!(matches!(answer, Err(QuestionError::Changed(_))), "{answer:?}");
+    assert!(
+        matches!(answer, Err(QuestionError::Changed(_))),
+        "{answer:?}"
+    );
     drop(stall);
     mallory.leaves();
 }
@@ -461,12 +570,14 @@ fn labels_that_are_swapped() {
 fn code_behind_tables_that_nothing_depends_on() {
     let folded = "select (select count(*) from public.asked where id > 0 and who is not null) >= 0
         and (select (1::float8 / 3)::text) = '0.33333' as ready, 'x' as reason";
-    let constraint = "select bool_or(pg_get_partition_constraintdef(oid) is null) as ready, 'x' as reason
+    let constraint =
+        "select bool_or(pg_get_partition_constraintdef(oid) is null) as ready, 'x' as reason
         from pg_catalog.pg_class where relispartition";
     let tables = "create table public.asked (id integer, who text)";
     let partitioned = "create table public.above (id integer, who text) partition by range ((public.late(1) + id));
         create table public.asked partition of public.above for values from (0) to (100) partition by range (id)";
-    let hashed = "create table public.hashed (id integer) partition by hash ((public.late(1) + id))";
+    let hashed =
+        "create table public.hashed (id integer) partition by hash ((public.late(1) + id))";
     for (lay, gate) in [
         (
             format!(
@@ -528,16 +639,23 @@ fn an_item_that_goes_from_one_place_to_another() {
              grant select on public.queue, public.open to public",
         )
         .unwrap();
-    let gate = "select (select count(*) from public.queue) + (select last_value - 1 from public.open) = 0
+    let gate =
+        "select (select count(*) from public.queue) + (select last_value - 1 from public.open) = 0
          and (select count(*) from public.approvals where id > 0) >= 0 as ready, 'x' as reason";
     let mut stall = mallory.session();
-    stall.batch_execute("begin; alter index public.parent_i set tablespace pg_default").unwrap();
+    stall
+        .batch_execute("begin; alter index public.parent_i set tablespace pg_default")
+        .unwrap();
     let answer = thread::scope(|scope| {
         let url = as_role(&db, GATE_USER);
         let asking = scope.spawn(move || ask(read(&url).as_mut(), gate));
         mallory.waits_for(&mallory.oid("public.parent_i"));
-        client.batch_execute("insert into public.queue values ('x')").unwrap();
-        client.batch_execute("select setval('public.open', 1)").unwrap();
+        client
+            .batch_execute("insert into public.queue values ('x')")
+            .unwrap();
+        client
+            .batch_execute("select setval('public.open', 1)")
+            .unwrap();
         stall.batch_execute("rollback").unwrap();
         asking.join().unwrap()
     });
@@ -551,12 +669,15 @@ fn an_item_that_goes_from_one_place_to_another() {
 fn sessions_that_come_between_two_questions() {
     let db = Cluster::shared().database("sessions");
     let name = db.name();
-    let gate =
-        format!("select count(*) = 0 as ready, 'x' as reason from pg_stat_activity where application_name = '{name}'");
+    let gate = format!(
+        "select count(*) = 0 as ready, 'x' as reason from pg_stat_activity where application_name = '{name}'"
+    );
     let mut session = read(&as_role(&db, "postgres"));
     assert!(says_ready(&ask(session.as_mut(), &gate)));
     let mut worker = db.client();
-    worker.batch_execute(&format!("set application_name = '{name}'")).unwrap();
+    worker
+        .batch_execute(&format!("set application_name = '{name}'"))
+        .unwrap();
     assert!(!says_ready(&ask(session.as_mut(), &gate)));
 }
 
@@ -576,7 +697,10 @@ fn a_schema_that_is_renamed_below_the_lock_of_a_run() {
         ))
         .unwrap();
     let release = release
-        .gate("approved", "select count(*) > 0 as ready, 'x' as reason from s.t;\n")
+        .gate(
+            "approved",
+            "select count(*) > 0 as ready, 'x' as reason from s.t;\n",
+        )
         .tier("slow", "select pg_sleep(1);\n");
     let bundle = site.pack(&release);
     let operator = site.operator(&bundle, &db.url());
@@ -584,16 +708,30 @@ fn a_schema_that_is_renamed_below_the_lock_of_a_run() {
     wait_until("the tier runs", || {
         db.ask("select count(*) from pg_stat_activity where datname = current_database() and query like 'select pg_sleep(1)%'") == "1"
     });
-    let connection = db.connection().replace("user=postgres", &format!("user={owner}"));
+    let connection = db
+        .connection()
+        .replace("user=postgres", &format!("user={owner}"));
     let mut mallory = postgres::Client::connect(&connection, postgres::NoTls).unwrap();
-    mallory.batch_execute("begin; lock table s.t in share mode").unwrap();
+    mallory
+        .batch_execute("begin; lock table s.t in share mode")
+        .unwrap();
     wait_until("the run waits for the lock", || {
-        db.ask("select count(*) from pg_locks where relation = 's.t'::regclass and not granted") == "1"
+        db.ask("select count(*) from pg_locks where relation = 's.t'::regclass and not granted")
+            == "1"
     });
-    mallory.batch_execute("alter schema s rename to s2; create schema s; create table s.t (id integer)").unwrap();
-    mallory.batch_execute("grant usage on schema s to public; grant select on s.t to public; commit").unwrap();
-    run.end().fails_saying(30, &["cannot lock s2.t: it was renamed meanwhile"]);
-    db.client().batch_execute(&format!("drop owned by {owner} cascade; drop role {owner}")).unwrap();
+    mallory
+        .batch_execute(
+            "alter schema s rename to s2; create schema s; create table s.t (id integer)",
+        )
+        .unwrap();
+    mallory
+        .batch_execute("grant usage on schema s to public; grant select on s.t to public; commit")
+        .unwrap();
+    run.end()
+        .fails_saying(30, &["cannot lock s2.t: it was renamed meanwhile"]);
+    db.client()
+        .batch_execute(&format!("drop owned by {owner} cascade; drop role {owner}"))
+        .unwrap();
 }
 
 /// A row level security policy would hide the blocking row from a read-only role.
@@ -606,15 +744,26 @@ fn rows_that_a_policy_hides() {
              alter table public.blockers enable row level security",
         )
         .unwrap();
-    let gate = "select count(*) = 0 as ready, count(*) || ' blockers' as reason from public.blockers;\n";
+    let gate =
+        "select count(*) = 0 as ready, count(*) || ' blockers' as reason from public.blockers;\n";
     let operator = site.operator(&site.pack(&release.gate("approved", gate)), &db.url());
     for command in ["gate", "run"] {
-        operator.start(command).end().fails_saying(21, &["row-level security policy for table \"blockers\""]);
+        operator
+            .start(command)
+            .end()
+            .fails_saying(21, &["row-level security policy for table \"blockers\""]);
     }
     // Nor may it hide the row from the role of the run.
-    db.client().batch_execute("grant select on public.blockers to public").unwrap();
+    db.client()
+        .batch_execute("grant select on public.blockers to public")
+        .unwrap();
     let answer = ask_within(read(&as_role(&db, GATE_USER)).as_mut(), gate, Within::Run);
-    assert!(answer.as_ref().is_err_and(|error| error.to_string().contains("row-level security")), "{answer:?}");
+    assert!(
+        answer
+            .as_ref()
+            .is_err_and(|error| error.to_string().contains("row-level security")),
+        "{answer:?}"
+    );
 }
 
 /// Trees and plans that the server prints for pgseal appear as notices of no statement.
@@ -628,8 +777,10 @@ fn trees_and_plans_are_no_notices() {
         assert!(!answer.to_string().contains("LOG"), "{command}: {answer}");
     }
     // Nor when a query fails during execution.
-    let fails = release
-        .gate("approved", "select 1 / (count(*) - count(*)) = 1 as ready, 'x' as reason from public.approvals;\n");
+    let fails = release.gate(
+        "approved",
+        "select 1 / (count(*) - count(*)) = 1 as ready, 'x' as reason from public.approvals;\n",
+    );
     let operator = site.operator(&site.pack(&fails), &db.url());
     for command in ["gate", "run"] {
         let answer = operator.start(command).end();
@@ -643,12 +794,23 @@ fn trees_and_plans_are_no_notices() {
 fn errors_at_the_end_of_a_gate() {
     let (db, release, site) = small("ends");
     for (gate, place) in [
-        ("select true as ready, 'x' as reason\nfrom public.approvals where;\n", "2:28"),
-        ("select true as ready, 'x' as reason\nfrom public.approvals where -- it\n", "2:34"),
+        (
+            "select true as ready, 'x' as reason\nfrom public.approvals where;\n",
+            "2:28",
+        ),
+        (
+            "select true as ready, 'x' as reason\nfrom public.approvals where -- it\n",
+            "2:34",
+        ),
         ("select true as ready, 'x' as reason);\n", "1:37"),
     ] {
-        let operator = site.operator(&site.pack(&release.clone().gate("approved", gate)), &db.url());
-        let words = format!("gate/approved.sql:{place}: syntax error at the end, or a parenthesis too many");
+        let operator = site.operator(
+            &site.pack(&release.clone().gate("approved", gate)),
+            &db.url(),
+        );
+        let words = format!(
+            "gate/approved.sql:{place}: syntax error at the end, or a parenthesis too many"
+        );
         operator.start("gate").end().fails_saying(21, &[&words]);
     }
 }

@@ -35,8 +35,22 @@ enum At {
 
 /// Evaluates a gate, and commits a transaction at the given state. The transaction is visible to the gate's next parse,
 /// but the server has not yet sent its invalidations.
-fn asked_beside(at: At, lay: &str, swap: &str, is_visible: &str, gate: &str) -> Result<Table, QuestionError> {
-    asked_beside_what_is_made(at, lay, "", swap, is_visible, gate, Duration::from_millis(500))
+fn asked_beside(
+    at: At,
+    lay: &str,
+    swap: &str,
+    is_visible: &str,
+    gate: &str,
+) -> Result<Table, QuestionError> {
+    asked_beside_what_is_made(
+        at,
+        lay,
+        "",
+        swap,
+        is_visible,
+        gate,
+        Duration::from_millis(500),
+    )
 }
 
 /// The same with `made`, an object created and announced after the first look at the catalog; the transaction's
@@ -61,13 +75,20 @@ fn asked_beside_what_is_made(
     ))
     .unwrap();
     for number in 0..TABLES {
-        look.batch_execute(&format!("create table public.x{number} ()")).unwrap();
+        look.batch_execute(&format!("create table public.x{number} ()"))
+            .unwrap();
     }
-    let drops: Vec<_> = (0..TABLES).map(|number| format!("drop table public.x{number}")).collect();
+    let drops: Vec<_> = (0..TABLES)
+        .map(|number| format!("drop table public.x{number}"))
+        .collect();
     let drops = drops.join(";");
     let make_and_prepare = || {
         client().batch_execute(made).unwrap();
-        client().batch_execute(&format!("begin; {swap}; {drops}; prepare transaction 'swap'")).unwrap();
+        client()
+            .batch_execute(&format!(
+                "begin; {swap}; {drops}; prepare transaction 'swap'"
+            ))
+            .unwrap();
     };
     if made.is_empty() {
         make_and_prepare();
@@ -78,15 +99,29 @@ fn asked_beside_what_is_made(
         "begin; insert into public.busy default values; savepoint a; insert into public.busy default values",
     )
     .unwrap();
-    look.batch_execute("begin; insert into public.busy default values; prepare transaction 'busy'").unwrap();
+    look.batch_execute("begin; insert into public.busy default values; prepare transaction 'busy'")
+        .unwrap();
 
-    let checkpointer = "select pid::bigint from pg_stat_activity where backend_type = 'checkpointer'";
+    let checkpointer =
+        "select pid::bigint from pg_stat_activity where backend_type = 'checkpointer'";
     let checkpointer = count(&mut look, checkpointer).to_string();
-    let signal = |signal: &str| assert!(Command::new("kill").args([signal, &checkpointer]).status().unwrap().success());
+    let signal = |signal: &str| {
+        assert!(
+            Command::new("kill")
+                .args([signal, &checkpointer])
+                .status()
+                .unwrap()
+                .success()
+        )
+    };
     let mut holding = client();
     match at {
-        At::Parsing => holding.batch_execute("begin; lock table public.z in access exclusive mode").unwrap(),
-        At::Planning => holding.batch_execute("begin; reindex index public.z_i").unwrap(),
+        At::Parsing => holding
+            .batch_execute("begin; lock table public.z in access exclusive mode")
+            .unwrap(),
+        At::Planning => holding
+            .batch_execute("begin; reindex index public.z_i")
+            .unwrap(),
         At::Opening => (),
     }
     signal("-STOP");
@@ -110,12 +145,20 @@ fn asked_beside_what_is_made(
             ask(&mut session, gate)
         });
         let waits = |relation: &str| {
-            format!("select count(*) from pg_locks where relation = '{relation}'::regclass and not granted")
+            format!(
+                "select count(*) from pg_locks where relation = '{relation}'::regclass and not granted"
+            )
         };
         match at {
-            At::Parsing => wait_until("the gate waits", || count(&mut look, &waits("public.z")) > 0),
-            At::Planning => wait_until("the gate waits", || count(&mut look, &waits("public.z_i")) > 0),
-            At::Opening => wait_until("it is opened again", || is_opening.load(SeqCst) || asking.is_finished()),
+            At::Parsing => wait_until("the gate waits", || {
+                count(&mut look, &waits("public.z")) > 0
+            }),
+            At::Planning => wait_until("the gate waits", || {
+                count(&mut look, &waits("public.z_i")) > 0
+            }),
+            At::Opening => wait_until("it is opened again", || {
+                is_opening.load(SeqCst) || asking.is_finished()
+            }),
         }
         if asking.is_finished() {
             signal("-CONT");
@@ -138,7 +181,10 @@ fn asked_beside_what_is_made(
 /// Row level security is enabled on the table that no longer has this name.
 #[test]
 fn a_name_whose_meaning_was_not_told_yet() {
-    for name in ["oid = 'public.t'::regclass", "oid = any ('{public.t}'::regclass[])"] {
+    for name in [
+        "oid = 'public.t'::regclass",
+        "oid = any ('{public.t}'::regclass[])",
+    ] {
         let answer = asked_beside(
             At::Planning,
             "create table public.t (); create table public.u (); alter table public.u enable row level security",
@@ -173,11 +219,21 @@ fn a_schema_whose_name_was_not_told_yet() {
 #[test]
 fn a_cast_without_a_function_that_is_gone() {
     for (at, from) in [
-        (At::Planning, "public.t where not exists (select from public.z where id = 1)"),
+        (
+            At::Planning,
+            "public.t where not exists (select from public.z where id = 1)",
+        ),
         // The left side of the comma is parsed first.
-        (At::Parsing, "(select length(m) = 3 as is_yes from public.t) as t left join public.z on true"),
+        (
+            At::Parsing,
+            "(select length(m) = 3 as is_yes from public.t) as t left join public.z on true",
+        ),
     ] {
-        let ready = if at == At::Parsing { "is_yes" } else { "length(m) = 3" };
+        let ready = if at == At::Parsing {
+            "is_yes"
+        } else {
+            "length(m) = 3"
+        };
         let answer = asked_beside(
             at,
             "create type public.mood as enum ('no', 'yes'); create cast (public.mood as text) with inout as implicit;
@@ -211,7 +267,10 @@ fn a_cast_that_is_made_and_dropped_meanwhile() {
         match at {
             // The cast is gone at the next evaluation.
             At::Planning => assert!(answer.is_ok() && !says_ready(&answer), "{answer:?}"),
-            _ => assert!(matches!(answer, Err(QuestionError::Changed(_))), "{answer:?}"),
+            _ => assert!(
+                matches!(answer, Err(QuestionError::Changed(_))),
+                "{answer:?}"
+            ),
         }
     }
 }
@@ -230,7 +289,10 @@ fn a_type_whose_name_was_not_told_yet() {
          from (select s::public.sev as s from public.t) as t left join public.z on true",
     );
     // The name's present meaning is not the one that was checked.
-    assert!(matches!(answer, Err(QuestionError::Changed(_))), "{answer:?}");
+    assert!(
+        matches!(answer, Err(QuestionError::Changed(_))),
+        "{answer:?}"
+    );
 }
 
 /// A commit that takes longer than the gate waits is no reason for another evaluation.
@@ -246,5 +308,8 @@ fn a_transaction_that_does_not_tell() {
         Duration::from_secs(13),
     );
     let error = answer.unwrap_err().to_string();
-    assert!(error.contains("what a transaction did that is still being committed changed"), "{error}");
+    assert!(
+        error.contains("what a transaction did that is still being committed changed"),
+        "{error}"
+    );
 }

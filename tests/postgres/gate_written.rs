@@ -62,7 +62,12 @@ const WRITTEN: [Written; 15] = [
         "bound::text = '0.123456789'",
         "values of type public.bound as text",
     ),
-    (13, "create index on public.jobs (quote_ident(name))", "quote_ident(name) = 'x'", "function quote_ident(text)"),
+    (
+        13,
+        "create index on public.jobs (quote_ident(name))",
+        "quote_ident(name) = 'x'",
+        "function quote_ident(text)",
+    ),
     (
         13,
         "create index on public.jobs ((at at time zone 'EST'))",
@@ -113,7 +118,10 @@ fn jobs<'a>(name: &str) -> (TestDatabase<'a>, u32) {
              from generate_series(1, 2000) n",
         )
         .unwrap();
-    let version = db.ask("select current_setting('server_version_num')::integer / 10000").parse().unwrap();
+    let version = db
+        .ask("select current_setting('server_version_num')::integer / 10000")
+        .parse()
+        .unwrap();
     (db, version)
 }
 
@@ -132,17 +140,28 @@ fn what_was_written_under_other_settings() {
                  reset all; analyze; grant select on all tables in schema public to public"
             ))
             .unwrap();
-        let gate = format!("select count(*) = 0 as ready, 'x' as reason from public.jobs where {condition}");
+        let gate = format!(
+            "select count(*) = 0 as ready, 'x' as reason from public.jobs where {condition}"
+        );
         let answer = ask(read(&as_role(&db, GATE_USER)).as_mut(), &gate);
-        let refusal = answer.as_ref().map_or_else(ToString::to_string, |_| String::new());
+        let refusal = answer
+            .as_ref()
+            .map_or_else(ToString::to_string, |_| String::new());
         match words {
             "" => assert!(answer.is_ok() && !says_ready(&answer), "{lay}: {answer:?}"),
             words => assert!(refusal.contains(words), "{lay}: {answer:?}"),
         }
         let plainly = |settings: &str| {
             let mut client = db.client();
-            client.batch_execute(&format!("set timezone_abbreviations = 'Default'; {settings}")).unwrap();
-            client.query_one(&gate.replace(" as ready", ""), &[]).unwrap().get::<_, bool>(0)
+            client
+                .batch_execute(&format!(
+                    "set timezone_abbreviations = 'Default'; {settings}"
+                ))
+                .unwrap();
+            client
+                .query_one(&gate.replace(" as ready", ""), &[])
+                .unwrap()
+                .get::<_, bool>(0)
         };
         let without = "set enable_indexscan = off; set enable_indexonlyscan = off; set enable_bitmapscan = off;
                        set constraint_exclusion = off";
@@ -200,5 +219,7 @@ fn every_output_that_is_labelled_immutable_is_known() {
 }
 
 fn with_xml(db: &TestDatabase<'_>) -> bool {
-    db.client().batch_execute("select xmlelement(name a)").is_ok()
+    db.client()
+        .batch_execute("select xmlelement(name a)")
+        .is_ok()
 }

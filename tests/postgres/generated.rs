@@ -10,11 +10,10 @@ fn what_gexec_generates_runs_in_order() {
                 from generate_series(1, 3) n union all select null, 'insert into public.part_1 values (10);' \\gexec\n\
                 select 1 where false \\gexec\n\
                 insert into public.part_2 values (20);\n";
-    let bundle = site.pack(
-        &release
-            .tier("gexec", tier)
-            .rollback("gexec", "drop table if exists public.part_1, public.part_2, public.part_3;\n"),
-    );
+    let bundle = site.pack(&release.tier("gexec", tier).rollback(
+        "gexec",
+        "drop table if exists public.part_1, public.part_2, public.part_3;\n",
+    ));
     let operator = site.operator(&bundle, &db.url());
     operator.run().done();
     let all = "select string_agg(n::text, ' ' order by n) from (select n from public.part_1 union all select n from public.part_2
@@ -30,20 +29,38 @@ fn what_gexec_may_not_generate() {
         ("commit", "transaction control (COMMIT)"),
         ("select 1; rollback", "transaction control (ROLLBACK)"),
         ("vacuum", "can't run inside a transaction"),
-        ("set role none", "a change of the role in a generated statement"),
+        (
+            "set role none",
+            "a change of the role in a generated statement",
+        ),
         ("reset all", "a reset of the whole session"),
         ("copy public.widgets from stdin", "COPY FROM STDIN"),
         ("notify ch", "NOTIFY could reach outside of the database"),
-        ("select pg_read_file(''x'')", "pg_read_file could reach outside of the database"),
-        ("do ''begin perform pg_notify(''''a'''', ''''b''''); end''", "pg_notify could reach outside"),
+        (
+            "select pg_read_file(''x'')",
+            "pg_read_file could reach outside of the database",
+        ),
+        (
+            "do ''begin perform pg_notify(''''a'''', ''''b''''); end''",
+            "pg_notify could reach outside",
+        ),
     ];
     for (text, why) in refusals {
         let (db, release, site) = small("gexecno");
-        let sql = format!("insert into public.widgets values (3, 'three');\nselect 'select 1', '{text}' \\gexec\n");
+        let sql = format!(
+            "insert into public.widgets values (3, 'three');\nselect 'select 1', '{text}' \\gexec\n"
+        );
         let bundle = site.pack(&release.tier("generates", &sql));
         let before = dump(&db);
         let answer = site.operator(&bundle, &db.url()).run();
-        answer.fails_saying(30, &["statement 2 of \\gexec at tiers/generates.sql:2:1: ", why, "1 | "]);
+        answer.fails_saying(
+            30,
+            &[
+                "statement 2 of \\gexec at tiers/generates.sql:2:1: ",
+                why,
+                "1 | ",
+            ],
+        );
         assert_same(&before, &dump(&db));
     }
 }
@@ -51,17 +68,26 @@ fn what_gexec_may_not_generate() {
 #[test]
 fn what_fails_in_a_generated_statement() {
     let (db, release, site) = small("gexecerr");
-    let tier = "select format('select 1%s  / %s', chr(10), n) from generate_series(2, 0, -1) n \\gexec\n";
+    let tier =
+        "select format('select 1%s  / %s', chr(10), n) from generate_series(2, 0, -1) n \\gexec\n";
     let bundle = site.pack(&release.clone().tier("generates", tier));
     let operator = site.operator(&bundle, &db.url());
-    operator
-        .run()
-        .fails_saying(30, &["statement 3 of \\gexec at tiers/generates.sql:1:1: division by zero (SQLSTATE 22012)"]);
+    operator.run().fails_saying(
+        30,
+        &["statement 3 of \\gexec at tiers/generates.sql:1:1: division by zero (SQLSTATE 22012)"],
+    );
     let tier = "select 'select 1,' || chr(10) || '  nobody' \\gexec\n";
     let bundle = site.pack(&release.tier("generates", tier));
     let answer = site.operator(&bundle, &db.url()).run();
-    answer
-        .fails_saying(30, &["statement 1 of \\gexec at tiers/generates.sql:1:1: ", "42703", "2 |   nobody", "  |   ^"]);
+    answer.fails_saying(
+        30,
+        &[
+            "statement 1 of \\gexec at tiers/generates.sql:1:1: ",
+            "42703",
+            "2 |   nobody",
+            "  |   ^",
+        ],
+    );
 }
 
 #[test]
@@ -74,7 +100,10 @@ fn variables_from_answers() {
                 insert into public.widgets select n, 'row' from generate_series(5, 9) n;\n\
                 \\if :{?ROW_COUNT}\n\\echo :ROW_COUNT rows\n\\endif\n";
     let bundle = site.pack(&release.tier("gset", tier));
-    site.operator(&bundle, &db.url()).run().done().says(&["    5 rows"]);
+    site.operator(&bundle, &db.url())
+        .run()
+        .done()
+        .says(&["    5 rows"]);
     assert_eq!(
         db.ask("select string_agg(name, ' ' order by id) from public.widgets where id < 5"),
         "one two it's last"
@@ -87,7 +116,9 @@ fn gset_takes_one_row() {
         let (db, release, site) = small("gsetno");
         let tier = format!("select n from generate_series(1, {rows}) n \\gset\n");
         let bundle = site.pack(&release.tier("gset", &tier));
-        site.operator(&bundle, &db.url()).run().fails_saying(30, &["tiers/gset.sql:1:", why]);
+        site.operator(&bundle, &db.url())
+            .run()
+            .fails_saying(30, &["tiers/gset.sql:1:", why]);
     }
 }
 
@@ -98,10 +129,15 @@ fn parameters_and_descriptions() {
                 insert into public.widgets values (4, 'never') \\gdesc\n";
     let bundle = site.pack(&release.clone().tier("bind", tier));
     site.operator(&bundle, &db.url()).run().done();
-    assert_eq!(db.ask("select string_agg(name, ' ' order by id) from public.widgets"), "one two it's");
+    assert_eq!(
+        db.ask("select string_agg(name, ' ' order by id) from public.widgets"),
+        "one two it's"
+    );
     let (db, release, site) = small("bindbad");
     let bundle = site.pack(&release.tier("bind", "\n select $1::integer \\bind four \\g\n"));
-    site.operator(&bundle, &db.url()).run().fails_saying(30, &["tiers/bind.sql:2:2: ", "22P02"]);
+    site.operator(&bundle, &db.url())
+        .run()
+        .fails_saying(30, &["tiers/bind.sql:2:2: ", "22P02"]);
 }
 
 #[test]
@@ -110,8 +146,14 @@ fn variables_of_the_session() {
     let tier = "insert into public.widgets values (3, :'DBNAME'), (4, :'USER'), (5, :'ENCODING'), (6, :'SERVER_VERSION_NUM');\n\
                 \\if :{?SERVER_VERSION_NAME}\n\\echo there\n\\endif\n";
     let bundle = site.pack(&release.tier("special", tier));
-    site.operator(&bundle, &db.url()).run().done().says(&["    there"]);
+    site.operator(&bundle, &db.url())
+        .run()
+        .done()
+        .says(&["    there"]);
     let expected =
         db.ask("select current_database() || ' ' || session_user || ' UTF8 ' || current_setting('server_version_num')");
-    assert_eq!(db.ask("select string_agg(name, ' ' order by id) from public.widgets where id > 2"), expected);
+    assert_eq!(
+        db.ask("select string_agg(name, ' ' order by id) from public.widgets where id > 2"),
+        expected
+    );
 }

@@ -268,13 +268,23 @@ fn traps(by_plain: bool) {
                 name = db.name()
             ))
             .unwrap();
-        db.client().batch_execute(&format!("{}{}", if by_plain { own.as_str() } else { "" }, trap.lay)).unwrap();
+        db.client()
+            .batch_execute(&format!(
+                "{}{}",
+                if by_plain { own.as_str() } else { "" },
+                trap.lay
+            ))
+            .unwrap();
         let laid = snapped(&db);
         // Only the pre-checks: after a refusal later checks don't run.
-        let mut session = Connector::new(db.url().parse().unwrap()).connect(Purpose::Read).unwrap();
+        let mut session = Connector::new(db.url().parse().unwrap())
+            .connect(Purpose::Read)
+            .unwrap();
         session.batch("begin read only").unwrap();
         match question::suspects(session.as_mut(), &question_of(trap.gate)) {
-            Ok(suspects) if suspects.is_empty() => wrong.push(format!("{}: no pre-check sees it", trap.what)),
+            Ok(suspects) if suspects.is_empty() => {
+                wrong.push(format!("{}: no pre-check sees it", trap.what))
+            }
             Ok(_) | Err(QuestionError::Uses(_) | QuestionError::Literals(_)) => {}
             Err(error) => wrong.push(format!("{}: {error}", trap.what)),
         }
@@ -284,7 +294,12 @@ fn traps(by_plain: bool) {
         let plain = site.operator(&bundle, &as_role(&db, &role));
         for operator in [&superuser, &plain] {
             for answer in [operator.gate(), operator.plan(), operator.run()] {
-                if answer.code != 21 || !trap.words.iter().all(|word| answer.to_string().contains(word)) {
+                if answer.code != 21
+                    || !trap
+                        .words
+                        .iter()
+                        .all(|word| answer.to_string().contains(word))
+                {
                     wrong.push(format!("{}: {answer}", trap.what));
                 }
             }
@@ -292,14 +307,24 @@ fn traps(by_plain: bool) {
         if snapped(&db) != laid {
             wrong.push(format!("{}: it snapped", trap.what));
         }
-        let plainly = format!("set search_path = public; begin read only; {}; rollback", trap.gate);
+        let plainly = format!(
+            "set search_path = public; begin read only; {}; rollback",
+            trap.gate
+        );
         let _ = db.client().batch_execute(&plainly);
         if snapped(&db).0 <= laid.0 {
             wrong.push(format!("{}: no trap at all", trap.what));
         }
-        db.client().batch_execute(&format!("drop owned by {role} cascade; drop role {role}")).unwrap();
+        db.client()
+            .batch_execute(&format!("drop owned by {role} cascade; drop role {role}"))
+            .unwrap();
     }
-    assert!(wrong.is_empty(), "{} traps:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} traps:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
 }
 
 /// Returns the number of calls of a user's function, and whether `bang` created a file, once all other sessions have
@@ -310,11 +335,13 @@ fn snapped(db: &TestDatabase<'_>) -> (i64, String) {
     // Before PostgreSQL 15 a server process collects the counts with a delay of up to half a second. Once it has
     // counted this statement, it has counted all earlier ones.
     let since = db.ask("select clock_timestamp(); analyze pg_catalog.pg_am");
-    let told =
-        format!("select coalesce(last_analyze > '{since}', false) from pg_stat_sys_tables where relname = 'pg_am'");
+    let told = format!(
+        "select coalesce(last_analyze > '{since}', false) from pg_stat_sys_tables where relname = 'pg_am'"
+    );
     wait_until("calls are counted", || db.ask(&told) == "t");
     let calls = db.ask("select coalesce(sum(calls), 0) from pg_stat_user_functions");
-    let file = db.ask("select count(*) from pg_ls_dir('.') as f where f = 'bang_' || current_database()");
+    let file =
+        db.ask("select count(*) from pg_ls_dir('.') as f where f = 'bang_' || current_database()");
     (calls.parse().unwrap(), file)
 }
 
@@ -346,12 +373,17 @@ fn a_path_with_the_catalog_last() {
              create operator public.= (leftarg = oid, rightarg = oid, function = public.f);"
         ))
         .unwrap();
-    let gate = "select min(who) <> '' as ready, 'x' as reason, 'x'::mood as evidence from approvals;\n";
-    let release = release.target("search_path = [\"public\", \"pg_catalog\"]").gate("approved", gate);
+    let gate =
+        "select min(who) <> '' as ready, 'x' as reason, 'x'::mood as evidence from approvals;\n";
+    let release = release
+        .target("search_path = [\"public\", \"pg_catalog\"]")
+        .gate("approved", gate);
     let bundle = site.pack(&release);
     site.operator(&bundle, &db.url()).gate().done();
     assert_eq!(snapped(&db), (0, "0".to_owned()));
-    db.client().batch_execute("set search_path = public, pg_catalog; select 1::oid = 2::oid").unwrap();
+    db.client()
+        .batch_execute("set search_path = public, pg_catalog; select 1::oid = 2::oid")
+        .unwrap();
     assert_ne!(snapped(&db), (0, "0".to_owned()), "no trap at all");
 }
 
@@ -388,12 +420,20 @@ fn what_is_refused_is_named() {
         .unwrap();
     let role = format!("reader_{}", db.name());
     db.client()
-        .batch_execute(&format!("create role {role} login; grant select on all tables in schema public to {role}"))
+        .batch_execute(&format!(
+            "create role {role} login; grant select on all tables in schema public to {role}"
+        ))
         .unwrap();
     let before = dump(&db);
     for (gate, words) in [
-        ("select public.definer(1) as ready, 'x' as reason", "function public.definer(integer): SECURITY DEFINER"),
-        ("select * from public.outer_view", "function public.definer(integer): SECURITY DEFINER"),
+        (
+            "select public.definer(1) as ready, 'x' as reason",
+            "function public.definer(integer): SECURITY DEFINER",
+        ),
+        (
+            "select * from public.outer_view",
+            "function public.definer(integer): SECURITY DEFINER",
+        ),
         (
             "select public.untrusted() as ready, 'x' as reason",
             "function public.untrusted(): language plfakeu, which is not trusted",
@@ -402,16 +442,34 @@ fn what_is_refused_is_named() {
             "select public.inner_c('x') = 'X' as ready, 'x' as reason",
             "function public.inner_c(text): language internal, which is not trusted",
         ),
-        ("select public.vol() as ready, 'x' as reason", "function public.vol(): volatile"),
-        ("select public.imm() as ready, 'x' as reason", "its label (immutable) proves nothing"),
-        ("select nextval('public.numbers') > 0 as ready, 'x' as reason", "function nextval(regclass): volatile"),
+        (
+            "select public.vol() as ready, 'x' as reason",
+            "function public.vol(): volatile",
+        ),
+        (
+            "select public.imm() as ready, 'x' as reason",
+            "its label (immutable) proves nothing",
+        ),
+        (
+            "select nextval('public.numbers') > 0 as ready, 'x' as reason",
+            "function nextval(regclass): volatile",
+        ),
         (
             "select 1 operator(public.<~~>) 1 as ready, 'x' as reason",
             "operator public.<~~>(integer,integer) of function int4eq(integer,integer): an operator made by somebody",
         ),
-        ("select count(*) > 0 as ready, 'x' as reason from public.ft", "foreign table public.ft"),
-        ("select 1::public.dm is not null as ready, 'x' as reason", "type public.dm: made by somebody"),
-        ("select count(*) > 0 as ready, 'x' as reason from public.locking", "FOR UPDATE"),
+        (
+            "select count(*) > 0 as ready, 'x' as reason from public.ft",
+            "foreign table public.ft",
+        ),
+        (
+            "select 1::public.dm is not null as ready, 'x' as reason",
+            "type public.dm: made by somebody",
+        ),
+        (
+            "select count(*) > 0 as ready, 'x' as reason from public.locking",
+            "FOR UPDATE",
+        ),
         (
             "select pg_catalog.array_in('{1}', 'public.dm'::regtype, -1) is not null as ready, 'x' as reason",
             "function array_in(cstring,oid,integer): it has an effect or runs what it is given",
@@ -432,7 +490,11 @@ fn what_is_refused_is_named() {
             let operator = site.operator(&bundle, &url);
             let answer = operator.gate();
             // A role that may not lock rows gets that reason instead.
-            let words = if url != db.url() && words == "FOR UPDATE" { "gate approved" } else { words };
+            let words = if url != db.url() && words == "FOR UPDATE" {
+                "gate approved"
+            } else {
+                words
+            };
             answer.fails_saying(21, &[words]);
         }
     }
@@ -448,7 +510,9 @@ fn what_is_refused_is_named() {
         site.operator(&bundle, &db.url()).gate().done();
     }
     assert_same(&before, &dump(&db));
-    db.client().batch_execute(&format!("drop owned by {role}; drop role {role}")).unwrap();
+    db.client()
+        .batch_execute(&format!("drop owned by {role}; drop role {role}"))
+        .unwrap();
 }
 
 /// Code that planning could run is found behind each kind of object attached to a table, next to all built-in objects
@@ -478,16 +542,23 @@ fn everything_that_hangs_on_a_table() {
              create table public.by_keeper (a integer) using keeping;",
         )
         .unwrap();
-    let function = "function public.f(integer), made by somebody, in an index, constraint or key of public.";
+    let function =
+        "function public.f(integer), made by somebody, in an index, constraint or key of public.";
     let mut cases = vec![
         ("by_index", format!("{function}by_index")),
         ("by_check", format!("{function}by_check")),
         ("by_key", format!("{function}by_key")),
         ("whole", format!("{function}part")),
         ("half", "foreign table public.far".to_owned()),
-        ("by_keeper", "table public.by_keeper: kept by access method keeping, made by somebody".to_owned()),
+        (
+            "by_keeper",
+            "table public.by_keeper: kept by access method keeping, made by somebody".to_owned(),
+        ),
     ];
-    let version: i32 = client.query_one("select current_setting('server_version_num')::integer", &[]).unwrap().get(0);
+    let version: i32 = client
+        .query_one("select current_setting('server_version_num')::integer", &[])
+        .unwrap()
+        .get(0);
     if version >= 140_000 {
         client
             .batch_execute(
@@ -556,14 +627,16 @@ fn operators_in_the_catalog_mislead_nobody() {
         site.operator(&bundle, &db.url()).gate()
     };
     asks("select count(*) >= 0 as ready, 'x' as reason from public.approvals;\n").done();
-    asks("select public.f(1) = 1 as ready, 'x' as reason;\n").fails_saying(21, &["it uses something"]);
+    asks("select public.f(1) = 1 as ready, 'x' as reason;\n")
+        .fails_saying(21, &["it uses something"]);
     asks("select count(*) >= 0 as ready, 'x' as reason from public.by_check;\n").fails_saying(
         21,
         &["function public.f(integer), made by somebody, in an index, constraint or key of public.by_check"],
     );
     db.client().batch_execute(MISLEADING_CASTS).unwrap();
     let by_cast = "type text: cast by function public.";
-    asks("select count(*) >= 0 as ready, 'x' as reason from public.approvals;\n").fails_saying(21, &[by_cast]);
+    asks("select count(*) >= 0 as ready, 'x' as reason from public.approvals;\n")
+        .fails_saying(21, &[by_cast]);
 }
 
 /// Each trap is still found among them, though some refusals lack details.
@@ -571,14 +644,23 @@ fn operators_in_the_catalog_mislead_nobody() {
 fn traps_among_misleading_operators() {
     for trap in TRAPS {
         let (db, release, site) = small_without_gate_user("misled");
-        db.client().batch_execute(&format!("{BANG}{}", trap.lay)).unwrap();
+        db.client()
+            .batch_execute(&format!("{BANG}{}", trap.lay))
+            .unwrap();
         db.client().batch_execute(MISLEADING).unwrap();
         db.client().batch_execute(MISLEADING_CASTS).unwrap();
         let bundle = site.pack(&release.gate("approved", &format!("{};\n", trap.gate)));
         let answer = site.operator(&bundle, &db.url()).gate();
-        let refused = ["only functions of pg_catalog that are not volatile are allowed", "are read by somebody's code"];
+        let refused = [
+            "only functions of pg_catalog that are not volatile are allowed",
+            "are read by somebody's code",
+        ];
         let text = answer.to_string();
-        assert!(answer.code == 21 && refused.iter().any(|words| text.contains(words)), "{}: {text}", trap.what);
+        assert!(
+            answer.code == 21 && refused.iter().any(|words| text.contains(words)),
+            "{}: {text}",
+            trap.what
+        );
     }
 }
 
@@ -624,7 +706,9 @@ fn texts_that_nobody_packed() {
     let cluster = Cluster::own();
     let db = cluster.database("texts");
     db.client().batch_execute(BEFORE).unwrap();
-    db.client().batch_execute("alter system set autovacuum = off").unwrap();
+    db.client()
+        .batch_execute("alter system set autovacuum = off")
+        .unwrap();
     db.client()
         .batch_execute(
             "select pg_reload_conf(); create role plain login; create sequence public.numbers;
@@ -653,7 +737,10 @@ fn texts_that_nobody_packed() {
             wait_until(&format!("no lock: {text}"), || db.ask(locks) == "0");
             answer
         };
-        for (begin, purpose) in [("begin read only", Purpose::Read), ("begin read write", Purpose::Write)] {
+        for (begin, purpose) in [
+            ("begin read only", Purpose::Read),
+            ("begin read write", Purpose::Write),
+        ] {
             ask("select true", begin, purpose).unwrap();
             for text in TEXTS {
                 assert!(ask(text, begin, purpose).is_err(), "{text}");
@@ -663,14 +750,22 @@ fn texts_that_nobody_packed() {
     assert_eq!(db.ask(next), xid, "a transaction id was given");
     assert_same(&before, &dump(&db));
     assert_eq!(db.ask("select is_called from public.numbers"), "f");
-    assert_eq!(db.ask("select count(*) from pg_ls_dir('.') as f where f = 'gate_wrote'"), "0");
-    assert_eq!(bystander.query("select 1", &[]).unwrap().len(), 1, "others live");
+    assert_eq!(
+        db.ask("select count(*) from pg_ls_dir('.') as f where f = 'gate_wrote'"),
+        "0"
+    );
+    assert_eq!(
+        bystander.query("select 1", &[]).unwrap().len(),
+        1,
+        "others live"
+    );
 }
 
 /// Probes, and gates and probes inside the run, use the same checks: there too a trap is found before it runs.
 #[test]
 fn the_same_way_for_probes_and_inside() {
-    let trap = "create function public.f(integer, integer) returns boolean language plpgsql immutable as
+    let trap =
+        "create function public.f(integer, integer) returns boolean language plpgsql immutable as
     $$ begin return public.bang(); end $$;
 create operator public.<~~> (leftarg = integer, rightarg = integer, function = public.f);";
     let probe = "select count(*) = 0 as widgets from public.t where a > 7;\n";
@@ -679,11 +774,20 @@ create operator public.<~~> (leftarg = integer, rightarg = integer, function = p
     let finalized = "select pg_catalog.to_regclass('public.widgets') is not null as widgets;\n";
 
     let (db, release, site) = small_without_gate_user("probe");
-    let count = format!("alter database {} set track_functions = 'pl'; {BANG}", db.name());
-    db.client().batch_execute(&format!("{count}{trap}{index}")).unwrap();
+    let count = format!(
+        "alter database {} set track_functions = 'pl'; {BANG}",
+        db.name()
+    );
+    db.client()
+        .batch_execute(&format!("{count}{trap}{index}"))
+        .unwrap();
     // Creating the index has already triggered the trap.
     let (laid, before) = (snapped(&db), dump(&db));
-    let bundle = site.pack(&release.baseline(probe, "{ widgets = true }").finalized(finalized, "{ widgets = true }"));
+    let bundle = site.pack(
+        &release
+            .baseline(probe, "{ widgets = true }")
+            .finalized(finalized, "{ widgets = true }"),
+    );
     let operator = site.operator(&bundle, &db.url());
     operator.gate().done();
     for answer in [operator.plan(), operator.run(), operator.check()] {
@@ -697,13 +801,19 @@ create operator public.<~~> (leftarg = integer, rightarg = integer, function = p
     db.client().batch_execute(BANG).unwrap();
     let before = dump(&db);
     let gate = "select count(*) >= 0 as ready, 'x' as reason from public.t where a > 7;\n";
-    let release = release.gate("approved", gate).tier("trap", &format!("{trap}\n{index}\n")).rollback("trap", drop);
+    let release = release
+        .gate("approved", gate)
+        .tier("trap", &format!("{trap}\n{index}\n"))
+        .rollback("trap", drop);
     let operator_bundle = site.pack(&release);
     let operator = site.operator(&operator_bundle, &db.url());
     operator.gate().done();
     let answer = operator.run();
     assert_ne!(answer.code, 0, "{answer}");
-    answer.says(&["gate approved could not be answered", "operator public.<~~>(integer,integer), made by somebody"]);
+    answer.says(&[
+        "gate approved could not be answered",
+        "operator public.<~~>(integer,integer), made by somebody",
+    ]);
     assert_same(&before, &dump(&db));
 }
 
@@ -734,8 +844,14 @@ from approvals;\n";
     // If a backslash keeps a string open, one parser sees text and the other one a type.
     let hidden = "select true as ready, '\\'' || ('{1}'::public.dm[])::text || '\\'' as reason";
     let bundle = site.path("hidden.pgseal");
-    if site.try_pack(&release.gate("approved", &format!("{hidden};\n")), &bundle).code == 0 {
-        site.operator(&bundle, &as_role(&db, &role)).gate().fails(21);
+    if site
+        .try_pack(&release.gate("approved", &format!("{hidden};\n")), &bundle)
+        .code
+        == 0
+    {
+        site.operator(&bundle, &as_role(&db, &role))
+            .gate()
+            .fails(21);
     }
     let connector = Connector::new(as_role(&db, &role).parse().unwrap());
     let mut session = connector.connect(Purpose::Read).unwrap();
@@ -745,14 +861,21 @@ from approvals;\n";
     // The tree before the rewrite, which these settings print first, contains no function.
     let view = "select ready, reason from public.calls";
     let error = question::ask(session.as_mut(), &question_of(view)).unwrap_err();
-    assert!(error.to_string().contains("function public.bang()"), "{error}");
+    assert!(
+        error.to_string().contains("function public.bang()"),
+        "{error}"
+    );
     drop(session);
     assert_eq!(snapped(&db), (0, "0".to_owned()));
     let mut plainly = db.client();
-    plainly.batch_execute("set standard_conforming_strings = off").unwrap();
+    plainly
+        .batch_execute("set standard_conforming_strings = off")
+        .unwrap();
     plainly.batch_execute(hidden).unwrap();
     drop(plainly);
     assert_ne!(snapped(&db), (0, "0".to_owned()), "no trap at all");
-    db.client().batch_execute(&format!("drop role {role}")).unwrap();
+    db.client()
+        .batch_execute(&format!("drop role {role}"))
+        .unwrap();
     answer.done().says(&["public, pg_temp"]);
 }

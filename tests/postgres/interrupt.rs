@@ -24,7 +24,13 @@ fn asleep(operator: &Operator<'_>, db: &TestDatabase<'_>, command: &str) -> Runn
 }
 
 fn signal(name: &str, pid: impl std::fmt::Display) {
-    assert!(Command::new("kill").args([name, &pid.to_string()]).status().unwrap().success());
+    assert!(
+        Command::new("kill")
+            .args([name, &pid.to_string()])
+            .status()
+            .unwrap()
+            .success()
+    );
 }
 
 /// Signals a command; asserts that it exits long before its statement would end by itself.
@@ -33,25 +39,42 @@ fn ends_soon(running: Running, name: &str) -> Answer {
     let begun = Instant::now();
     signal(name, running.pid());
     let answer = running.end();
-    assert!(begun.elapsed() < Duration::from_secs(12), "{:?}: {answer:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() < Duration::from_secs(12),
+        "{:?}: {answer:?}",
+        begun.elapsed()
+    );
     answer
 }
 
 #[test]
 fn in_a_statement() {
-    for name in ["-INT", "-TERM", "-HUP"].into_iter().filter(|name| *name != "-HUP" || !is_hangup_ignored()) {
+    for name in ["-INT", "-TERM", "-HUP"]
+        .into_iter()
+        .filter(|name| *name != "-HUP" || !is_hangup_ignored())
+    {
         let (db, release, site) = small("stopped");
         let bundle = site.pack(&release.tier("slow", SLEEPS));
         let operator = site.operator(&bundle, &db.url());
         let before = dump(&db);
         let answer = ends_soon(asleep(&operator, &db, "run"), name);
-        let words = ["tiers/slow.sql:2:1", "it was interrupted", "the database is as before"];
+        let words = [
+            "tiers/slow.sql:2:1",
+            "it was interrupted",
+            "the database is as before",
+        ];
         answer.fails_saying(30, &words);
         assert!(!answer.stderr.contains("timeout"), "{answer:?}");
         assert_same(&before, &dump(&db));
         let receipt = operator.receipt();
         assert_eq!(receipt["outcome"], "unchanged");
-        assert!(receipt["error"].as_str().unwrap().contains("it was interrupted"), "{receipt}");
+        assert!(
+            receipt["error"]
+                .as_str()
+                .unwrap()
+                .contains("it was interrupted"),
+            "{receipt}"
+        );
         assert_eq!(operator.unfinished(), [""; 0]);
     }
 }
@@ -59,7 +82,10 @@ fn in_a_statement() {
 /// Programs started under `nohup` ignore SIGHUP, and so do their children.
 fn is_hangup_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
+    let ignored = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .unwrap();
     u64::from_str_radix(ignored.trim(), 16).unwrap() & 1 == 1
 }
 
@@ -68,7 +94,10 @@ fn is_hangup_ignored() -> bool {
 fn between_statements() {
     let (db, release, site) = small("between");
     let mut tier = String::from("select pg_advisory_xact_lock_shared(77);\n");
-    tier.push_str(&"insert into public.widgets select max(id) + 1, 'more' from public.widgets;\n".repeat(60_000));
+    tier.push_str(
+        &"insert into public.widgets select max(id) + 1, 'more' from public.widgets;\n"
+            .repeat(60_000),
+    );
     let bundle = site.pack(&release.tier("many", &tier));
     let operator = site.operator(&bundle, &db.url());
     let before = dump(&db);
@@ -98,7 +127,13 @@ fn twice() {
     thread::sleep(Duration::from_millis(700));
     let answer = ends_soon(run, "-INT");
     signal("-CONT", &backend);
-    answer.fails_saying(30, &["the run was interrupted, and the database is as before", "pgseal status"]);
+    answer.fails_saying(
+        30,
+        &[
+            "the run was interrupted, and the database is as before",
+            "pgseal status",
+        ],
+    );
     wait_until("its session ends", || db.ask(SLEEPERS) == "0");
     assert_same(&before, &dump(&db));
     // No outcome was recorded, but the journal proves that COMMIT was never sent.
@@ -114,12 +149,18 @@ fn committing(operator: &Operator<'_>, proxy: &Proxy) -> Running {
 #[test]
 fn during_commit() {
     let (db, release, site) = small("atcommit");
-    let proxy = Proxy::before(Cluster::shared().server().dir(), Fate::AnswerLate(Duration::from_secs(2)));
+    let proxy = Proxy::before(
+        Cluster::shared().server().dir(),
+        Fate::AnswerLate(Duration::from_secs(2)),
+    );
     let bundle = site.pack(&release);
     let operator = site.operator(&bundle, &proxy.url(db.name()));
     let run = committing(&operator, &proxy);
     signal("-INT", run.pid());
-    run.end().done().says(&["interrupted while COMMIT is on its way: waiting for its answer", "is committed"]);
+    run.end().done().says(&[
+        "interrupted while COMMIT is on its way: waiting for its answer",
+        "is committed",
+    ]);
     let receipt = operator.receipt();
     assert_eq!(receipt["outcome"], "committed");
     assert_eq!(operator.unfinished(), [""; 0]);
@@ -129,7 +170,10 @@ fn during_commit() {
 #[test]
 fn twice_during_commit() {
     let (db, release, site) = small("twiceatcommit");
-    let proxy = Proxy::before(Cluster::shared().server().dir(), Fate::AnswerLate(Duration::from_secs(20)));
+    let proxy = Proxy::before(
+        Cluster::shared().server().dir(),
+        Fate::AnswerLate(Duration::from_secs(20)),
+    );
     let bundle = site.pack(&release);
     let operator = site.operator(&bundle, &proxy.url(db.name()));
     let run = committing(&operator, &proxy);
@@ -145,11 +189,16 @@ fn twice_during_commit() {
 #[test]
 fn between_two_tries() {
     let (db, release, site) = small("tries");
-    let bundle = site.pack(&release.tier("locks", "lock table public.approvals in access exclusive mode;\n"));
+    let bundle = site.pack(&release.tier(
+        "locks",
+        "lock table public.approvals in access exclusive mode;\n",
+    ));
     let operator = site.operator(&bundle, &db.url());
     let before = dump(&db);
     let mut blocker = db.client();
-    blocker.batch_execute("begin; update public.approvals set who = who").unwrap();
+    blocker
+        .batch_execute("begin; update public.approvals set who = who")
+        .unwrap();
     let mut command = operator.command("run");
     command.args(["--lock-timeout", "50ms", "--lock-retries", "10"]);
     let run = Running::of(&mut command);
@@ -200,7 +249,9 @@ fn while_a_gate_is_asked() {
 #[test]
 fn while_a_gate_is_watched() {
     let (db, release, site) = small("watched");
-    db.client().batch_execute("delete from public.approvals").unwrap();
+    db.client()
+        .batch_execute("delete from public.approvals")
+        .unwrap();
     let bundle = site.pack(&release);
     let operator = site.operator(&bundle, &db.url());
     let mut command = operator.command("gate");
@@ -212,13 +263,17 @@ fn while_a_gate_is_watched() {
 #[test]
 fn a_rollback_and_a_check() {
     let (db, release, site) = small("undostopped");
-    let verify =
-        "select case when to_regclass('public.slow') is null then '' else pg_sleep(20)::text end = '' as ok;\n";
-    let release = release.rollback("slow", "delete from public.widgets;\nselect pg_sleep(20);\n");
+    let verify = "select case when to_regclass('public.slow') is null then '' else pg_sleep(20)::text end = '' as ok;\n";
+    let release = release.rollback(
+        "slow",
+        "delete from public.widgets;\nselect pg_sleep(20);\n",
+    );
     let bundle = site.pack(&release.verify("slow", "finalized", "read-only", verify));
     let operator = site.operator(&bundle, &db.url());
     operator.run().done();
-    db.client().batch_execute("create table public.slow ()").unwrap();
+    db.client()
+        .batch_execute("create table public.slow ()")
+        .unwrap();
     let applied = dump(&db);
     let words = ["the check was interrupted, and the database is as before"];
     ends_soon(asleep(&operator, &db, "check"), "-INT").fails_saying(30, &words);
@@ -244,15 +299,30 @@ fn a_limit_of_file_sizes() {
         let run = operator.command("run");
         let mut command = Command::new("sh");
         // In blocks of 512 or 1,024 bytes.
-        command.args(["-c", &format!("ulimit -f {blocks} && exec \"$0\" \"$@\"")]).arg(run.get_program());
-        command.args(run.get_args()).current_dir(run.get_current_dir().unwrap()).process_group(0);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).env("PGSEAL_GATE_USER", GATE_USER);
+        command
+            .args(["-c", &format!("ulimit -f {blocks} && exec \"$0\" \"$@\"")])
+            .arg(run.get_program());
+        command
+            .args(run.get_args())
+            .current_dir(run.get_current_dir().unwrap())
+            .process_group(0);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .env("PGSEAL_GATE_USER", GATE_USER);
         Running::of(&mut command).end()
     };
     let before = dump(&db);
     // Too small for the journal, for the journal's reserved space, and for the receipt.
     for (blocks, what) in [(0, "journal"), (4, "journal"), (2_100, "receipt")] {
-        limited(blocks).fails_saying(1, &[&format!("can't write the {what}: File too large"), "nothing was run"]);
+        limited(blocks).fails_saying(
+            1,
+            &[
+                &format!("can't write the {what}: File too large"),
+                "nothing was run",
+            ],
+        );
         assert_eq!(operator.records("").len(), 0);
     }
     assert_same(&before, &dump(&db));

@@ -5,6 +5,7 @@ mod adapter;
 mod approvals;
 mod as_new;
 mod attack;
+mod between;
 mod branches;
 mod bundle_file;
 mod ceremony;
@@ -20,20 +21,19 @@ mod failure;
 mod fingerprint;
 mod gate;
 mod gate_races;
-mod gate_stalls;
-mod between;
-mod gate_told;
-mod own_statements;
-mod gate_written;
 mod gate_role;
-mod harmless;
+mod gate_stalls;
+mod gate_told;
+mod gate_written;
 mod generated;
-mod medium;
-mod mixed;
+mod harmless;
 mod interrupt;
 mod ledger;
 mod locks;
+mod medium;
+mod mixed;
 mod one_roof;
+mod own_statements;
 mod plan;
 mod points;
 mod pooler;
@@ -63,7 +63,9 @@ use pgseal_testkit::release::{BEFORE, Release, Site};
 /// Creates a database in which a small release can run.
 fn database(prefix: &str) -> TestDatabase<'static> {
     let cluster = Cluster::shared();
-    let template = cluster.template("small_before", |db| db.client().batch_execute(BEFORE).unwrap());
+    let template = cluster.template("small_before", |db| {
+        db.client().batch_execute(BEFORE).unwrap()
+    });
     TestDatabase::from_template(cluster, template, prefix)
 }
 

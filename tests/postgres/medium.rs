@@ -18,16 +18,30 @@ impl Medium {
     fn of(path: PathBuf, size: &str) -> Self {
         fs::create_dir(&path).unwrap();
         let options = format!("size={size},mode=777");
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(&path).output().unwrap();
-        assert!(mounted.status.success(), "{}", String::from_utf8_lossy(&mounted.stderr));
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &options, "tmpfs"])
+            .arg(&path)
+            .output()
+            .unwrap();
+        assert!(
+            mounted.status.success(),
+            "{}",
+            String::from_utf8_lossy(&mounted.stderr)
+        );
         Self { path }
     }
 
     /// Fills the remaining space.
     fn fill(&self) {
         let path = self.path.join("filling");
-        assert!(fs::write(&path, vec![0; 64 << 20]).is_err(), "it is too large to be filled");
-        assert!(fs::write(self.path.join("more"), "x").is_err(), "some room is left");
+        assert!(
+            fs::write(&path, vec![0; 64 << 20]).is_err(),
+            "it is too large to be filled"
+        );
+        assert!(
+            fs::write(self.path.join("more"), "x").is_err(),
+            "some room is left"
+        );
         fs::remove_file(self.path.join("more")).unwrap();
     }
 }
@@ -47,7 +61,11 @@ fn full_before() {
     // Too small for the journal, and for the receipt.
     for (size, what) in [("64k", "journal"), ("1200k", "receipt")] {
         let medium = Medium::of(site.path("receipts"), size);
-        let words = [&format!("can't write the {what}: No space left"), "nothing was run", "--receipts DIR"];
+        let words = [
+            &format!("can't write the {what}: No space left"),
+            "nothing was run",
+            "--receipts DIR",
+        ];
         operator.run().fails_saying(1, &words);
         assert_eq!(operator.records("").len(), 0, "nothing is left behind");
         drop(medium);
@@ -67,7 +85,8 @@ fn full_meanwhile() {
     let mut command = operator.command("run");
     let run = pgseal_testkit::release::Running::of(command.args(["--receipt-key", "receipt.key"]));
     wait_until("it is at work", || {
-        db.ask("select count(*) from pg_stat_activity where query like 'select pg_sleep(2)%'") != "0"
+        db.ask("select count(*) from pg_stat_activity where query like 'select pg_sleep(2)%'")
+            != "0"
     });
     medium.fill();
     run.end().done();
@@ -92,9 +111,19 @@ fn read_only() {
     let bundle = site.pack(&release);
     let operator = site.operator(&bundle, &db.url());
     let medium = Medium::of(site.path("receipts"), "8m");
-    let remount = Command::new("mount").args(["-o", "remount,ro"]).arg(&medium.path).status().unwrap();
+    let remount = Command::new("mount")
+        .args(["-o", "remount,ro"])
+        .arg(&medium.path)
+        .status()
+        .unwrap();
     assert!(remount.success());
-    operator.run().fails_saying(1, &["can't write the journal: Read-only file system", "nothing was run"]);
+    operator.run().fails_saying(
+        1,
+        &[
+            "can't write the journal: Read-only file system",
+            "nothing was run",
+        ],
+    );
     assert_eq!(db.ask("select to_regclass('public.widgets') is null"), "t");
     // `status` writes nothing.
     operator.status().0.done();
@@ -112,7 +141,10 @@ fn every_call_fails_once() {
     // Each run starts with an empty directory, so that calls have stable numbers.
     let back = || operator.clone().receipts_in("back").rollback().done().code;
     back();
-    operator.records("").into_iter().for_each(|path| fs::remove_file(path).unwrap());
+    operator
+        .records("")
+        .into_iter()
+        .for_each(|path| fs::remove_file(path).unwrap());
     let calls = calls(&fs::read_to_string(&log).unwrap(), &site.path("receipts"));
     assert!(calls.len() >= 20, "{calls:?}");
     let (mut seen, mut missed) = (BTreeMap::<i32, usize>::new(), 0);
@@ -120,11 +152,17 @@ fn every_call_fails_once() {
     for (call, nth) in calls {
         for error in ["ENOSPC", "EIO"] {
             let rows = db.ask("select count(*) from pgseal.ledger");
-            let answer = traced(&operator, &log, Some(&format!("inject={call}:error={error}:when={nth}")));
+            let answer = traced(
+                &operator,
+                &log,
+                Some(&format!("inject={call}:error={error}:when={nth}")),
+            );
             // The fault may hit other files: the number of writes to the connection's own descriptors differs from run
             // to run.
             let struck = fs::read_to_string(&log).unwrap();
-            let struck = struck.lines().any(|line| line.contains("(INJECTED)") && line.contains(&*receipts));
+            let struck = struck
+                .lines()
+                .any(|line| line.contains("(INJECTED)") && line.contains(&*receipts));
             if !struck {
                 missed += 1;
             }
@@ -133,8 +171,10 @@ fn every_call_fails_once() {
             let applied = db.ask("select to_regclass('public.widgets') is not null") == "t";
             let recorded = db.ask("select count(*) from pgseal.ledger") != rows;
             assert_eq!(applied, recorded, "{at}");
-            let hidden =
-                |path: &PathBuf| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+            let hidden = |path: &PathBuf| {
+                path.file_name()
+                    .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+            };
             assert!(!new.iter().any(hidden), "{at}: {new:?}");
             match answer.code {
                 _ if !struck => {}
@@ -159,9 +199,15 @@ fn every_call_fails_once() {
         }
     }
     // Failures before the run begins, before COMMIT, after it, and without consequence.
-    assert!([0, 1, 30, 40].iter().all(|code| seen.contains_key(code)), "{seen:?}");
+    assert!(
+        [0, 1, 30, 40].iter().all(|code| seen.contains_key(code)),
+        "{seen:?}"
+    );
     let struck: usize = seen.values().sum();
-    assert!(struck >= 50 && missed * 4 < struck, "{struck} struck, {missed} missed");
+    assert!(
+        struck >= 50 && missed * 4 < struck,
+        "{struck} struck, {missed} missed"
+    );
     println!("{seen:?}, {missed} missed");
 }
 
@@ -171,16 +217,24 @@ const CALLS: &str = "openat,mkdir,write,fsync,fdatasync,fallocate,ftruncate,link
 fn traced(operator: &Operator<'_>, log: &Path, inject: Option<&str>) -> Answer {
     let run = operator.command("run");
     let mut strace = Command::new("strace");
-    strace.args(["-qq", "-y", "-s", "8", "-o"]).arg(log).args(["-e", &format!("trace={CALLS}")]);
+    strace
+        .args(["-qq", "-y", "-s", "8", "-o"])
+        .arg(log)
+        .args(["-e", &format!("trace={CALLS}")]);
     strace.args(inject.iter().flat_map(|inject| ["-e", inject]));
-    strace.arg(run.get_program()).args(run.get_args()).args(["--receipt-key", "receipt.key"]);
+    strace
+        .arg(run.get_program())
+        .args(run.get_args())
+        .args(["--receipt-key", "receipt.key"]);
     for (name, value) in run.get_envs() {
         match value {
             Some(value) => strace.env(name, value),
             None => strace.env_remove(name),
         };
     }
-    strace.current_dir(run.get_current_dir().unwrap()).stdin(std::process::Stdio::null());
+    strace
+        .current_dir(run.get_current_dir().unwrap())
+        .stdin(std::process::Stdio::null());
     Answer::of(strace.output().unwrap())
 }
 
@@ -189,7 +243,9 @@ fn calls(log: &str, dir: &Path) -> Vec<(String, usize)> {
     let mut counted = BTreeMap::<&str, usize>::new();
     let mut found = Vec::new();
     for line in log.lines() {
-        let Some((call, rest)) = line.split_once('(') else { continue };
+        let Some((call, rest)) = line.split_once('(') else {
+            continue;
+        };
         let nth = counted.entry(call).or_default();
         *nth += 1;
         if rest.contains(&*dir.to_string_lossy()) {

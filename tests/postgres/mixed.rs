@@ -2,7 +2,9 @@
 
 use super::small;
 use pgseal_testkit::cluster::TestDatabase;
-use pgseal_testkit::release::{Answer, Operator, Release, Running, Site, assert_same, dump, wait_until};
+use pgseal_testkit::release::{
+    Answer, Operator, Release, Running, Site, assert_same, dump, wait_until,
+};
 
 const INDEX: &str = "create index concurrently widgets_name on public.widgets (name);\n";
 
@@ -10,9 +12,15 @@ const INDEX: &str = "create index concurrently widgets_name on public.widgets (n
 fn mixed(prefix: &str) -> (TestDatabase<'static>, Release, Site) {
     let (db, release, site) = small(prefix);
     let release = release
-        .alone("index", &format!("{INDEX}insert into public.widgets values (3, 'three');\n"))
+        .alone(
+            "index",
+            &format!("{INDEX}insert into public.widgets values (3, 'three');\n"),
+        )
         .tier("more", "insert into public.widgets values (4, 'four');\n")
-        .alone("tidy", "set vacuum_cost_delay = 0;\nvacuum analyze public.widgets;\n")
+        .alone(
+            "tidy",
+            "set vacuum_cost_delay = 0;\nvacuum analyze public.widgets;\n",
+        )
         .finalized(
             "select pg_catalog.to_regclass('public.widgets') is not null as widgets,
                     (select count(*) from public.widgets)::int4 as rows;\n",
@@ -33,7 +41,12 @@ fn forth_and_back() {
     let before = dump(&db);
     operator.run().done();
     assert_eq!(db.ask("select count(*) from public.widgets"), "4");
-    assert_eq!(db.ask("select indisvalid from pg_index where indexrelid = 'public.widgets_name'::regclass"), "t");
+    assert_eq!(
+        db.ask(
+            "select indisvalid from pg_index where indexrelid = 'public.widgets_name'::regclass"
+        ),
+        "t"
+    );
     let happened =
         "select string_agg(happened || coalesce(' ' || tier, '') || coalesce(' ' || statement, ''), ', ' order by id)
                     from pgseal.steps";
@@ -46,7 +59,10 @@ fn forth_and_back() {
     assert_eq!(receipt["outcome"], "committed");
     let tiers = receipt["tiers"].as_array().unwrap();
     assert_eq!(tiers.len(), 4);
-    assert!(tiers[1].get("transaction_id").is_none() && tiers[0]["transaction_id"] != tiers[2]["transaction_id"]);
+    assert!(
+        tiers[1].get("transaction_id").is_none()
+            && tiers[0]["transaction_id"] != tiers[2]["transaction_id"]
+    );
     assert_eq!(tiers[1]["sent"][0]["verb"], "CREATE INDEX");
     operator.run().fails_saying(22, &["already applied"]);
     assert_eq!(db.ask("select count(*) from pgseal.in_effect"), "1");
@@ -57,7 +73,9 @@ fn forth_and_back() {
 
 /// Dumps the database without the ledger, which is not rolled back.
 fn without_ledger(db: &TestDatabase<'_>) -> String {
-    db.client().batch_execute("drop schema pgseal cascade").unwrap();
+    db.client()
+        .batch_execute("drop schema pgseal cascade")
+        .unwrap();
     dump(db)
 }
 
@@ -66,32 +84,55 @@ fn without_ledger(db: &TestDatabase<'_>) -> String {
 fn a_statement_that_the_server_refuses() {
     let (db, release, site) = mixed("refused");
     let unique = "create unique index concurrently widgets_name on public.widgets (name);\n";
-    let release = release.file("tiers/index.sql", format!("{unique}insert into public.widgets values (3, 'three');\n"));
+    let release = release.file(
+        "tiers/index.sql",
+        format!("{unique}insert into public.widgets values (3, 'three');\n"),
+    );
     let twice = "create table public.widgets (id integer primary key, name text not null);
                  insert into public.widgets values (1, 'one'), (2, 'one');\n";
     let bundle = site.pack(&release.file("tiers/widgets.sql", twice));
     let operator = site.operator(&bundle, &db.url());
-    operator.run().fails_saying(31, &["half way", "tiers/index.sql:1:1", "--resume", "could not create unique index"]);
+    operator.run().fails_saying(
+        31,
+        &[
+            "half way",
+            "tiers/index.sql:1:1",
+            "--resume",
+            "could not create unique index",
+        ],
+    );
     // The server's INVALID index was removed.
-    assert_eq!(db.ask("select to_regclass('public.widgets_name') is null"), "t");
+    assert_eq!(
+        db.ask("select to_regclass('public.widgets_name') is null"),
+        "t"
+    );
     let (answer, status) = operator.status();
     assert_eq!(answer.code, 31, "{answer}");
     assert_eq!(status["stopped"]["run"]["release"], "small");
     assert_eq!(operator.receipt()["outcome"], "partial");
     // Neither this release nor another one begins in this state.
-    operator.run().fails_saying(22, &["stopped half way", "--resume"]);
+    operator
+        .run()
+        .fails_saying(22, &["stopped half way", "--resume"]);
     let other = site.pack(&Release::on(db.name()).named("other", "1.0.0", 1));
-    site.operator(&other, &db.url()).run().fails_saying(22, &["stopped half way"]);
-    run_with(&site.operator(&other, &db.url()), &["--resume"]).fails_saying(22, &["stopped half way"]);
+    site.operator(&other, &db.url())
+        .run()
+        .fails_saying(22, &["stopped half way"]);
+    run_with(&site.operator(&other, &db.url()), &["--resume"])
+        .fails_saying(22, &["stopped half way"]);
     operator.check().fails_saying(22, &["stopped half way"]);
     let plan = operator.plan();
     assert_eq!(plan.code, 22, "{plan}");
     plan.says(&["stopped half way"]);
     let same_name = site.pack(&Release::on(db.name()).named("small", "1.0.1", 2));
-    site.operator(&same_name, &db.url()).rollback().fails_saying(22, &["1.0.0 stopped half way here"]);
+    site.operator(&same_name, &db.url())
+        .rollback()
+        .fails_saying(22, &["1.0.0 stopped half way here"]);
     run_with(&operator, &["--resume", "--interrupted", "maybe"]).fails(2);
     run_with(&operator, &["--interrupted", "done"]).fails(2);
-    db.client().batch_execute("update public.widgets set name = 'two' where id = 2").unwrap();
+    db.client()
+        .batch_execute("update public.widgets set name = 'two' where id = 2")
+        .unwrap();
     run_with(&operator, &["--resume"]).done();
     assert_eq!(db.ask("select count(*) from public.widgets"), "4");
     assert_eq!(db.ask("select count(*) from pgseal.ledger"), "1");
@@ -103,10 +144,15 @@ fn a_statement_that_the_server_refuses() {
 #[test]
 fn back_from_half_way() {
     let (db, release, site) = mixed("halfback");
-    let bundle = site.pack(&release.file("tiers/more.sql", "insert into public.widgets values (1, 'again');\n"));
+    let bundle = site.pack(&release.file(
+        "tiers/more.sql",
+        "insert into public.widgets values (1, 'again');\n",
+    ));
     let operator = site.operator(&bundle, &db.url());
     let before = dump(&db);
-    operator.run().fails_saying(31, &["half way", "duplicate key"]);
+    operator
+        .run()
+        .fails_saying(31, &["half way", "duplicate key"]);
     assert_eq!(db.ask("select count(*) from public.widgets"), "3");
     assert_eq!(db.ask("select progress from pgseal.runs"), "unfinished");
     operator.rollback().done();
@@ -136,7 +182,11 @@ fn waiting(operator: &Operator<'_>, db: &TestDatabase<'_>) -> Running {
 /// Opens a transaction that an index build has to wait for.
 fn in_the_way(db: &TestDatabase<'_>) -> postgres::Client {
     let mut client = db.client();
-    client.batch_execute("begin isolation level repeatable read; select count(*) from public.approvals").unwrap();
+    client
+        .batch_execute(
+            "begin isolation level repeatable read; select count(*) from public.approvals",
+        )
+        .unwrap();
     client
 }
 
@@ -153,12 +203,29 @@ fn killed_while_an_index_is_built() {
         ) == "0"
     });
     drop(blocker);
-    assert_eq!(db.ask("select indisvalid from pg_index where indexrelid = 'public.widgets_name'::regclass"), "f");
+    assert_eq!(
+        db.ask(
+            "select indisvalid from pg_index where indexrelid = 'public.widgets_name'::regclass"
+        ),
+        "f"
+    );
     let (answer, status) = operator.status();
     assert_eq!(answer.code, 31, "{answer}");
-    assert_eq!(status["stopped"]["steps"].as_array().unwrap().last().unwrap()["happened"], "started");
+    assert_eq!(
+        status["stopped"]["steps"]
+            .as_array()
+            .unwrap()
+            .last()
+            .unwrap()["happened"],
+        "started"
+    );
     run_with(&operator, &["--resume"]).done().says(&["INVALID"]);
-    assert_eq!(db.ask("select indisvalid from pg_index where indexrelid = 'public.widgets_name'::regclass"), "t");
+    assert_eq!(
+        db.ask(
+            "select indisvalid from pg_index where indexrelid = 'public.widgets_name'::regclass"
+        ),
+        "t"
+    );
     assert_eq!(db.ask("select count(*) from public.widgets"), "4");
     operator.rollback().done();
 }
@@ -171,7 +238,10 @@ fn an_index_that_has_to_wait_too_long() {
     let operator = site.operator(&bundle, &db.url());
     let blocker = in_the_way(&db);
     run_with(&operator, &["--lock-retries", "1"]).fails_saying(31, &["lock timeout", "half way"]);
-    assert_eq!(db.ask("select to_regclass('public.widgets_name') is null"), "t");
+    assert_eq!(
+        db.ask("select to_regclass('public.widgets_name') is null"),
+        "t"
+    );
     assert_eq!(operator.receipt()["retries"], 1);
     drop(blocker);
     run_with(&operator, &["--resume"]).done();
@@ -189,19 +259,25 @@ fn a_procedure_that_is_interrupted() {
              end $$",
         )
         .unwrap();
-    let bundle = site.pack(
-        &release.file("tiers/index.sql", "call public.fill();\ninsert into public.widgets values (3, 'three');\n"),
-    );
+    let bundle = site.pack(&release.file(
+        "tiers/index.sql",
+        "call public.fill();\ninsert into public.widgets values (3, 'three');\n",
+    ));
     let operator = site.operator(&bundle, &db.url());
     let running = operator.start("run");
-    wait_until("it sleeps", || db.ask("select count(*) from public.filled") == "1");
+    wait_until("it sleeps", || {
+        db.ask("select count(*) from public.filled") == "1"
+    });
     running.kill();
     wait_until("its session ends", || {
         db.ask(
             "select count(*) from pg_stat_activity where application_name = 'pgseal' and datname = current_database()",
         ) == "0"
     });
-    run_with(&operator, &["--resume"]).fails_saying(31, &["tiers/index.sql:1:1", "catalog can't say", "--interrupted"]);
+    run_with(&operator, &["--resume"]).fails_saying(
+        31,
+        &["tiers/index.sql:1:1", "catalog can't say", "--interrupted"],
+    );
     run_with(&operator, &["--resume", "--interrupted", "done"]).done();
     assert_eq!(db.ask("select count(*) from public.filled"), "1");
     let found = db.ask("select evidence->>'how' from pgseal.steps where happened = 'found'");
@@ -212,13 +288,17 @@ fn a_procedure_that_is_interrupted() {
 #[test]
 fn other_values_than_the_run_was_begun_with() {
     let (db, release, site) = mixed("values");
-    let release =
-        release.variable("colour").file("tiers/more.sql", "insert into public.widgets values (1, :'colour');\n");
+    let release = release.variable("colour").file(
+        "tiers/more.sql",
+        "insert into public.widgets values (1, :'colour');\n",
+    );
     let bundle = site.pack(&release);
     let with = |colour: &str| site.operator(&bundle, &db.url()).variable("colour", colour);
     with("red").run().fails(31);
     run_with(&with("blue"), &["--resume"]).fails_saying(22, &["other values", "colour=red"]);
-    db.client().batch_execute("update public.widgets set id = 0 where id = 1").unwrap();
+    db.client()
+        .batch_execute("update public.widgets set id = 0 where id = 1")
+        .unwrap();
     run_with(&with("red"), &["--resume"]).done();
 }
 
@@ -229,9 +309,23 @@ fn nobody_changes_the_ledger_by_mistake() {
     let bundle = site.pack(&release);
     site.operator(&bundle, &db.url()).run().done();
     for table in ["ledger", "steps"] {
-        for mistake in ["update pgseal.T set run_id = 'x'", "delete from pgseal.T", "truncate pgseal.T"] {
-            let error = db.client().batch_execute(&mistake.replace('T', table)).unwrap_err();
-            assert!(error.as_db_error().unwrap().message().contains("only added"), "{error}");
+        for mistake in [
+            "update pgseal.T set run_id = 'x'",
+            "delete from pgseal.T",
+            "truncate pgseal.T",
+        ] {
+            let error = db
+                .client()
+                .batch_execute(&mistake.replace('T', table))
+                .unwrap_err();
+            assert!(
+                error
+                    .as_db_error()
+                    .unwrap()
+                    .message()
+                    .contains("only added"),
+                "{error}"
+            );
         }
     }
 }
@@ -243,21 +337,38 @@ fn a_ledger_of_another_format() {
     let bundle = site.pack(&release);
     site.operator(&bundle, &db.url()).run().done();
     // A ledger of a later version is not touched.
-    db.client().batch_execute("comment on schema pgseal is 'ledger of signed releases, format 2; x'").unwrap();
+    db.client()
+        .batch_execute("comment on schema pgseal is 'ledger of signed releases, format 2; x'")
+        .unwrap();
     let operator = site.operator(&bundle, &db.url());
     operator.rollback().fails_saying(22, &["format 2", "newer"]);
-    let comment = |text: &str| db.client().batch_execute(&format!("comment on schema pgseal is {text}")).unwrap();
+    let comment = |text: &str| {
+        db.client()
+            .batch_execute(&format!("comment on schema pgseal is {text}"))
+            .unwrap()
+    };
     comment("'ledger of signed releases, format 99999999999999999999'");
-    operator.rollback().fails_saying(22, &["format 99999999999999999999", "newer"]);
+    operator
+        .rollback()
+        .fails_saying(22, &["format 99999999999999999999", "newer"]);
     for unread in ["'mine'", "'format two'", "'format 0'", "null"] {
         comment(unread);
-        operator.rollback().fails_saying(22, &["does not say which format", "comment on schema pgseal is"]);
+        operator.rollback().fails_saying(
+            22,
+            &["does not say which format", "comment on schema pgseal is"],
+        );
         assert_eq!(operator.status().0.code, 22);
     }
     comment("'ledger of signed releases, format 1'");
-    db.client().batch_execute("alter table pgseal.steps rename to other").unwrap();
-    operator.rollback().fails_saying(22, &["pgseal.steps is missing"]);
-    db.client().batch_execute("alter table pgseal.other rename to steps").unwrap();
+    db.client()
+        .batch_execute("alter table pgseal.steps rename to other")
+        .unwrap();
+    operator
+        .rollback()
+        .fails_saying(22, &["pgseal.steps is missing"]);
+    db.client()
+        .batch_execute("alter table pgseal.other rename to steps")
+        .unwrap();
     operator.rollback().done();
 }
 
@@ -278,15 +389,22 @@ fn back_from_an_interrupted_statement() {
             alter table public.p attach partition public.p1 for values from (0) to (10);
         end if; end $$;\n";
     let release = release
-        .alone("detach", "alter table public.p detach partition public.p1 concurrently;\n")
+        .alone(
+            "detach",
+            "alter table public.p detach partition public.p1 concurrently;\n",
+        )
         .rollback("attach", attach)
         .limits("30s", "1min");
     let operator_bundle = site.pack(&release);
     let operator = site.operator(&operator_bundle, &db.url());
     let mut reader = db.client();
-    reader.batch_execute("begin isolation level repeatable read; select count(*) from public.p").unwrap();
+    reader
+        .batch_execute("begin isolation level repeatable read; select count(*) from public.p")
+        .unwrap();
     let running = operator.start("run");
-    wait_until("it is half detached", || db.ask("select bool_or(inhdetachpending) from pg_inherits") == "t");
+    wait_until("it is half detached", || {
+        db.ask("select bool_or(inhdetachpending) from pg_inherits") == "t"
+    });
     running.kill();
     wait_until("its session ends", || {
         db.ask(
@@ -297,7 +415,10 @@ fn back_from_an_interrupted_statement() {
     assert_eq!(db.ask("select count(*) from public.p"), "0");
     operator.rollback().done();
     assert_eq!(db.ask("select count(*) from public.p"), "3");
-    assert_eq!(db.ask("select bool_or(inhdetachpending) from pg_inherits"), "f");
+    assert_eq!(
+        db.ask("select bool_or(inhdetachpending) from pg_inherits"),
+        "f"
+    );
     operator.status().0.done();
 }
 
@@ -311,7 +432,9 @@ fn a_lock_that_is_given_back_half_way() {
         )
         .unwrap();
     let bundle = site.pack(&release.file("tiers/more.sql", "select public.harmless();\n"));
-    site.operator(&bundle, &db.url()).run().fails_saying(31, &["lock was given back", "half way"]);
+    site.operator(&bundle, &db.url())
+        .run()
+        .fails_saying(31, &["lock was given back", "half way"]);
 }
 
 /// The ledger's owner can run code as any role that writes to it.
@@ -326,16 +449,28 @@ fn a_ledger_of_a_role_with_few_rights() {
         .unwrap();
     let bundle = site.pack(&release);
     let operator = site.operator(&bundle, &db.url());
-    operator.run().fails_saying(22, &["schema pgseal belongs to", &low]);
-    db.client().batch_execute("alter schema pgseal owner to postgres").unwrap();
+    operator
+        .run()
+        .fails_saying(22, &["schema pgseal belongs to", &low]);
+    db.client()
+        .batch_execute("alter schema pgseal owner to postgres")
+        .unwrap();
     operator.run().done();
-    db.client().batch_execute(&format!("alter table pgseal.steps owner to {low}")).unwrap();
+    db.client()
+        .batch_execute(&format!("alter table pgseal.steps owner to {low}"))
+        .unwrap();
     for command in ["status", "plan", "rollback"] {
-        let answer = if command == "status" { operator.status().0 } else { operator.ask(command) };
+        let answer = if command == "status" {
+            operator.status().0
+        } else {
+            operator.ask(command)
+        };
         assert_eq!(answer.code, 22, "{answer}");
         answer.says(&["table pgseal.steps belongs to", &low]);
     }
-    db.client().batch_execute("alter table pgseal.steps owner to postgres").unwrap();
+    db.client()
+        .batch_execute("alter table pgseal.steps owner to postgres")
+        .unwrap();
     operator.rollback().done();
 }
 
@@ -346,13 +481,18 @@ fn an_index_of_somebody_else() {
     // A gate inside the run would wait for the colleague too.
     let release = release
         .gate("approved", "select true as ready, 'x' as reason;\n")
-        .alone("unique", "create unique index concurrently u on public.approvals (who);\n")
+        .alone(
+            "unique",
+            "create unique index concurrently u on public.approvals (who);\n",
+        )
         .rollback("unique", "drop index if exists public.u;\n")
         .limits("30s", "1min");
     let bundle = site.pack(&release);
     let operator = site.operator(&bundle, &db.url());
     let mut colleague = db.client();
-    colleague.batch_execute("begin; lock table public.approvals in share update exclusive mode").unwrap();
+    colleague
+        .batch_execute("begin; lock table public.approvals in share update exclusive mode")
+        .unwrap();
     let running = operator.start("run");
     wait_until("it waits for the table", || {
         db.ask(
@@ -366,12 +506,24 @@ fn an_index_of_somebody_else() {
             "select count(*) from pg_stat_activity where application_name = 'pgseal' and datname = current_database()",
         ) == "0"
     });
-    colleague.batch_execute("commit; create index u on public.approvals (length(who))").unwrap();
-    run_with(&operator, &["--resume"])
-        .fails_saying(31, &["can't say", "spelled otherwise", "length(who)", "--interrupted"]);
+    colleague
+        .batch_execute("commit; create index u on public.approvals (length(who))")
+        .unwrap();
+    run_with(&operator, &["--resume"]).fails_saying(
+        31,
+        &[
+            "can't say",
+            "spelled otherwise",
+            "length(who)",
+            "--interrupted",
+        ],
+    );
     db.client().batch_execute("drop index public.u").unwrap();
     run_with(&operator, &["--resume"]).done();
-    assert_eq!(db.ask("select indisunique from pg_index where indexrelid = 'public.u'::regclass"), "t");
+    assert_eq!(
+        db.ask("select indisunique from pg_index where indexrelid = 'public.u'::regclass"),
+        "t"
+    );
 }
 
 /// Ctrl-C during an index build: there is no rollback here, so the leftover index is removed.
@@ -382,7 +534,10 @@ fn interrupted_while_an_index_is_built() {
     let operator = site.operator(&bundle, &db.url());
     let reader = in_the_way(&db);
     let running = waiting(&operator, &db);
-    let signalled = std::process::Command::new("kill").args(["-INT", &running.pid().to_string()]).status().unwrap();
+    let signalled = std::process::Command::new("kill")
+        .args(["-INT", &running.pid().to_string()])
+        .status()
+        .unwrap();
     assert!(signalled.success());
     wait_until("its index is given up", || {
         db.ask(
@@ -391,7 +546,12 @@ fn interrupted_while_an_index_is_built() {
         ) == "0"
     });
     drop(reader);
-    running.end().fails_saying(31, &["tiers/index.sql:1:1", "interrupted", "half way"]);
-    assert_eq!(db.ask("select to_regclass('public.widgets_name') is null"), "t");
+    running
+        .end()
+        .fails_saying(31, &["tiers/index.sql:1:1", "interrupted", "half way"]);
+    assert_eq!(
+        db.ask("select to_regclass('public.widgets_name') is null"),
+        "t"
+    );
     run_with(&operator, &["--resume"]).done();
 }

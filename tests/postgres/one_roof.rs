@@ -24,7 +24,10 @@ impl Directus {
     /// Creates the database empty.
     pub fn empty() -> Self {
         let alone = Self::alone();
-        Self { db: Cluster::shared().database_named("directus"), _alone: alone }
+        Self {
+            db: Cluster::shared().database_named("directus"),
+            _alone: alone,
+        }
     }
 
     fn alone() -> MutexGuard<'static, ()> {
@@ -38,16 +41,31 @@ impl Directus {
         let cluster = Cluster::shared();
         let template = cluster.template("one_roof_baseline", |db| {
             let loaded = psql(db, &["-f", "one-roof-baseline.sql"], &sources());
-            assert!(loaded.status.success(), "{}", String::from_utf8_lossy(&loaded.stderr));
+            assert!(
+                loaded.status.success(),
+                "{}",
+                String::from_utf8_lossy(&loaded.stderr)
+            );
         });
-        Self { db: TestDatabase::from_template_named(cluster, template, "directus"), _alone: alone }
+        Self {
+            db: TestDatabase::from_template_named(cluster, template, "directus"),
+            _alone: alone,
+        }
     }
 
     /// Writes the rows of a human ratification.
     pub fn ratify(&self) {
         let apr = format!("ratified_apr={APR}");
-        let ratified = psql(&self.db, &["-v", &apr, "-f", "one-roof-ratify.sql"], &sources());
-        assert!(ratified.status.success(), "{}", String::from_utf8_lossy(&ratified.stderr));
+        let ratified = psql(
+            &self.db,
+            &["-v", &apr, "-f", "one-roof-ratify.sql"],
+            &sources(),
+        );
+        assert!(
+            ratified.status.success(),
+            "{}",
+            String::from_utf8_lossy(&ratified.stderr)
+        );
     }
 }
 
@@ -92,7 +110,9 @@ fn the_story() {
     let db = &directus.db;
     let site = Site::new();
     let bundle = pack(&site);
-    let operator = site.operator(&bundle, &db.url()).variable("ratified_apr", APR);
+    let operator = site
+        .operator(&bundle, &db.url())
+        .variable("ratified_apr", APR);
     let untouched = dump(db);
 
     blocked(&operator, &site);
@@ -102,7 +122,11 @@ fn the_story() {
     let ratified = dump(db);
     operator.gate().done().says(&["READY", "3 L2 votes", APR]);
     let plan = operator.json("plan");
-    assert_eq!((&plan["would_run"], &plan["now"]), (&json!(true), &baseline()), "{plan}");
+    assert_eq!(
+        (&plan["would_run"], &plan["now"]),
+        (&json!(true), &baseline()),
+        "{plan}"
+    );
     assert_eq!(plan["tiers"].as_array().unwrap().len(), 8);
     // Gate, plan and status write nothing.
     assert_same(&ratified, &dump(db));
@@ -111,7 +135,9 @@ fn the_story() {
     let applied = dump(db);
     assert_ne!(ratified, applied);
 
-    operator.run().fails_saying(22, &["already applied here", "pgseal rollback FILE"]);
+    operator
+        .run()
+        .fails_saying(22, &["already applied here", "pgseal rollback FILE"]);
     assert_eq!(operator.json("run")["error"]["kind"], "already-in-effect");
     operator.check().done().says(&[
         "regression 26/26",
@@ -120,7 +146,10 @@ fn the_story() {
         "ok 65/65 checks",
     ]);
     let checked = operator.json("check");
-    assert_eq!((&checked["state"], &checked["observed"]), (&json!("finalized"), &finalized()));
+    assert_eq!(
+        (&checked["state"], &checked["observed"]),
+        (&json!("finalized"), &finalized())
+    );
     // A refused run, and a check that rehearses writes, leave no residue.
     assert_same(&applied, &dump(db));
 
@@ -133,7 +162,13 @@ fn the_story() {
     assert_same(&ratified, &dump(db));
     operator.rollback().done().says(&["nothing to do"]);
     let (_, status) = operator.status();
-    assert_eq!((&status["in_effect"], status["ledger"].as_array().unwrap().len()), (&json!([]), 2));
+    assert_eq!(
+        (
+            &status["in_effect"],
+            status["ledger"].as_array().unwrap().len()
+        ),
+        (&json!([]), 2)
+    );
     operator.check().done().says(&["state baseline"]);
 
     operator.run().done();
@@ -145,37 +180,77 @@ fn the_story() {
 fn blocked(operator: &Operator<'_>, site: &Site) {
     let gate = operator.gate();
     assert_eq!(gate.code, 20, "{gate}");
-    gate.says(&["BLOCKED", "has 0 ratified approvals", "os_proposal_approvals = 0"]);
-    operator.run().fails_saying(20, &["ratification is BLOCKED", "not ratified", "no flag opens it"]);
+    gate.says(&[
+        "BLOCKED",
+        "has 0 ratified approvals",
+        "os_proposal_approvals = 0",
+    ]);
+    operator.run().fails_saying(
+        20,
+        &[
+            "ratification is BLOCKED",
+            "not ratified",
+            "no flag opens it",
+        ],
+    );
     let plan = operator.plan();
     assert_eq!(plan.code, 20, "{plan}");
-    assert!(!site.path("receipts").exists(), "a refused run leaves no file");
-    let other = operator.clone().variable("ratified_apr", "APR-NOBODY-KNOWS-1").gate();
+    assert!(
+        !site.path("receipts").exists(),
+        "a refused run leaves no file"
+    );
+    let other = operator
+        .clone()
+        .variable("ratified_apr", "APR-NOBODY-KNOWS-1")
+        .gate();
     assert_eq!(other.code, 20, "{other}");
-    operator.clone().variable("ratified_apr", "APR' OR 'a'='a").gate().fails_saying(2, &["does not match the pattern"]);
+    operator
+        .clone()
+        .variable("ratified_apr", "APR' OR 'a'='a")
+        .gate()
+        .fails_saying(2, &["does not match the pattern"]);
 }
 
 fn run(operator: &Operator<'_>, site: &Site, bundle: &Path) {
     let mut command = operator.command("run");
-    let answer = command.args(["--receipt-key", "receipt.key", "--json"]).output().unwrap();
+    let answer = command
+        .args(["--receipt-key", "receipt.key", "--json"])
+        .output()
+        .unwrap();
     let text = String::from_utf8_lossy(&answer.stderr);
     assert!(answer.status.success(), "{text}");
-    for (at, tier) in ["structure", "responsibility_axis", "ownership_seed"].iter().enumerate() {
+    for (at, tier) in ["structure", "responsibility_axis", "ownership_seed"]
+        .iter()
+        .enumerate()
+    {
         assert!(text.contains(&format!("{}/8 {tier}", at + 1)), "{text}");
     }
     let document: Value = serde_json::from_slice(&answer.stdout).unwrap();
     let receipt = operator.receipt();
     assert_eq!(document["result"]["run_id"], receipt["run_id"]);
-    assert_eq!((&receipt["before"], &receipt["after"]), (&baseline(), &finalized()));
-    assert_eq!((&receipt["outcome"], &receipt["error"]), (&json!("committed"), &Value::Null));
+    assert_eq!(
+        (&receipt["before"], &receipt["after"]),
+        (&baseline(), &finalized())
+    );
+    assert_eq!(
+        (&receipt["outcome"], &receipt["error"]),
+        (&json!("committed"), &Value::Null)
+    );
     assert_eq!(receipt["tiers"].as_array().unwrap().len(), 8);
     assert_eq!(receipt["variables"], json!({ "ratified_apr": APR }));
     // Before the transaction, at its beginning, at its end.
     let gates = receipt["gates"].as_array().unwrap();
-    assert_eq!(gates.iter().filter(|gate| gate["ready"] == true).count(), 3, "{gates:?}");
+    assert_eq!(
+        gates.iter().filter(|gate| gate["ready"] == true).count(),
+        3,
+        "{gates:?}"
+    );
     let verified: Vec<_> = receipt["verify"].as_array().unwrap().iter().collect();
     for ((name, checks), record) in CHECKS.iter().zip(&verified) {
-        assert_eq!(**record, json!({ "name": name, "held": checks, "checks": checks }));
+        assert_eq!(
+            **record,
+            json!({ "name": name, "held": checks, "checks": checks })
+        );
     }
     assert_eq!(verified.len(), CHECKS.len());
     journal_is_a_chain(operator, &receipt);
@@ -195,7 +270,10 @@ fn journal_is_a_chain(operator: &Operator<'_>, receipt: &Value) {
     }
     assert_eq!(steps.len(), 3, "{journal}");
     assert_eq!(steps[0]["begin"]["run_id"], receipt["run_id"]);
-    assert_eq!(steps[1]["commit"]["transaction_id"], receipt["transaction_id"]);
+    assert_eq!(
+        steps[1]["commit"]["transaction_id"],
+        receipt["transaction_id"]
+    );
     assert_eq!(steps[2]["end"]["outcome"], "committed");
 }
 
@@ -204,23 +282,53 @@ fn signature_holds(operator: &Operator<'_>, site: &Site, bundle: &Path) {
     let path = operator.records(".receipt.json").pop().unwrap();
     let bytes = fs::read(&path).unwrap();
     let statement: Value = serde_json::from_slice(&bytes).unwrap();
-    let inspected = site.pgseal(["verify", "--json", "--trust", "trust.json", bundle.to_str().unwrap()]).json();
-    assert_eq!(statement["subject"][0]["digest"]["sha256"], inspected["release_id"], "{inspected}");
-    let pae = [format!("DSSEv1 28 application/vnd.in-toto+json {} ", bytes.len()).as_bytes(), &bytes].concat();
+    let inspected = site
+        .pgseal([
+            "verify",
+            "--json",
+            "--trust",
+            "trust.json",
+            bundle.to_str().unwrap(),
+        ])
+        .json();
+    assert_eq!(
+        statement["subject"][0]["digest"]["sha256"], inspected["release_id"],
+        "{inspected}"
+    );
+    let pae = [
+        format!("DSSEv1 28 application/vnd.in-toto+json {} ", bytes.len()).as_bytes(),
+        &bytes,
+    ]
+    .concat();
     fs::write(site.path("pae"), pae).unwrap();
     let signature = operator.records(".receipt.sig").pop().unwrap();
     assert_eq!(fs::metadata(&signature).unwrap().len(), 64);
     let mut openssl = Command::new("openssl");
-    openssl.args(["pkeyutl", "-verify", "-pubin", "-rawin", "-inkey"]).arg(site.path("receipt.pub"));
-    let verified = openssl.arg("-in").arg(site.path("pae")).arg("-sigfile").arg(&signature).output().unwrap();
-    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
+    openssl
+        .args(["pkeyutl", "-verify", "-pubin", "-rawin", "-inkey"])
+        .arg(site.path("receipt.pub"));
+    let verified = openssl
+        .arg("-in")
+        .arg(site.path("pae"))
+        .arg("-sigfile")
+        .arg(&signature)
+        .output()
+        .unwrap();
+    assert!(
+        verified.status.success(),
+        "{}",
+        String::from_utf8_lossy(&verified.stderr)
+    );
 }
 
 fn roll_back(operator: &Operator<'_>) {
     operator.rollback().done().says(&["baseline"]);
     let receipt = operator.receipt();
     assert_eq!(receipt["action"], "rollback");
-    assert_eq!((&receipt["before"], &receipt["after"]), (&finalized(), &baseline()));
+    assert_eq!(
+        (&receipt["before"], &receipt["after"]),
+        (&finalized(), &baseline())
+    );
 }
 
 #[test]
@@ -231,7 +339,9 @@ fn the_other_database_is_refused() {
     let directus = Directus::at_baseline();
     directus.ratify();
     let twin = Cluster::shared().database("twin");
-    let operator = site.operator(&bundle, &twin.url()).variable("ratified_apr", APR);
+    let operator = site
+        .operator(&bundle, &twin.url())
+        .variable("ratified_apr", APR);
     for command in ["gate", "plan", "run", "rollback", "check"] {
         let answer = operator.ask(command);
         assert_eq!(answer.code, 22, "{command}: {answer}");
@@ -242,5 +352,8 @@ fn the_other_database_is_refused() {
 
 pub fn sha256(bytes: &[u8]) -> String {
     use sha2::{Digest, Sha256};
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }

@@ -26,7 +26,9 @@ fn mallory(db: &TestDatabase<'_>) -> (String, postgres::Client) {
 
 fn without(db: &TestDatabase<'_>, role: &str) {
     assert_snaps(db);
-    db.client().batch_execute(&format!("drop owned by {role} cascade; drop role {role}")).unwrap();
+    db.client()
+        .batch_execute(&format!("drop owned by {role} cascade; drop role {role}"))
+        .unwrap();
 }
 
 /// She creates schema and ledger between the query that finds none and the statement that creates them, with code for
@@ -78,21 +80,36 @@ fn default_privileges_give_no_ledger_away() {
                  where c.relname in ('ledger', 'steps') and a.grantee <> c.relowner";
     assert_eq!(db.ask(given), "0");
     operator.rollback().done();
-    db.client().batch_execute(&format!("grant trigger on pgseal.steps to {role}")).unwrap();
-    operator.run().fails_saying(22, &["pgseal.steps", "others may put triggers on it (revoke trigger on"]);
-    db.client().batch_execute(&format!("revoke trigger on pgseal.steps from {role}")).unwrap();
+    db.client()
+        .batch_execute(&format!("grant trigger on pgseal.steps to {role}"))
+        .unwrap();
+    operator.run().fails_saying(
+        22,
+        &[
+            "pgseal.steps",
+            "others may put triggers on it (revoke trigger on",
+        ],
+    );
+    db.client()
+        .batch_execute(&format!("revoke trigger on pgseal.steps from {role}"))
+        .unwrap();
     operator.run().done();
     drop(client);
     without(&db, &role);
-    db.client().batch_execute("alter default privileges for role postgres revoke all on tables from public").unwrap();
+    db.client()
+        .batch_execute(
+            "alter default privileges for role postgres revoke all on tables from public",
+        )
+        .unwrap();
 }
 
 /// A script or the release puts `public` before `pg_catalog`, and pgseal queries the time limits under that path.
 #[test]
 fn time_limits_by_the_path_of_a_script() {
-    for (target, sql) in
-        [("search_path = [\"public\", \"pg_catalog\"]", ""), ("", "set local search_path = public, pg_catalog;")]
-    {
+    for (target, sql) in [
+        ("search_path = [\"public\", \"pg_catalog\"]", ""),
+        ("", "set local search_path = public, pg_catalog;"),
+    ] {
         let (db, release, site) = small("limitspath");
         let (role, mut client) = mallory(&db);
         client
@@ -101,8 +118,12 @@ fn time_limits_by_the_path_of_a_script() {
                  create operator public.= (leftarg = text, rightarg = text, function = public.same)"
             ))
             .unwrap();
-        let sql = format!("{sql} set local lock_timeout = '1s'; create table public.made (a integer);");
-        let release = release.target(target).tier("made", &sql).rollback("made", "drop table public.made;");
+        let sql =
+            format!("{sql} set local lock_timeout = '1s'; create table public.made (a integer);");
+        let release = release
+            .target(target)
+            .tier("made", &sql)
+            .rollback("made", "drop table public.made;");
         let answer = site.operator(&site.pack(&release), &db.url()).run();
         assert!(!snapped(&db), "{answer}");
         // Before PostgreSQL 14 no guarded query runs next to such an operator.
@@ -120,7 +141,9 @@ fn time_limits_by_the_path_of_a_script() {
 fn types_of_columns_by_the_path_of_a_script() {
     let (db, release, site) = small("typespath");
     let (role, mut client) = mallory(&db);
-    db.client().batch_execute("create type public.mood as enum ('sad', 'happy')").unwrap();
+    db.client()
+        .batch_execute("create type public.mood as enum ('sad', 'happy')")
+        .unwrap();
     client
         .batch_execute(&format!(
             "create function public.same(oid, oid) returns boolean language plpgsql as $$ begin {SNAP} return true; end $$;
@@ -132,7 +155,9 @@ select 'happy'::public.mood as mood \\gset
 select 'sad'::public.mood as mood \\gdesc
 create table public.made as select :'mood'::public.mood as mood;
 ";
-    let release = release.tier("made", sql).rollback("made", "drop table public.made;");
+    let release = release
+        .tier("made", sql)
+        .rollback("made", "drop table public.made;");
     let answer = site.operator(&site.pack(&release), &db.url()).run();
     assert!(!snapped(&db), "{answer}");
     answer.done();
@@ -155,7 +180,9 @@ fn a_sequence_that_becomes_a_view() {
              create function m.f() returns bigint language plpgsql as $$ begin {SNAP} return 1; end $$"
         ))
         .unwrap();
-    holds.batch_execute("begin; alter sequence m.z increment 2").unwrap();
+    holds
+        .batch_execute("begin; alter sequence m.z increment 2")
+        .unwrap();
     let waits = |relation: &str| {
         let waiting = format!(
             "select count(*) from pg_locks where not granted and relation = '{relation}'::regclass

@@ -23,16 +23,28 @@ fn a_plan_shows_where_a_run_can_stop() {
     for name in STEPS {
         let file = format!("file = \"tiers/{name}.sql\"\ntransaction = ");
         assert!(toml.contains(&file), "{toml}");
-        let more = if name == "server" { "\ndispatch = [\"ALTER SYSTEM\"]" } else { "" };
-        toml = toml.replace(&format!("{file}\"release\""), &format!("{file}\"none\"{more}"));
+        let more = if name == "server" {
+            "\ndispatch = [\"ALTER SYSTEM\"]"
+        } else {
+            ""
+        };
+        toml = toml.replace(
+            &format!("{file}\"release\""),
+            &format!("{file}\"none\"{more}"),
+        );
     }
     std::fs::write(&path, toml).unwrap();
     let bundle = site.path("mixed.pgseal");
     site.pack_dir(&dir, &bundle).done();
     let operator = site.operator(&bundle, &db.url());
     let plan = operator.plan();
-    let from = plan.stdout.find("phase 1/5").unwrap_or_else(|| panic!("{plan}"));
-    let until = plan.stdout[from..].find("\n         ").map_or(plan.stdout.len(), |at| from + at + 1);
+    let from = plan
+        .stdout
+        .find("phase 1/5")
+        .unwrap_or_else(|| panic!("{plan}"));
+    let until = plan.stdout[from..]
+        .find("\n         ")
+        .map_or(plan.stdout.len(), |at| from + at + 1);
     let expected = "phase 1/5: one transaction: widgets
 phase 2/5: statement by statement, each committed alone: index
 phase 3/5: statement by statement, each committed alone: types
@@ -44,7 +56,9 @@ index 1        tiers/index.sql:1   create index concurrently widgets_name on pub
 index 2        tiers/index.sql:2   vacuum public.widgets                                         it runs again, which does no harm      nothing to undo
 ";
     let lines = |text: &str| -> Vec<String> {
-        text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+        text.lines()
+            .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+            .collect()
     };
     let (shown, wanted) = (lines(&plan.stdout[from..until]), lines(expected));
     assert_eq!(shown[..wanted.len()], wanted, "{plan}");
@@ -56,8 +70,23 @@ index 2        tiers/index.sql:2   vacuum public.widgets                        
     ]);
     let document = operator.json("plan");
     let phases = document["phases"].as_array().unwrap();
-    assert_eq!(phases[3], json!({ "transaction": "release", "tiers": ["more"] }));
+    assert_eq!(
+        phases[3],
+        json!({ "transaction": "release", "tiers": ["more"] })
+    );
     assert_eq!(document["points"].as_array().unwrap().len(), 5);
-    let inspected = site.pgseal(["inspect".as_ref(), bundle.as_os_str(), "--trust".as_ref(), "trust.json".as_ref()]);
-    assert_eq!(inspected.stdout.matches("without a transaction: statement by statement").count(), 3, "{inspected}");
+    let inspected = site.pgseal([
+        "inspect".as_ref(),
+        bundle.as_os_str(),
+        "--trust".as_ref(),
+        "trust.json".as_ref(),
+    ]);
+    assert_eq!(
+        inspected
+            .stdout
+            .matches("without a transaction: statement by statement")
+            .count(),
+        3,
+        "{inspected}"
+    );
 }

@@ -24,7 +24,11 @@ impl Pooler {
     fn before(db: &TestDatabase<'_>, settings: &str) -> Self {
         let (dir, port) = (tempfile::tempdir_in("/tmp").unwrap(), free_port());
         let socket = db.connection();
-        let host = socket.split_whitespace().find_map(|word| word.strip_prefix("host=")).unwrap().replace('\'', "");
+        let host = socket
+            .split_whitespace()
+            .find_map(|word| word.strip_prefix("host="))
+            .unwrap()
+            .replace('\'', "");
         let own_dir = dir.path().display();
         let ini = format!(
             "[databases]\n* = host={host} port=5432 user=postgres\n[pgbouncer]\nlisten_port = {port}\n\
@@ -34,9 +38,18 @@ impl Pooler {
         own(dir.path());
         own(&dir.path().join("ini"));
         let debian = Path::new("/usr/sbin/pgbouncer");
-        let program = if debian.exists() { debian } else { Path::new("pgbouncer") };
+        let program = if debian.exists() {
+            debian
+        } else {
+            Path::new("pgbouncer")
+        };
         let ini = dir.path().join("ini");
-        let running = Kept::start(program, &["-q", ini.to_str().unwrap()], "TERM", &dir.path().join("out"));
+        let running = Kept::start(
+            program,
+            &["-q", ini.to_str().unwrap()],
+            "TERM",
+            &dir.path().join("out"),
+        );
         let since = Instant::now();
         // The socket exists before PgBouncer listens on it.
         while UnixStream::connect(dir.path().join(format!(".s.PGSQL.{port}"))).is_err() {
@@ -44,11 +57,20 @@ impl Pooler {
             assert!(since.elapsed() < Duration::from_secs(20), "{out}");
             thread::sleep(Duration::from_millis(20));
         }
-        Self { dir, port, _running: running }
+        Self {
+            dir,
+            port,
+            _running: running,
+        }
     }
 
     fn connection(&self, db: &TestDatabase<'_>) -> String {
-        format!("host={} port={} user=postgres dbname={}", self.dir.path().display(), self.port, db.name())
+        format!(
+            "host={} port={} user=postgres dbname={}",
+            self.dir.path().display(),
+            self.port,
+            db.name()
+        )
     }
 
     fn refusal(&self, db: &TestDatabase<'_>, purpose: Purpose) -> String {
@@ -66,26 +88,42 @@ fn in_transaction_mode() {
     let bundle = site.pack(&release);
     for (settings, why) in [
         ("pool_mode = transaction", "unsupported startup parameter"),
-        ("pool_mode = transaction\nignore_startup_parameters = options", "search_path"),
+        (
+            "pool_mode = transaction\nignore_startup_parameters = options",
+            "search_path",
+        ),
     ] {
         let pooler = Pooler::before(&db, settings);
         for purpose in [Purpose::Read, Purpose::Write, Purpose::Resolve] {
             let text = pooler.refusal(&db, purpose);
-            assert!(text.contains("a connection pooler") && text.contains(why), "{settings}: {text}");
+            assert!(
+                text.contains("a connection pooler") && text.contains(why),
+                "{settings}: {text}"
+            );
         }
         let operator = site.operator(&bundle, &pooler.connection(&db));
         for command in ["gate", "plan", "run", "rollback", "check"] {
             let answer = operator.ask(command);
             // A gate without an answer is closed.
-            assert_eq!(answer.code, if command == "gate" { 21 } else { 22 }, "{command}: {answer}");
+            assert_eq!(
+                answer.code,
+                if command == "gate" { 21 } else { 22 },
+                "{command}: {answer}"
+            );
             // `plan` prints a prediction; the other commands fail with a hint.
             let (said, what) = match command {
                 "plan" => (&answer.stdout, "a connection pooler"),
                 _ => (&answer.stderr, "name PostgreSQL's own host"),
             };
-            assert!(said.contains("a connection pooler") && said.contains(what), "{command}: {answer}");
+            assert!(
+                said.contains("a connection pooler") && said.contains(what),
+                "{command}: {answer}"
+            );
         }
-        assert_eq!(db.ask("select pg_catalog.to_regclass('public.widgets') is null"), "t");
+        assert_eq!(
+            db.ask("select pg_catalog.to_regclass('public.widgets') is null"),
+            "t"
+        );
     }
     site.operator(&bundle, &db.url()).run().done();
 }
@@ -96,10 +134,16 @@ fn in_session_mode() {
     let (db, ..) = small("pooled_session");
     for (settings, why) in [
         ("pool_mode = session", "unsupported startup parameter"),
-        ("pool_mode = session\nignore_startup_parameters = options", "search_path"),
+        (
+            "pool_mode = session\nignore_startup_parameters = options",
+            "search_path",
+        ),
     ] {
         let text = Pooler::before(&db, settings).refusal(&db, Purpose::Write);
-        assert!(text.contains("a connection pooler") && text.contains(why), "{settings}: {text}");
+        assert!(
+            text.contains("a connection pooler") && text.contains(why),
+            "{settings}: {text}"
+        );
     }
 }
 
@@ -114,9 +158,17 @@ fn with_our_own_settings() {
         "datestyle = 'ISO, MDY'",
         "default_transaction_read_only = on",
     ] {
-        db.client().batch_execute(&format!("alter database {name} set {setting}")).unwrap();
+        db.client()
+            .batch_execute(&format!("alter database {name} set {setting}"))
+            .unwrap();
     }
-    let pooler = Pooler::before(&db, "pool_mode = transaction\nignore_startup_parameters = options");
+    let pooler = Pooler::before(
+        &db,
+        "pool_mode = transaction\nignore_startup_parameters = options",
+    );
     let text = pooler.refusal(&db, Purpose::Read);
-    assert!(text.contains("a connection pooler") && text.contains("the process"), "{text}");
+    assert!(
+        text.contains("a connection pooler") && text.contains("the process"),
+        "{text}"
+    );
 }

@@ -15,24 +15,38 @@ fn refused(db: &TestDatabase<'_>, release: &Release, commands: &[&str], code: i3
         operator.ask(command).fails_saying(code, words);
     }
     assert_same(&before, &dump(db));
-    assert!(!site.path("receipts").exists(), "a refused run leaves no file");
+    assert!(
+        !site.path("receipts").exists(),
+        "a refused run leaves no file"
+    );
 }
 
 #[test]
 fn nobody_answers() {
     let site = Site::new();
     let bundle = site.pack(&Release::on("nowhere"));
-    let nowhere = format!("postgresql:///nowhere?host={}&user=postgres", site.path("").display());
+    let nowhere = format!(
+        "postgresql:///nowhere?host={}&user=postgres",
+        site.path("").display()
+    );
     let operator = site.operator(&bundle, &nowhere);
     for (command, code) in [("gate", 21), ("run", 1), ("rollback", 1), ("check", 1)] {
-        operator.ask(command).fails_saying(code, &["no connection to the database", "check --db"]);
+        operator
+            .ask(command)
+            .fails_saying(code, &["no connection to the database", "check --db"]);
     }
     let plan = operator.plan();
     assert_eq!(plan.code, 1, "{plan}");
-    assert!(!plan.stdout.contains("READY"), "a gate that was not asked is not READY: {plan}");
+    assert!(
+        !plan.stdout.contains("READY"),
+        "a gate that was not asked is not READY: {plan}"
+    );
     let plan = operator.json("plan");
     assert_eq!(plan["would_run"], false);
-    assert_ne!(plan["gate"]["verdict"], "READY", "a gate that was not asked is not READY");
+    assert_ne!(
+        plan["gate"]["verdict"], "READY",
+        "a gate that was not asked is not READY"
+    );
     assert_eq!(operator.status().0.code, 1);
     assert!(!site.path("receipts").exists());
 }
@@ -55,19 +69,30 @@ fn a_wrong_password() {
         .batch_execute("set password_encryption = 'scram-sha-256'; create role guard superuser login password 'right'")
         .unwrap();
     let hba = cluster.server().dir().join("data/pg_hba.conf");
-    let rules = format!("local all guard scram-sha-256\n{}", std::fs::read_to_string(&hba).unwrap());
+    let rules = format!(
+        "local all guard scram-sha-256\n{}",
+        std::fs::read_to_string(&hba).unwrap()
+    );
     std::fs::write(&hba, rules).unwrap();
-    db.client().batch_execute("select pg_reload_conf()").unwrap();
+    db.client()
+        .batch_execute("select pg_reload_conf()")
+        .unwrap();
     let site = Site::without_gate_user();
     let bundle = site.pack(&Release::on("guarded"));
-    let url = |password: &str| db.url().replace("user=postgres", &format!("user=guard&password={password}"));
+    let url = |password: &str| {
+        db.url()
+            .replace("user=postgres", &format!("user=guard&password={password}"))
+    };
     let refused = |url: String| {
         let before = dump(&db);
         let operator = site.operator(&bundle, &url);
         for (command, code) in [("gate", 21), ("run", 1), ("rollback", 1)] {
             let answer = operator.ask(command);
             answer.fails_saying(code, &["check user, password"]);
-            assert!(!answer.stderr.contains("wrong0815"), "a password is never shown: {answer}");
+            assert!(
+                !answer.stderr.contains("wrong0815"),
+                "a password is never shown: {answer}"
+            );
         }
         assert_same(&before, &dump(&db));
     };
@@ -76,20 +101,41 @@ fn a_wrong_password() {
     });
     refused(url("wrong0815"));
     refused(db.url().replace("user=postgres", "user=stranger"));
-    let without = site.operator(&bundle, &db.url().replace("user=postgres", "user=guard")).run();
+    let without = site
+        .operator(&bundle, &db.url().replace("user=postgres", "user=guard"))
+        .run();
     without.fails(1);
     // The right password, passed in the way of psql.
     let operator = site.operator(&bundle, &db.url().replace("user=postgres", "user=guard"));
-    let answer = operator.command("run").env("PGPASSWORD", "right").output().unwrap();
-    assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
+    let answer = operator
+        .command("run")
+        .env("PGPASSWORD", "right")
+        .output()
+        .unwrap();
+    assert!(
+        answer.status.success(),
+        "{}",
+        String::from_utf8_lossy(&answer.stderr)
+    );
     site.operator(&bundle, &url("right")).check().done();
 }
 
 #[test]
 fn another_database() {
     let db = database("other");
-    let words = ["wrong target: expected the database", "elsewhere", db.name(), "--db names the database"];
-    refused(&db, &Release::on("elsewhere"), &["gate", "run", "rollback", "check"], 22, &words);
+    let words = [
+        "wrong target: expected the database",
+        "elsewhere",
+        db.name(),
+        "--db names the database",
+    ];
+    refused(
+        &db,
+        &Release::on("elsewhere"),
+        &["gate", "run", "rollback", "check"],
+        22,
+        &words,
+    );
     let site = Site::new();
     let operator = site.operator(&site.pack(&Release::on("elsewhere")), &db.url());
     assert_eq!(operator.json("run")["error"]["kind"], "wrong-target");
@@ -101,7 +147,9 @@ fn a_database_that_is_not_there() {
     let site = Site::new();
     let bundle = site.pack(&Release::on("gone"));
     let operator = site.operator(&bundle, &db.url().replace(db.name(), "gone"));
-    operator.run().fails_saying(1, &["database \"gone\" does not exist"]);
+    operator
+        .run()
+        .fails_saying(1, &["database \"gone\" does not exist"]);
     operator.gate().fails(21);
 }
 
@@ -109,42 +157,75 @@ fn a_database_that_is_not_there() {
 fn another_server_version() {
     let db = database("version");
     let release = Release::on(db.name()).target("server = \">=99\"");
-    refused(&db, &release, &["gate", "run", "rollback"], 22, &["the server's version", ">=99"]);
+    refused(
+        &db,
+        &release,
+        &["gate", "run", "rollback"],
+        22,
+        &["the server's version", ">=99"],
+    );
 }
 
 #[test]
 fn another_role() {
     let db = database("role");
     let release = Release::on(db.name()).target("role = \"deployer\"");
-    refused(&db, &release, &["gate", "run", "rollback"], 22, &["expected the role \"deployer\", found \"postgres\""]);
+    refused(
+        &db,
+        &release,
+        &["gate", "run", "rollback"],
+        22,
+        &["expected the role \"deployer\", found \"postgres\""],
+    );
 }
 
 #[test]
 fn another_system() {
     let db = database("system");
     let release = Release::on(db.name()).target("system_identifier = \"1234567890123456789\"");
-    refused(&db, &release, &["gate", "run", "rollback"], 22, &["the system identifier", "1234567890123456789"]);
+    refused(
+        &db,
+        &release,
+        &["gate", "run", "rollback"],
+        22,
+        &["the system identifier", "1234567890123456789"],
+    );
 }
 
 #[test]
 fn the_right_target_in_every_respect() {
     let (db, release, site) = small("right");
     let identifier = db.ask("select system_identifier from pg_control_system()");
-    let target = format!("server = \">=13\"\nrole = \"postgres\"\nsystem_identifier = \"{identifier}\"");
+    let target =
+        format!("server = \">=13\"\nrole = \"postgres\"\nsystem_identifier = \"{identifier}\"");
     let bundle = site.pack(&release.target(&target));
     let operator = site.operator(&bundle, &db.url());
     operator.run().done();
-    assert_eq!(operator.receipt()["target"]["system_identifier"], identifier);
+    assert_eq!(
+        operator.receipt()["target"]["system_identifier"],
+        identifier
+    );
 }
 
 #[test]
 fn a_target_that_the_trust_root_does_not_list() {
     let (db, release, site) = small("unlisted");
-    let init = ["trust", "init", "narrow.json", "--root-key", "root.key", "--role", "release:1=release.pub"];
-    site.pgseal(init.into_iter().chain(["--target", "somewhere_else"])).done();
+    let init = [
+        "trust",
+        "init",
+        "narrow.json",
+        "--root-key",
+        "root.key",
+        "--role",
+        "release:1=release.pub",
+    ];
+    site.pgseal(init.into_iter().chain(["--target", "somewhere_else"]))
+        .done();
     let bundle = site.pack(&release);
     let mut run = site.command();
-    run.arg("run").arg(&bundle).args(["--trust", "narrow.json", "--db", &db.url()]);
+    run.arg("run")
+        .arg(&bundle)
+        .args(["--trust", "narrow.json", "--db", &db.url()]);
     let answer = run.output().unwrap();
     assert_eq!(answer.status.code(), Some(22));
     assert!(String::from_utf8_lossy(&answer.stderr).contains("somewhere_else"));
@@ -153,8 +234,14 @@ fn a_target_that_the_trust_root_does_not_list() {
 #[test]
 fn a_state_that_is_not_baseline() {
     let db = database("state");
-    db.client().batch_execute("create table public.widgets (n integer)").unwrap();
-    let words = ["not in the state \"baseline\"", "widgets is t, expected false", "nothing was changed"];
+    db.client()
+        .batch_execute("create table public.widgets (n integer)")
+        .unwrap();
+    let words = [
+        "not in the state \"baseline\"",
+        "widgets is t, expected false",
+        "nothing was changed",
+    ];
     refused(&db, &Release::on(db.name()), &["run"], 22, &words);
 }
 
@@ -162,13 +249,33 @@ fn a_state_that_is_not_baseline() {
 fn a_probe_that_has_no_answer() {
     let db = database("probe");
     let column = Release::on(db.name()).baseline("select 1 as other;\n", "{ widgets = 1 }");
-    refused(&db, &column, &["run"], 22, &["widgets is not a column of the probe"]);
-    let rows = Release::on(db.name()).baseline("select 1 as widgets where false;\n", "{ widgets = 1 }");
-    refused(&db, &rows, &["run"], 22, &["the baseline probe failed", "no row"]);
-    let null = Release::on(db.name()).baseline("select null::integer as widgets;\n", "{ widgets = 0 }");
+    refused(
+        &db,
+        &column,
+        &["run"],
+        22,
+        &["widgets is not a column of the probe"],
+    );
+    let rows =
+        Release::on(db.name()).baseline("select 1 as widgets where false;\n", "{ widgets = 1 }");
+    refused(
+        &db,
+        &rows,
+        &["run"],
+        22,
+        &["the baseline probe failed", "no row"],
+    );
+    let null =
+        Release::on(db.name()).baseline("select null::integer as widgets;\n", "{ widgets = 0 }");
     refused(&db, &null, &["run"], 22, &["widgets is NULL, expected 0"]);
     let error = Release::on(db.name()).baseline("select 1 / 0 as widgets;\n", "{ widgets = 0 }");
-    refused(&db, &error, &["run"], 22, &["verify/baseline_probe.sql:1:1", "division by zero"]);
+    refused(
+        &db,
+        &error,
+        &["run"],
+        22,
+        &["verify/baseline_probe.sql:1:1", "division by zero"],
+    );
 }
 
 #[test]
@@ -177,9 +284,15 @@ fn variables_that_do_not_fit() {
     let bundle = site.pack(&release.variable("ticket"));
     let operator = site.operator(&bundle, &db.url());
     for command in ["gate", "plan", "run"] {
-        operator.ask(command).fails_saying(2, &["variable \"ticket\" is required", "-v NAME=VALUE"]);
+        operator
+            .ask(command)
+            .fails_saying(2, &["variable \"ticket\" is required", "-v NAME=VALUE"]);
     }
-    operator.clone().variable("tiket", "1").run().fails_saying(2, &["no variable \"tiket\"", "it has ticket"]);
+    operator
+        .clone()
+        .variable("tiket", "1")
+        .run()
+        .fails_saying(2, &["no variable \"tiket\"", "it has ticket"]);
     operator.variable("ticket", "1").run().done();
 }
 
@@ -192,8 +305,10 @@ fn sequences_only_rise() {
     };
     let (first, second, same) = (pack("1.0.0", 1), pack("2.0.0", 2), pack("2.0.1", 2));
     second.run().done();
-    same.run().fails_saying(22, &["another release with sequence 2 is in effect"]);
-    same.rollback().fails_saying(22, &["another release", "roll back with the bundle"]);
+    same.run()
+        .fails_saying(22, &["another release with sequence 2 is in effect"]);
+    same.rollback()
+        .fails_saying(22, &["another release", "roll back with the bundle"]);
     first.rollback().fails(22);
     first.run().fails_saying(22, &["a later sequence ran here"]);
     second.rollback().done();
@@ -208,7 +323,11 @@ fn a_database_that_is_read_only_by_default() {
     let name = db.name();
     let bundle = site.pack(&release);
     let operator = site.operator(&bundle, &db.url());
-    db.client().batch_execute(&format!("alter database {name} set default_transaction_read_only = on")).unwrap();
+    db.client()
+        .batch_execute(&format!(
+            "alter database {name} set default_transaction_read_only = on"
+        ))
+        .unwrap();
     // The run requests READ WRITE itself, so a database that is read-only by default can still be released to.
     operator.run().done();
     operator.rollback().done();
@@ -229,18 +348,25 @@ fn a_role_with_few_rights() {
         ))
         .unwrap();
     let bundle = site.pack(&release.target(&format!("role = \"{role}\"")));
-    let operator = site.operator(&bundle, &db.url().replace("user=postgres", &format!("user={role}")));
+    let operator = site.operator(
+        &bundle,
+        &db.url().replace("user=postgres", &format!("user={role}")),
+    );
     operator.run().done();
     operator.check().done();
     assert_eq!(operator.receipt()["target"]["role"], role);
     operator.rollback().done();
     // Without the right to create the ledger no change remains, and the message names the missing right.
     db.client()
-        .batch_execute(&format!("drop schema pgseal cascade; revoke create on database {name} from {role}"))
+        .batch_execute(&format!(
+            "drop schema pgseal cascade; revoke create on database {name} from {role}"
+        ))
         .unwrap();
     let before = dump(&db);
     let answer = operator.run();
     answer.fails_saying(22, &["may not make the ledger", "grant create on database"]);
     assert_same(&before, &dump(&db));
-    db.client().batch_execute(&format!("drop owned by {role}; drop role {role}")).unwrap();
+    db.client()
+        .batch_execute(&format!("drop owned by {role}; drop role {role}"))
+        .unwrap();
 }

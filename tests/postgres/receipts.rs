@@ -14,11 +14,25 @@ fn signed(operator: &Operator<'_>, command: &str) -> Answer {
 
 fn verify(site: &Site, files: &[&Path], more: &[&str]) -> Answer {
     let mut command = site.command();
-    Answer::of(command.args(["receipt", "verify", "--trust", "trust.json"]).args(files).args(more).output().unwrap())
+    Answer::of(
+        command
+            .args(["receipt", "verify", "--trust", "trust.json"])
+            .args(files)
+            .args(more)
+            .output()
+            .unwrap(),
+    )
 }
 
 fn show(site: &Site, file: &Path, more: &[&str]) -> Answer {
-    Answer::of(site.command().args(["receipt", "show"]).arg(file).args(more).output().unwrap())
+    Answer::of(
+        site.command()
+            .args(["receipt", "show"])
+            .arg(file)
+            .args(more)
+            .output()
+            .unwrap(),
+    )
 }
 
 fn newest(operator: &Operator<'_>) -> (PathBuf, PathBuf) {
@@ -35,7 +49,10 @@ fn with_the_definitions_before_and_after() {
     let bundle = site.pack(&release);
     let operator = site.operator(&bundle, &db.url());
     operator.ask("run").done();
-    assert!(operator.receipt()["schema"].is_null(), "only where it is asked for");
+    assert!(
+        operator.receipt()["schema"].is_null(),
+        "only where it is asked for"
+    );
     operator.rollback().done();
     let schema = |command: &str, dir: &str| {
         let operator = site.operator(&bundle, &db.url()).receipts_in(dir);
@@ -46,11 +63,22 @@ fn with_the_definitions_before_and_after() {
     };
     let (run, rollback) = (schema("run", "there"), schema("rollback", "back"));
     assert_ne!(run["before"], run["after"]);
-    assert_eq!((&rollback["before"], &rollback["after"]), (&run["after"], &run["before"]));
-    let alone = site.command().args(["fingerprint", "--schema-only", "--json", "--db", &db.url()]).output().unwrap();
+    assert_eq!(
+        (&rollback["before"], &rollback["after"]),
+        (&run["after"], &run["before"])
+    );
+    let alone = site
+        .command()
+        .args(["fingerprint", "--schema-only", "--json", "--db", &db.url()])
+        .output()
+        .unwrap();
     assert_eq!(Answer::of(alone).done().json()["sha256"], run["before"]);
     // An unchanged database has no state after the run.
-    let failing = site.pack(&Release::on(db.name()).named("failing", "1.0.0", 1).tier("bad", "select 1 / 0;\n"));
+    let failing = site.pack(
+        &Release::on(db.name())
+            .named("failing", "1.0.0", 1)
+            .tier("bad", "select 1 / 0;\n"),
+    );
     let operator = site.operator(&failing, &db.url()).receipts_in("failed");
     operator.ask_with("run", &["--fingerprint"]).fails(30);
     assert!(operator.receipt()["schema"]["after"].is_null());
@@ -59,17 +87,20 @@ fn with_the_definitions_before_and_after() {
 #[test]
 fn of_a_run() {
     let (db, release, site) = small("receipt");
-    let slow = "select pg_sleep(0.3);\ndo $$ begin raise warning 'mind \u{1b}[31m the step'; end $$;\n";
+    let slow =
+        "select pg_sleep(0.3);\ndo $$ begin raise warning 'mind \u{1b}[31m the step'; end $$;\n";
     let bundle = site.pack(&release.tier("slow", slow));
     let operator = site.operator(&bundle, &db.url());
     signed(&operator, "run").done();
     let (receipt, _) = newest(&operator);
-    verify(&site, &[&receipt], &["--bundle", bundle.to_str().unwrap()]).done().says(&[
-        "run of small 1.0.0",
-        "committed",
-        "signed by receipt",
-        "journal beside it agrees: 3 lines",
-    ]);
+    verify(&site, &[&receipt], &["--bundle", bundle.to_str().unwrap()])
+        .done()
+        .says(&[
+            "run of small 1.0.0",
+            "committed",
+            "signed by receipt",
+            "journal beside it agrees: 3 lines",
+        ]);
     let shown = show(&site, &receipt, &["--trust", "trust.json"]);
     let transaction = db.ask("select transaction_id from pgseal.ledger");
     shown.done().says(&[
@@ -83,16 +114,26 @@ fn of_a_run() {
         "authentic: signed by receipt",
     ]);
     let document = show(&site, &receipt, &["--trust", "trust.json", "--json"]).json();
-    assert_eq!(document["predicate"]["run_id"], operator.receipt()["run_id"]);
+    assert_eq!(
+        document["predicate"]["run_id"],
+        operator.receipt()["run_id"]
+    );
     // A receipt is readable without a trust root, but proves nothing.
-    show(&site, &receipt, &[]).done().says(&["not authenticated: no trust root is named", "journal beside it agrees"]);
+    show(&site, &receipt, &[]).done().says(&[
+        "not authenticated: no trust root is named",
+        "journal beside it agrees",
+    ]);
     // Another release's bundle.
     let other = site.pack(&Release::on(db.name()).named("other", "1.0.0", 1));
-    verify(&site, &[&receipt], &["--bundle", other.to_str().unwrap()]).fails_with(11, "of another release");
+    verify(&site, &[&receipt], &["--bundle", other.to_str().unwrap()])
+        .fails_with(11, "of another release");
     signed(&operator, "rollback").done();
     let files: Vec<PathBuf> = operator.records(".receipt.json");
     let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
-    verify(&site, &files, &[]).done().says(&["rollback of small 1.0.0", "2 receipts, 2 authentic, 0 faulty"]);
+    verify(&site, &files, &[]).done().says(&[
+        "rollback of small 1.0.0",
+        "2 receipts, 2 authentic, 0 faulty",
+    ]);
     let document = verify(&site, &files, &["--json"]).json();
     assert_eq!(document["receipts"][1]["journal"], "agrees");
 }
@@ -129,7 +170,10 @@ fn changed_cut_or_swapped() {
         (all[..1].concat(), "not the one that the receipt names"),
         (String::new(), "another run"),
         (format!("{}{}", all[0], all[2]), "damaged"),
-        (lines.replace("\"committed\"", "\"unchanged\""), "ends otherwise"),
+        (
+            lines.replace("\"committed\"", "\"unchanged\""),
+            "ends otherwise",
+        ),
         (lines.trim_end().to_owned(), "cut off"),
         (other, "another run"),
     ] {
@@ -142,7 +186,9 @@ fn changed_cut_or_swapped() {
         }
     }
     fs::remove_file(&journal).unwrap();
-    verify(&site, &[&receipt], &[]).done().says(&["no journal is beside it"]);
+    verify(&site, &[&receipt], &[])
+        .done()
+        .says(&["no journal is beside it"]);
 
     let document = fs::read_to_string(&receipt).unwrap();
     fs::write(&receipt, document.replace("\"committed\"", "\"unchanged\"")).unwrap();
@@ -168,12 +214,27 @@ fn that_nobody_signed() {
     let name = receipt.file_name().unwrap().to_str().unwrap();
     for (answer, code) in [
         (verify(&site, &[&receipt], &[]), 11),
-        (site.pgseal([Path::new("audit"), receipt.as_path(), Path::new("--trust"), Path::new("trust.json")]), 0),
+        (
+            site.pgseal([
+                Path::new("audit"),
+                receipt.as_path(),
+                Path::new("--trust"),
+                Path::new("trust.json"),
+            ]),
+            0,
+        ),
     ] {
         assert_eq!(answer.code, code, "{answer}");
-        answer.says(&["unsigned ", name, proves_nothing, "0 authentic, 1 not signed, 0 faulty"]);
+        answer.says(&[
+            "unsigned ",
+            name,
+            proves_nothing,
+            "0 authentic, 1 not signed, 0 faulty",
+        ]);
     }
-    show(&site, &receipt, &["--trust", "trust.json"]).done().says(&["not signed", "proves nothing"]);
+    show(&site, &receipt, &["--trust", "trust.json"])
+        .done()
+        .says(&["not signed", "proves nothing"]);
 }
 
 /// A failed run has a receipt like a successful one.
@@ -185,29 +246,49 @@ fn of_runs_that_failed() {
     signed(&operator, "run").fails(30);
     let unchanged = newest(&operator).0;
     assert_eq!(operator.receipt()["outcome"], "unchanged");
-    show(&site, &unchanged, &["--trust", "trust.json"]).done().says(&["as before", "because: ", "division by zero"]);
+    show(&site, &unchanged, &["--trust", "trust.json"])
+        .done()
+        .says(&["as before", "because: ", "division by zero"]);
 
-    let halfway = site.pack(&release.clone().alone("steps", "vacuum public.widgets;\nvacuum public.missing;\n"));
+    let halfway = site.pack(
+        &release
+            .clone()
+            .alone("steps", "vacuum public.widgets;\nvacuum public.missing;\n"),
+    );
     let operator = site.operator(&halfway, &db.url()).receipts_in("halfway");
     signed(&operator, "run").fails(31);
     let partial = newest(&operator).0;
     assert_eq!(operator.receipt()["outcome"], "partial");
-    show(&site, &partial, &["--trust", "trust.json"]).done().says(&["stopped half way", "because: ", "VACUUM"]);
+    show(&site, &partial, &["--trust", "trust.json"])
+        .done()
+        .says(&["stopped half way", "because: ", "VACUUM"]);
     // With unreadable or missing journals the database is still queried.
     fs::write(site.path("file"), "").unwrap();
     for dir in ["file", "nowhere"] {
         let (answer, status) = operator.clone().receipts_in(dir).status();
         assert_eq!(answer.code, 31, "{answer}");
-        assert_eq!(status["unread"].as_array().map(Vec::len), Some(usize::from(dir == "file")));
+        assert_eq!(
+            status["unread"].as_array().map(Vec::len),
+            Some(usize::from(dir == "file"))
+        );
     }
     operator.rollback().done();
 
-    let proxy = Proxy::before(Cluster::shared().server().dir(), Fate::AnswerLostAndServerAway);
+    let proxy = Proxy::before(
+        Cluster::shared().server().dir(),
+        Fate::AnswerLostAndServerAway,
+    );
     let whole = site.pack(&release);
-    let operator = site.operator(&whole, &proxy.url(db.name())).receipts_in("lost");
+    let operator = site
+        .operator(&whole, &proxy.url(db.name()))
+        .receipts_in("lost");
     signed(&operator, "run").fails(32);
     let unknown = newest(&operator).0;
     assert_eq!(operator.receipt()["outcome"], "unknown");
-    show(&site, &unknown, &["--trust", "trust.json"]).done().says(&["nobody could say"]);
-    verify(&site, &[&unchanged, &partial, &unknown], &[]).done().says(&["3 receipts, 3 authentic"]);
+    show(&site, &unknown, &["--trust", "trust.json"])
+        .done()
+        .says(&["nobody could say"]);
+    verify(&site, &[&unchanged, &partial, &unknown], &[])
+        .done()
+        .says(&["3 receipts, 3 authentic"]);
 }

@@ -17,7 +17,14 @@ fn a_directory_that_can_not_be_made() {
     let before = dump(&db);
     for dir in ["file", "file/below", "/proc/nothing/here", "/dev/null"] {
         let operator = site.operator(&bundle, &db.url()).receipts_in(dir);
-        operator.run().fails_saying(1, &["can't write the journal", "nothing was run", "--receipts DIR"]);
+        operator.run().fails_saying(
+            1,
+            &[
+                "can't write the journal",
+                "nothing was run",
+                "--receipts DIR",
+            ],
+        );
     }
     assert_same(&before, &dump(&db));
     assert_eq!(db.ask("select to_regclass('pgseal.ledger') is null"), "t");
@@ -33,7 +40,9 @@ fn a_read_only_directory() {
     // Root can still write there.
     let writable = fs::write(site.path("receipts").join("probe"), "").is_ok();
     if !writable {
-        operator.run().fails_saying(1, &["can't write the journal", "nothing was run"]);
+        operator
+            .run()
+            .fails_saying(1, &["can't write the journal", "nothing was run"]);
         assert_eq!(db.ask("select to_regclass('public.widgets') is null"), "t");
     }
     fs::set_permissions(site.path("receipts"), fs::Permissions::from_mode(0o755)).unwrap();
@@ -48,11 +57,13 @@ fn a_directory_that_vanishes_meanwhile() {
     let operator = site.operator(&bundle, &db.url());
     let run = operator.start("run");
     pgseal_testkit::release::wait_until("it is at work", || {
-        db.ask("select count(*) from pg_stat_activity where query like 'select pg_sleep(1.5)%'") != "0"
+        db.ask("select count(*) from pg_stat_activity where query like 'select pg_sleep(1.5)%'")
+            != "0"
     });
     fs::rename(site.path("receipts"), site.path("moved")).unwrap();
     fs::write(site.path("receipts"), "in the way").unwrap();
-    run.end().fails_saying(40, &["the receipt could not be stored", "pgseal status"]);
+    run.end()
+        .fails_saying(40, &["the receipt could not be stored", "pgseal status"]);
     assert_eq!(db.ask("select count(*) from pgseal.ledger"), "1");
 }
 
@@ -65,8 +76,17 @@ fn a_receipt_key_that_is_none() {
     fs::write(site.path("none.key"), "not a key").unwrap();
     fs::set_permissions(site.path("none.key"), fs::Permissions::from_mode(0o600)).unwrap();
     for key in ["none.key", "missing.key", "receipt.pub"] {
-        let answer = operator.command("run").args(["--receipt-key", key]).output().unwrap();
-        assert_eq!(answer.status.code(), Some(2), "{}", String::from_utf8_lossy(&answer.stderr));
+        let answer = operator
+            .command("run")
+            .args(["--receipt-key", key])
+            .output()
+            .unwrap();
+        assert_eq!(
+            answer.status.code(),
+            Some(2),
+            "{}",
+            String::from_utf8_lossy(&answer.stderr)
+        );
     }
     assert_same(&before, &dump(&db));
     assert!(!site.path("receipts").exists());
@@ -81,7 +101,13 @@ fn each_run_has_its_own_files() {
         operator.run().done();
         operator.rollback().done();
     }
-    assert_eq!((operator.records(".receipt.json").len(), operator.records(".journal").len()), (6, 6));
+    assert_eq!(
+        (
+            operator.records(".receipt.json").len(),
+            operator.records(".journal").len()
+        ),
+        (6, 6)
+    );
     // A rollback without work leaves no file.
     operator.rollback().done();
     assert_eq!(operator.records("").len(), 12);
@@ -108,8 +134,16 @@ fn a_failure_as_json() {
     let operator = site.operator(&bundle, &db.url());
     let document = operator.json("run");
     assert_eq!(document["result"]["outcome"], "unchanged");
-    assert!(document["result"]["error"].as_str().unwrap().contains("tiers/broken.sql:1:1"), "{document}");
-    let other = site.operator(&bundle, &db.url().replace(db.name(), "nowhere_at_all")).json("run");
+    assert!(
+        document["result"]["error"]
+            .as_str()
+            .unwrap()
+            .contains("tiers/broken.sql:1:1"),
+        "{document}"
+    );
+    let other = site
+        .operator(&bundle, &db.url().replace(db.name(), "nowhere_at_all"))
+        .json("run");
     assert_eq!(other["error"]["exit"], 1, "{other}");
 }
 
@@ -117,10 +151,17 @@ fn a_failure_as_json() {
 #[test]
 fn without_anybody_who_reads() {
     let (db, release, site) = small("closed");
-    let bundle = site.pack(&release.tier("talks", "\\echo hello\nselect pg_sleep(0.2);\n\\echo again\n"));
+    let bundle = site.pack(&release.tier(
+        "talks",
+        "\\echo hello\nselect pg_sleep(0.2);\n\\echo again\n",
+    ));
     let operator = site.operator(&bundle, &db.url());
     let mut run = operator.command("run");
-    let mut running = run.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut running = run
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
     drop((running.stdout.take(), running.stderr.take()));
     assert!(running.wait().unwrap().success());
     assert_eq!(operator.receipt()["outcome"], "committed");

@@ -16,35 +16,75 @@ fn a_run_that_needs_a_rehearsal() {
     let dir = shop.site.path("source");
     shop.release().write(&dir);
     let bundle = shop.site.path("needs.pgseal");
-    let pack = ["pack", "source", "-o", "needs.pgseal", "--key", "release.key", "--require-rehearsal"];
+    let pack = [
+        "pack",
+        "source",
+        "-o",
+        "needs.pgseal",
+        "--key",
+        "release.key",
+        "--require-rehearsal",
+    ];
     shop.site.pgseal(pack).done();
     let operator = shop.site.operator(&bundle, &shop.db.url());
-    operator.run().fails_saying(11, &["rehearsed before it runs", "holds no receipt", "pgseal rehearse"]);
+    operator.run().fails_saying(
+        11,
+        &[
+            "rehearsed before it runs",
+            "holds no receipt",
+            "pgseal rehearse",
+        ],
+    );
 
     // Unsigned, of another release, failed, of another database: none of them counts.
     let rehearsal = || Rehearsal::of(&shop.site, &bundle, Cluster::shared()).from(shop.db.name());
     rehearsal().run().done();
     operator.run().fails_saying(11, &["not signed"]);
     let other = shop.site.pack(&shop.release().named("other", "2.0.0", 1));
-    Rehearsal::of(&shop.site, &other, Cluster::shared()).from(shop.db.name()).signed().run().done();
-    let of_other = receipts(&shop.site).into_iter().find(|path| path.to_string_lossy().contains("other")).unwrap();
+    Rehearsal::of(&shop.site, &other, Cluster::shared())
+        .from(shop.db.name())
+        .signed()
+        .run()
+        .done();
+    let of_other = receipts(&shop.site)
+        .into_iter()
+        .find(|path| path.to_string_lossy().contains("other"))
+        .unwrap();
     let named = operator.ask_with("run", &["--rehearsal", of_other.to_str().unwrap()]);
     named.fails_saying(11, &["another release"]);
     let elsewhere = Cluster::shared().database("needs_elsewhere");
     elsewhere.client().batch_execute(BEFORE).unwrap();
-    Rehearsal::of(&shop.site, &bundle, Cluster::shared()).from(elsewhere.name()).signed().run().done();
-    operator.run().fails_saying(11, &["rehearsed before it runs"]);
+    Rehearsal::of(&shop.site, &bundle, Cluster::shared())
+        .from(elsewhere.name())
+        .signed()
+        .run()
+        .done();
+    operator
+        .run()
+        .fails_saying(11, &["rehearsed before it runs"]);
 
     rehearsal().signed().run().done();
     // A later failed one counts, even next to a proved one, and whichever is named.
     let proved = receipts(&shop.site).pop().unwrap();
-    shop.db.client().batch_execute("create domain public.widgets as integer").unwrap();
+    shop.db
+        .client()
+        .batch_execute("create domain public.widgets as integer")
+        .unwrap();
     rehearsal().signed().run().fails(30);
-    operator.run().fails_saying(11, &["the newest receipt that speaks for it", "that rehearsal failed"]);
+    operator.run().fails_saying(
+        11,
+        &[
+            "the newest receipt that speaks for it",
+            "that rehearsal failed",
+        ],
+    );
     let named = operator.ask_with("run", &["--rehearsal", proved.to_str().unwrap()]);
     named.fails_saying(11, &["the newest receipt that speaks for it"]);
     assert_eq!(operator.plan().code, 11);
-    shop.db.client().batch_execute("drop domain public.widgets").unwrap();
+    shop.db
+        .client()
+        .batch_execute("drop domain public.widgets")
+        .unwrap();
     // Of two that ended in the same second the worse one counts.
     pgseal_testkit::next_second();
     rehearsal().signed().run().done();
@@ -56,13 +96,25 @@ fn a_run_that_needs_a_rehearsal() {
 
     // A trust root may require a rehearsal of every release.
     let plain = shop.site.pack(&shop.release().named("plain", "1.0.0", 1));
-    let policy = ["trust", "set-policy", "trust.json", "--rehearsal", "required", "--root-key", "root.key"];
+    let policy = [
+        "trust",
+        "set-policy",
+        "trust.json",
+        "--rehearsal",
+        "required",
+        "--root-key",
+        "root.key",
+    ];
     shop.site.pgseal(policy).done();
     let operator = shop.site.operator(&plain, &shop.db.url());
     operator.run().fails_saying(11, &["the trust root wants"]);
-    let rehearsal = Rehearsal::of(&shop.site, &plain, Cluster::shared()).from(shop.db.name()).signed();
+    let rehearsal = Rehearsal::of(&shop.site, &plain, Cluster::shared())
+        .from(shop.db.name())
+        .signed();
     rehearsal.with(["--schema-only"]).run().done();
-    operator.run().fails_saying(11, &["did not compare all rows"]);
+    operator
+        .run()
+        .fails_saying(11, &["did not compare all rows"]);
     let plan = operator.plan();
     assert_eq!(plan.code, 11, "{plan}");
     plan.says(&["the trust root wants"]);
@@ -75,12 +127,28 @@ fn other_values_and_receipts_that_nobody_can_read() {
     let dir = shop.site.path("source");
     shop.release().variable("mode").write(&dir);
     let bundle = shop.site.path("values.pgseal");
-    let pack = ["pack", "source", "-o", "values.pgseal", "--key", "release.key", "--require-rehearsal"];
+    let pack = [
+        "pack",
+        "source",
+        "-o",
+        "values.pgseal",
+        "--key",
+        "release.key",
+        "--require-rehearsal",
+    ];
     shop.site.pgseal(pack).done();
-    let rehearsal = Rehearsal::of(&shop.site, &bundle, Cluster::shared()).from(shop.db.name()).signed();
+    let rehearsal = Rehearsal::of(&shop.site, &bundle, Cluster::shared())
+        .from(shop.db.name())
+        .signed();
     rehearsal.with(["-v", "mode=on"]).run().done();
-    let operator = |value: &str| shop.site.operator(&bundle, &shop.db.url()).variable("mode", value);
-    operator("off").run().fails_saying(11, &["it was rehearsed with other values (mode=on)"]);
+    let operator = |value: &str| {
+        shop.site
+            .operator(&bundle, &shop.db.url())
+            .variable("mode", value)
+    };
+    operator("off")
+        .run()
+        .fails_saying(11, &["it was rehearsed with other values (mode=on)"]);
     assert_eq!(operator("off").plan().code, 11);
 
     let proved = receipts(&shop.site).pop().unwrap();
@@ -94,7 +162,13 @@ fn other_values_and_receipts_that_nobody_can_read() {
     std::fs::remove_file(bent).unwrap();
     let unsigned = shop.site.path("receipts/unsigned.rehearsal.json");
     std::fs::copy(&proved, &unsigned).unwrap();
-    operator("on").run().fails_saying(11, &["unsigned.rehearsal.json", "find out what became of this one"]);
+    operator("on").run().fails_saying(
+        11,
+        &[
+            "unsigned.rehearsal.json",
+            "find out what became of this one",
+        ],
+    );
     std::fs::remove_file(unsigned).unwrap();
     operator("on").run().done();
 }
@@ -106,33 +180,56 @@ fn a_rehearsal_that_is_too_old() {
     let dir = shop.site.path("source");
     shop.release().write(&dir);
     let toml = std::fs::read_to_string(dir.join("release.toml")).unwrap();
-    let with = |lines: &str| std::fs::write(dir.join("release.toml"), format!("{lines}\n{toml}")).unwrap();
+    let with =
+        |lines: &str| std::fs::write(dir.join("release.toml"), format!("{lines}\n{toml}")).unwrap();
     let bundle = shop.site.path("aged.pgseal");
     with("rehearsal_max_age_days = 5");
-    shop.site.pack_dir(&dir, &bundle).fails_saying(2, &["release.toml:1:", "limits nothing"]);
+    shop.site
+        .pack_dir(&dir, &bundle)
+        .fails_saying(2, &["release.toml:1:", "limits nothing"]);
     for days in ["0", "-1", "4294967296"] {
-        with(&format!("require_rehearsal = true\nrehearsal_max_age_days = {days}"));
+        with(&format!(
+            "require_rehearsal = true\nrehearsal_max_age_days = {days}"
+        ));
         let says = ["release.toml:2:26:", "a whole number from 1 to 4294967295"];
         shop.site.pack_dir(&dir, &bundle).fails_saying(2, &says);
     }
     with("require_rehearsal = true\nrehearsal_max_age_days = 5");
     shop.site.pack_dir(&dir, &bundle).done();
-    let inspected = shop.site.pgseal(["inspect", "aged.pgseal", "--trust", "trust.json"]);
-    inspected.done().says(&["needs the receipt of a rehearsal, at most 5 days old"]);
-    Rehearsal::of(&shop.site, &bundle, Cluster::shared()).from(shop.db.name()).signed().run().done();
+    let inspected = shop
+        .site
+        .pgseal(["inspect", "aged.pgseal", "--trust", "trust.json"]);
+    inspected
+        .done()
+        .says(&["needs the receipt of a rehearsal, at most 5 days old"]);
+    Rehearsal::of(&shop.site, &bundle, Cluster::shared())
+        .from(shop.db.name())
+        .signed()
+        .run()
+        .done();
     ago(&shop, 3 * DAY);
     let operator = shop.site.operator(&bundle, &shop.db.url());
     operator.run().done();
     operator.rollback().done();
 
     let policy = |arguments: &[&str]| {
-        let policy = ["trust", "set-policy", "trust.json", "--root-key", "root.key"];
+        let policy = [
+            "trust",
+            "set-policy",
+            "trust.json",
+            "--root-key",
+            "root.key",
+        ];
         shop.site.pgseal(policy.iter().chain(arguments))
     };
     policy(&["--rehearsal-max-age", "2"]).fails_saying(2, &["no run needs a rehearsal"]);
     let changed = policy(&["--rehearsal", "required", "--rehearsal-max-age", "2"]);
-    changed.done().says(&["a rehearsal that a run needs may be 2 days old"]);
-    operator.run().fails_saying(11, &["that rehearsal ended on", "may be 2 days old"]);
+    changed
+        .done()
+        .says(&["a rehearsal that a run needs may be 2 days old"]);
+    operator
+        .run()
+        .fails_saying(11, &["that rehearsal ended on", "may be 2 days old"]);
     assert_eq!(operator.plan().code, 11);
     policy(&["--rehearsal-max-age", "3"]).done();
     ago(&shop, 60);
@@ -141,7 +238,9 @@ fn a_rehearsal_that_is_too_old() {
     operator.run().done();
     operator.rollback().done();
     ago(&shop, -4 * DAY);
-    operator.run().fails_saying(11, &["in the future by this host's clock"]);
+    operator
+        .run()
+        .fails_saying(11, &["in the future by this host's clock"]);
 }
 
 /// The hint doesn't propose a rollback on the source, where the release is already applied.
@@ -151,7 +250,14 @@ fn of_a_release_that_is_in_effect() {
     let bundle = shop.site.pack(&shop.release());
     shop.site.operator(&bundle, &shop.db.url()).run().done();
     let answer = shop.rehearsal(&shop.release()).run();
-    answer.fails_saying(22, &["is already applied", "the source has the release in effect", "--from-dump"]);
+    answer.fails_saying(
+        22,
+        &[
+            "is already applied",
+            "the source has the release in effect",
+            "--from-dump",
+        ],
+    );
     assert!(!answer.to_string().contains("rollback"), "{answer}");
 }
 
@@ -163,9 +269,17 @@ fn ago(shop: &Shop, seconds: i64) {
     let mut statement = claimed(&path).unwrap();
     let earlier = |at: Timestamp| Timestamp::from_seconds(at.seconds() - seconds).unwrap();
     let rehearsal = &mut statement.predicate;
-    (rehearsal.started, rehearsal.finished) = (earlier(rehearsal.started), earlier(rehearsal.finished));
+    (rehearsal.started, rehearsal.finished) =
+        (earlier(rehearsal.started), earlier(rehearsal.finished));
     let document = to_canonical(&statement).unwrap();
-    let key = SecretKey::read(&shop.site.path("receipt.key"), || unreachable!("no passphrase")).unwrap();
-    std::fs::write(path.with_extension("sig"), key.sign(PAYLOAD_TYPE, &document)).unwrap();
+    let key = SecretKey::read(&shop.site.path("receipt.key"), || {
+        unreachable!("no passphrase")
+    })
+    .unwrap();
+    std::fs::write(
+        path.with_extension("sig"),
+        key.sign(PAYLOAD_TYPE, &document),
+    )
+    .unwrap();
     std::fs::write(path, document).unwrap();
 }

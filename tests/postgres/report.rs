@@ -20,7 +20,14 @@ mod printed;
 fn report(operator: &Operator<'_>, more: &[&str]) -> Answer {
     let receipts = operator.receipts().to_owned();
     let mut command = operator.command("report");
-    Answer::of(command.arg("--receipts").arg(receipts).args(more).output().unwrap())
+    Answer::of(
+        command
+            .arg("--receipts")
+            .arg(receipts)
+            .args(more)
+            .output()
+            .unwrap(),
+    )
 }
 
 /// Returns the document after comparing its status and exit code.
@@ -28,7 +35,11 @@ fn report(operator: &Operator<'_>, more: &[&str]) -> Answer {
 fn expect(operator: &Operator<'_>, word: &str, exit: i32) -> Value {
     let answer = report(operator, &["--json"]);
     let document = answer.json();
-    assert_eq!((&document["word"], answer.code), (&json!(word), exit), "{answer}");
+    assert_eq!(
+        (&document["word"], answer.code),
+        (&json!(word), exit),
+        "{answer}"
+    );
     assert_eq!(document["exit"], json!(exit));
     check_schema(&document);
     document
@@ -37,16 +48,25 @@ fn expect(operator: &Operator<'_>, word: &str, exit: i32) -> Value {
 /// Validates against `schemas/output/report.schema.json`.
 fn check_schema(document: &Value) {
     let read = |name: &str| -> Value {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas").join(name);
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("schemas")
+            .join(name);
         serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
     };
     let common = read("common.schema.json");
-    let registry =
-        jsonschema::Registry::new().add("https://pgseal.invalid/schemas/common.schema.json", common).unwrap();
+    let registry = jsonschema::Registry::new()
+        .add("https://pgseal.invalid/schemas/common.schema.json", common)
+        .unwrap();
     let registry = registry.prepare().unwrap();
     let schema = read("output/report.schema.json");
-    let validator = jsonschema::options().with_registry(&registry).build(&schema).unwrap();
-    let faults: Vec<String> = validator.iter_errors(document).map(|error| error.to_string()).collect();
+    let validator = jsonschema::options()
+        .with_registry(&registry)
+        .build(&schema)
+        .unwrap();
+    let faults: Vec<String> = validator
+        .iter_errors(document)
+        .map(|error| error.to_string())
+        .collect();
     assert!(faults.is_empty(), "{faults:?}");
 }
 
@@ -58,16 +78,42 @@ fn cell<'d>(document: &'d Value, row: &str) -> &'d Value {
 
 #[track_caller]
 fn answers(document: &Value, row: &str, answer: &str) {
-    assert_eq!(cell(document, row)["answer"], json!(answer), "{}", cell(document, row));
+    assert_eq!(
+        cell(document, row)["answer"],
+        json!(answer),
+        "{}",
+        cell(document, row)
+    );
 }
 
 /// Writes a signed rehearsal receipt of this bundle in the format of `pgseal rehearse`, with freely chosen content.
 fn rehearsed(site: &Site, bundle: &Path, receipts: &Path, change: impl Fn(&mut Value)) -> PathBuf {
-    let verified = site.pgseal(["verify", "--json", "--trust", "trust.json", bundle.to_str().unwrap()]).json();
-    let inspected = site.pgseal(["inspect", "--json", "--trust", "trust.json", bundle.to_str().unwrap()]).json();
+    let verified = site
+        .pgseal([
+            "verify",
+            "--json",
+            "--trust",
+            "trust.json",
+            bundle.to_str().unwrap(),
+        ])
+        .json();
+    let inspected = site
+        .pgseal([
+            "inspect",
+            "--json",
+            "--trust",
+            "trust.json",
+            bundle.to_str().unwrap(),
+        ])
+        .json();
     let release = &verified["release"];
     let tier = |tier: &Value| json!({ "name": tier["name"], "statements": 7, "rows": 35, "milliseconds": 412 });
-    let tiers: Vec<Value> = inspected["manifest"]["tiers"].as_array().unwrap().iter().map(tier).collect();
+    let tiers: Vec<Value> = inspected["manifest"]["tiers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(tier)
+        .collect();
     let step = |name: &str, detail: &str| json!({ "name": name, "ok": true, "detail": detail, "milliseconds": 1_200 });
     let key: Value = key_id(site, "receipt");
     let target = json!({
@@ -88,7 +134,11 @@ fn rehearsed(site: &Site, bundle: &Path, receipts: &Path, change: impl Fn(&mut V
         "fingerprints": {}, "tiers": tiers, "rollback": [], "locks": [], "verify": [], "signer": key,
     });
     change(&mut predicate);
-    let title = format!("{} {}", release["name"].as_str().unwrap(), release["version"].as_str().unwrap());
+    let title = format!(
+        "{} {}",
+        release["name"].as_str().unwrap(),
+        release["version"].as_str().unwrap()
+    );
     let statement = json!({
         "_type": "https://in-toto.io/Statement/v1", "predicateType": "urn:pgseal:rehearsal:v1", "predicate": predicate,
         "subject": [{ "name": title, "digest": { "sha256": verified["release_id"] } }],
@@ -103,25 +153,44 @@ fn rehearsed(site: &Site, bundle: &Path, receipts: &Path, change: impl Fn(&mut V
 /// Signs with openssl and the host's receipt key.
 fn sign(site: &Site, document: &Path) {
     let bytes = fs::read(document).unwrap();
-    let pae = [format!("DSSEv1 28 application/vnd.in-toto+json {} ", bytes.len()).as_bytes(), &bytes].concat();
+    let pae = [
+        format!("DSSEv1 28 application/vnd.in-toto+json {} ", bytes.len()).as_bytes(),
+        &bytes,
+    ]
+    .concat();
     fs::write(site.path("pae"), pae).unwrap();
     let mut openssl = Command::new("openssl");
-    openssl.args(["pkeyutl", "-sign", "-rawin", "-inkey"]).arg(site.path("receipt.key"));
-    openssl.arg("-in").arg(site.path("pae")).arg("-out").arg(document.with_extension("sig"));
+    openssl
+        .args(["pkeyutl", "-sign", "-rawin", "-inkey"])
+        .arg(site.path("receipt.key"));
+    openssl
+        .arg("-in")
+        .arg(site.path("pae"))
+        .arg("-out")
+        .arg(document.with_extension("sig"));
     assert!(openssl.status().unwrap().success());
 }
 
 /// The id of the trust root's key with this role.
 fn key_id(site: &Site, role: &str) -> Value {
-    let shown = site.pgseal(["trust", "show", "trust.json", "--json"]).json();
-    let keys = shown["trust"]["keys"].as_array().unwrap_or_else(|| panic!("{shown}"));
+    let shown = site
+        .pgseal(["trust", "show", "trust.json", "--json"])
+        .json();
+    let keys = shown["trust"]["keys"]
+        .as_array()
+        .unwrap_or_else(|| panic!("{shown}"));
     keys.iter().find(|key| key["role"] == json!(role)).unwrap()["id"].clone()
 }
 
 /// The time so many seconds from now.
 fn now(seconds: i64) -> String {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
-    pgseal_verify::format::timestamp::Timestamp::from_seconds(since as i64 + seconds).unwrap().to_string()
+    let since = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    pgseal_verify::format::timestamp::Timestamp::from_seconds(since as i64 + seconds)
+        .unwrap()
+        .to_string()
 }
 
 #[test]
@@ -133,7 +202,9 @@ fn blocked_then_ready_then_done_then_back() {
         "read-only",
         "select 'one' as name, to_regclass('public.approvals') is not null as ok, '' as detail;",
     );
-    db.client().batch_execute("truncate public.approvals").unwrap();
+    db.client()
+        .batch_execute("truncate public.approvals")
+        .unwrap();
     let bundle = site.pack(&release);
     let operator = site.operator(&bundle, &db.url());
     let before = dump(&db);
@@ -144,30 +215,73 @@ fn blocked_then_ready_then_done_then_back() {
     answers(&document, "approvals", "not-needed");
     for row in ["files", "signatures", "target", "ledger", "state", "checks"] {
         answers(&document, row, "go");
-        assert_ne!(cell(&document, row)["proofs"], json!([]), "{row} has evidence");
+        assert_ne!(
+            cell(&document, row)["proofs"],
+            json!([]),
+            "{row} has evidence"
+        );
     }
-    assert_eq!(document["missing"].as_array().unwrap().len(), 2, "{document}");
+    assert_eq!(
+        document["missing"].as_array().unwrap().len(),
+        2,
+        "{document}"
+    );
 
     // Either alone is not enough. This rehearsal is a real one.
-    fs::write(site.path("approve.sql"), "insert into public.approvals values ('stand-in');").unwrap();
+    fs::write(
+        site.path("approve.sql"),
+        "insert into public.approvals values ('stand-in');",
+    )
+    .unwrap();
     let mut rehearse = site.command();
-    rehearse.env("PGSEAL_POSTGRES_BIN", programs().dir()).arg("rehearse").arg(&bundle);
-    rehearse.args(["--trust", "trust.json", "--db", &Cluster::shared().server().url("postgres"), "--from", db.name()]);
-    rehearse.args(["--approve-with", "approve.sql", "--receipt-key", "receipt.key", "--receipts"]);
+    rehearse
+        .env("PGSEAL_POSTGRES_BIN", programs().dir())
+        .arg("rehearse")
+        .arg(&bundle);
+    rehearse.args([
+        "--trust",
+        "trust.json",
+        "--db",
+        &Cluster::shared().server().url("postgres"),
+        "--from",
+        db.name(),
+    ]);
+    rehearse.args([
+        "--approve-with",
+        "approve.sql",
+        "--receipt-key",
+        "receipt.key",
+        "--receipts",
+    ]);
     Answer::of(rehearse.arg(operator.receipts()).output().unwrap()).done();
     let document = expect(&operator, "BLOCKED", 20);
     answers(&document, "rehearsal", "go");
-    db.client().batch_execute("insert into public.approvals values ('somebody')").unwrap();
+    db.client()
+        .batch_execute("insert into public.approvals values ('somebody')")
+        .unwrap();
     let document = expect(&operator, "READY", 0);
     let cells = document["matrix"].as_array().unwrap();
-    assert!(cells.iter().all(|cell| cell["answer"] == "go" || cell["answer"] == "not-needed"), "{document}");
-    db.client().batch_execute("truncate public.approvals").unwrap();
+    assert!(
+        cells
+            .iter()
+            .all(|cell| cell["answer"] == "go" || cell["answer"] == "not-needed"),
+        "{document}"
+    );
+    db.client()
+        .batch_execute("truncate public.approvals")
+        .unwrap();
     assert_same(&before, &dump(&db));
 
-    db.client().batch_execute("insert into public.approvals values ('somebody')").unwrap();
-    operator.ask_with("run", &["--receipt-key", "receipt.key"]).done();
+    db.client()
+        .batch_execute("insert into public.approvals values ('somebody')")
+        .unwrap();
+    operator
+        .ask_with("run", &["--receipt-key", "receipt.key"])
+        .done();
     // After the run neither the gate nor a fresh rehearsal is needed.
-    db.client().batch_execute("truncate public.approvals").unwrap();
+    db.client()
+        .batch_execute("truncate public.approvals")
+        .unwrap();
     let document = expect(&operator, "DONE", 0);
     answers(&document, "gate", "go");
     let run = operator.receipt();
@@ -175,17 +289,27 @@ fn blocked_then_ready_then_done_then_back() {
     assert!(proofs.contains(run["run_id"].as_str().unwrap()), "{proofs}");
     let name = operator.records(".receipt.json").pop().unwrap();
     let receipt = &document["receipt"];
-    assert_eq!(receipt["name"], json!(name.file_name().unwrap().to_str().unwrap()));
-    assert_eq!(receipt["sha256"], json!(one_roof::sha256(&fs::read(&name).unwrap())));
+    assert_eq!(
+        receipt["name"],
+        json!(name.file_name().unwrap().to_str().unwrap())
+    );
+    assert_eq!(
+        receipt["sha256"],
+        json!(one_roof::sha256(&fs::read(&name).unwrap()))
+    );
     assert_eq!(document["timeline"][0]["took"]["measured"], "run");
     assert_eq!(document["values"][0]["before"], "no");
     assert_eq!(document["values"][0]["now"], "yes");
 
     // The promised state is gone.
-    db.client().batch_execute("alter table public.widgets rename to gadgets").unwrap();
+    db.client()
+        .batch_execute("alter table public.widgets rename to gadgets")
+        .unwrap();
     let document = expect(&operator, "STOP", 22);
     answers(&document, "state", "stop");
-    db.client().batch_execute("alter table public.gadgets rename to widgets").unwrap();
+    db.client()
+        .batch_execute("alter table public.gadgets rename to widgets")
+        .unwrap();
 
     operator.rollback().done();
     let document = expect(&operator, "BLOCKED", 20);
@@ -199,31 +323,53 @@ fn without_a_database_nothing_is_ready_or_done() {
     let (db, release, site) = small("report_offline");
     let bundle = site.pack(&release);
     let operator = site.operator(&bundle, &db.url());
-    operator.ask_with("run", &["--receipt-key", "receipt.key"]).done();
+    operator
+        .ask_with("run", &["--receipt-key", "receipt.key"])
+        .done();
     rehearsed(&site, &bundle, operator.receipts(), |_| ());
     let offline = |more: &[&str]| {
         let mut command = site.command();
-        command.args(["report", "--json", "--trust", "trust.json", "--receipts"]).arg(operator.receipts());
+        command
+            .args(["report", "--json", "--trust", "trust.json", "--receipts"])
+            .arg(operator.receipts());
         Answer::of(command.arg(&bundle).args(more).output().unwrap())
     };
     let answer = offline(&[]);
     let document = answer.json();
-    assert_eq!((&document["word"], answer.code), (&json!("BLOCKED"), 20), "{answer}");
+    assert_eq!(
+        (&document["word"], answer.code),
+        (&json!("BLOCKED"), 20),
+        "{answer}"
+    );
     assert_eq!(document["database"], "not asked");
     for row in ["target", "ledger", "gate", "state"] {
         answers(&document, row, "unknown");
         let says = cell(&document, row)["says"].as_str().unwrap();
         assert!(says.contains("The newest receipt says"), "{says}");
     }
-    assert_eq!(document["missing"].as_array().unwrap().len(), 1, "one thing to do: {document}");
+    assert_eq!(
+        document["missing"].as_array().unwrap().len(),
+        1,
+        "one thing to do: {document}"
+    );
     // A database from the environment is not used either.
     let mut command = site.command();
-    command.env("PGDATABASE", db.name()).args(["report", "--json", "--trust", "trust.json"]).arg(&bundle);
-    assert_eq!(Answer::of(command.output().unwrap()).json()["database"], "not asked");
+    command
+        .env("PGDATABASE", db.name())
+        .args(["report", "--json", "--trust", "trust.json"])
+        .arg(&bundle);
+    assert_eq!(
+        Answer::of(command.output().unwrap()).json()["database"],
+        "not asked"
+    );
     // A database without an answer does not permit a run.
     let nowhere = format!("postgresql:///x?host={}", site.path("nowhere").display());
     let answer = offline(&["--db", &nowhere]);
-    assert_eq!((&answer.json()["word"], answer.code), (&json!("STOP"), 1), "{answer}");
+    assert_eq!(
+        (&answer.json()["word"], answer.code),
+        (&json!("STOP"), 1),
+        "{answer}"
+    );
 }
 
 #[test]
@@ -234,14 +380,21 @@ fn what_stops_it_gives_its_exit_code() {
 
     // One changed byte of a script.
     let mut bytes = fs::read(&bundle).unwrap();
-    let at = bytes.windows(12).rposition(|window| window == b"create table").unwrap();
+    let at = bytes
+        .windows(12)
+        .rposition(|window| window == b"create table")
+        .unwrap();
     bytes[at] ^= 1;
     let tampered = site.path("tampered.pgseal");
     fs::write(&tampered, &bytes).unwrap();
     let other = site.operator(&tampered, &db.url());
     let document = expect(&other, "STOP", 11);
     answers(&document, "files", "stop");
-    assert_eq!((&document["release"], &document["timeline"]), (&Value::Null, &json!([])), "nothing of it is shown");
+    assert_eq!(
+        (&document["release"], &document["timeline"]),
+        (&Value::Null, &json!([])),
+        "nothing of it is shown"
+    );
     let text = report(&other, &[]).stdout;
     assert!(text.starts_with("# STOP: tampered.pgseal"), "{text}");
     fs::write(&tampered, "not a bundle").unwrap();
@@ -253,13 +406,21 @@ fn what_stops_it_gives_its_exit_code() {
     answers(&document, "target", "stop");
     answers(&document, "gate", "unknown");
     // A state that was never rehearsed.
-    db.client().batch_execute("create table public.widgets (id integer)").unwrap();
+    db.client()
+        .batch_execute("create table public.widgets (id integer)")
+        .unwrap();
     answers(&expect(&operator, "STOP", 22), "state", "stop");
-    db.client().batch_execute("drop table public.widgets").unwrap();
+    db.client()
+        .batch_execute("drop table public.widgets")
+        .unwrap();
     // A gate without an answer.
-    db.client().batch_execute("alter table public.approvals rename to votes").unwrap();
+    db.client()
+        .batch_execute("alter table public.approvals rename to votes")
+        .unwrap();
     answers(&expect(&operator, "STOP", 21), "gate", "stop");
-    db.client().batch_execute("alter table public.votes rename to approvals").unwrap();
+    db.client()
+        .batch_execute("alter table public.votes rename to approvals")
+        .unwrap();
     // A missing bundle or trust root is an error, not a STOP: there is no release to report about.
     fs::remove_file(&bundle).unwrap();
     report(&operator, &[]).fails(1);
@@ -270,7 +431,8 @@ fn a_rehearsal_counts_only_if_it_is_signed_fresh_of_this_release_and_held() {
     let (db, release, site) = small("report_rehearsal");
     let bundle = site.pack(&release);
     let operator = site.operator(&bundle, &db.url());
-    let rehearsed = |change: &dyn Fn(&mut Value)| rehearsed(&site, &bundle, operator.receipts(), change);
+    let rehearsed =
+        |change: &dyn Fn(&mut Value)| rehearsed(&site, &bundle, operator.receipts(), change);
 
     rehearsed(&|_| ());
     expect(&operator, "READY", 0);
@@ -284,7 +446,13 @@ fn a_rehearsal_counts_only_if_it_is_signed_fresh_of_this_release_and_held() {
     fs::remove_file(path.with_extension("sig")).unwrap();
     let document = expect(&operator, "BLOCKED", 20);
     answers(&document, "rehearsal", "unknown");
-    assert!(document["uncounted"][0]["why"].as_str().unwrap().contains("not signed"), "{document}");
+    assert!(
+        document["uncounted"][0]["why"]
+            .as_str()
+            .unwrap()
+            .contains("not signed"),
+        "{document}"
+    );
     // Changed after signing.
     let path = rehearsed(&|it| it["outcome"] = json!("failed"));
     let text = fs::read_to_string(&path).unwrap();
@@ -294,24 +462,44 @@ fn a_rehearsal_counts_only_if_it_is_signed_fresh_of_this_release_and_held() {
     let named = site.path("named.rehearsal.json");
     fs::rename(&path, &named).unwrap();
     fs::rename(path.with_extension("sig"), named.with_extension("sig")).unwrap();
-    let answer = report(&operator, &["--rehearsal", named.to_str().unwrap(), "--json"]);
-    assert_eq!((&answer.json()["word"], answer.code), (&json!("STOP"), 11), "{answer}");
+    let answer = report(
+        &operator,
+        &["--rehearsal", named.to_str().unwrap(), "--json"],
+    );
+    assert_eq!(
+        (&answer.json()["word"], answer.code),
+        (&json!("STOP"), 11),
+        "{answer}"
+    );
     // It failed, and no newer one was proved.
     rehearsed(&|it| {
         it["outcome"] = json!("failed");
         it["error"] = json!("index public.widgets_name is missing");
     });
     let document = expect(&operator, "STOP", 30);
-    assert!(document["sentence"].as_str().unwrap().contains("widgets_name is missing"), "{document}");
+    assert!(
+        document["sentence"]
+            .as_str()
+            .unwrap()
+            .contains("widgets_name is missing"),
+        "{document}"
+    );
     // It doesn't count for another release.
     let next = site.pack(&Release::on(db.name()).named("small", "1.1.0", 2));
-    answers(&expect(&site.operator(&next, &db.url()), "BLOCKED", 20), "rehearsal", "unknown");
+    answers(
+        &expect(&site.operator(&next, &db.url()), "BLOCKED", 20),
+        "rehearsal",
+        "unknown",
+    );
 }
 
 #[test]
 fn a_run_that_stopped_half_way() {
     let (db, release, site) = small("report_partial");
-    let release = release.alone("more", "create table public.more (id integer);\nselect 1 / 0;\n");
+    let release = release.alone(
+        "more",
+        "create table public.more (id integer);\nselect 1 / 0;\n",
+    );
     let bundle = site.pack(&release);
     let operator = site.operator(&bundle, &db.url());
     operator.run().fails(31);
@@ -326,14 +514,17 @@ fn while_somebody_else_runs_there() {
     let operator = site.operator(&bundle, &db.url());
     // The lock that a run holds from its first query to its end.
     let mut other = db.client();
-    other.batch_execute("select pg_advisory_lock(-2437371639947053445)").unwrap();
+    other
+        .batch_execute("select pg_advisory_lock(-2437371639947053445)")
+        .unwrap();
     let document = expect(&operator, "BLOCKED", 20);
     answers(&document, "ledger", "no-go");
     answers(&document, "gate", "unknown");
     operator.status().0.done();
     let mut status = site.command();
     let told = Answer::of(status.args(["status", "--db", &db.url()]).output().unwrap());
-    told.done().says(&["somebody runs or plans here right now, from elsewhere"]);
+    told.done()
+        .says(&["somebody runs or plans here right now, from elsewhere"]);
     drop(other);
     answers(&expect(&operator, "BLOCKED", 20), "ledger", "go");
 }
@@ -352,38 +543,63 @@ fn where_it_is_written() {
         answer.says(&["BLOCKED", "report: "]);
     }
     let html = fs::read_to_string(&page).unwrap();
-    assert!(html.starts_with("<!DOCTYPE html>\n<html lang=\"en\">") && html.ends_with("</html>\n"), "{html}");
-    for outside in ["http://", "https://", "src=", "<script", "<link", "url(", "@import", "style=", " on"] {
-        let found = html.find(outside).map(|at| &html[at.saturating_sub(40)..(at + 40).min(html.len())]);
-        let is_text =
-            outside == " on" && !html.contains(" onclick") && !html.contains(" onload") && !html.contains(" onerror");
+    assert!(
+        html.starts_with("<!DOCTYPE html>\n<html lang=\"en\">") && html.ends_with("</html>\n"),
+        "{html}"
+    );
+    for outside in [
+        "http://", "https://", "src=", "<script", "<link", "url(", "@import", "style=", " on",
+    ] {
+        let found = html
+            .find(outside)
+            .map(|at| &html[at.saturating_sub(40)..(at + 40).min(html.len())]);
+        let is_text = outside == " on"
+            && !html.contains(" onclick")
+            && !html.contains(" onload")
+            && !html.contains(" onerror");
         assert!(found.is_none() || is_text, "{outside}: {found:?}");
     }
     let answer = report(&operator, &[&to[..], &["--json"]].concat());
     assert_eq!(answer.json()["word"], "BLOCKED");
     report(&operator, &["--format", "html", "--json"]).fails_saying(2, &["-o FILE"]);
     let text = report(&operator, &["--format", "md"]).stdout;
-    assert!(text.starts_with("# BLOCKED: small 1.0.0") && text.contains("| Gate | GO |"), "{text}");
+    assert!(
+        text.starts_with("# BLOCKED: small 1.0.0") && text.contains("| Gate | GO |"),
+        "{text}"
+    );
 }
 
 /// Pages of the reference release, for visual inspection.
 fn one_roof_pages(site: &Site, directus: &Directus) -> Vec<(&'static str, PathBuf)> {
     let bundle = one_roof::pack(site);
-    let operator = site.operator(&bundle, &directus.db.url()).variable("ratified_apr", APR);
+    let operator = site
+        .operator(&bundle, &directus.db.url())
+        .variable("ratified_apr", APR);
     let mut pages = Vec::new();
     let mut page = |word: &'static str, operator: &Operator<'_>| {
         let path = site.path(&format!("{}.html", word.to_lowercase()));
-        let answer = report(operator, &["--format", "html", "-o", path.to_str().unwrap()]);
+        let answer = report(
+            operator,
+            &["--format", "html", "-o", path.to_str().unwrap()],
+        );
         assert!(answer.stdout.starts_with(word), "{answer}");
         pages.push((word, path));
     };
     page("BLOCKED", &operator);
     directus.ratify();
-    rehearsed(site, &bundle, operator.receipts(), |receipt| receipt["variables"] = json!({ "ratified_apr": APR }));
+    rehearsed(site, &bundle, operator.receipts(), |receipt| {
+        receipt["variables"] = json!({ "ratified_apr": APR })
+    });
     page("READY", &operator);
-    operator.ask_with("run", &["--receipt-key", "receipt.key"]).done();
+    operator
+        .ask_with("run", &["--receipt-key", "receipt.key"])
+        .done();
     page("DONE", &operator);
-    directus.db.client().batch_execute("delete from one_roof.tier_log where tier = 8").unwrap();
+    directus
+        .db
+        .client()
+        .batch_execute("delete from one_roof.tier_log where tier = 8")
+        .unwrap();
     page("STOP", &operator);
     pages
 }

@@ -17,7 +17,11 @@ fn commands(page: &str) -> Vec<String> {
         match line {
             "```console" => inside = true,
             "```" => inside = false,
-            _ => commands.extend(line.strip_prefix("$ ").filter(|_| inside).map(str::to_owned)),
+            _ => commands.extend(
+                line.strip_prefix("$ ")
+                    .filter(|_| inside)
+                    .map(str::to_owned),
+            ),
         }
     }
     commands
@@ -29,10 +33,16 @@ fn shell(site: &Site, url: &str, line: &str) -> Output {
     let programs = program.parent().unwrap();
     let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
     let mut sh = Command::new("sh");
-    sh.arg("-c").arg(line).current_dir(site.path("")).env("PATH", path).env("DB", url).env_remove("PGSEAL_TRUST");
+    sh.arg("-c")
+        .arg(line)
+        .current_dir(site.path(""))
+        .env("PATH", path)
+        .env("DB", url)
+        .env_remove("PGSEAL_TRUST");
     sh.env("PGSEAL_GATE_USER", cluster::GATE_USER);
     let (_, server) = url.split_once('?').unwrap();
-    sh.env("ADMIN", format!("postgresql:///postgres?{server}")).env("PGSEAL_POSTGRES_BIN", cluster::programs().dir());
+    sh.env("ADMIN", format!("postgresql:///postgres?{server}"))
+        .env("PGSEAL_POSTGRES_BIN", cluster::programs().dir());
     sh.stdin(Stdio::null()).output().unwrap()
 }
 
@@ -44,7 +54,11 @@ fn follow(site: &Site, url: &str, page: &str) -> Vec<(String, String)> {
     for line in commands {
         let output = shell(site, url, &line);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success(), "$ {line}\n{text}{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "$ {line}\n{text}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         answers.push((line, text));
     }
     answers
@@ -54,16 +68,38 @@ fn follow(site: &Site, url: &str, page: &str) -> Vec<(String, String)> {
 #[track_caller]
 fn answer<'a>(answers: &'a [(String, String)], command: &str) -> &'a str {
     let found = answers.iter().find(|(line, _)| line.starts_with(command));
-    found.map(|(_, text)| text.as_str()).unwrap_or_else(|| panic!("no {command}"))
+    found
+        .map(|(_, text)| text.as_str())
+        .unwrap_or_else(|| panic!("no {command}"))
 }
 
 /// The page for a reader who knows the proposal's code.
 fn page(site: &Site, audience: &str) -> String {
     let code = format!("ratified_apr={APR}");
-    let arguments = ["runbook", "one-roof-1.0.0.pgseal", audience, "--trust", "trust.json", "-v", &code];
-    let keys = ["--receipt-key", "receipt.key", "--approve-with", "ratify.sql"];
-    let keys = if audience == "operator" { &keys[..] } else { &[] };
-    site.pgseal(arguments.iter().chain(keys)).done().stdout.clone()
+    let arguments = [
+        "runbook",
+        "one-roof-1.0.0.pgseal",
+        audience,
+        "--trust",
+        "trust.json",
+        "-v",
+        &code,
+    ];
+    let keys = [
+        "--receipt-key",
+        "receipt.key",
+        "--approve-with",
+        "ratify.sql",
+    ];
+    let keys = if audience == "operator" {
+        &keys[..]
+    } else {
+        &[]
+    };
+    site.pgseal(arguments.iter().chain(keys))
+        .done()
+        .stdout
+        .clone()
 }
 
 #[test]
@@ -77,26 +113,44 @@ fn one_roof() {
     let owner = page(&site, "owner");
     for line in commands(&owner) {
         let output = shell(&site, &url, &line);
-        let expected = if line.starts_with("pgseal gate ") { 20 } else { 0 };
-        assert_eq!(output.status.code(), Some(expected), "$ {line}\n{}", String::from_utf8_lossy(&output.stderr));
+        let expected = if line.starts_with("pgseal gate ") {
+            20
+        } else {
+            0
+        };
+        assert_eq!(
+            output.status.code(),
+            Some(expected),
+            "$ {line}\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
     directus.ratify();
     let answers = follow(&site, &url, &owner);
     assert!(answer(&answers, "pgseal gate ").starts_with("READY"));
     assert!(answer(&answers, "pgseal verify ").contains("25/25 files OK"));
     // A reader without the code sees its placeholder.
-    assert_eq!(answer(&answers, "pgseal runbook "), owner.replace(APR, "CODE"));
+    assert_eq!(
+        answer(&answers, "pgseal runbook "),
+        owner.replace(APR, "CODE")
+    );
     // The page is bound to the packed release.
     let id = answer(&answers, "pgseal verify ")
         .lines()
         .find_map(|line| line.strip_prefix("release id "))
         .unwrap()
         .to_owned();
-    assert!(owner.contains(&id) && owner.contains("pgseal run one-roof-1.0.0.pgseal --trust trust.json --db"));
+    assert!(
+        owner.contains(&id)
+            && owner.contains("pgseal run one-roof-1.0.0.pgseal --trust trust.json --db")
+    );
 
     let before = dump(&directus.db);
-    fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("bundle/one-roof-ratify.sql"), site.path("ratify.sql"))
-        .unwrap();
+    fs::copy(
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("bundle/one-roof-ratify.sql"),
+        site.path("ratify.sql"),
+    )
+    .unwrap();
     let answers = follow(&site, &url, &page(&site, "operator"));
     assert!(answer(&answers, "pgseal rehearse ").contains("proved"));
     assert!(answer(&answers, "pgseal report ").contains("READY"));
@@ -105,11 +159,24 @@ fn one_roof() {
     // The page ends with a rollback.
     assert_same(&before, &dump(&directus.db));
 
-    site.operator(&bundle, &url).variable("ratified_apr", APR).run().done();
+    site.operator(&bundle, &url)
+        .variable("ratified_apr", APR)
+        .run()
+        .done();
     let answers = follow(&site, &url, &page(&site, "auditor"));
-    assert_eq!(answer(&answers, "(cd audit && sha256sum -c sums)").matches(": OK\n").count(), 25);
-    assert!(answer(&answers, "openssl pkeyutl -verify").contains("Signature Verified Successfully"));
-    let id = answer(&answers, "sha256sum audit/statement.json").split(' ').next().unwrap();
+    assert_eq!(
+        answer(&answers, "(cd audit && sha256sum -c sums)")
+            .matches(": OK\n")
+            .count(),
+        25
+    );
+    assert!(
+        answer(&answers, "openssl pkeyutl -verify").contains("Signature Verified Successfully")
+    );
+    let id = answer(&answers, "sha256sum audit/statement.json")
+        .split(' ')
+        .next()
+        .unwrap();
     assert!(answer(&answers, "pgseal verify ").contains(id));
 }
 
@@ -137,22 +204,39 @@ fn template() {
     let code: Vec<&str> = page.split('`').skip(1).step_by(2).collect();
     let step = |command: &str| {
         let start = format!("pgseal {command} ");
-        let line = code.iter().find(|line| line.starts_with(&start)).unwrap_or_else(|| panic!("{command}: {page}"));
+        let line = code
+            .iter()
+            .find(|line| line.starts_with(&start))
+            .unwrap_or_else(|| panic!("{command}: {page}"));
         let output = shell(&site, &db.url(), line);
-        (output.status.code().unwrap(), String::from_utf8_lossy(&output.stdout).into_owned())
+        (
+            output.status.code().unwrap(),
+            String::from_utf8_lossy(&output.stdout).into_owned(),
+        )
     };
     let before = dump(&db);
     let (code, said) = step("gate");
-    assert_eq!((code, said.contains("approved OPS-1")), (20, true), "{said}");
+    assert_eq!(
+        (code, said.contains("approved OPS-1")),
+        (20, true),
+        "{said}"
+    );
     assert_eq!(step("run").0, 20);
     // The comment in gate/approved.sql contains the approval.
     let gate = fs::read_to_string(site.path("example/gate/approved.sql")).unwrap();
-    let approval = gate.lines().find_map(|line| line.trim_start_matches("-- ").trim().strip_suffix(';')).unwrap();
+    let approval = gate
+        .lines()
+        .find_map(|line| line.trim_start_matches("-- ").trim().strip_suffix(';'))
+        .unwrap();
     db.client().batch_execute(approval.trim()).unwrap();
-    for command in ["gate", "plan", "run", "check", "rollback", "run", "rollback"] {
+    for command in [
+        "gate", "plan", "run", "check", "rollback", "run", "rollback",
+    ] {
         let (code, said) = step(command);
         assert_eq!(code, 0, "{command}: {said}");
     }
-    db.client().batch_execute("comment on database example is null").unwrap();
+    db.client()
+        .batch_execute("comment on database example is null")
+        .unwrap();
     assert_same(&before, &dump(&db));
 }

@@ -49,15 +49,25 @@ const MORE: &str = "-- included\ninsert into public.rich (text) select 'row ' ||
 fn the_same_as_psql() {
     let (db, release, site) = small("rich");
     let by_hand = database("byhand");
-    let release = release.tier("rich", RICH).file("tiers/parts/more.sql", MORE);
+    let release = release
+        .tier("rich", RICH)
+        .file("tiers/parts/more.sql", MORE);
     let bundle = site.pack(&release);
     let operator = site.operator(&bundle, &db.url());
     operator.run().done();
 
     let dir = site.path("by_hand");
     release.write(&dir);
-    let psql = psql(&by_hand, &["-1", "-f", "tiers/widgets.sql", "-f", "tiers/rich.sql"], &dir);
-    assert!(psql.status.success(), "{}", String::from_utf8_lossy(&psql.stderr));
+    let psql = psql(
+        &by_hand,
+        &["-1", "-f", "tiers/widgets.sql", "-f", "tiers/rich.sql"],
+        &dir,
+    );
+    assert!(
+        psql.status.success(),
+        "{}",
+        String::from_utf8_lossy(&psql.stderr)
+    );
     assert_same(&dump(&by_hand), &dump(&db));
 
     let receipt = operator.receipt();
@@ -65,8 +75,14 @@ fn the_same_as_psql() {
     let warnings = tier["warnings"].as_array().unwrap();
     assert_eq!(warnings.len(), 1, "{tier}");
     let warning = warnings[0].as_str().unwrap();
-    let line = 1 + RICH.lines().position(|line| line == "select public.lower_all();").unwrap();
-    assert_eq!(warning, format!("tiers/rich.sql:{line}:1: that were 10 rows"));
+    let line = 1 + RICH
+        .lines()
+        .position(|line| line == "select public.lower_all();")
+        .unwrap();
+    assert_eq!(
+        warning,
+        format!("tiers/rich.sql:{line}:1: that were 10 rows")
+    );
 }
 
 /// One-Roof's own scripts, compared with psql in one transaction.
@@ -78,27 +94,51 @@ fn one_roof_is_the_same_as_psql() {
     let directus = Directus::at_baseline();
     directus.ratify();
     let by_hand = TestDatabase::from_template(Cluster::shared(), directus.db.name(), "onebyhand");
-    site.operator(&bundle, &directus.db.url()).variable("ratified_apr", APR).run().done();
+    site.operator(&bundle, &directus.db.url())
+        .variable("ratified_apr", APR)
+        .run()
+        .done();
     let apr = format!("ratified_apr={APR}");
-    let names = ["structure", "responsibility_axis", "ownership_seed", "containment", "candidate_materialization"];
-    let names = names.into_iter().chain(["emit_guard", "ui_views", "seal"]).enumerate();
-    let files: Vec<String> = names.map(|(at, name)| format!("executor/{:02}_{name}.sql", at + 1)).collect();
+    let names = [
+        "structure",
+        "responsibility_axis",
+        "ownership_seed",
+        "containment",
+        "candidate_materialization",
+    ];
+    let names = names
+        .into_iter()
+        .chain(["emit_guard", "ui_views", "seal"])
+        .enumerate();
+    let files: Vec<String> = names
+        .map(|(at, name)| format!("executor/{:02}_{name}.sql", at + 1))
+        .collect();
     let mut args = vec!["-1", "-v", &apr];
     files.iter().for_each(|file| args.extend(["-f", file]));
     let psql = psql(&by_hand, &args, &one_roof::sources().join("one-roof"));
-    assert!(psql.status.success(), "{}", String::from_utf8_lossy(&psql.stderr));
+    assert!(
+        psql.status.success(),
+        "{}",
+        String::from_utf8_lossy(&psql.stderr)
+    );
     assert_same(&dump(&by_hand), &dump(&directus.db));
 }
 
 #[test]
 fn data_of_a_large_copy() {
     let (db, release, site) = small("bulk");
-    let mut sql = String::from("create table public.bulk (id integer, text text);\ncopy public.bulk from stdin;\n");
+    let mut sql = String::from(
+        "create table public.bulk (id integer, text text);\ncopy public.bulk from stdin;\n",
+    );
     for id in 0..60_000 {
         sql.push_str(&format!("{id}\trow {id};\n"));
     }
     sql.push_str("\\.\ncreate index on public.bulk (id);\n");
-    let bundle = site.pack(&release.tier("bulk", &sql).rollback("bulk", "drop table public.bulk;\n"));
+    let bundle = site.pack(
+        &release
+            .tier("bulk", &sql)
+            .rollback("bulk", "drop table public.bulk;\n"),
+    );
     let operator = site.operator(&bundle, &db.url());
     operator.run().done();
     assert_eq!(
@@ -113,7 +153,9 @@ fn many_statements() {
     let (db, release, site) = small("many");
     let mut sql = String::from("create table public.many (id integer primary key, text text);\n");
     for id in 0..3_000 {
-        sql.push_str(&format!("insert into public.many values ({id}, 'it''s {id};');\n"));
+        sql.push_str(&format!(
+            "insert into public.many values ({id}, 'it''s {id};');\n"
+        ));
     }
     let bundle = site.pack(&release.tier("many", &sql));
     let operator = site.operator(&bundle, &db.url());
@@ -141,12 +183,20 @@ fn variables_are_data() {
 #[test]
 fn a_plain_variable_that_would_be_two_statements() {
     let (db, release, site) = small("plain");
-    let bundle = site.pack(&release.variable("n").tier("plain", "insert into public.widgets values (:n, 'n');\n"));
+    let bundle = site.pack(
+        &release
+            .variable("n")
+            .tier("plain", "insert into public.widgets values (:n, 'n');\n"),
+    );
     let before = dump(&db);
     let operator = site.operator(&bundle, &db.url());
-    let injected =
-        operator.clone().variable("n", "7, 'x'); delete from public.approvals; insert into public.widgets values (8");
-    injected.run().fails_saying(30, &["tiers/plain.sql:1:36", "psql scans a plain :n again"]);
+    let injected = operator.clone().variable(
+        "n",
+        "7, 'x'); delete from public.approvals; insert into public.widgets values (8",
+    );
+    injected
+        .run()
+        .fails_saying(30, &["tiers/plain.sql:1:36", "psql scans a plain :n again"]);
     assert_same(&before, &dump(&db));
     operator.variable("n", "7").run().done();
 }
@@ -154,10 +204,13 @@ fn a_plain_variable_that_would_be_two_statements() {
 #[test]
 fn echoes_and_warnings_are_shown_with_their_place() {
     let (db, release, site) = small("echo");
-    let tier = "\\echo at work\n\\warn be careful\ndo $$ begin raise warning 'look here'; end $$;\n";
+    let tier =
+        "\\echo at work\n\\warn be careful\ndo $$ begin raise warning 'look here'; end $$;\n";
     let bundle = site.pack(&release.tier("talks", tier));
     let answer = site.operator(&bundle, &db.url()).run();
-    answer.done().says(&["at work", "WARNING: look here (tiers/talks.sql:3:1)"]);
+    answer
+        .done()
+        .says(&["at work", "WARNING: look here (tiers/talks.sql:3:1)"]);
     // The answer goes to stdout, and output of scripts does not.
     assert!(!answer.stdout.contains("at work"), "{answer}");
 }
@@ -215,7 +268,10 @@ fn echoes_and_notices_of_a_batch_are_in_order() {
     let operator = site.operator(&bundle, &db.url());
     let answer = operator.run();
     answer.done();
-    let said = answer.stderr.lines().filter_map(|line| line.strip_prefix("    "));
+    let said = answer
+        .stderr
+        .lines()
+        .filter_map(|line| line.strip_prefix("    "));
     let said: Vec<&str> = said.filter(|line| !line.starts_with(' ')).collect();
     assert_eq!(
         said,
@@ -233,21 +289,33 @@ fn echoes_and_notices_of_a_batch_are_in_order() {
     );
     answer.says(&["      hint: listen"]);
     let tier = operator.receipt()["tiers"][1].clone();
-    assert_eq!(tier["warnings"][1], "tiers/order.sql:8:1: said 2 (hint: listen)");
-    assert_eq!((tier["statements"].as_u64(), tier["rows"].as_u64()), (Some(8), Some(5)), "{tier}");
+    assert_eq!(
+        tier["warnings"][1],
+        "tiers/order.sql:8:1: said 2 (hint: listen)"
+    );
+    assert_eq!(
+        (tier["statements"].as_u64(), tier["rows"].as_u64()),
+        (Some(8), Some(5)),
+        "{tier}"
+    );
 }
 
 /// Several messages, with more bytes and more statements than one can have, and single statements between them.
 #[test]
 fn batches_and_single_statements_in_turn() {
     let (db, release, site) = small("turns");
-    let mut sql =
-        String::from("create table public.turns (n integer primary key generated always as identity, t text);\n");
+    let mut sql = String::from(
+        "create table public.turns (n integer primary key generated always as identity, t text);\n",
+    );
     for n in 0..1_000 {
         let text = "x".repeat(if n % 100 == 0 { 70_000 } else { n });
-        sql.push_str(&format!("insert into public.turns (t) values ('{n} {text}');\n"));
+        sql.push_str(&format!(
+            "insert into public.turns (t) values ('{n} {text}');\n"
+        ));
         if n % 333 == 0 {
-            sql.push_str(&format!("insert into public.turns (t) values ($q${n} alone$q$);\n"));
+            sql.push_str(&format!(
+                "insert into public.turns (t) values ($q${n} alone$q$);\n"
+            ));
         }
     }
     let bundle = site.pack(&release.tier("turns", &sql));
@@ -260,7 +328,9 @@ fn batches_and_single_statements_in_turn() {
                  from public.turns) o(this, before) where this < before";
     assert_eq!(db.ask(wrong), "0");
     assert_eq!(
-        db.ask("select string_agg(n::text, ' ' order by n) from public.turns where t like '%alone'"),
+        db.ask(
+            "select string_agg(n::text, ' ' order by n) from public.turns where t like '%alone'"
+        ),
         "2 336 670 1004"
     );
 }
@@ -278,7 +348,10 @@ fn functions_that_look_at_the_message_see_one_statement() {
     let more = "insert into public.widgets values (5, 'five');\ninsert into public.widgets values (6, 'six');\n";
     let bundle = site.pack(&release.tier("logs", tier).tier("more", more));
     site.operator(&bundle, &db.url()).run().done();
-    assert_eq!(db.ask("select count(*) from public.log where q like 'insert%;' and q not like '%;%;%'"), "4");
+    assert_eq!(
+        db.ask("select count(*) from public.log where q like 'insert%;' and q not like '%;%;%'"),
+        "4"
+    );
     assert_eq!(db.ask("select count(distinct at) from public.log"), "4");
 }
 
@@ -291,7 +364,10 @@ fn joined_statements() {
     let bundle = site.pack(&release.tier("joined", tier));
     let operator = site.operator(&bundle, &db.url());
     operator.run().done();
-    assert_eq!(db.ask("select string_agg(name, ' ' order by id) from public.widgets"), "one two drei four");
+    assert_eq!(
+        db.ask("select string_agg(name, ' ' order by id) from public.widgets"),
+        "one two drei four"
+    );
     assert_eq!(operator.receipt()["tiers"][1]["statements"], 5);
 }
 
@@ -300,13 +376,23 @@ fn joined_statements_are_judged_one_by_one() {
     let (db, release, site) = small("judged");
     let refusals = [
         ("select 1 \\; commit;", "transaction control (COMMIT)"),
-        ("set role none \\; set client_encoding = latin1;", "a change of the client's encoding"),
-        ("select 1 \\; vacuum;", "VACUUM can't run inside a transaction"),
+        (
+            "set role none \\; set client_encoding = latin1;",
+            "a change of the client's encoding",
+        ),
+        (
+            "select 1 \\; vacuum;",
+            "VACUUM can't run inside a transaction",
+        ),
         ("select 1 \\; copy public.widgets from stdin;\n\\.", "COPY"),
     ];
     for (sql, why) in refusals {
         let bundle = site.path("refused.pgseal");
-        site.try_pack(&release.clone().tier("judged", &format!("{sql}\n")), &bundle).fails_saying(2, &[why]);
+        site.try_pack(
+            &release.clone().tier("judged", &format!("{sql}\n")),
+            &bundle,
+        )
+        .fails_saying(2, &[why]);
     }
     drop(db);
 }

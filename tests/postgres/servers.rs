@@ -19,7 +19,10 @@ fn the_story_on_every_version() {
                 .unwrap()
         })
         .collect();
-    let told: Vec<String> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+    let told: Vec<String> = threads
+        .into_iter()
+        .map(|thread| thread.join().unwrap())
+        .collect();
     eprintln!("the story was told on PostgreSQL {}", told.join(", "));
 }
 
@@ -28,15 +31,23 @@ fn story(programs: &ServerPrograms) -> String {
     let cluster = Cluster::of(programs);
     let db = cluster.database("story");
     db.client().batch_execute(BEFORE).unwrap();
-    db.client().batch_execute("delete from public.approvals; create table public.log (what text)").unwrap();
+    db.client()
+        .batch_execute("delete from public.approvals; create table public.log (what text)")
+        .unwrap();
     let site = Site::new();
     let bundle = site.pack(&release(db.name()));
     let operator = site.operator(&bundle, &db.url());
     assert_eq!(operator.gate().code, 20);
     operator.run().fails(20);
-    assert_eq!(db.ask("select to_regnamespace('pgseal') is null"), "t", "a refused run leaves nothing");
+    assert_eq!(
+        db.ask("select to_regnamespace('pgseal') is null"),
+        "t",
+        "a refused run leaves nothing"
+    );
     // The row of a human approval.
-    db.client().batch_execute("insert into public.approvals values ('somebody')").unwrap();
+    db.client()
+        .batch_execute("insert into public.approvals values ('somebody')")
+        .unwrap();
     operator.gate().done();
     operator.plan().done();
     let ready = now(&db);
@@ -97,5 +108,9 @@ fn now(db: &TestDatabase<'_>) -> Fingerprint {
 
 #[track_caller]
 fn same(expected: &Fingerprint, found: &Fingerprint) {
-    assert!(expected == found, "{}", fingerprint::difference(expected, found));
+    assert!(
+        expected == found,
+        "{}",
+        fingerprint::difference(expected, found)
+    );
 }

@@ -9,8 +9,14 @@ fn settings_end_with_their_tier() {
     let (db, release, site) = small_without_gate_user("settings");
     let name = db.name();
     // Each tier begins with the defaults of a session in this database.
-    db.client().batch_execute(&format!("alter database {name} set search_path = public, pg_temp")).unwrap();
-    db.client().batch_execute("create schema evil; create table evil.approvals (who text)").unwrap();
+    db.client()
+        .batch_execute(&format!(
+            "alter database {name} set search_path = public, pg_temp"
+        ))
+        .unwrap();
+    db.client()
+        .batch_execute("create schema evil; create table evil.approvals (who text)")
+        .unwrap();
     let leaves = "set search_path = evil, public;
 set lock_timeout = '1ms';
 set statement_timeout = '1h';
@@ -35,11 +41,18 @@ end $$;
     let again = leaves.replace("lock_timeout = '1ms'", "lock_timeout = '2ms'");
     let probe = "select count(*) as widgets, current_setting('search_path') as path, current_user::text as who,
        current_setting('datestyle') as datestyle from widgets;\n";
-    let expect = "{ widgets = 2, path = \"public, pg_temp\", who = \"postgres\", datestyle = \"ISO, MDY\" }";
-    let release = release.tier("leaves", leaves).tier("asserts", asserts).tier("leaves_again", &again);
-    let release = release.verify("asserts", "finalized", "rolled-back", asserts).finalized(probe, expect);
+    let expect =
+        "{ widgets = 2, path = \"public, pg_temp\", who = \"postgres\", datestyle = \"ISO, MDY\" }";
+    let release = release
+        .tier("leaves", leaves)
+        .tier("asserts", asserts)
+        .tier("leaves_again", &again);
+    let release = release
+        .verify("asserts", "finalized", "rolled-back", asserts)
+        .finalized(probe, expect);
     // Unqualified: with the tier's search_path the gate would read another table.
-    let gate = "select count(*) > 0 as ready, current_setting('search_path') as reason from approvals;\n";
+    let gate =
+        "select count(*) > 0 as ready, current_setting('search_path') as reason from approvals;\n";
     let bundle = site.pack(&release.gate("approved", gate));
     let operator = site.operator(&bundle, &db.url());
     operator.run().done();
@@ -66,7 +79,11 @@ fn a_ledger_in_the_way_of_the_search_path() {
         )
         .unwrap();
     let name = db.name();
-    db.client().batch_execute(&format!("alter database {name} set search_path = first, pg_catalog, public")).unwrap();
+    db.client()
+        .batch_execute(&format!(
+            "alter database {name} set search_path = first, pg_catalog, public"
+        ))
+        .unwrap();
     let bundle = site.pack(&release);
     let operator = site.operator(&bundle, &db.url());
     operator.run().done();
@@ -89,9 +106,11 @@ close c;
 ";
     let second = "insert into public.widgets select 10 + n, 'scratch ' || n from scratch;\n";
     // A temporary table hides a real one of the same name from unqualified names, in every later tier too.
-    let hides =
-        "create temporary table widgets (id integer, name text);\ninsert into public.widgets values (20, 'real');\n";
-    let release = release.tier("first", first).tier("second", second).tier("hides", hides);
+    let hides = "create temporary table widgets (id integer, name text);\ninsert into public.widgets values (20, 'real');\n";
+    let release = release
+        .tier("first", first)
+        .tier("second", second)
+        .tier("hides", hides);
     let probe = "select count(*) as widgets from public.widgets;\n";
     let bundle = site.pack(&release.finalized(probe, "{ widgets = 6 }"));
     let operator = site.operator(&bundle, &db.url());
@@ -117,25 +136,43 @@ fn changes_of_the_session_that_are_refused() {
         ("PREPARE", "prepare transaction 'a';\n"),
         ("joined", "select 1 \\; commit;\n"),
         ("in a comment's shadow", "/* begin */ commit;\n"),
-        ("SET SESSION AUTHORIZATION", "set session authorization postgres;\n"),
-        ("standard_conforming_strings", "set standard_conforming_strings = off;\n"),
+        (
+            "SET SESSION AUTHORIZATION",
+            "set session authorization postgres;\n",
+        ),
+        (
+            "standard_conforming_strings",
+            "set standard_conforming_strings = off;\n",
+        ),
         ("client_encoding", "set client_encoding = 'LATIN1';\n"),
         ("SET NAMES", "set names 'LATIN1';\n"),
         ("VACUUM", "vacuum public.approvals;\n"),
-        ("CREATE INDEX CONCURRENTLY", "create index concurrently i on public.approvals (who);\n"),
+        (
+            "CREATE INDEX CONCURRENTLY",
+            "create index concurrently i on public.approvals (who);\n",
+        ),
         ("CREATE DATABASE", "create database other;\n"),
         ("ALTER SYSTEM", "alter system set work_mem = '1MB';\n"),
         ("NOTIFY", "notify somebody;\n"),
         ("COPY PROGRAM", "copy public.approvals to program 'cat';\n"),
-        ("COPY to a file", "copy public.approvals to '/tmp/pgseal-test-never';\n"),
+        (
+            "COPY to a file",
+            "copy public.approvals to '/tmp/pgseal-test-never';\n",
+        ),
         ("dblink", "select dblink_exec('dbname=x', 'select 1');\n"),
         ("a shell", "\\! true\n"),
         ("another database", "\\c other\n"),
     ] {
         let answer = site.try_pack(&release.clone().tier("tried", sql), &bundle);
         assert_eq!(answer.code, 2, "{what}: {answer}");
-        assert!(answer.stderr.contains("tiers/tried.sql:"), "{what}: {answer}");
-        assert!(!bundle.exists(), "{what}: a refused release leaves no bundle");
+        assert!(
+            answer.stderr.contains("tiers/tried.sql:"),
+            "{what}: {answer}"
+        );
+        assert!(
+            !bundle.exists(),
+            "{what}: a refused release leaves no bundle"
+        );
     }
     let _ = db;
 }

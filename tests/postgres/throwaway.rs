@@ -23,7 +23,10 @@ const HOLD: &str = "PGSEAL_TEST_HOLD_SERVER";
 #[test]
 fn the_programs_tell_their_version() {
     let version = programs().version().unwrap();
-    assert!(version.starts_with(|c: char| c.is_ascii_digit()), "{version}");
+    assert!(
+        version.starts_with(|c: char| c.is_ascii_digit()),
+        "{version}"
+    );
 }
 
 #[test]
@@ -34,16 +37,29 @@ fn starts_answers_and_leaves_nothing() {
     server.create_database("directus").unwrap();
     for how in [server.url("directus"), server.connection("directus")] {
         let mut client = Client::connect(&how, NoTls).unwrap();
-        let row = client.query_one("select current_database()::text, current_user::text", &[]).unwrap();
-        assert_eq!((row.get("current_database"), row.get("current_user")), ("directus", "postgres"));
+        let row = client
+            .query_one("select current_database()::text, current_user::text", &[])
+            .unwrap();
+        assert_eq!(
+            (row.get("current_database"), row.get("current_user")),
+            ("directus", "postgres")
+        );
     }
     let mut client = Client::connect(&server.connection("directus"), NoTls).unwrap();
-    let shown =
-        |client: &mut Client, name: &str| client.query_one(&format!("show {name}"), &[]).unwrap().get::<_, String>(0);
+    let shown = |client: &mut Client, name: &str| {
+        client
+            .query_one(&format!("show {name}"), &[])
+            .unwrap()
+            .get::<_, String>(0)
+    };
     assert_eq!(shown(&mut client, "listen_addresses"), "");
     assert_eq!(shown(&mut client, "fsync"), "off");
     assert_eq!(shown(&mut client, "server_encoding"), "UTF8");
-    assert!(server.log_tail(50).contains("ready to accept connections"), "{}", server.log_tail(50));
+    assert!(
+        server.log_tail(50).contains("ready to accept connections"),
+        "{}",
+        server.log_tail(50)
+    );
     assert!(alive(pid));
     // Stopping does not wait for the open connection.
     server.stop().unwrap();
@@ -71,7 +87,9 @@ fn a_killed_owner_leaves_nothing() {
     let (mut owner, dir, pid) = hold();
     owner.kill().unwrap();
     owner.wait().unwrap();
-    wait_until("the server and its directory are gone", || !alive(pid) && !dir.exists());
+    wait_until("the server and its directory are gone", || {
+        !alive(pid) && !dir.exists()
+    });
 }
 
 #[test]
@@ -80,18 +98,24 @@ fn an_interrupted_owner_leaves_nothing() {
     // To the whole process group of the owner, as a terminal sends Ctrl-C.
     signal("-INT", &format!("-{}", owner.id()));
     owner.wait().unwrap();
-    wait_until("the server and its directory are gone", || !alive(pid) && !dir.exists());
+    wait_until("the server and its directory are gone", || {
+        !alive(pid) && !dir.exists()
+    });
 }
 
 #[test]
 fn an_owner_killed_while_it_starts_leaves_nothing() {
     let parent = tempdir_for_all();
     let mut owner = holder(parent.path()).spawn().unwrap();
-    wait_until("its directory is there", || fs::read_dir(parent.path()).unwrap().count() == 1);
+    wait_until("its directory is there", || {
+        fs::read_dir(parent.path()).unwrap().count() == 1
+    });
     thread::sleep(Duration::from_millis(150));
     owner.kill().unwrap();
     owner.wait().unwrap();
-    wait_until("its directory is gone", || fs::read_dir(parent.path()).unwrap().count() == 0);
+    wait_until("its directory is gone", || {
+        fs::read_dir(parent.path()).unwrap().count() == 0
+    });
 }
 
 #[test]
@@ -139,24 +163,46 @@ fn programs_in_a_private_directory() {
     fs::create_dir_all(&bin).unwrap();
     // Another process copies: a program that this process has open for writing can't be executed, and another thread
     // may fork meanwhile.
-    let copy =
-        |from: PathBuf, to: &Path| assert!(Command::new("cp").arg("-RL").arg(from).arg(to).status().unwrap().success());
+    let copy = |from: PathBuf, to: &Path| {
+        assert!(
+            Command::new("cp")
+                .arg("-RL")
+                .arg(from)
+                .arg(to)
+                .status()
+                .unwrap()
+                .success()
+        )
+    };
     for program in ["initdb", "pg_ctl", "postgres"] {
         copy(programs().dir().join(program), &bin);
     }
-    for part in
-        ["share", "lib"].map(|part| programs().dir().join("..").join(part)).into_iter().filter(|part| part.is_dir())
+    for part in ["share", "lib"]
+        .map(|part| programs().dir().join("..").join(part))
+        .into_iter()
+        .filter(|part| part.is_dir())
     {
         copy(part, &private.path().join("pgsql"));
     }
-    let Ok(copied) = ServerPrograms::in_dir(&bin) else { panic!("no programs in {}", bin.display()) };
+    let Ok(copied) = ServerPrograms::in_dir(&bin) else {
+        panic!("no programs in {}", bin.display())
+    };
     match ThrowawayServer::start(&copied, None) {
         Ok(server) => server.stop().unwrap(),
         // Debian splits its installation, so a copy of some programs can't find the rest; then the error reports it.
         Err(error) => {
             let said = format!("{error} {:?}", std::error::Error::source(&error));
-            assert!(matches!(error, ThrowawayError::Ended { .. } | ThrowawayError::Programs { .. }), "{said}");
-            assert!(said.contains("share") || said.contains("libraries"), "{said}");
+            assert!(
+                matches!(
+                    error,
+                    ThrowawayError::Ended { .. } | ThrowawayError::Programs { .. }
+                ),
+                "{said}"
+            );
+            assert!(
+                said.contains("share") || said.contains("libraries"),
+                "{said}"
+            );
         }
     }
 }
@@ -168,10 +214,21 @@ fn a_server_that_can_not_start_quotes_its_log() {
         let file = fake.path().join(program);
         // Through a shell, so that no file is executed while this process has it open for writing.
         let text = "[ \"$1\" = --version ] || { echo \"$0 broke\" >&2; exit 1; }";
-        let script = format!("printf '#!/bin/sh\\n%s\\n' '{text}' >'{0}' && chmod 755 '{0}'", file.display());
-        assert!(Command::new("sh").arg("-c").arg(script).status().unwrap().success());
+        let script = format!(
+            "printf '#!/bin/sh\\n%s\\n' '{text}' >'{0}' && chmod 755 '{0}'",
+            file.display()
+        );
+        assert!(
+            Command::new("sh")
+                .arg("-c")
+                .arg(script)
+                .status()
+                .unwrap()
+                .success()
+        );
     }
-    let error = ThrowawayServer::start(&ServerPrograms::in_dir(fake.path()).unwrap(), None).unwrap_err();
+    let error =
+        ThrowawayServer::start(&ServerPrograms::in_dir(fake.path()).unwrap(), None).unwrap_err();
     assert!(error.to_string().ends_with("initdb broke"), "{error}");
 }
 
@@ -182,7 +239,9 @@ fn a_template_is_loaded_once_and_copied() {
     for _ in 0..2 {
         cluster.template("numbers", |db| {
             loads += 1;
-            db.client().batch_execute("create table n as select generate_series(1, 1000) as i").unwrap();
+            db.client()
+                .batch_execute("create table n as select generate_series(1, 1000) as i")
+                .unwrap();
         });
     }
     assert_eq!(loads, 1);
@@ -209,7 +268,10 @@ fn start() -> ThrowawayServer {
 fn hold() -> (Child, PathBuf, u32) {
     let mut owner = holder(Path::new("/tmp")).spawn().unwrap();
     let lines = BufReader::new(owner.stdout.take().unwrap()).lines();
-    let line = lines.map_while(Result::ok).find(|line| line.starts_with("holding ")).unwrap();
+    let line = lines
+        .map_while(Result::ok)
+        .find(|line| line.starts_with("holding "))
+        .unwrap();
     let (pid, dir) = line["holding ".len()..].split_once(' ').unwrap();
     let (dir, pid) = (PathBuf::from(dir), pid.parse().unwrap());
     assert!(alive(pid) && dir.exists());
@@ -219,8 +281,14 @@ fn hold() -> (Child, PathBuf, u32) {
 fn holder(parent: &Path) -> Command {
     use std::os::unix::process::CommandExt;
     let mut command = Command::new(env::current_exe().unwrap());
-    command.args(["--exact", "throwaway::holder_process", "--nocapture"]).env(HOLD, parent);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
+    command
+        .args(["--exact", "throwaway::holder_process", "--nocapture"])
+        .env(HOLD, parent);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .process_group(0);
     command
 }
 
@@ -232,18 +300,30 @@ fn tempdir_for_all() -> tempfile::TempDir {
 }
 
 fn alive(pid: u32) -> bool {
-    let zero = Command::new("kill").args(["-0", &pid.to_string()]).stderr(Stdio::null()).status();
+    let zero = Command::new("kill")
+        .args(["-0", &pid.to_string()])
+        .stderr(Stdio::null())
+        .status();
     zero.unwrap().success()
 }
 
 fn signal(name: &str, target: &str) {
-    assert!(Command::new("kill").args([name, "--", target]).status().unwrap().success());
+    assert!(
+        Command::new("kill")
+            .args([name, "--", target])
+            .status()
+            .unwrap()
+            .success()
+    );
 }
 
 fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     let since = Instant::now();
     while !done() {
-        assert!(since.elapsed() < Duration::from_secs(30), "not after 30 s: {what}");
+        assert!(
+            since.elapsed() < Duration::from_secs(30),
+            "not after 30 s: {what}"
+        );
         thread::sleep(Duration::from_millis(20));
     }
 }

@@ -10,12 +10,17 @@ fn two_runs_of_one_roof() {
     directus.ratify();
     let site = Site::new();
     let bundle = one_roof::pack(&site);
-    let operator = site.operator(&bundle, &directus.db.url()).variable("ratified_apr", APR);
+    let operator = site
+        .operator(&bundle, &directus.db.url())
+        .variable("ratified_apr", APR);
     let both = [operator.start("run"), operator.start("run")].map(|run| run.end());
     let mut codes = [both[0].code, both[1].code];
     codes.sort_unstable();
     assert_eq!(codes, [0, 22], "{}\n{}", both[0], both[1]);
-    both.iter().find(|answer| answer.code == 22).unwrap().fails(22);
+    both.iter()
+        .find(|answer| answer.code == 22)
+        .unwrap()
+        .fails(22);
     assert_eq!(directus.db.ask("select count(*) from pgseal.ledger"), "1");
     operator.check().done();
 }
@@ -23,11 +28,18 @@ fn two_runs_of_one_roof() {
 #[test]
 fn ten_runs_apply_once() {
     let (db, release, site) = small("ten");
-    let release = release.tier("again", "create table public.ten (n integer); insert into public.ten values (1);\n");
+    let release = release.tier(
+        "again",
+        "create table public.ten (n integer); insert into public.ten values (1);\n",
+    );
     let bundle = site.pack(&release.rollback("again", "drop table public.ten;\n"));
     let operator = site.operator(&bundle, &db.url());
-    let answers: Vec<_> =
-        (0..10).map(|_| operator.start("run")).collect::<Vec<_>>().into_iter().map(|run| run.end()).collect();
+    let answers: Vec<_> = (0..10)
+        .map(|_| operator.start("run"))
+        .collect::<Vec<_>>()
+        .into_iter()
+        .map(|run| run.end())
+        .collect();
     for answer in answers.iter().filter(|answer| answer.code != 0) {
         answer.fails(22);
     }
@@ -65,15 +77,23 @@ fn a_run_and_a_rollback() {
 #[test]
 fn runs_and_rollbacks_with_kills() {
     let (db, release, site) = small("killing");
-    db.client().batch_execute("create table public.log (what text)").unwrap();
+    db.client()
+        .batch_execute("create table public.log (what text)")
+        .unwrap();
     let tier = "insert into public.log values ('run');\nselect pg_sleep(0.05);\n";
     let undo = "insert into public.log values ('rollback');\nselect pg_sleep(0.05);\n";
     let bundle = site.pack(&release.tier("slow", tier).rollback("slow", undo));
     let operator = site.operator(&bundle, &db.url());
     let widgets = || db.ask("select to_regclass('public.widgets') is not null") == "t";
     for round in 0..4u32 {
-        let mut running: Vec<_> =
-            (0..10).map(|number| (number, operator.start(if number % 2 == 0 { "run" } else { "rollback" }))).collect();
+        let mut running: Vec<_> = (0..10)
+            .map(|number| {
+                (
+                    number,
+                    operator.start(if number % 2 == 0 { "run" } else { "rollback" }),
+                )
+            })
+            .collect();
         let killed: Vec<u32> = (0..3).map(|at| (round * 3 + at * 4) % 10).collect();
         for at in &killed {
             std::thread::sleep(std::time::Duration::from_millis(40 + u64::from(round) * 30));
@@ -91,16 +111,36 @@ fn runs_and_rollbacks_with_kills() {
                     and backend_type = 'client backend'",
             ) == "0"
         });
-        let count = |action: &str| db.ask(&format!("select count(*) from pgseal.ledger where action = '{action}'"));
-        let (runs, rollbacks): (u32, u32) = (count("run").parse().unwrap(), count("rollback").parse().unwrap());
-        assert_eq!(u32::from(widgets()), runs - rollbacks, "{runs} runs, {rollbacks} rollbacks");
+        let count = |action: &str| {
+            db.ask(&format!(
+                "select count(*) from pgseal.ledger where action = '{action}'"
+            ))
+        };
+        let (runs, rollbacks): (u32, u32) = (
+            count("run").parse().unwrap(),
+            count("rollback").parse().unwrap(),
+        );
+        assert_eq!(
+            u32::from(widgets()),
+            runs - rollbacks,
+            "{runs} runs, {rollbacks} rollbacks"
+        );
         // Written in the same transactions, so exactly as often.
         for (action, times) in [("run", runs), ("rollback", rollbacks)] {
-            assert_eq!(db.ask(&format!("select count(*) from public.log where what = '{action}'")), times.to_string());
+            assert_eq!(
+                db.ask(&format!(
+                    "select count(*) from public.log where what = '{action}'"
+                )),
+                times.to_string()
+            );
         }
         let (answer, status) = operator.status();
         answer.done();
-        assert_eq!(status["in_effect"].as_array().unwrap().len(), usize::from(widgets()), "{status}");
+        assert_eq!(
+            status["in_effect"].as_array().unwrap().len(),
+            usize::from(widgets()),
+            "{status}"
+        );
     }
     operator.rollback().done();
     operator.run().done();
@@ -118,7 +158,14 @@ fn a_long_run_is_waited_for_and_named() {
     });
     let others = ["run", "rollback"].map(|command| operator.start(command));
     for other in others {
-        other.end().fails_saying(22, &["another pgseal run holds the lock", "of postgres", "wait for it to end"]);
+        other.end().fails_saying(
+            22,
+            &[
+                "another pgseal run holds the lock",
+                "of postgres",
+                "wait for it to end",
+            ],
+        );
     }
     first.end().done();
 }
@@ -126,13 +173,20 @@ fn a_long_run_is_waited_for_and_named() {
 #[test]
 fn other_databases_do_not_wait() {
     let (slow, release, site) = small("slow");
-    let slow_bundle = site.pack(&release.named("slow", "1.0.0", 1).tier("slow", "select pg_sleep(30);\n"));
+    let slow_bundle = site.pack(
+        &release
+            .named("slow", "1.0.0", 1)
+            .tier("slow", "select pg_sleep(30);\n"),
+    );
     let quick = database("quick");
     let quick_bundle = site.pack(&super::Release::on(quick.name()));
     let first = site.operator(&slow_bundle, &slow.url()).start("run");
     let sleeps = "select count(*) from pg_stat_activity where query like 'select pg_sleep(30)%' and datname = current_database()";
     pgseal_testkit::release::wait_until("the first is at work", || slow.ask(sleeps) == "1");
-    site.operator(&quick_bundle, &quick.url()).receipts_in("others").run().done();
+    site.operator(&quick_bundle, &quick.url())
+        .receipts_in("others")
+        .run()
+        .done();
     assert_eq!(slow.ask(sleeps), "1", "the second has waited for the first");
     first.kill();
 }
@@ -141,11 +195,17 @@ fn other_databases_do_not_wait() {
 #[test]
 fn a_tier_that_releases_the_lock() {
     let (db, release, site) = small("unlocks");
-    db.client().batch_execute("create table public.hits (n integer)").unwrap();
+    db.client()
+        .batch_execute("create table public.hits (n integer)")
+        .unwrap();
     let probe = "select count(*) as hits from public.hits;\n";
     let tier = "select pg_advisory_unlock_all();\nselect pg_sleep(1.5);\ninsert into public.hits values (1);\n";
-    let release = release.file("tiers/widgets.sql", tier).file("rollback/widgets.sql", "delete from public.hits;\n");
-    let release = release.baseline(probe, "{ hits = 0 }").finalized(probe, "{ hits = { min = 1 } }");
+    let release = release
+        .file("tiers/widgets.sql", tier)
+        .file("rollback/widgets.sql", "delete from public.hits;\n");
+    let release = release
+        .baseline(probe, "{ hits = 0 }")
+        .finalized(probe, "{ hits = { min = 1 } }");
     let operator = site.operator(&site.pack(&release), &db.url());
     let first = operator.start("run");
     pgseal_testkit::release::wait_until("the first is at work", || {

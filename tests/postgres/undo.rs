@@ -10,7 +10,9 @@ fn somebody_has_built_on_it() {
     let operator = site.operator(&bundle, &db.url());
     let before = dump(&db);
     operator.run().done();
-    db.client().batch_execute("create view public.on_top as select id from public.widgets").unwrap();
+    db.client()
+        .batch_execute("create view public.on_top as select id from public.widgets")
+        .unwrap();
     let applied = dump(&db);
     operator.rollback().fails_saying(
         30,
@@ -25,7 +27,9 @@ fn somebody_has_built_on_it() {
     assert_eq!(status["in_effect"][0]["release"], "small");
     assert_eq!(operator.receipt()["outcome"], "unchanged");
     operator.check().done();
-    db.client().batch_execute("drop view public.on_top").unwrap();
+    db.client()
+        .batch_execute("drop view public.on_top")
+        .unwrap();
     operator.rollback().done();
     assert_same(&before, &dump(&db));
 }
@@ -41,7 +45,9 @@ fn it_fails_midway() {
     let operator = site.operator(&bundle, &db.url());
     operator.run().done();
     let applied = dump(&db);
-    operator.rollback().fails_saying(30, &["rollback/broken.sql:1:1", "division by zero"]);
+    operator
+        .rollback()
+        .fails_saying(30, &["rollback/broken.sql:1:1", "division by zero"]);
     assert_same(&applied, &dump(&db));
     operator.check().done();
 }
@@ -49,8 +55,7 @@ fn it_fails_midway() {
 #[test]
 fn it_does_not_reach_the_baseline() {
     let (db, release, site) = small("short");
-    let probe =
-        "select to_regclass('public.widgets') is not null as widgets, count(*) as approvals from public.approvals;\n";
+    let probe = "select to_regclass('public.widgets') is not null as widgets, count(*) as approvals from public.approvals;\n";
     let release = release.baseline(probe, "{ widgets = false, approvals = 1 }");
     let bundle = site.pack(&release.verify(
         "always",
@@ -60,11 +65,18 @@ fn it_does_not_reach_the_baseline() {
     ));
     let operator = site.operator(&bundle, &db.url());
     operator.run().done();
-    db.client().batch_execute("insert into public.approvals values ('later')").unwrap();
+    db.client()
+        .batch_execute("insert into public.approvals values ('later')")
+        .unwrap();
     let applied = dump(&db);
-    operator.rollback().fails_saying(30, &["the state would not be baseline: approvals is 2, expected 1"]);
+    operator.rollback().fails_saying(
+        30,
+        &["the state would not be baseline: approvals is 2, expected 1"],
+    );
     assert_same(&applied, &dump(&db));
-    db.client().batch_execute("delete from public.approvals where who = 'later'").unwrap();
+    db.client()
+        .batch_execute("delete from public.approvals where who = 'later'")
+        .unwrap();
     operator.rollback().done();
 }
 
@@ -75,7 +87,9 @@ fn the_gate_is_closed() {
     let bundle = site.pack(&release);
     let operator = site.operator(&bundle, &db.url());
     operator.run().done();
-    db.client().batch_execute("delete from public.approvals").unwrap();
+    db.client()
+        .batch_execute("delete from public.approvals")
+        .unwrap();
     operator.rollback().done();
     let receipt = operator.receipt();
     assert_eq!(receipt["gates"], serde_json::json!([]));
@@ -86,10 +100,15 @@ fn the_gate_is_closed() {
 #[test]
 fn it_is_no_longer_finalized() {
     let (db, release, site) = small("drifted");
-    let bundle = site.pack(&release.finalized("select count(*) as widgets from public.widgets;\n", "{ widgets = 2 }"));
+    let bundle = site.pack(&release.finalized(
+        "select count(*) as widgets from public.widgets;\n",
+        "{ widgets = 2 }",
+    ));
     let operator = site.operator(&bundle, &db.url());
     operator.run().done();
-    db.client().batch_execute("delete from public.widgets").unwrap();
+    db.client()
+        .batch_execute("delete from public.widgets")
+        .unwrap();
     let check = operator.check();
     check.fails_saying(22, &["finalized"]);
     check.says(&["widgets is 0, expected 2"]);
@@ -100,11 +119,18 @@ fn it_is_no_longer_finalized() {
 #[test]
 fn its_own_table_is_gone() {
     let (db, release, site) = small("gone");
-    let bundle = site.pack(&release.finalized("select count(*) as widgets from public.widgets;\n", "{ widgets = 2 }"));
+    let bundle = site.pack(&release.finalized(
+        "select count(*) as widgets from public.widgets;\n",
+        "{ widgets = 2 }",
+    ));
     let operator = site.operator(&bundle, &db.url());
     operator.run().done();
-    db.client().batch_execute("drop table public.widgets").unwrap();
-    operator.check().fails_saying(22, &["the probe failed", "public.widgets"]);
+    db.client()
+        .batch_execute("drop table public.widgets")
+        .unwrap();
+    operator
+        .check()
+        .fails_saying(22, &["the probe failed", "public.widgets"]);
     operator.rollback().done();
     operator.rollback().done().says(&["nothing to do"]);
 }
@@ -113,12 +139,16 @@ fn its_own_table_is_gone() {
 #[test]
 fn the_values_of_the_run_are_remembered() {
     let (db, release, site) = small("remembered");
-    let release = release.variable("ticket").tier("ticket", "insert into public.widgets values (3, :'ticket');\n");
-    let rollback =
-        "delete from public.widgets where name = :'ticket';\nselect 1 / (3 - count(*)) from public.widgets;\n";
-    let verify =
-        "select 'ticket' as name, count(*) = 1 as ok, '' as detail from public.widgets where name = :'ticket';\n";
-    let release = release.rollback("ticket", rollback).verify("ticket", "finalized", "read-only", verify);
+    let release = release.variable("ticket").tier(
+        "ticket",
+        "insert into public.widgets values (3, :'ticket');\n",
+    );
+    let rollback = "delete from public.widgets where name = :'ticket';\nselect 1 / (3 - count(*)) from public.widgets;\n";
+    let verify = "select 'ticket' as name, count(*) = 1 as ok, '' as detail from public.widgets where name = :'ticket';\n";
+    let release =
+        release
+            .rollback("ticket", rollback)
+            .verify("ticket", "finalized", "read-only", verify);
     let bundle = site.pack(&release);
     let operator = site.operator(&bundle, &db.url());
     operator.clone().variable("ticket", "it's 1").run().done();
@@ -133,10 +163,14 @@ fn a_ledger_that_was_removed() {
     let bundle = site.pack(&release);
     let operator = site.operator(&bundle, &db.url());
     operator.run().done();
-    db.client().batch_execute("drop schema pgseal cascade").unwrap();
+    db.client()
+        .batch_execute("drop schema pgseal cascade")
+        .unwrap();
     operator.rollback().done().says(&["nothing to do"]);
     // The state itself blocks a second run.
-    operator.run().fails_saying(22, &["not in the state \"baseline\""]);
+    operator
+        .run()
+        .fails_saying(22, &["not in the state \"baseline\""]);
     assert_eq!(operator.json("run")["error"]["kind"], "not-baseline");
     let (answer, status) = operator.status();
     answer.done();

@@ -19,12 +19,19 @@ fn here() -> PathBuf {
 
 fn python<I: AsRef<OsStr>>(script: &str, arguments: impl IntoIterator<Item = I>) -> Output {
     let mut command = Command::new("python3");
-    command.arg(here().join(script)).args(arguments).env("PGSEAL", env!("CARGO_BIN_EXE_pgseal"));
+    command
+        .arg(here().join(script))
+        .args(arguments)
+        .env("PGSEAL", env!("CARGO_BIN_EXE_pgseal"));
     command.output().expect("python3 is installed")
 }
 
 fn succeeds(done: &Output) {
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
 }
 
 #[test]
@@ -32,15 +39,32 @@ fn a_tiny_run_of_every_set_makes_numbers_page_and_plots() {
     let dir = tempfile::tempdir().unwrap();
     let docs = dir.path().join("docs");
     fs::create_dir(&docs).unwrap();
-    fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/benchmarks.md"), docs.join("benchmarks.md")).unwrap();
+    fs::copy(
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/benchmarks.md"),
+        docs.join("benchmarks.md"),
+    )
+    .unwrap();
     let places = ["--docs".into(), docs.clone().into_os_string()];
-    let work = ["--workspace".into(), dir.path().join("work").into_os_string(), "--smallest".into()];
+    let work = [
+        "--workspace".into(),
+        dir.path().join("work").into_os_string(),
+        "--smallest".into(),
+    ];
     succeeds(&python("bench.py", places.iter().chain(&work)));
 
-    let results: Value = serde_json::from_slice(&fs::read(docs.join("benchmarks/results.json")).unwrap()).unwrap();
+    let results: Value =
+        serde_json::from_slice(&fs::read(docs.join("benchmarks/results.json")).unwrap()).unwrap();
     let sets = results["sets"].as_object().unwrap();
     let names: Vec<&str> = sets.keys().map(String::as_str).collect();
-    let wanted = ["audit", "fingerprint", "gate", "load", "pack", "run", "verify"];
+    let wanted = [
+        "audit",
+        "fingerprint",
+        "gate",
+        "load",
+        "pack",
+        "run",
+        "verify",
+    ];
     assert_eq!(BTreeSet::from_iter(names), BTreeSet::from(wanted));
     for (name, set) in sets {
         assert!(set["machine"]["cores"].as_u64().unwrap() >= 1);
@@ -49,10 +73,20 @@ fn a_tiny_run_of_every_set_makes_numbers_page_and_plots() {
             for (n, command) in group["commands"].as_array().unwrap().iter().enumerate() {
                 let rounds = group["rounds"].as_u64().unwrap() as usize;
                 match command["missing"].as_str() {
-                    Some(missing) => assert!(n > 0 && missing.ends_with("not installed"), "{name}: {command}"),
+                    Some(missing) => assert!(
+                        n > 0 && missing.ends_with("not installed"),
+                        "{name}: {command}"
+                    ),
                     None => {
-                        assert_eq!(command["seconds"].as_array().unwrap().len(), rounds, "{name}: {command}");
-                        assert!(command["peak_kib"].as_u64().unwrap() > 0, "{name}: {command}");
+                        assert_eq!(
+                            command["seconds"].as_array().unwrap().len(),
+                            rounds,
+                            "{name}: {command}"
+                        );
+                        assert!(
+                            command["peak_kib"].as_u64().unwrap() > 0,
+                            "{name}: {command}"
+                        );
                     }
                 }
             }
@@ -60,14 +94,29 @@ fn a_tiny_run_of_every_set_makes_numbers_page_and_plots() {
     }
 
     let page = fs::read_to_string(docs.join("benchmarks.md")).unwrap();
-    assert!(page.contains("verify a release of 200 KB, cold cache; 1 round"), "{page}");
+    assert!(
+        page.contains("verify a release of 200 KB, cold cache; 1 round"),
+        "{page}"
+    );
     for plot in ["verify.svg", "pack.svg", "audit.svg"] {
         let text = fs::read_to_string(docs.join("benchmarks").join(plot)).unwrap();
-        assert!(text.starts_with("<svg ") && text.ends_with("</svg>\n") && text.contains("pgseal"), "{plot}: {text}");
+        assert!(
+            text.starts_with("<svg ") && text.ends_with("</svg>\n") && text.contains("pgseal"),
+            "{plot}: {text}"
+        );
     }
     succeeds(&python("bench.py", ["check".into()].iter().chain(&places)));
-    fs::write(docs.join("benchmarks.md"), page.replace(" cold cache; 1 round", " cold cache; 9 rounds")).unwrap();
-    assert!(!python("bench.py", ["check".into()].iter().chain(&places)).status.success(), "a figure by hand");
+    fs::write(
+        docs.join("benchmarks.md"),
+        page.replace(" cold cache; 1 round", " cold cache; 9 rounds"),
+    )
+    .unwrap();
+    assert!(
+        !python("bench.py", ["check".into()].iter().chain(&places))
+            .status
+            .success(),
+        "a figure by hand"
+    );
 }
 
 #[test]
@@ -81,8 +130,15 @@ fn workloads_are_the_same_everywhere() {
     let dir = tempfile::tempdir().unwrap();
     for (size, expected) in [("20000", SMALL), ("1500000", LARGER)] {
         let release = dir.path().join(size);
-        succeeds(&python("workloads.py", [OsStr::new("release"), release.as_os_str(), OsStr::new(size)]));
-        assert_eq!(tree(&release).to_string(), expected, "release of {size} bytes");
+        succeeds(&python(
+            "workloads.py",
+            [OsStr::new("release"), release.as_os_str(), OsStr::new(size)],
+        ));
+        assert_eq!(
+            tree(&release).to_string(),
+            expected,
+            "release of {size} bytes"
+        );
     }
 }
 
@@ -91,11 +147,16 @@ const LARGER: &str = "806f94382aaadc5e0339150769313381f415e1f4b69a71994bab6eaed8
 
 /// Returns the digest of a directory's paths and contents.
 fn tree(dir: &Path) -> Digest {
-    let files = walkdir::WalkDir::new(dir).sort_by_file_name().into_iter().map(Result::unwrap);
+    let files = walkdir::WalkDir::new(dir)
+        .sort_by_file_name()
+        .into_iter()
+        .map(Result::unwrap);
     let mut bytes = Vec::new();
     for file in files.filter(|file| file.file_type().is_file()) {
         let path = file.path().strip_prefix(dir).unwrap().to_str().unwrap();
-        bytes.extend_from_slice(format!("{path} {}\n", Digest::of(&fs::read(file.path()).unwrap())).as_bytes());
+        bytes.extend_from_slice(
+            format!("{path} {}\n", Digest::of(&fs::read(file.path()).unwrap())).as_bytes(),
+        );
     }
     Digest::of(&bytes)
 }
@@ -118,13 +179,23 @@ fn psql_itself_is_measured() {
         }
     }
     let mut command = Command::new("python3");
-    command.args(["-B", "-c", "import database; print(database.program('psql'), database.wrapped())"]);
-    command.current_dir(here()).env_remove("PGSEAL_POSTGRES_BIN");
+    command.args([
+        "-B",
+        "-c",
+        "import database; print(database.program('psql'), database.wrapped())",
+    ]);
+    command
+        .current_dir(here())
+        .env_remove("PGSEAL_POSTGRES_BIN");
     let paths = std::env::var_os("PATH").unwrap();
-    let paths = std::env::join_paths([path].into_iter().chain(std::env::split_paths(&paths))).unwrap();
+    let paths =
+        std::env::join_paths([path].into_iter().chain(std::env::split_paths(&paths))).unwrap();
     let done = command.env("PATH", paths).output().unwrap();
     succeeds(&done);
-    assert_eq!(String::from_utf8(done.stdout).unwrap(), format!("{} True\n", real.join("psql").display()));
+    assert_eq!(
+        String::from_utf8(done.stdout).unwrap(),
+        format!("{} True\n", real.join("psql").display())
+    );
 }
 
 #[test]

@@ -5,23 +5,46 @@ use std::path::Path;
 use std::process::Command;
 
 /// Top-level folders: a name that begins with one of them must exist in the repository.
-const FOLDERS: [&str; 8] = ["src/", "tests/", "docs/", "schemas/", "bundle/", "keys/", "benches/", ".ci/"];
+const FOLDERS: [&str; 8] = [
+    "src/", "tests/", "docs/", "schemas/", "bundle/", "keys/", "benches/", ".ci/",
+];
 
 /// Flags that require a feature of the build.
-const BY_FEATURE: [(&str, bool); 2] =
-    [("--parquet", cfg!(feature = "parquet")), ("--pkcs11", cfg!(feature = "pkcs11"))];
+const BY_FEATURE: [(&str, bool); 2] = [
+    ("--parquet", cfg!(feature = "parquet")),
+    ("--pkcs11", cfg!(feature = "pkcs11")),
+];
 
 #[test]
 fn every_page_is_true() {
     let repository = Repository::read();
     let mut wrong = Vec::new();
     for (path, text) in repository.pages() {
-        wrong.extend(repository.faults(path, text).into_iter().map(|fault| format!("{path}: {fault}")));
+        wrong.extend(
+            repository
+                .faults(path, text)
+                .into_iter()
+                .map(|fault| format!("{path}: {fault}")),
+        );
     }
-    for (path, text) in repository.files.iter().filter(|(path, _)| path.starts_with("src/")) {
-        wrong.extend(repository.decisions(text).into_iter().map(|fault| format!("{path}: {fault}")));
+    for (path, text) in repository
+        .files
+        .iter()
+        .filter(|(path, _)| path.starts_with("src/"))
+    {
+        wrong.extend(
+            repository
+                .decisions(text)
+                .into_iter()
+                .map(|fault| format!("{path}: {fault}")),
+        );
     }
-    assert!(wrong.is_empty(), "{} faults:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} faults:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
 }
 
 #[test]
@@ -32,17 +55,32 @@ fn mistakes_are_found() {
         ("see `release/no_such.rs`", "no file release/no_such.rs"),
         ("see `tests/no_such/`", "no file tests/no_such/"),
         ("[a](docs/no_such.md)", "no page docs/no_such.md"),
-        ("[a](docs/gate.md#no-such-part)", "no heading docs/gate.md#no-such-part"),
-        ("| 1 | a | b | `tests/project/documents.rs`: `there_is_no_such_test` |", "no test there_is_no_such_test"),
+        (
+            "[a](docs/gate.md#no-such-part)",
+            "no heading docs/gate.md#no-such-part",
+        ),
+        (
+            "| 1 | a | b | `tests/project/documents.rs`: `there_is_no_such_test` |",
+            "no test there_is_no_such_test",
+        ),
         ("`pgseal no-such-command x`", "no command no-such-command"),
-        ("`pgseal trust no-such-command`", "no command trust no-such-command"),
-        ("```sh\npgseal verify FILE --no-such-flag\n```", "no flag verify --no-such-flag"),
+        (
+            "`pgseal trust no-such-command`",
+            "no command trust no-such-command",
+        ),
+        (
+            "```sh\npgseal verify FILE --no-such-flag\n```",
+            "no flag verify --no-such-flag",
+        ),
         ("`run --no-such-flag`", "no flag run --no-such-flag"),
         ("as in decision 999", "no decision 999"),
         ("12 defective bundles", "expected"),
     ] {
         let found = faults(text);
-        assert!(found.len() == 1 && found[0].starts_with(fault), "{text}: {found:?}");
+        assert!(
+            found.len() == 1 && found[0].starts_with(fault),
+            "{text}: {found:?}"
+        );
     }
     for text in [
         "`format/wire.rs`, `tests/vectors/`, `target/x`, [a](docs/gate.md#the-gate-role), [b](https://example.org/x)",
@@ -64,25 +102,61 @@ impl Repository {
     fn read() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let skip = |entry: &walkdir::DirEntry| {
-            entry.depth() == 1 && ["target", ".git"].iter().any(|name| entry.file_name() == *name)
+            entry.depth() == 1
+                && ["target", ".git"]
+                    .iter()
+                    .any(|name| entry.file_name() == *name)
         };
-        let walk = walkdir::WalkDir::new(root).into_iter().filter_entry(|entry| !skip(entry));
-        let files = walk.filter_map(Result::ok).filter(|entry| entry.file_type().is_file()).map(|entry| {
-            let path = entry.path().strip_prefix(root).expect("below the root").to_string_lossy().into_owned();
-            let is_text = [".rs", ".md"].iter().any(|end| path.ends_with(end));
-            let text = if is_text { std::fs::read_to_string(entry.path()).unwrap_or_default() } else { String::new() };
-            (path, text)
-        });
+        let walk = walkdir::WalkDir::new(root)
+            .into_iter()
+            .filter_entry(|entry| !skip(entry));
+        let files = walk
+            .filter_map(Result::ok)
+            .filter(|entry| entry.file_type().is_file())
+            .map(|entry| {
+                let path = entry
+                    .path()
+                    .strip_prefix(root)
+                    .expect("below the root")
+                    .to_string_lossy()
+                    .into_owned();
+                let is_text = [".rs", ".md"].iter().any(|end| path.ends_with(end));
+                let text = if is_text {
+                    std::fs::read_to_string(entry.path()).unwrap_or_default()
+                } else {
+                    String::new()
+                };
+                (path, text)
+            });
         let mut help = BTreeMap::new();
         commands("", &mut help);
-        let vectors = std::fs::read_dir(root.join("tests/vectors")).expect("vectors").filter_map(Result::ok);
-        let vectors = vectors.filter_map(|entry| Some(entry.file_name().to_str()?.strip_suffix("_fail")?.to_owned()));
-        Self { files: files.collect(), vectors: vectors.collect(), help }
+        let vectors = std::fs::read_dir(root.join("tests/vectors"))
+            .expect("vectors")
+            .filter_map(Result::ok);
+        let vectors = vectors.filter_map(|entry| {
+            Some(
+                entry
+                    .file_name()
+                    .to_str()?
+                    .strip_suffix("_fail")?
+                    .to_owned(),
+            )
+        });
+        Self {
+            files: files.collect(),
+            vectors: vectors.collect(),
+            help,
+        }
     }
 
     fn pages(&self) -> impl Iterator<Item = (&str, &str)> {
-        let is_page = |path: &str| path.ends_with(".md") && (path.starts_with("docs/") || !path.contains('/'));
-        self.files.iter().filter(move |(path, _)| is_page(path)).map(|(path, text)| (path.as_str(), text.as_str()))
+        let is_page = |path: &str| {
+            path.ends_with(".md") && (path.starts_with("docs/") || !path.contains('/'))
+        };
+        self.files
+            .iter()
+            .filter(move |(path, _)| is_page(path))
+            .map(|(path, text)| (path.as_str(), text.as_str()))
     }
 
     /// Returns the text of the files that a name in backquotes matches: a path, or the end of one.
@@ -92,7 +166,11 @@ impl Repository {
             true => path.starts_with(name) || path.contains(&end),
             false => path == name || path.ends_with(&end) || path.starts_with(&format!("{name}/")),
         };
-        self.files.iter().filter(|(path, _)| is_it(path)).map(|(_, text)| text.as_str()).collect()
+        self.files
+            .iter()
+            .filter(|(path, _)| is_it(path))
+            .map(|(_, text)| text.as_str())
+            .collect()
     }
 
     fn faults(&self, page: &str, text: &str) -> Vec<String> {
@@ -106,13 +184,23 @@ impl Repository {
         }
         faults.extend(command_lines(text).filter_map(|line| self.command(line)));
         faults.extend(links(&prose).filter_map(|link| self.link(page, link)));
-        faults.extend(prose.lines().filter(|line| line.starts_with("| ")).flat_map(|row| self.tests(row)));
+        faults.extend(
+            prose
+                .lines()
+                .filter(|line| line.starts_with("| "))
+                .flat_map(|row| self.tests(row)),
+        );
         faults.extend(self.decisions(&prose));
         let vectors = self.vectors.len().to_string();
         for (at, _) in prose.match_indices(" defective bundles") {
-            let said = prose[..at].rsplit(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
+            let said = prose[..at]
+                .rsplit(|c: char| !c.is_ascii_digit())
+                .next()
+                .unwrap_or_default();
             if !said.is_empty() && said != vectors {
-                faults.push(format!("expected {vectors} defective bundles, found {said}"));
+                faults.push(format!(
+                    "expected {vectors} defective bundles, found {said}"
+                ));
             }
         }
         faults
@@ -120,26 +208,46 @@ impl Repository {
 
     /// Returns an error for each decision number without a page.
     fn decisions(&self, text: &str) -> Vec<String> {
-        let named = ["ecision ", "docs/decisions/"].iter().flat_map(|word| text.split(word).skip(1));
-        let numbers = named.map(|rest| rest.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default());
+        let named = ["ecision ", "docs/decisions/"]
+            .iter()
+            .flat_map(|word| text.split(word).skip(1));
+        let numbers = named.map(|rest| {
+            rest.split(|c: char| !c.is_ascii_digit())
+                .next()
+                .unwrap_or_default()
+        });
         let page = |number: &str| format!("docs/decisions/{number}-");
-        let is_there = |number: &str| self.files.keys().any(|path| path.starts_with(&page(number)));
+        let is_there = |number: &str| {
+            self.files
+                .keys()
+                .any(|path| path.starts_with(&page(number)))
+        };
         let missing = numbers.filter(|number| !number.is_empty() && !is_there(number));
-        missing.map(|number| format!("no decision {number}")).collect()
+        missing
+            .map(|number| format!("no decision {number}"))
+            .collect()
     }
 
     /// Checks a command line, or a command with flags.
     fn command(&self, line: &str) -> Option<String> {
         let is_whole = line.starts_with("pgseal ");
-        let end = line.find(['|', ';', '&', '>', '#', '"']).unwrap_or(line.len());
-        let mut words = line[..end].split_whitespace().map(|word| word.trim_matches(['[', ']', ',', '.'])).peekable();
+        let end = line
+            .find(['|', ';', '&', '>', '#', '"'])
+            .unwrap_or(line.len());
+        let mut words = line[..end]
+            .split_whitespace()
+            .map(|word| word.trim_matches(['[', ']', ',', '.']))
+            .peekable();
         words.next_if_eq(&"pgseal");
         let mut command = String::new();
-        while let Some(word) = words.next_if(|word| word.starts_with(|c: char| c.is_ascii_lowercase())) {
+        while let Some(word) =
+            words.next_if(|word| word.starts_with(|c: char| c.is_ascii_lowercase()))
+        {
             let longer = format!("{command} {word}").trim().to_owned();
             if !self.help.contains_key(&longer) {
                 let has_more = command.is_empty() || self.help[&command].contains("\nCommands:\n");
-                if is_whole && has_more && word.chars().all(|c| c.is_ascii_lowercase() || c == '-') {
+                if is_whole && has_more && word.chars().all(|c| c.is_ascii_lowercase() || c == '-')
+                {
                     return Some(format!("no command {longer}"));
                 }
                 break;
@@ -147,18 +255,29 @@ impl Repository {
             command = longer;
         }
         let help = self.help.get(&command).filter(|_| !command.is_empty())?;
-        words.filter(|word| word.starts_with("--") && word.len() > 2).find_map(|word| {
-            let flag = word.split(['=', '.', '\\', ')']).next()?;
-            let known = help.split([' ', '\n', ',', '=', '`', '[']).any(|known| known == flag);
-            let is_left_out = BY_FEATURE.contains(&(flag, false));
-            (!known && !is_left_out).then(|| format!("no flag {command} {flag}"))
-        })
+        words
+            .filter(|word| word.starts_with("--") && word.len() > 2)
+            .find_map(|word| {
+                let flag = word.split(['=', '.', '\\', ')']).next()?;
+                let known = help
+                    .split([' ', '\n', ',', '=', '`', '['])
+                    .any(|known| known == flag);
+                let is_left_out = BY_FEATURE.contains(&(flag, false));
+                (!known && !is_left_out).then(|| format!("no flag {command} {flag}"))
+            })
     }
 
     fn link(&self, page: &str, link: &str) -> Option<String> {
         let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
-        let target = if path.is_empty() { page.to_owned() } else { joined(page, path) };
-        let is_folder = self.files.keys().any(|file| file.starts_with(&format!("{}/", target.trim_end_matches('/'))));
+        let target = if path.is_empty() {
+            page.to_owned()
+        } else {
+            joined(page, path)
+        };
+        let is_folder = self
+            .files
+            .keys()
+            .any(|file| file.starts_with(&format!("{}/", target.trim_end_matches('/'))));
         match self.files.get(&target) {
             None if is_folder => None,
             None => Some(format!("no page {target}")),
@@ -170,7 +289,9 @@ impl Repository {
     /// Checks the tests in the last cell of a threat row: names after a file are functions there, others are vectors.
     fn tests(&self, row: &str) -> Vec<String> {
         let cells: Vec<&str> = row.trim_end_matches([' ', '|']).split(" | ").collect();
-        let [first, _, _, .., last] = cells[..] else { return Vec::new() };
+        let [first, _, _, .., last] = cells[..] else {
+            return Vec::new();
+        };
         if first.trim_start_matches("| ").parse::<u32>().is_err() {
             return Vec::new();
         }
@@ -179,8 +300,12 @@ impl Repository {
         for span in spans(last) {
             if is_path(span) {
                 texts = self.named(span);
-            } else if span.matches('_').count() >= 2 && span.chars().all(|c| c == '_' || c.is_ascii_alphanumeric()) {
-                let is_test = texts.iter().any(|text| text.contains(&format!("fn {span}(")));
+            } else if span.matches('_').count() >= 2
+                && span.chars().all(|c| c == '_' || c.is_ascii_alphanumeric())
+            {
+                let is_test = texts
+                    .iter()
+                    .any(|text| text.contains(&format!("fn {span}(")));
                 let is_vector = self.vectors.iter().any(|name| name == span);
                 if !is_test && !is_vector {
                     missing.push(format!("no test {span}"));
@@ -193,12 +318,21 @@ impl Repository {
 
 /// Adds the help of a command and of its subcommands.
 fn commands(name: &str, into: &mut BTreeMap<String, String>) {
-    let output = Command::new(env!("CARGO_BIN_EXE_pgseal")).args(name.split_whitespace()).arg("--help").output();
+    let output = Command::new(env!("CARGO_BIN_EXE_pgseal"))
+        .args(name.split_whitespace())
+        .arg("--help")
+        .output();
     let help = String::from_utf8(output.expect("the program runs").stdout).expect("UTF-8");
-    let below = help.split("\nCommands:\n").nth(1).unwrap_or_default().split("\n\n").next().unwrap_or_default();
-    for line in
-        below.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   ") && !line.starts_with("  help "))
-    {
+    let below = help
+        .split("\nCommands:\n")
+        .nth(1)
+        .unwrap_or_default()
+        .split("\n\n")
+        .next()
+        .unwrap_or_default();
+    for line in below.lines().filter(|line| {
+        line.starts_with("  ") && !line.starts_with("   ") && !line.starts_with("  help ")
+    }) {
         let word = line.split_whitespace().next().unwrap_or_default();
         commands(format!("{name} {word}").trim(), into);
     }
@@ -206,7 +340,9 @@ fn commands(name: &str, into: &mut BTreeMap<String, String>) {
 }
 
 fn is_path(span: &str) -> bool {
-    let plain = span.chars().all(|c| c.is_ascii_alphanumeric() || "_-./".contains(c));
+    let plain = span
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "_-./".contains(c));
     plain && (span.ends_with(".rs") || FOLDERS.iter().any(|folder| span.starts_with(folder)))
 }
 
@@ -218,25 +354,43 @@ fn without_fences(text: &str) -> String {
 fn command_lines(text: &str) -> impl Iterator<Item = &str> {
     let fenced = text.split("```").skip(1).step_by(2).flat_map(str::lines);
     let indented = text.lines().filter_map(|line| line.strip_prefix("    "));
-    fenced.chain(indented).map(|line| line.trim_start_matches("$ ")).filter(|line| line.starts_with("pgseal "))
+    fenced
+        .chain(indented)
+        .map(|line| line.trim_start_matches("$ "))
+        .filter(|line| line.starts_with("pgseal "))
 }
 
 fn spans(prose: &str) -> impl Iterator<Item = &str> {
-    let blocks = prose.split("\n\n").flat_map(|paragraph| paragraph.split("\n|"));
+    let blocks = prose
+        .split("\n\n")
+        .flat_map(|paragraph| paragraph.split("\n|"));
     blocks.flat_map(|block| block.split('`').skip(1).step_by(2))
 }
 
 fn links(prose: &str) -> impl Iterator<Item = &str> {
-    let targets = prose.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    let targets = prose
+        .split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split(')').next());
     targets.filter(|target| !target.contains("://") && !target.starts_with("mailto:"))
 }
 
 fn joined(page: &str, path: &str) -> String {
     let folder = page.rsplit_once('/').map_or("", |(folder, _)| folder);
     let (up, rest) = (path.matches("../").count(), path.trim_start_matches("../"));
-    let depth = folder.split('/').filter(|part| !part.is_empty()).count().saturating_sub(up);
-    let parts = folder.split('/').filter(|part| !part.is_empty()).take(depth);
-    parts.chain([rest.trim_start_matches("./")]).collect::<Vec<_>>().join("/")
+    let depth = folder
+        .split('/')
+        .filter(|part| !part.is_empty())
+        .count()
+        .saturating_sub(up);
+    let parts = folder
+        .split('/')
+        .filter(|part| !part.is_empty())
+        .take(depth);
+    parts
+        .chain([rest.trim_start_matches("./")])
+        .collect::<Vec<_>>()
+        .join("/")
 }
 
 /// Returns the anchors of headings, as GitHub makes them.
@@ -244,7 +398,10 @@ fn anchors(text: &str) -> impl Iterator<Item = String> {
     let headings = text.lines().filter(|line| line.starts_with('#'));
     headings.map(|line| {
         let kept = line.trim_start_matches('#').trim().to_lowercase();
-        let kept: String = kept.chars().filter(|c| c.is_alphanumeric() || "-_ ".contains(*c)).collect();
+        let kept: String = kept
+            .chars()
+            .filter(|c| c.is_alphanumeric() || "-_ ".contains(*c))
+            .collect();
         kept.replace(' ', "-")
     })
 }

@@ -12,9 +12,16 @@ fn read(path: &str) -> String {
 fn kinds_are_unique_and_kebab_case() {
     let words: BTreeSet<&str> = Kind::ALL.iter().map(|kind| kind.as_str()).collect();
     let meanings: BTreeSet<&str> = Kind::ALL.iter().map(|kind| kind.meaning()).collect();
-    assert_eq!((words.len(), meanings.len()), (Kind::ALL.len(), Kind::ALL.len()));
+    assert_eq!(
+        (words.len(), meanings.len()),
+        (Kind::ALL.len(), Kind::ALL.len())
+    );
     for word in words {
-        assert!(word.split('-').all(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase())), "{word}");
+        assert!(
+            word.split('-')
+                .all(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase())),
+            "{word}"
+        );
     }
 }
 
@@ -25,17 +32,28 @@ fn the_page_lists_exactly_the_kinds() {
     let listed: Vec<String> = rows
         .map(|row| {
             let cells: Vec<&str> = row.split(" | ").collect();
-            assert!(cells.len() == 4 && !cells[3].trim_end_matches(" |").is_empty(), "{row}");
+            assert!(
+                cells.len() == 4 && !cells[3].trim_end_matches(" |").is_empty(),
+                "{row}"
+            );
             cells[..3].join(" | ")
         })
         .collect();
-    let row = |kind: &Kind| format!("| `{}` | {} | {}", kind.as_str(), kind.exit().code(), kind.meaning());
+    let row = |kind: &Kind| {
+        format!(
+            "| `{}` | {} | {}",
+            kind.as_str(),
+            kind.exit().code(),
+            kind.meaning()
+        )
+    };
     assert_eq!(listed, Kind::ALL.iter().map(row).collect::<Vec<_>>());
 }
 
 #[test]
 fn the_schema_lists_exactly_the_kinds() {
-    let schema: serde_json::Value = serde_json::from_str(&read("schemas/output/error.schema.json")).expect("JSON");
+    let schema: serde_json::Value =
+        serde_json::from_str(&read("schemas/output/error.schema.json")).expect("JSON");
     let listed = &schema["properties"]["error"]["properties"]["kind"]["enum"];
     let kinds: Vec<&str> = Kind::ALL.iter().map(|kind| kind.as_str()).collect();
     assert_eq!(listed, &serde_json::json!(kinds));
@@ -52,7 +70,9 @@ fn every_kind_is_the_kind_of_an_error() {
             let path = entry.expect("readable").path();
             match path.extension() {
                 _ if path.is_dir() => directories.push(path),
-                Some(extension) if extension == "rs" => code += &std::fs::read_to_string(path).expect("readable"),
+                Some(extension) if extension == "rs" => {
+                    code += &std::fs::read_to_string(path).expect("readable")
+                }
                 _ => {}
             }
         }

@@ -42,23 +42,50 @@ pub fn pieces() -> Vec<(&'static str, &'static str)> {
         ("bits", "select B'01;', x'ab', n'c;';"),
         ("identifier", "select \"a\"\"b;\n--\" from \"größe;\";"),
         ("dollar", "do $$ begin; 'it''s' \" -- \n \\q end $$;"),
-        ("dollar_tag", "select $a$ $b$ ; $b$ $ $a $a$, $größe$;$größe$;"),
+        (
+            "dollar_tag",
+            "select $a$ $b$ ; $b$ $ $a $a$, $größe$;$größe$;",
+        ),
         ("parameters", "select $1, a$b$c, $2;"),
-        ("parentheses", "create rule r as on insert to t do (select (1); select 2);"),
+        (
+            "parentheses",
+            "create rule r as on insert to t do (select (1); select 2);",
+        ),
         ("unbalanced", "select 1);"),
         ("brackets", "select a[1:2], a[:], a[1:];"),
         ("casts", "select a::int, b :: text, c := d, 'e'::\"f\";"),
-        ("operators", "select a->>'b', c @> d, e - -1, f */* ; */ g, h <> i;"),
+        (
+            "operators",
+            "select a->>'b', c @> d, e - -1, f */* ; */ g, h <> i;",
+        ),
         ("numbers", "select 1.5e3, .5, 1..2, 1_000;"),
         ("joined", "select 1\\; select 2 \\;\n select 3;"),
-        ("atomic", "create function f() returns int begin atomic select case when a then 'end;' end; select 2; end;"),
-        ("procedure", "create or replace procedure p() language sql begin atomic insert into t values (1); end;"),
-        ("function", "create function f(a int) returns int language sql as 'select 1; select 2';"),
+        (
+            "atomic",
+            "create function f() returns int begin atomic select case when a then 'end;' end; select 2; end;",
+        ),
+        (
+            "procedure",
+            "create or replace procedure p() language sql begin atomic insert into t values (1); end;",
+        ),
+        (
+            "function",
+            "create function f(a int) returns int language sql as 'select 1; select 2';",
+        ),
         ("transaction", "begin; commit;"),
-        ("copy", "select 0;copy t from stdin;\n1\t';\n\\\\.\n\\q\n\\.\n"),
-        ("copy_csv", "select 0;copy t (a, \"b;c\") from stdin with (format csv);\n\"a\n\",:x\n\\.\n"),
+        (
+            "copy",
+            "select 0;copy t from stdin;\n1\t';\n\\\\.\n\\q\n\\.\n",
+        ),
+        (
+            "copy_csv",
+            "select 0;copy t (a, \"b;c\") from stdin with (format csv);\n\"a\n\",:x\n\\.\n",
+        ),
         ("copy_empty", "select 0;copy t from stdin;\n\\.\n"),
-        ("copy_rest", "select 0;copy t from stdin; select 1;\n1\n\\.\n"),
+        (
+            "copy_rest",
+            "select 0;copy t from stdin; select 1;\n1\n\\.\n",
+        ),
         ("copy_out", "copy (select 'from stdin;') to stdout;"),
         ("set", "\\set x 1\n"),
         ("set_words", "\\set y 'it''s' two 'th\\'ree'\n"),
@@ -77,14 +104,26 @@ pub fn pieces() -> Vec<(&'static str, &'static str)> {
         ("separator", "\\set x 1 \\\\ select :x;"),
         ("include", "select 0;\\ir part.sql\n"),
         ("if_true", "\\if true\nselect 1;\n\\endif\n"),
-        ("if_false", "\\if false\nselect 'a;\n\\endif\n' (;\n\\endif\n"),
-        ("if_else", "\\if :{?x}\nselect 1;\n\\else\nselect 2;\n\\endif\n"),
-        ("if_elif", "\\if no\nselect (\n\\elif yes\nselect 2;\n\\else\nselect 3;\n\\endif\n"),
+        (
+            "if_false",
+            "\\if false\nselect 'a;\n\\endif\n' (;\n\\endif\n",
+        ),
+        (
+            "if_else",
+            "\\if :{?x}\nselect 1;\n\\else\nselect 2;\n\\endif\n",
+        ),
+        (
+            "if_elif",
+            "\\if no\nselect (\n\\elif yes\nselect 2;\n\\else\nselect 3;\n\\endif\n",
+        ),
         (
             "if_nested",
             "\\if true\n\\if off\n\\i x\n\\elif on\nselect 1;\n\\endif\n\\else\n\\if nonsense\n\\endif\n\\endif\n",
         ),
-        ("if_in_statement", "select 1\n\\if false\n, (2\n\\else\n, 3\n\\endif\n;"),
+        (
+            "if_in_statement",
+            "select 1\n\\if false\n, (2\n\\else\n, 3\n\\endif\n;",
+        ),
         ("g", "select 1 \\g\n"),
         ("g_line", "select 1\n\\g\n"),
         ("g_options", "select (1) \\g (format=csv)\n"),
@@ -96,15 +135,27 @@ pub fn pieces() -> Vec<(&'static str, &'static str)> {
         ("reset", "select (1\n\\r\n"),
         ("print", "select 1\n\\p\n;"),
         ("copy_file", "select 0;\\copy t from data.tsv\n"),
-        ("copy_stdin", "select 0;\\copy t (a) from stdin with csv\n1\n\\.\n"),
+        (
+            "copy_stdin",
+            "select 0;\\copy t (a) from stdin with csv\n1\n\\.\n",
+        ),
     ]
 }
 
 /// Creates a directory with the files that pieces name.
 pub fn directory() -> TempDir {
     let dir = tempfile::tempdir_in("/tmp").unwrap();
-    let files = [("part.sql", &b"select 'included;';\n\\set x 3\nselect :x\n"[..]), ("data.tsv", b"1\n2\n")];
-    super::harness::write(dir.path(), &files.map(|(path, bytes)| (path.to_owned(), bytes.to_vec())));
+    let files = [
+        (
+            "part.sql",
+            &b"select 'included;';\n\\set x 3\nselect :x\n"[..],
+        ),
+        ("data.tsv", b"1\n2\n"),
+    ];
+    super::harness::write(
+        dir.path(),
+        &files.map(|(path, bytes)| (path.to_owned(), bytes.to_vec())),
+    );
     dir
 }
 
@@ -123,7 +174,9 @@ const ON_PURPOSE: [(&str, &[&str]); 4] = [
 
 fn on_purpose(pieces: &[&str], reason: &str) -> bool {
     let has = |text: &&str| pieces.iter().any(|piece| piece.contains(*text));
-    ON_PURPOSE.iter().any(|(words, needed)| reason.contains(words) && needed.iter().all(has))
+    ON_PURPOSE
+        .iter()
+        .any(|(words, needed)| reason.contains(words) && needed.iter().all(has))
 }
 
 pub fn check() {
@@ -134,7 +187,12 @@ pub fn check() {
         .map(|(_, piece)| piece)
         .collect();
     let script = prop::collection::vec(prop::sample::select(pieces), 1..PIECES);
-    let config = Config { cases: SCRIPTS, failure_persistence: None, max_shrink_iters: 400, ..Config::default() };
+    let config = Config {
+        cases: SCRIPTS,
+        failure_persistence: None,
+        max_shrink_iters: 400,
+        ..Config::default()
+    };
     let (psql, dir) = (Psql::find(), directory());
     let ran = TestRunner::new(config).run(&script, |pieces| {
         std::fs::write(dir.path().join("script.sql"), pieces.concat()).unwrap();

@@ -42,9 +42,9 @@ impl Outcome {
     /// Returns the number of identical statements from the start.
     pub fn statements(&self) -> usize {
         match self {
-            Self::Same { statements } | Self::Refused { statements, .. } | Self::Different { statements, .. } => {
-                *statements
-            }
+            Self::Same { statements }
+            | Self::Refused { statements, .. }
+            | Self::Different { statements, .. } => *statements,
             Self::BothStop { .. } => 0,
         }
     }
@@ -83,18 +83,37 @@ pub struct Theirs {
 /// [`Psql::compare`] with a known result of psql.
 pub fn compare_with(theirs: &Theirs, dir: &Path, file: &str, arguments: &[String]) -> Outcome {
     let (ours, refusal) = pgseal_sends(dir, file, arguments);
-    let Theirs { sent: theirs, failed } = theirs;
+    let Theirs {
+        sent: theirs,
+        failed,
+    } = theirs;
     if *failed && refusal.is_none() {
-        let text = format!("psql stops with an error, pgseal goes on\n{}", beside(theirs, &ours, 0));
-        return Outcome::Different { statements: 0, text };
+        let text = format!(
+            "psql stops with an error, pgseal goes on\n{}",
+            beside(theirs, &ours, 0)
+        );
+        return Outcome::Different {
+            statements: 0,
+            text,
+        };
     }
-    let same = theirs.iter().zip(&ours).take_while(|(theirs, ours)| theirs == ours).count();
+    let same = theirs
+        .iter()
+        .zip(&ours)
+        .take_while(|(theirs, ours)| theirs == ours)
+        .count();
     if same < ours.len() || (refusal.is_none() && same < theirs.len()) {
-        return Outcome::Different { statements: same, text: beside(theirs, &ours, same) };
+        return Outcome::Different {
+            statements: same,
+            text: beside(theirs, &ours, same),
+        };
     }
     match refusal {
         Some(refusal) if *failed && same == theirs.len() => Outcome::BothStop { refusal },
-        Some(refusal) => Outcome::Refused { statements: same, refusal },
+        Some(refusal) => Outcome::Refused {
+            statements: same,
+            refusal,
+        },
         None => Outcome::Same { statements: same },
     }
 }
@@ -104,18 +123,32 @@ impl Psql {
     pub fn find() -> Self {
         let program = env::var_os("PGSEAL_PSQL").map_or_else(|| "psql".into(), PathBuf::from);
         let answer = Command::new(&program).arg("--version").output();
-        let answer = answer.unwrap_or_else(|error| panic!("{}: {error}; ./test installs it", program.display()));
+        let answer = answer
+            .unwrap_or_else(|error| panic!("{}: {error}; ./test installs it", program.display()));
         // psql (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)
         let text = String::from_utf8(answer.stdout).unwrap();
         let version = text.split(' ').nth(2).expect("a version").trim().to_owned();
-        let major = version.split('.').next().and_then(|major| major.parse().ok()).expect("a major version");
-        Self { program, major, recorder: Recorder::start(&version) }
+        let major = version
+            .split('.')
+            .next()
+            .and_then(|major| major.parse().ok())
+            .expect("a major version");
+        Self {
+            program,
+            major,
+            recorder: Recorder::start(&version),
+        }
     }
 
     /// Runs `file` in `dir` through both programs. `arguments` go to both, such as `-v` and `name=value`. `strict` sets
     /// ON_ERROR_STOP for psql, because pgseal never continues after an error.
     pub fn compare(&self, dir: &Path, file: &str, arguments: &[String], strict: bool) -> Outcome {
-        compare_with(&self.sends(dir, file, arguments, strict), dir, file, arguments)
+        compare_with(
+            &self.sends(dir, file, arguments, strict),
+            dir,
+            file,
+            arguments,
+        )
     }
 
     /// Returns the statements that psql sends for a script, without the internal queries of `\d` and the like.
@@ -124,15 +157,24 @@ impl Psql {
         let database = format!("script_{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let mut psql = Command::new(&self.program);
         // -E prints psql's internal queries, so that they can be distinguished from the script's.
-        psql.args(["-X", "-q", "-E", "-U", "postgres", "-p", "5432", "-d", &database, "-f", file]);
-        psql.arg("-h").arg(self.recorder.host()).args(arguments).current_dir(dir);
+        psql.args([
+            "-X", "-q", "-E", "-U", "postgres", "-p", "5432", "-d", &database, "-f", file,
+        ]);
+        psql.arg("-h")
+            .arg(self.recorder.host())
+            .args(arguments)
+            .current_dir(dir);
         if strict {
             psql.args(["-v", "ON_ERROR_STOP=1"]);
         }
-        for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PG")) {
+        for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PG"))
+        {
             psql.env_remove(name);
         }
-        psql.env("LC_ALL", "C").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        psql.env("LC_ALL", "C")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
         let mut child = psql.spawn().unwrap();
         let mut stdout = child.stdout.take().unwrap();
         let reader = thread::spawn(move || {
@@ -149,7 +191,10 @@ impl Psql {
         };
         let shown = reader.join().unwrap().unwrap();
         let sent = without_own_queries(self.recorder.take(&database), &shown);
-        Theirs { sent, failed: strict && !status.success() }
+        Theirs {
+            sent,
+            failed: strict && !status.success(),
+        }
     }
 }
 
@@ -157,7 +202,8 @@ impl Psql {
 fn without_own_queries(sent: Vec<Sent>, shown: &[u8]) -> Vec<Sent> {
     let hidden = hidden_queries(shown);
     let mut hidden = hidden.iter().peekable();
-    let own = |sent: &Sent| sent.sql.starts_with(b"set client_encoding to '") && sent.sql.ends_with(b"'");
+    let own =
+        |sent: &Sent| sent.sql.starts_with(b"set client_encoding to '") && sent.sql.ends_with(b"'");
     let mut kept = Vec::new();
     for sent in sent {
         if hidden.next_if(|text| ***text == *sent.sql).is_none() && !own(&sent) {
@@ -170,14 +216,23 @@ fn without_own_queries(sent: Vec<Sent>, shown: &[u8]) -> Vec<Sent> {
 /// Returns the queries between the rulers that psql prints for -E; psql 16 changed the rulers.
 fn hidden_queries(shown: &[u8]) -> Vec<Vec<u8>> {
     const RULERS: [(&[u8], &[u8]); 2] = [
-        (b"********* QUERY **********\n", b"\n**************************\n"),
-        (b"/******** QUERY *********/\n", b"\n/************************/\n"),
+        (
+            b"********* QUERY **********\n",
+            b"\n**************************\n",
+        ),
+        (
+            b"/******** QUERY *********/\n",
+            b"\n/************************/\n",
+        ),
     ];
     let mut queries = Vec::new();
     let mut rest = shown;
-    let find = |text: &[u8], what: &[u8]| text.windows(what.len()).position(|window| window == what);
-    while let Some((at, (head, foot))) =
-        RULERS.iter().filter_map(|rulers| Some((find(rest, rulers.0)?, rulers))).min_by_key(|found| found.0)
+    let find =
+        |text: &[u8], what: &[u8]| text.windows(what.len()).position(|window| window == what);
+    while let Some((at, (head, foot))) = RULERS
+        .iter()
+        .filter_map(|rulers| Some((find(rest, rulers.0)?, rulers)))
+        .min_by_key(|found| found.0)
     {
         rest = &rest[at + head.len()..];
         let Some(end) = find(rest, foot) else { break };
@@ -189,11 +244,20 @@ fn hidden_queries(shown: &[u8]) -> Vec<Vec<u8>> {
 
 /// Returns the statements that pgseal would send, and its refusal.
 fn pgseal_sends(dir: &Path, file: &str, arguments: &[String]) -> (Vec<Sent>, Option<Refusal>) {
-    let answer = Command::new(PGSEAL).args(["script", file, "--json"]).args(arguments).current_dir(dir).output();
+    let answer = Command::new(PGSEAL)
+        .args(["script", file, "--json"])
+        .args(arguments)
+        .current_dir(dir)
+        .output();
     let answer = answer.unwrap();
     let errors = String::from_utf8_lossy(&answer.stderr).into_owned();
-    let lines = answer.stdout.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    let sent = lines.map(|line| statement(&serde_json::from_slice(line).unwrap())).collect();
+    let lines = answer
+        .stdout
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty());
+    let sent = lines
+        .map(|line| statement(&serde_json::from_slice(line).unwrap()))
+        .collect();
     match answer.status.code() {
         Some(0) => (sent, None),
         Some(2) => (sent, Some(Refusal::new(dir, &errors))),
@@ -212,7 +276,9 @@ fn statement(line: &Value) -> Sent {
     };
     Sent {
         sql: text(&line["sql"]).unwrap(),
-        parameters: line["parameters"].as_array().map(|values| values.iter().map(text).collect()),
+        parameters: line["parameters"]
+            .as_array()
+            .map(|values| values.iter().map(text).collect()),
         described: line["then"] == "describe" || line["then"] == "gdesc",
         copies,
     }
@@ -225,14 +291,28 @@ fn size(value: &Value) -> usize {
 impl Refusal {
     /// Parses `pgseal: error: FILE:LINE:COLUMN: REASON`, or the same without a position.
     fn new(dir: &Path, errors: &str) -> Self {
-        let first = errors.lines().find_map(|line| line.strip_prefix("pgseal: error: ")).unwrap_or(errors);
+        let first = errors
+            .lines()
+            .find_map(|line| line.strip_prefix("pgseal: error: "))
+            .unwrap_or(errors);
         let words: Vec<&str> = first.splitn(4, ':').collect();
         if let [file, line, column, reason] = words[..]
-            && let (Ok(line), Some((column, reason))) = (line.parse(), place_and_reason(column, reason))
+            && let (Ok(line), Some((column, reason))) =
+                (line.parse(), place_and_reason(column, reason))
         {
-            return Self { line, column, file: dir.join(file), reason };
+            return Self {
+                line,
+                column,
+                file: dir.join(file),
+                reason,
+            };
         }
-        Self { line: 0, column: 0, file: PathBuf::new(), reason: first.to_owned() }
+        Self {
+            line: 0,
+            column: 0,
+            file: PathBuf::new(),
+            reason: first.to_owned(),
+        }
     }
 
     /// Returns the reason without its quoted parts, so that equal reasons can be counted.
@@ -263,7 +343,12 @@ fn place_and_reason(column: &str, reason: &str) -> Option<(usize, String)> {
 
 /// Shows both sides from the first difference on.
 fn beside(theirs: &[Sent], ours: &[Sent], from: usize) -> String {
-    let mut text = format!("statement {} of {} (psql) and {} (pgseal)\n", from + 1, theirs.len(), ours.len());
+    let mut text = format!(
+        "statement {} of {} (psql) and {} (pgseal)\n",
+        from + 1,
+        theirs.len(),
+        ours.len()
+    );
     for (name, side) in [("psql  ", theirs), ("pgseal", ours)] {
         for sent in side.iter().skip(from).take(2) {
             let _ = writeln!(text, "  {name}: {}", shown(sent));
@@ -284,7 +369,9 @@ pub fn shown(sent: &Sent) -> String {
         let _ = write!(text, "... {} bytes", sql.len());
     }
     if let Some(parameters) = &sent.parameters {
-        let values = parameters.iter().map(|value| value.as_deref().map(String::from_utf8_lossy));
+        let values = parameters
+            .iter()
+            .map(|value| value.as_deref().map(String::from_utf8_lossy));
         let _ = write!(text, " with {:?}", values.collect::<Vec<_>>());
     }
     if sent.described {

@@ -23,8 +23,14 @@ pub struct Lists {
 
 impl Lists {
     pub fn read() -> Self {
-        let lists = Self { by_design: list("by_design.txt"), not_yet: list("not_yet.txt") };
-        let both = lists.by_design.keys().find(|key| lists.not_yet.contains_key(*key));
+        let lists = Self {
+            by_design: list("by_design.txt"),
+            not_yet: list("not_yet.txt"),
+        };
+        let both = lists
+            .by_design
+            .keys()
+            .find(|key| lists.not_yet.contains_key(*key));
         assert!(both.is_none(), "{both:?} is on both lists");
         lists
     }
@@ -39,9 +45,10 @@ impl Lists {
             (None, Outcome::Same { .. } | Outcome::BothStop { .. }) => None,
             (Some(_), Outcome::Same { .. }) => Some(format!("{key}: works; take it off the list")),
             (Some(expected), outcome) if expected.is(outcome) => None,
-            (_, Outcome::Refused { refusal, .. } | Outcome::BothStop { refusal }) => {
-                Some(format!("{key}: refused at {}:{}: {}", refusal.line, refusal.column, refusal.reason))
-            }
+            (_, Outcome::Refused { refusal, .. } | Outcome::BothStop { refusal }) => Some(format!(
+                "{key}: refused at {}:{}: {}",
+                refusal.line, refusal.column, refusal.reason
+            )),
             (_, Outcome::Different { text, .. }) => Some(format!("{key}: {text}")),
         }
     }
@@ -49,15 +56,22 @@ impl Lists {
     /// Returns an error message for each entry without a case.
     pub fn unknown(&self, known: impl Fn(&str) -> bool) -> Vec<String> {
         let keys = self.by_design.keys().chain(self.not_yet.keys());
-        let unknown = keys.filter(|key| !known(key) && !key.starts_with("pieces/") && !key.starts_with("dialect/"));
-        unknown.map(|key| format!("{key}: on a list, and not there")).collect()
+        let unknown = keys.filter(|key| {
+            !known(key) && !key.starts_with("pieces/") && !key.starts_with("dialect/")
+        });
+        unknown
+            .map(|key| format!("{key}: on a list, and not there"))
+            .collect()
     }
 
     /// Rewrites `not_yet.txt` from the current outcomes; entries that are not about the corpus stay.
     pub fn write_not_yet(&self, outcomes: &BTreeMap<String, Outcome>) {
         let mut text = String::from(HEAD);
         for (key, outcome) in outcomes {
-            let by_design = self.by_design.get(key).is_some_and(|expected| expected.is(outcome));
+            let by_design = self
+                .by_design
+                .get(key)
+                .is_some_and(|expected| expected.is(outcome));
             match outcome {
                 Outcome::Same { .. } | Outcome::BothStop { .. } => {}
                 _ if by_design => {}
@@ -69,7 +83,11 @@ impl Lists {
                 }
             }
         }
-        for (key, expected) in self.not_yet.iter().filter(|(key, _)| !outcomes.contains_key(*key)) {
+        for (key, expected) in self
+            .not_yet
+            .iter()
+            .filter(|(key, _)| !outcomes.contains_key(*key))
+        {
             let _ = match expected {
                 Expected::Refused(reason) => writeln!(text, "{key}: refused {reason}"),
                 Expected::Differs => writeln!(text, "{key}: differs"),
@@ -79,25 +97,35 @@ impl Lists {
     }
 }
 
-const HEAD: &str = "# What psql does and pgseal does not do yet. See README.md; this list may only get shorter.\n";
+const HEAD: &str =
+    "# What psql does and pgseal does not do yet. See README.md; this list may only get shorter.\n";
 
 fn path(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/psql/corpus").join(name)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/psql/corpus")
+        .join(name)
 }
 
 fn list(name: &str) -> BTreeMap<String, Expected> {
     let text = fs::read_to_string(path(name)).unwrap();
-    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let lines = text
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'));
     let mut list = BTreeMap::new();
     for line in lines {
-        let (key, rest) = line.split_once(": ").unwrap_or_else(|| panic!("{name}: {line}"));
+        let (key, rest) = line
+            .split_once(": ")
+            .unwrap_or_else(|| panic!("{name}: {line}"));
         let expected = match rest.split_once(' ') {
             Some(("refused", reason)) => Expected::Refused(reason.to_owned()),
             _ if rest == "differs" => Expected::Differs,
             _ if rest == "refused" => Expected::Refused(String::new()),
             _ => panic!("{name}: {line}"),
         };
-        assert!(list.insert(key.to_owned(), expected).is_none(), "{name}: {key} is there twice");
+        assert!(
+            list.insert(key.to_owned(), expected).is_none(),
+            "{name}: {key} is there twice"
+        );
     }
     list
 }

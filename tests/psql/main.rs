@@ -35,11 +35,16 @@ fn the_corpus_is_sent_as_psql_sends_it() {
         for _ in 0..2 {
             scope.spawn(|| {
                 loop {
-                    let Some(case) = queue.lock().unwrap().pop() else { break };
+                    let Some(case) = queue.lock().unwrap().pop() else {
+                        break;
+                    };
                     for variant in Variant::ALL {
                         let outcome = recorded.run(&case, variant);
                         let same = matches!(outcome, Outcome::Same { .. });
-                        outcomes.lock().unwrap().insert(variant.key(&case.key), outcome);
+                        outcomes
+                            .lock()
+                            .unwrap()
+                            .insert(variant.key(&case.key), outcome);
                         // A difference in the plain variant makes the other variants uninformative.
                         if !same {
                             break;
@@ -55,12 +60,20 @@ fn the_corpus_is_sent_as_psql_sends_it() {
         lists.write_not_yet(&outcomes);
         return;
     }
-    let mut faults: Vec<String> = outcomes.iter().filter_map(|(key, outcome)| lists.fault(key, outcome)).collect();
+    let mut faults: Vec<String> = outcomes
+        .iter()
+        .filter_map(|(key, outcome)| lists.fault(key, outcome))
+        .collect();
     faults.extend(lists.unknown(|key| outcomes.contains_key(key)));
     let statements: usize = outcomes.values().map(Outcome::statements).sum();
     // Guards against a recorder that recorded nothing.
     assert!(statements > 1_000, "{statements} statements");
-    assert!(faults.is_empty(), "{} faults\n{}", faults.len(), faults.join("\n"));
+    assert!(
+        faults.is_empty(),
+        "{} faults\n{}",
+        faults.len(),
+        faults.join("\n")
+    );
 }
 
 /// Random scripts from pieces that are each in the corpus.
@@ -87,19 +100,44 @@ fn pieces_left_out_are_refused_indeed() {
 #[test]
 fn the_recorder_tells_statements_apart() {
     let one = |sql: &str| statements(sql.as_bytes()).pop();
-    assert_eq!(one("copy t (a, \"from\") from STDIN with (format csv);"), Some(Statement::CopyIn));
-    assert_eq!(one("/* x */ COPY (select 1; ) TO stdout"), Some(Statement::CopyOut));
+    assert_eq!(
+        one("copy t (a, \"from\") from STDIN with (format csv);"),
+        Some(Statement::CopyIn)
+    );
+    assert_eq!(
+        one("/* x */ COPY (select 1; ) TO stdout"),
+        Some(Statement::CopyOut)
+    );
     assert_eq!(one("copy t from 'stdin'"), Some(Statement::Other));
     assert_eq!(one("-- begin;\n"), None);
-    assert_eq!(one("select E'\\'; begin', $x$; begin $x$, 'it''s;'"), Some(Statement::Other));
+    assert_eq!(
+        one("select E'\\'; begin', $x$; begin $x$, 'it''s;'"),
+        Some(Statement::Other)
+    );
     assert_eq!(one("rollback to savepoint s"), Some(Statement::Other));
-    assert_eq!(one("commit and chain"), Some(Statement::Commit { chain: true }));
+    assert_eq!(
+        one("commit and chain"),
+        Some(Statement::Commit { chain: true })
+    );
     assert_eq!(statements(b"begin; select (1;2); end;;").len(), 3);
-    assert_eq!(statements(b"create function f() begin atomic select 1; end;").len(), 1);
+    assert_eq!(
+        statements(b"create function f() begin atomic select 1; end;").len(),
+        1
+    );
     let name = String::from("standard_conforming_strings");
-    let set = |local| Statement::Set { name: name.clone(), value: Some("off".into()), local };
-    assert_eq!(one("set local standard_conforming_strings = 'off'"), Some(set(true)));
-    assert_eq!(one("SET standard_conforming_strings TO OFF;"), Some(set(false)));
+    let set = |local| Statement::Set {
+        name: name.clone(),
+        value: Some("off".into()),
+        local,
+    };
+    assert_eq!(
+        one("set local standard_conforming_strings = 'off'"),
+        Some(set(true))
+    );
+    assert_eq!(
+        one("SET standard_conforming_strings TO OFF;"),
+        Some(set(false))
+    );
 }
 
 /// The installed psql, and recorded results of psql 16 or newer for machines with an older one.
@@ -117,10 +155,20 @@ impl Recorded {
     fn read() -> Self {
         let psql = Psql::find();
         let live = psql.major >= NEW;
-        let answers = fs::read(Self::path()).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let answers = fs::read(Self::path())
+            .ok()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let answers: BTreeMap<String, Theirs> = answers.unwrap_or_default();
-        assert!(live || !answers.is_empty(), "no answers of a newer psql in {}", Self::path().display());
-        Self { psql, answers: Mutex::new(if live { BTreeMap::new() } else { answers }), live }
+        assert!(
+            live || !answers.is_empty(),
+            "no answers of a newer psql in {}",
+            Self::path().display()
+        );
+        Self {
+            psql,
+            answers: Mutex::new(if live { BTreeMap::new() } else { answers }),
+            live,
+        }
     }
 
     fn run(&self, case: &Case, variant: Variant) -> Outcome {
@@ -132,21 +180,30 @@ impl Recorded {
             if self.live && variant == Variant::Plain {
                 for variant in Variant::ALL {
                     harness::write(dir.path(), &case.files(variant));
-                    let theirs = self.psql.sends(dir.path(), "script.sql", &case.arguments, case.strict);
+                    let theirs =
+                        self.psql
+                            .sends(dir.path(), "script.sql", &case.arguments, case.strict);
                     answers.insert(variant.key(&case.key), theirs);
                 }
                 harness::write(dir.path(), &case.files(variant));
             }
-            let theirs = answers.get(&key).unwrap_or_else(|| panic!("no answer of a newer psql for {key}"));
+            let theirs = answers
+                .get(&key)
+                .unwrap_or_else(|| panic!("no answer of a newer psql for {key}"));
             return compare_with(theirs, dir.path(), "script.sql", &case.arguments);
         }
-        self.psql.compare(dir.path(), "script.sql", &case.arguments, case.strict)
+        self.psql
+            .compare(dir.path(), "script.sql", &case.arguments, case.strict)
     }
 
     fn write(&self) {
         if self.live && env::var_os("PGSEAL_PSQL_BLESS").is_some() {
             let answers = self.answers.lock().unwrap();
-            fs::write(Self::path(), serde_json::to_string_pretty(&*answers).unwrap() + "\n").unwrap();
+            fs::write(
+                Self::path(),
+                serde_json::to_string_pretty(&*answers).unwrap() + "\n",
+            )
+            .unwrap();
         }
     }
 }
@@ -155,9 +212,10 @@ impl Expected {
     /// Returns whether the outcome is the expected one.
     fn is(&self, outcome: &Outcome) -> bool {
         match (self, outcome) {
-            (Self::Refused(reason), Outcome::Refused { refusal, .. } | Outcome::BothStop { refusal }) => {
-                refusal.reason.contains(reason.as_str())
-            }
+            (
+                Self::Refused(reason),
+                Outcome::Refused { refusal, .. } | Outcome::BothStop { refusal },
+            ) => refusal.reason.contains(reason.as_str()),
             (Self::Differs, Outcome::Different { .. }) => true,
             _ => false,
         }

@@ -78,7 +78,9 @@ impl FromStr for Digest {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let bytes = unhex(text).and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-        bytes.map(Self).ok_or_else(|| DigestError { found: text.chars().take(80).collect() })
+        bytes.map(Self).ok_or_else(|| DigestError {
+            found: text.chars().take(80).collect(),
+        })
     }
 }
 
@@ -109,7 +111,9 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
         _ => None,
     };
     let pairs = text.as_bytes().chunks(2);
-    pairs.map(|pair| Some(digit(*pair.first()?)? << 4 | digit(*pair.get(1)?)?)).collect()
+    pairs
+        .map(|pair| Some(digit(*pair.first()?)? << 4 | digit(*pair.get(1)?)?))
+        .collect()
 }
 
 #[cfg(test)]
@@ -126,7 +130,12 @@ mod tests {
     #[test]
     fn one_value_has_one_spelling() {
         let text = Digest::of(b"abc").to_string();
-        for wrong in [text.to_uppercase(), text[1..].to_owned(), format!("{text}0"), format!(" {text}")] {
+        for wrong in [
+            text.to_uppercase(),
+            text[1..].to_owned(),
+            format!("{text}0"),
+            format!(" {text}"),
+        ] {
             assert!(wrong.parse::<Digest>().is_err(), "{wrong}");
         }
     }

@@ -16,7 +16,10 @@ pub struct EntryPath(String);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EntryPathError {
     /// Longer than [`EntryPath::MAX_BYTES`].
-    #[error("path {path:?} has {bytes} bytes, at most {} are allowed", EntryPath::MAX_BYTES)]
+    #[error(
+        "path {path:?} has {bytes} bytes, at most {} are allowed",
+        EntryPath::MAX_BYTES
+    )]
     TooLong {
         /// The whole path.
         path: String,
@@ -45,8 +48,16 @@ impl EntryPath {
     /// True if the format reserves this name, so that no file of a release may have it.
     pub fn is_reserved(&self) -> bool {
         // In any case, since a case-insensitive file system would confuse them.
-        let first = self.0.split('/').next().unwrap_or_default().to_ascii_lowercase();
-        matches!(first.as_str(), "pgseal" | "statement.json" | "signatures" | "approvals" | "timestamps")
+        let first = self
+            .0
+            .split('/')
+            .next()
+            .unwrap_or_default()
+            .to_ascii_lowercase();
+        matches!(
+            first.as_str(),
+            "pgseal" | "statement.json" | "signatures" | "approvals" | "timestamps"
+        )
     }
 }
 
@@ -55,10 +66,16 @@ impl FromStr for EntryPath {
 
     fn from_str(path: &str) -> Result<Self, Self::Err> {
         if path.len() > Self::MAX_BYTES {
-            return Err(EntryPathError::TooLong { path: path.to_owned(), bytes: path.len() });
+            return Err(EntryPathError::TooLong {
+                path: path.to_owned(),
+                bytes: path.len(),
+            });
         }
         match path.split('/').find(|segment| !is_segment(segment)) {
-            Some(segment) => Err(EntryPathError::Segment { path: path.to_owned(), segment: segment.to_owned() }),
+            Some(segment) => Err(EntryPathError::Segment {
+                path: path.to_owned(),
+                segment: segment.to_owned(),
+            }),
             None => Ok(Self(path.to_owned())),
         }
     }
@@ -66,7 +83,9 @@ impl FromStr for EntryPath {
 
 fn is_segment(segment: &str) -> bool {
     let mut bytes = segment.bytes();
-    let first = bytes.next().is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let first = bytes
+        .next()
+        .is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_');
     first && bytes.all(|b| b.is_ascii_alphanumeric() || b"_.+@=-".contains(&b))
 }
 
@@ -102,7 +121,12 @@ mod tests {
 
     #[test]
     fn plain_paths() {
-        for path in ["a", "executor/00_all.sql", "_x/Y+Z@1=2-3.sql", &"a".repeat(100)] {
+        for path in [
+            "a",
+            "executor/00_all.sql",
+            "_x/Y+Z@1=2-3.sql",
+            &"a".repeat(100),
+        ] {
             assert!(path.parse::<EntryPath>().is_ok(), "{path}");
         }
     }
@@ -110,9 +134,10 @@ mod tests {
     #[test]
     fn everything_else_is_refused() {
         let long = "a".repeat(101);
-        for path in
-            ["", "/a", "a/", "a//b", "..", "a/../b", ".hidden", "-flag", "a b", "a\nb", "ü", "a\\b", "a\0", &long]
-        {
+        for path in [
+            "", "/a", "a/", "a//b", "..", "a/../b", ".hidden", "-flag", "a b", "a\nb", "ü", "a\\b",
+            "a\0", &long,
+        ] {
             assert!(path.parse::<EntryPath>().is_err(), "{path:?}");
         }
     }

@@ -10,7 +10,11 @@ pub fn count(number: impl TryInto<u64>, what: &str) -> String {
 
 /// `1 table or sequence`, `3 tables and sequences`
 pub fn tables_and_sequences(number: usize) -> String {
-    if number == 1 { "1 table or sequence".to_owned() } else { format!("{number} tables and sequences") }
+    if number == 1 {
+        "1 table or sequence".to_owned()
+    } else {
+        format!("{number} tables and sequences")
+    }
 }
 
 /// Plural of a counted word.
@@ -29,8 +33,17 @@ mod tests {
 
     #[test]
     fn as_people_say_it() {
-        let said = [("bundle", "2 bundles"), ("policy", "2 policies"), ("key", "2 keys"), ("index", "2 indexes")];
-        said.iter().for_each(|(what, two)| assert_eq!(count(2_usize, what), *two));
-        assert_eq!([count(1_u64, "fault"), count(0_u64, "fault")], ["1 fault", "0 faults"]);
+        let said = [
+            ("bundle", "2 bundles"),
+            ("policy", "2 policies"),
+            ("key", "2 keys"),
+            ("index", "2 indexes"),
+        ];
+        said.iter()
+            .for_each(|(what, two)| assert_eq!(count(2_usize, what), *two));
+        assert_eq!(
+            [count(1_u64, "fault"), count(0_u64, "fault")],
+            ["1 fault", "0 faults"]
+        );
     }
 }

@@ -29,8 +29,14 @@ pub fn map<T: Sync, R: Send>(
     let results: Vec<Mutex<Option<R>>> = items.iter().map(|_| Mutex::new(None)).collect();
     workers.each(&costs, &|at| {
         let result = work(&items[at]);
-        *results[at].lock().expect("no call panics while it holds the lock") = Some(result);
+        *results[at]
+            .lock()
+            .expect("no call panics while it holds the lock") = Some(result);
     });
-    let taken = results.into_iter().map(|slot| slot.into_inner().expect("no call panicked").expect("every index"));
+    let taken = results.into_iter().map(|slot| {
+        slot.into_inner()
+            .expect("no call panicked")
+            .expect("every index")
+    });
     taken.collect()
 }

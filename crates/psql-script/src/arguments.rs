@@ -25,7 +25,14 @@ pub(super) struct Argument {
 impl Argument {
     /// An unquoted argument with this text.
     pub fn plain(text: String) -> Self {
-        Self { text, quoted: false, outside: false, unknown: false, at: 0, plain_tail: 0 }
+        Self {
+            text,
+            quoted: false,
+            outside: false,
+            unknown: false,
+            at: 0,
+            plain_tail: 0,
+        }
     }
 
     /// Removes trailing unquoted semicolons, which many commands accept after their argument.
@@ -67,12 +74,21 @@ pub(super) struct Arguments<'a> {
 
 impl<'a> Arguments<'a> {
     pub fn new(bytes: &'a [u8], at: usize, variables: Option<&'a Variables>) -> Self {
-        Self { bytes, at, end: bytes.len(), variables }
+        Self {
+            bytes,
+            at,
+            end: bytes.len(),
+            variables,
+        }
     }
 
     /// The rest of the line, verbatim, without leading white space.
     pub fn whole_line(&mut self) -> &'a [u8] {
-        let start = self.at + self.bytes[self.at..self.end].iter().take_while(|b| is_space(**b)).count();
+        let start = self.at
+            + self.bytes[self.at..self.end]
+                .iter()
+                .take_while(|b| is_space(**b))
+                .count();
         self.at = self.end;
         &self.bytes[start..self.end]
     }
@@ -103,9 +119,13 @@ impl<'a> Arguments<'a> {
             match byte {
                 b'\\' => break,
                 _ if is_space(byte) => break,
-                b'`' if self.variables.is_some() => return Err(ArgumentFault::Shell { at: self.at }),
+                b'`' if self.variables.is_some() => {
+                    return Err(ArgumentFault::Shell { at: self.at });
+                }
                 b'`' => {
-                    let close = self.bytes[self.at + 1..self.end].iter().position(|b| *b == b'`');
+                    let close = self.bytes[self.at + 1..self.end]
+                        .iter()
+                        .position(|b| *b == b'`');
                     self.at += close.ok_or_else(|| self.bad(start, UNTERMINATED))? + 2;
                     quoted = true;
                 }
@@ -124,7 +144,9 @@ impl<'a> Arguments<'a> {
                         self.at += 1;
                     }
                     // values that name values grow exponentially
-                    Some(_) if text.len() > VALUE_BYTES => return Err(self.bad(start, "it has more than 1 MiB")),
+                    Some(_) if text.len() > VALUE_BYTES => {
+                        return Err(self.bad(start, "it has more than 1 MiB"));
+                    }
                     Some(found) => {
                         (quoted, plain_tail) = (true, 0);
                         outside |= found == From::NonTransactional;
@@ -142,8 +164,17 @@ impl<'a> Arguments<'a> {
             return Ok(None);
         }
         match String::from_utf8(text) {
-            Ok(text) if text.contains('\0') => Err(self.bad(start, "an escape makes a NUL character")),
-            Ok(text) => Ok(Some(Argument { text, quoted, outside, unknown, at: start, plain_tail })),
+            Ok(text) if text.contains('\0') => {
+                Err(self.bad(start, "an escape makes a NUL character"))
+            }
+            Ok(text) => Ok(Some(Argument {
+                text,
+                quoted,
+                outside,
+                unknown,
+                at: start,
+                plain_tail,
+            })),
             Err(_) => Err(self.bad(start, "escapes make bytes that are not UTF-8")),
         }
     }
@@ -159,7 +190,11 @@ impl<'a> Arguments<'a> {
 
     fn peek(&self, ahead: usize) -> Option<u8> {
         let at = self.at + ahead;
-        if at < self.end { self.bytes.get(at).copied() } else { None }
+        if at < self.end {
+            self.bytes.get(at).copied()
+        } else {
+            None
+        }
     }
 
     fn bad(&self, at: usize, problem: &'static str) -> ArgumentFault {
@@ -214,7 +249,9 @@ impl<'a> Arguments<'a> {
         self.at += lead;
         let mut value = 0u32;
         for _ in 0..most {
-            let Some(digit) = self.peek(0).and_then(|b| char::from(b).to_digit(base)) else { break };
+            let Some(digit) = self.peek(0).and_then(|b| char::from(b).to_digit(base)) else {
+                break;
+            };
             value = value * base + digit;
             self.at += 1;
         }
@@ -235,15 +272,22 @@ impl<'a> Arguments<'a> {
 
     /// Replaces a variable; an unset one stays as written. `None` if the colon begins no variable.
     fn variable(&mut self, text: &mut Vec<u8>) -> Result<Option<From>, ArgumentFault> {
-        let Some(found) = reference(self.bytes, self.at, self.end) else { return Ok(None) };
+        let Some(found) = reference(self.bytes, self.at, self.end) else {
+            return Ok(None);
+        };
         let name = String::from_utf8_lossy(&self.bytes[found.name.0..found.name.1]);
         let value = self.variables.and_then(|variables| variables.value(&name));
         if value.is_none() && self.variables.is_some() && is_hidden(&name) {
-            return Err(ArgumentFault::Special { at: self.at, name: name.into_owned() });
+            return Err(ArgumentFault::Special {
+                at: self.at,
+                name: name.into_owned(),
+            });
         }
         let from = match value {
             Some(Value::Known { outside: true, .. }) => From::NonTransactional,
-            Some(Value::Unknown { certain }) if found.form != Form::Test || !certain => From::Unknown,
+            Some(Value::Unknown { certain }) if found.form != Form::Test || !certain => {
+                From::Unknown
+            }
             _ => From::Script,
         };
         let known = match value {
@@ -252,10 +296,14 @@ impl<'a> Arguments<'a> {
             None => None,
         };
         match (found.form, known) {
-            (Form::Test, value) => text.extend_from_slice(if value.is_some() { b"TRUE" } else { b"FALSE" }),
+            (Form::Test, value) => {
+                text.extend_from_slice(if value.is_some() { b"TRUE" } else { b"FALSE" })
+            }
             (Form::Plain, Some(value)) => text.extend_from_slice(value.as_bytes()),
             (Form::Literal, Some(value)) => text.extend_from_slice(quote_literal(value).as_bytes()),
-            (Form::Identifier, Some(value)) => text.extend_from_slice(quote_identifier(value).as_bytes()),
+            (Form::Identifier, Some(value)) => {
+                text.extend_from_slice(quote_identifier(value).as_bytes())
+            }
             (_, None) => text.extend_from_slice(&self.bytes[self.at..found.end]),
         }
         self.at = found.end;
@@ -297,21 +345,36 @@ mod tests {
     fn quotes_escapes_and_variables() {
         assert_eq!(
             all(r#" a 'b c' "d e" x'y''z' "#),
-            Ok(vec!["a".into(), "b c".into(), "\"d e\"".into(), "xy'z".into()])
+            Ok(vec![
+                "a".into(),
+                "b c".into(),
+                "\"d e\"".into(),
+                "xy'z".into()
+            ])
         );
         assert_eq!(all(r"'\n\t\101\x42\q'"), Ok(vec!["\n\tABq".into()]));
         assert_eq!(
             all(r#":v :'v' :"v" :u :{?v}:{?u} a::v"#).map(|v| v.join("|")),
             Ok(r#"a'b c|'a''b c'|"a'b c"|:u|TRUEFALSE|a:a'b c"#.into())
         );
-        assert_eq!(all(r"a\\b"), Ok(vec!["a".into()]), "a backslash ends the arguments");
+        assert_eq!(
+            all(r"a\\b"),
+            Ok(vec!["a".into()]),
+            "a backslash ends the arguments"
+        );
         assert_eq!(all("''"), Ok(vec![String::new()]));
     }
 
     #[test]
     fn what_is_refused() {
         assert_eq!(all("a `date`"), Err(ArgumentFault::Shell { at: 2 }));
-        assert_eq!(all("'a"), Err(ArgumentFault::Bad { at: 0, problem: UNTERMINATED }));
+        assert_eq!(
+            all("'a"),
+            Err(ArgumentFault::Bad {
+                at: 0,
+                problem: UNTERMINATED
+            })
+        );
         assert!(matches!(all(r"'\377'"), Err(ArgumentFault::Bad { .. })));
         assert!(matches!(all(r"'\0'"), Err(ArgumentFault::Bad { .. })));
         assert!(matches!(all(":HOST"), Err(ArgumentFault::Special { .. })));
@@ -321,7 +384,10 @@ mod tests {
     fn semicolons_outside_quotes_can_be_dropped() {
         let variables = Variables::default();
         let text = |line: &str| {
-            let argument = Arguments::new(line.as_bytes(), 0, Some(&variables)).next().expect("no fault").expect("one");
+            let argument = Arguments::new(line.as_bytes(), 0, Some(&variables))
+                .next()
+                .expect("no fault")
+                .expect("one");
             argument.without_semicolons().text
         };
         assert_eq!(text("a.sql;;"), "a.sql");

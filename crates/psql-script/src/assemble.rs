@@ -40,7 +40,10 @@ pub(super) struct Surroundings<'a> {
 }
 
 /// Scans the line from the current byte on, into the buffer.
-pub(super) fn scan_line(frame: &mut Frame<'_>, around: Surroundings<'_>) -> Result<LineStop, ScriptError> {
+pub(super) fn scan_line(
+    frame: &mut Frame<'_>,
+    around: Surroundings<'_>,
+) -> Result<LineStop, ScriptError> {
     loop {
         let fresh = frame.buffer.is_empty() && !frame.scanner.in_quote();
         let stop = match frame.pushed.last_mut() {
@@ -50,7 +53,8 @@ pub(super) fn scan_line(frame: &mut Frame<'_>, around: Surroundings<'_>) -> Resu
                 }
                 let from = pushed.at;
                 let scanned = frame.scanner.next(&pushed.value, from, frame.buffer.len());
-                let (at, stop) = scanned.map_err(|fault| disagreement(fault.problem, frame.origin(frame.at)))?;
+                let (at, stop) =
+                    scanned.map_err(|fault| disagreement(fault.problem, frame.origin(frame.at)))?;
                 let pushed = frame.pushed.last_mut().expect("looked at above");
                 let piece = pushed.value[from..at].to_vec();
                 pushed.at = at;
@@ -64,7 +68,8 @@ pub(super) fn scan_line(frame: &mut Frame<'_>, around: Surroundings<'_>) -> Resu
                 }
                 let from = frame.at;
                 let scanned = frame.scanner.next(&frame.line, from, frame.buffer.len());
-                let (at, stop) = scanned.map_err(|Fault { at, problem }| disagreement(problem, frame.origin(at)))?;
+                let (at, stop) = scanned
+                    .map_err(|Fault { at, problem }| disagreement(problem, frame.origin(at)))?;
                 frame.copy(from, at);
                 frame.at = at;
                 stop
@@ -109,12 +114,17 @@ pub(super) fn scan_line(frame: &mut Frame<'_>, around: Surroundings<'_>) -> Resu
 
 /// The end of the line's reference to the value just scanned.
 fn behind_reference(frame: &Frame<'_>) -> usize {
-    super::lexemes::reference(&frame.line, frame.at, frame.line.len()).map_or(frame.at, |found| found.end)
+    super::lexemes::reference(&frame.line, frame.at, frame.line.len())
+        .map_or(frame.at, |found| found.end)
 }
 
 /// The error for a `;` that ends the statement in some psql releases only.
 fn disputed_end(frame: &Frame<'_>) -> ScriptError {
-    let origin = frame.origin(frame.at.saturating_sub(usize::from(frame.pushed.is_empty())));
+    let origin = frame.origin(
+        frame
+            .at
+            .saturating_sub(usize::from(frame.pushed.is_empty())),
+    );
     ScriptError::PsqlReleases {
         problem: "they count BEGIN, CASE and END differently behind \\if and \\;, and end this statement elsewhere",
         hint: "write the bodies of functions as dollar-quoted strings, also those that \\if leaves out",
@@ -124,18 +134,37 @@ fn disputed_end(frame: &Frame<'_>) -> ScriptError {
 
 fn value_may_end_a_statement(frame: &Frame<'_>) -> Result<(), ScriptError> {
     let outside = frame.pushed.iter().any(|pushed| pushed.outside);
-    if outside && frame.conditions.active() { Err(bad_value(frame, "a semicolon")) } else { Ok(()) }
+    if outside && frame.conditions.active() {
+        Err(bad_value(frame, "a semicolon"))
+    } else {
+        Ok(())
+    }
 }
 
 fn bad_value(frame: &Frame<'_>, problem: &'static str) -> ScriptError {
-    let name = frame.pushed.last().map(|pushed| pushed.name.clone()).unwrap_or_default();
-    ScriptError::Value { name, problem, origin: frame.origin(frame.at) }
+    let name = frame
+        .pushed
+        .last()
+        .map(|pushed| pushed.name.clone())
+        .unwrap_or_default();
+    ScriptError::Value {
+        name,
+        problem,
+        origin: frame.origin(frame.at),
+    }
 }
 
 /// Replaces a variable. An unset one stays as written, as in psql, and is recorded. True if the
 /// value has to be awaited.
-fn substitute(frame: &mut Frame<'_>, found: Reference, around: Surroundings<'_>) -> Result<bool, ScriptError> {
-    let bytes = frame.pushed.last().map_or(&frame.line, |pushed| &pushed.value);
+fn substitute(
+    frame: &mut Frame<'_>,
+    found: Reference,
+    around: Surroundings<'_>,
+) -> Result<bool, ScriptError> {
+    let bytes = frame
+        .pushed
+        .last()
+        .map_or(&frame.line, |pushed| &pushed.value);
     let colon = frame.pushed.last().map_or(frame.at, |pushed| pushed.at);
     let written = bytes[colon..found.end].to_vec();
     let name = String::from_utf8_lossy(&bytes[found.name.0..found.name.1]).into_owned();
@@ -151,24 +180,42 @@ fn substitute(frame: &mut Frame<'_>, found: Reference, around: Surroundings<'_>)
         return Err(ScriptError::SpecialVariable { name, origin });
     }
     if slice
-        && value.as_ref().is_some_and(|value| matches!(value, Value::Known { .. } | Value::Unknown { certain: true }))
+        && value.as_ref().is_some_and(|value| {
+            matches!(
+                value,
+                Value::Known { .. } | Value::Unknown { certain: true }
+            )
+        })
     {
         let problem = "an array slice whose upper bound is also the name of a variable";
         let hint = Some("write a blank behind the colon for the slice, or rename the variable");
-        return Err(ScriptError::Disagreement { problem, hint, origin });
+        return Err(ScriptError::Disagreement {
+            problem,
+            hint,
+            origin,
+        });
     }
-    let from_outside = matches!(value, Some(Value::Unknown { .. } | Value::Known { outside: true, .. }));
+    let from_outside = matches!(
+        value,
+        Some(Value::Unknown { .. } | Value::Known { outside: true, .. })
+    );
     if found.form == Form::Plain && from_outside && !slice {
         if frame.buffer.begins_a_statement() {
             let problem = "the beginning of a statement: nobody could have reviewed it";
-            return Err(ScriptError::Value { name, problem, origin });
+            return Err(ScriptError::Value {
+                name,
+                problem,
+                origin,
+            });
         }
         frame.buffer.bare.push((name.clone(), origin.at.clone()));
     }
     let (text, outside) = match value {
         Some(Value::Known { text, outside }) => (Some(text), outside),
         Some(Value::Unknown { .. }) if slice => (None, false),
-        Some(Value::Unknown { certain }) if around.exploring || (found.form == Form::Test && certain) => {
+        Some(Value::Unknown { certain })
+            if around.exploring || (found.form == Form::Test && certain) =>
+        {
             (Some(STAND_IN.to_owned()), false)
         }
         Some(Value::Unknown { .. }) => return Err(ScriptError::Unknown { name, origin }),
@@ -176,10 +223,18 @@ fn substitute(frame: &mut Frame<'_>, found: Reference, around: Surroundings<'_>)
     };
     if frame.buffer.substituted > MAX_SUBSTITUTED || frame.pushed.len() > MAX_PUSHED {
         let problem = "more than a statement may take of variables";
-        return Err(ScriptError::Value { name, problem, origin });
+        return Err(ScriptError::Value {
+            name,
+            problem,
+            origin,
+        });
     }
     if text.as_ref().is_some_and(|text| text.contains('\0')) {
-        return Err(ScriptError::Value { name, problem: "a NUL character", origin });
+        return Err(ScriptError::Value {
+            name,
+            problem: "a NUL character",
+            origin,
+        });
     }
     let replaced = match (found.form, text) {
         (Form::Test, value) => if value.is_some() { "TRUE" } else { "FALSE" }.to_owned(),
@@ -189,7 +244,12 @@ fn substitute(frame: &mut Frame<'_>, found: Reference, around: Surroundings<'_>)
                 pushed.at = found.end;
             }
             let outside = outside || frame.pushed.iter().any(|pushed| pushed.outside);
-            frame.pushed.push(Pushed { name, value: value.into_bytes(), at: 0, outside });
+            frame.pushed.push(Pushed {
+                name,
+                value: value.into_bytes(),
+                at: 0,
+                outside,
+            });
             return Ok(false);
         }
         (Form::Literal, Some(value)) => quote_literal(&value),
@@ -242,7 +302,10 @@ pub(super) fn end_of_file(frame: &mut Frame<'_>) -> Result<Option<Statement>, Sc
         return Ok(None);
     }
     if let Some((what, at)) = frame.scanner.open() {
-        return Err(ScriptError::Unterminated { what, origin: frame.origin_in_buffer(at) });
+        return Err(ScriptError::Unterminated {
+            what,
+            origin: frame.origin_in_buffer(at),
+        });
     }
     finish(frame, false).map(Some)
 }
@@ -278,10 +341,19 @@ pub(super) fn check(
         && let Some((byte, problem)) = atomic::disagreement(&statement.sql)
     {
         let hint = Some("write the body as a dollar-quoted string, or quote the word");
-        return Err(ScriptError::Disagreement { problem, hint, origin: at(&statement, byte) });
+        return Err(ScriptError::Disagreement {
+            problem,
+            hint,
+            origin: at(&statement, byte),
+        });
     }
     if let Some(composed) = composed
-        && let Some(byte) = boundary_fault(&statement.sql, terminated, joined, frame.scanner.escapes_everywhere)
+        && let Some(byte) = boundary_fault(
+            &statement.sql,
+            terminated,
+            joined,
+            frame.scanner.escapes_everywhere,
+        )
     {
         let (problem, hint) = match composed {
             Composed::Variable => (
@@ -293,19 +365,33 @@ pub(super) fn check(
                 "put the meta-command on a line of its own, before the statement or behind it",
             ),
         };
-        return Err(ScriptError::Disagreement { problem, hint: Some(hint), origin: at(&statement, byte) });
+        return Err(ScriptError::Disagreement {
+            problem,
+            hint: Some(hint),
+            origin: at(&statement, byte),
+        });
     }
     if joined {
         if let Some(byte) = joined_copy(&statement.sql) {
-            return Err(ScriptError::JoinedCopy { origin: at(&statement, byte) });
+            return Err(ScriptError::JoinedCopy {
+                origin: at(&statement, byte),
+            });
         }
-    } else if first_word_is(&statement.sql, "copy") && statement.inspect().copy == Some(Copy::FromStdin) {
-        statement.copy = Some(CopySource::Script { line: frame.next_number() });
+    } else if first_word_is(&statement.sql, "copy")
+        && statement.inspect().copy == Some(Copy::FromStdin)
+    {
+        statement.copy = Some(CopySource::Script {
+            line: frame.next_number(),
+        });
         (frame.data_due, frame.behind_copy) = (true, true);
     }
     Ok(statement)
 }
 
 fn disagreement(problem: &'static str, origin: Origin) -> ScriptError {
-    ScriptError::Disagreement { problem, hint: None, origin }
+    ScriptError::Disagreement {
+        problem,
+        hint: None,
+        origin,
+    }
 }

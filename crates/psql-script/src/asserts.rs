@@ -92,11 +92,14 @@ pub fn asserts(sql: &str) -> bool {
     }
     let combines = (0..count).any(|i| tokens.is_any(i, &["union", "intersect", "except"]));
     (0..count).any(|i| {
-        let is_ok =
-            tokens.is(i, "ok") || tokens.kind(i) == Some(Kind::Quoted { unicode: false }) && tokens.text(i) == "\"ok\"";
+        let is_ok = tokens.is(i, "ok")
+            || tokens.kind(i) == Some(Kind::Quoted { unicode: false })
+                && tokens.text(i) == "\"ok\"";
         let is_ok = is_ok && (combines || !is_named_true(&tokens, i));
         // A star may expand to a column `ok`; the star of count(*) does not.
-        let star = tokens.mark(i, b'*') && (i == 0 || !tokens.mark(i - 1, b'(')) && begins_column(&tokens, i);
+        let star = tokens.mark(i, b'*')
+            && (i == 0 || !tokens.mark(i - 1, b'('))
+            && begins_column(&tokens, i);
         let cast = tokens.mark(i, b':') && tokens.mark(i + 1, b':') || tokens.is(i, "cast");
         let divides = tokens.mark(i, b'/') || tokens.mark(i, b'%');
         is_ok || star || cast || divides || calls(&tokens, i)
@@ -117,18 +120,31 @@ fn calls(tokens: &Tokens<'_>, i: usize) -> bool {
 
 /// True for a star in the place of a column, not between two numbers.
 fn begins_column(tokens: &Tokens<'_>, star: usize) -> bool {
-    let Some(before) = star.checked_sub(1) else { return true };
-    tokens.is_any(before, &["select", "distinct", "all"]) || tokens.mark(before, b',') || tokens.mark(before, b'.')
+    let Some(before) = star.checked_sub(1) else {
+        return true;
+    };
+    tokens.is_any(before, &["select", "distinct", "all"])
+        || tokens.mark(before, b',')
+        || tokens.mark(before, b'.')
 }
 
 /// True for `true as ok` as a column of its own.
 fn is_named_true(tokens: &Tokens<'_>, name: usize) -> bool {
-    let Some(before) = name.checked_sub(1) else { return false };
-    let Some(value) = (if tokens.is(before, "as") { before.checked_sub(1) } else { Some(before) }) else {
+    let Some(before) = name.checked_sub(1) else {
         return false;
     };
-    let Some(first) = value.checked_sub(1) else { return false };
-    tokens.is(value, "true") && (tokens.is_any(first, &["select", "all", "distinct"]) || tokens.mark(first, b','))
+    let Some(value) = (if tokens.is(before, "as") {
+        before.checked_sub(1)
+    } else {
+        Some(before)
+    }) else {
+        return false;
+    };
+    let Some(first) = value.checked_sub(1) else {
+        return false;
+    };
+    tokens.is(value, "true")
+        && (tokens.is_any(first, &["select", "all", "distinct"]) || tokens.mark(first, b','))
 }
 
 /// True if a query consists of values alone and reads nothing. A query with FALSE does not count as

@@ -26,11 +26,16 @@ pub fn assigns_search_path(sql: &str) -> bool {
         return false;
     }
     let tokens = Tokens::new(sql);
-    assignments(&tokens, 0, tokens.list.len()).any(|found| found.setting.as_deref() == Some("search_path"))
+    assignments(&tokens, 0, tokens.list.len())
+        .any(|found| found.setting.as_deref() == Some("search_path"))
 }
 
 /// All assignments among the tokens of one statement.
-pub(super) fn assignments(tokens: &Tokens, start: usize, end: usize) -> impl Iterator<Item = Assignment> {
+pub(super) fn assignments(
+    tokens: &Tokens,
+    start: usize,
+    end: usize,
+) -> impl Iterator<Item = Assignment> {
     // These commands name functions by their signatures, and evaluate nothing.
     let names_only = tokens.is_any(start, &["grant", "revoke", "comment", "drop", "security"]);
     let range = if names_only { end..end } else { start..end };
@@ -41,11 +46,15 @@ fn call(tokens: &Tokens, start: usize, i: usize) -> Option<Assignment> {
     if !names(tokens, i, "set_config") || !is_of_the_server(tokens, i) {
         return None;
     }
-    let unread = Assignment { setting: None, value: None, by: Means::SetConfig };
+    let unread = Assignment {
+        setting: None,
+        value: None,
+        by: Means::SetConfig,
+    };
     if !tokens.mark(i + 1, b'(') {
         // An aggregate names its functions without parentheses.
-        let aggregate =
-            tokens.are(start, &["create", "aggregate"]) || tokens.are(start, &["create", "or", "replace", "aggregate"]);
+        let aggregate = tokens.are(start, &["create", "aggregate"])
+            || tokens.are(start, &["create", "or", "replace", "aggregate"]);
         return aggregate.then_some(unread);
     }
     let mut first = i;
@@ -55,12 +64,18 @@ fn call(tokens: &Tokens, start: usize, i: usize) -> Option<Assignment> {
     if first > start && (is_signature(tokens, first - 1) || names_a_table(tokens, first - 1)) {
         return None;
     }
-    let Some((name, behind)) = literal(tokens, i + 2).filter(|(_, behind)| tokens.mark(*behind, b',')) else {
+    let Some((name, behind)) =
+        literal(tokens, i + 2).filter(|(_, behind)| tokens.mark(*behind, b','))
+    else {
         return Some(unread);
     };
     let is_whole = |behind: usize| tokens.mark(behind, b',') || tokens.mark(behind, b')');
     let value = literal(tokens, behind + 1).filter(|(_, behind)| is_whole(*behind));
-    Some(Assignment { setting: Some(name.to_ascii_lowercase()), value: value.map(|(value, _)| value), ..unread })
+    Some(Assignment {
+        setting: Some(name.to_ascii_lowercase()),
+        value: value.map(|(value, _)| value),
+        ..unread
+    })
 }
 
 /// True if the next name is a function with its argument types.
@@ -81,16 +96,31 @@ fn update(tokens: &Tokens, i: usize, end: usize) -> Option<Assignment> {
     if !names(tokens, at, "pg_settings") || !is_of_the_server(tokens, at) {
         return None;
     }
-    let unread = Assignment { setting: None, value: None, by: Means::PgSettings };
+    let unread = Assignment {
+        setting: None,
+        value: None,
+        by: Means::PgSettings,
+    };
     let behind = at + 1 + usize::from(opened);
-    let Some(condition) = condition(tokens, behind, end) else { return Some(unread) };
-    let Some(name) = named_row(tokens, condition + 1, end) else { return Some(unread) };
-    let value = (behind..condition).find(|n| tokens.is(*n, "set")).and_then(|set| {
-        let assigned = names(tokens, set + 1, "setting") && tokens.mark(set + 2, b'=');
-        let whole = literal(tokens, set + 3).filter(|(_, behind)| assigned && *behind == condition);
-        whole.map(|(value, _)| value)
-    });
-    Some(Assignment { setting: Some(name.to_ascii_lowercase()), value, ..unread })
+    let Some(condition) = condition(tokens, behind, end) else {
+        return Some(unread);
+    };
+    let Some(name) = named_row(tokens, condition + 1, end) else {
+        return Some(unread);
+    };
+    let value = (behind..condition)
+        .find(|n| tokens.is(*n, "set"))
+        .and_then(|set| {
+            let assigned = names(tokens, set + 1, "setting") && tokens.mark(set + 2, b'=');
+            let whole =
+                literal(tokens, set + 3).filter(|(_, behind)| assigned && *behind == condition);
+            whole.map(|(value, _)| value)
+        });
+    Some(Assignment {
+        setting: Some(name.to_ascii_lowercase()),
+        value,
+        ..unread
+    })
 }
 
 /// The `WHERE` of an UPDATE without `FROM`: with a `FROM`, a column `name` may belong to another
@@ -103,14 +133,22 @@ fn condition(tokens: &Tokens, mut i: usize, end: usize) -> Option<usize> {
         if tokens.is(i, "from") || tokens.mark(i, b')') || tokens.mark(i, b';') {
             return None;
         }
-        i = if tokens.mark(i, b'(') { tokens.behind_parenthesis(i) } else { i + 1 };
+        i = if tokens.mark(i, b'(') {
+            tokens.behind_parenthesis(i)
+        } else {
+            i + 1
+        };
     }
     None
 }
 
 /// The setting of a condition that is exactly `name = 'literal'`.
 fn named_row(tokens: &Tokens, at: usize, end: usize) -> Option<String> {
-    let column = if tokens.mark(at + 1, b'.') { at + 2 } else { at };
+    let column = if tokens.mark(at + 1, b'.') {
+        at + 2
+    } else {
+        at
+    };
     if !names(tokens, column, "name") || !tokens.mark(column + 1, b'=') {
         return None;
     }
@@ -127,7 +165,8 @@ fn literal(tokens: &Tokens, i: usize) -> Option<(String, usize)> {
 }
 
 fn names(tokens: &Tokens, i: usize, name: &str) -> bool {
-    tokens.is(i, name) || tokens.word(i).is_empty() && tokens.identifier(i).is_some_and(|found| found == name)
+    tokens.is(i, name)
+        || tokens.word(i).is_empty() && tokens.identifier(i).is_some_and(|found| found == name)
 }
 
 /// True if the name has no schema, or the schema `pg_catalog`.
@@ -141,7 +180,9 @@ mod tests {
 
     fn found(sql: &str) -> Vec<(Option<String>, Option<String>)> {
         let tokens = Tokens::new(sql);
-        assignments(&tokens, 0, tokens.list.len()).map(|found| (found.setting, found.value)).collect()
+        assignments(&tokens, 0, tokens.list.len())
+            .map(|found| (found.setting, found.value))
+            .collect()
     }
 
     fn some(setting: &str, value: Option<&str>) -> Vec<(Option<String>, Option<String>)> {
@@ -165,7 +206,10 @@ mod tests {
         ] {
             assert_eq!(found(sql), some("a", Some("x")), "{sql}");
         }
-        for sql in ["select set_config('a', b, false)", "select set_config('a', 'x' || 'y', false)"] {
+        for sql in [
+            "select set_config('a', b, false)",
+            "select set_config('a', 'x' || 'y', false)",
+        ] {
             assert_eq!(found(sql), some("a", None), "{sql}");
         }
     }
@@ -212,7 +256,8 @@ mod tests {
         ] {
             assert_eq!(found(sql), some("a", Some("x")), "{sql}");
         }
-        let computed = "update pg_settings set setting = (select b from t where c) where name = 'a'";
+        let computed =
+            "update pg_settings set setting = (select b from t where c) where name = 'a'";
         assert_eq!(found(computed), some("a", None));
     }
 

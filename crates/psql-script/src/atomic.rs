@@ -31,7 +31,9 @@ pub(super) fn disagreement(sql: &str) -> Option<(usize, &'static str)> {
             depth += 1;
         } else if tokens.is(i, "end") && depth > 0 {
             if starts_statement != (depth == 1) {
-                return fault("psql counts this END as the end of something else than the server does");
+                return fault(
+                    "psql counts this END as the end of something else than the server does",
+                );
             }
             depth -= 1;
         }
@@ -58,12 +60,19 @@ mod tests {
 
     #[test]
     fn labels_called_like_keywords_are_found() {
-        for body in
-            ["select 1 as end;", "select 1 end;", "select begin from t;", "select 1 as case;", "select t.end from t;"]
-        {
+        for body in [
+            "select 1 as end;",
+            "select 1 end;",
+            "select begin from t;",
+            "select 1 as case;",
+            "select t.end from t;",
+        ] {
             let sql = format!("create function f() returns int begin atomic {body} end;");
             assert!(disagreement(&sql).is_some(), "{sql}");
         }
-        assert!(disagreement("create function begin() returns int language sql as 'select 1';").is_some());
+        assert!(
+            disagreement("create function begin() returns int language sql as 'select 1';")
+                .is_some()
+        );
     }
 }

@@ -18,7 +18,9 @@ pub fn foreign_modifiers(sql: &str) -> Option<String> {
         }
         let last = last_of_name(&tokens, i);
         let is_own = last == i && tokens.is_any(i, TYPES_WITH_MODIFIERS);
-        (tokens.mark(last + 1, b'(') && !is_own).then(|| tokens.identifier(last)).flatten()
+        (tokens.mark(last + 1, b'(') && !is_own)
+            .then(|| tokens.identifier(last))
+            .flatten()
     })
 }
 
@@ -43,7 +45,10 @@ impl WithoutLiterals {
     /// The position in the original of a character of `text` (from 1), and whether that character
     /// belongs to a replacement.
     pub fn locate(&self, position: u32) -> (u32, bool) {
-        let before = self.replaced.iter().rfind(|[(from, _), _]| *from < position);
+        let before = self
+            .replaced
+            .iter()
+            .rfind(|[(from, _), _]| *from < position);
         match before {
             None => (position, false),
             Some([(_, to), (from, _)]) if position <= *to => (from + 1, true),
@@ -65,25 +70,40 @@ pub fn without_literals(sql: &str, server: u32) -> WithoutLiterals {
     let (mut text, mut replaced) = (String::with_capacity(sql.len()), Vec::new());
     let (mut from, mut i) = (0, 0);
     while i < tokens.list.len() {
-        if !matches!(tokens.kind(i), Some(Kind::Text | Kind::Dollar)) || stays(&tokens, i, server >= 170_000) {
+        if !matches!(tokens.kind(i), Some(Kind::Text | Kind::Dollar))
+            || stays(&tokens, i, server >= 170_000)
+        {
             i += 1;
             continue;
         }
         // `U&'...' UESCAPE '!'` is one literal.
-        let last = if tokens.is(i + 1, "uescape") { i + 2 } else { i };
+        let last = if tokens.is(i + 1, "uescape") {
+            i + 2
+        } else {
+            i
+        };
         let typed_from = typed_from(&tokens, i);
         let start = tokens.list[typed_from.unwrap_or(i)].start;
         text.push_str(&sql[from..start]);
         let at = characters(&text);
         match typed_from {
-            Some(_) => text.push_str(&format!(" CAST(NULL AS {}) ", &sql[start..tokens.list[i - 1].end])),
+            Some(_) => text.push_str(&format!(
+                " CAST(NULL AS {}) ",
+                &sql[start..tokens.list[i - 1].end]
+            )),
             None => text.push_str(BLANK),
         }
         from = tokens.list.get(last).map_or(sql.len(), |token| token.end);
-        replaced.push([(at, characters(&text)), (characters(&sql[..start]), characters(&sql[..from]))]);
+        replaced.push([
+            (at, characters(&text)),
+            (characters(&sql[..start]), characters(&sql[..from])),
+        ]);
         i = last + 1;
     }
-    let semicolon = tokens.list.last().filter(|token| token.kind == Kind::Mark(b';'));
+    let semicolon = tokens
+        .list
+        .last()
+        .filter(|token| token.kind == Kind::Mark(b';'));
     text.push_str(&sql[from..semicolon.map_or(sql.len(), |token| token.start)]);
     WithoutLiterals { text, replaced }
 }
@@ -99,7 +119,9 @@ fn stays(tokens: &Tokens, i: usize, has_json_table: bool) -> bool {
     if tokens.text(i).starts_with(['b', 'B', 'x', 'X', 'n', 'N']) {
         return true;
     }
-    let Some(before) = i.checked_sub(1) else { return false };
+    let Some(before) = i.checked_sub(1) else {
+        return false;
+    };
     let is_qualified = |at: usize| at > 0 && tokens.mark(at - 1, b'.');
     let is_call = |at: usize, name: &str| tokens.is(at, name) && !is_qualified(at);
     if tokens.mark(before, b'(') && before > 0 && is_call(before - 1, "extract") {
@@ -117,12 +139,20 @@ fn stays(tokens: &Tokens, i: usize, has_json_table: bool) -> bool {
         return has_json_table && is_column_of_json_table(tokens, i);
     }
     if tokens.is(before, "zone") {
-        return before > 1 && tokens.is_any(before - 2, &["with", "without"]) && tokens.is(before - 1, "time");
+        return before > 1
+            && tokens.is_any(before - 2, &["with", "without"])
+            && tokens.is(before - 1, "time");
     }
     // `numeric(10, 2) '1.5'`
-    let name = if tokens.mark(before, b')') { before_parenthesis(tokens, before) } else { Some(before) };
+    let name = if tokens.mark(before, b')') {
+        before_parenthesis(tokens, before)
+    } else {
+        Some(before)
+    };
     name.is_some_and(|name| match name.checked_sub(1) {
-        _ if tokens.is(name, "varying") => name > 0 && tokens.is_any(name - 1, &["character", "char", "bit", "nchar"]),
+        _ if tokens.is(name, "varying") => {
+            name > 0 && tokens.is_any(name - 1, &["character", "char", "bit", "nchar"])
+        }
         _ if tokens.is(name, "precision") => name > 0 && tokens.is(name - 1, "double"),
         _ => tokens.is_any(name, TYPES_BEFORE_LITERALS) && !is_qualified(name),
     })
@@ -152,7 +182,8 @@ fn is_column_of_json_table(tokens: &Tokens, i: usize) -> bool {
     let mut at = i;
     while let Some((before, _)) = call_around(tokens, at) {
         if !tokens.is(before, "columns") {
-            return tokens.is(before, "json_table") && !(before > 0 && tokens.mark(before - 1, b'.'));
+            return tokens.is(before, "json_table")
+                && !(before > 0 && tokens.mark(before - 1, b'.'));
         }
         at = before;
     }
@@ -168,7 +199,8 @@ fn typed_from(tokens: &Tokens, literal: usize) -> Option<usize> {
     while start > 1 && tokens.mark(start - 1, b'.') && is_name(start - 2) {
         start -= 2;
     }
-    let is_type = is_name(last) && (start < last || matches!(tokens.kind(last), Some(Kind::Quoted { .. })));
+    let is_type =
+        is_name(last) && (start < last || matches!(tokens.kind(last), Some(Kind::Quoted { .. })));
     is_type.then_some(start)
 }
 
@@ -267,7 +299,10 @@ mod tests {
                 "'a'\n 'b', U&'!0061' UESCAPE '!', 1",
                 " CAST(NULL AS pg_catalog.unknown) ,  CAST(NULL AS pg_catalog.unknown) , 1",
             ),
-            ("b.date 'y', \"Mood\" 'x'", " CAST(NULL AS b.date) ,  CAST(NULL AS \"Mood\") "),
+            (
+                "b.date 'y', \"Mood\" 'x'",
+                " CAST(NULL AS b.date) ,  CAST(NULL AS \"Mood\") ",
+            ),
             (
                 "t at time zone 'UTC', a, 'x' path",
                 "t at time zone  CAST(NULL AS pg_catalog.unknown) , a,  CAST(NULL AS pg_catalog.unknown)  path",
@@ -276,7 +311,10 @@ mod tests {
                 "f(json_table, 'x'), json_table(f('y'), g, 'z')",
                 "f(json_table,  CAST(NULL AS pg_catalog.unknown) ), json_table(f( CAST(NULL AS pg_catalog.unknown) ), g,  CAST(NULL AS pg_catalog.unknown) )",
             ),
-            ("public.path 'x', public.zone 'x'", " CAST(NULL AS public.path) ,  CAST(NULL AS public.zone) "),
+            (
+                "public.path 'x', public.zone 'x'",
+                " CAST(NULL AS public.path) ,  CAST(NULL AS public.zone) ",
+            ),
         ] {
             assert_eq!(without_literals(sql, 180_000).text, without);
         }
@@ -287,8 +325,15 @@ mod tests {
         ] {
             assert_eq!(without_literals(sql, 180_000).text, sql);
         }
-        for sql in ["json_table(j, 'x')", "json_table(j, (select columns(b path 'x')))", "datemultirange 'x'"] {
-            assert!(without_literals(sql, 160_000).text.contains(BLANK.trim()), "{sql}");
+        for sql in [
+            "json_table(j, 'x')",
+            "json_table(j, (select columns(b path 'x')))",
+            "datemultirange 'x'",
+        ] {
+            assert!(
+                without_literals(sql, 160_000).text.contains(BLANK.trim()),
+                "{sql}"
+            );
         }
     }
 
@@ -296,10 +341,21 @@ mod tests {
     fn places_are_those_of_the_text_with_literals() {
         let sql = "select 'é', '' from t where 'x' = u";
         let blank = without_literals(sql, 180_000);
-        let at = |text: &str, word: &str| text.find(word).map(|byte| characters(&text[..byte]) + 1).unwrap();
+        let at = |text: &str, word: &str| {
+            text.find(word)
+                .map(|byte| characters(&text[..byte]) + 1)
+                .unwrap()
+        };
         for word in ["select", "from", "t where", "= u"] {
-            assert_eq!(blank.locate(at(&blank.text, word)), (at(sql, word), false), "{word}");
+            assert_eq!(
+                blank.locate(at(&blank.text, word)),
+                (at(sql, word), false),
+                "{word}"
+            );
         }
-        assert_eq!(blank.locate(at(&blank.text, "CAST")), (at(sql, "'é'"), true));
+        assert_eq!(
+            blank.locate(at(&blank.text, "CAST")),
+            (at(sql, "'é'"), true)
+        );
     }
 }

@@ -5,7 +5,12 @@ use super::scanner::{Scanner, Stop};
 
 /// A byte near which a text stops being one statement, or several joined by `\;`, that ends where
 /// the text ends. `None` if it is one.
-pub(super) fn boundary_fault(sql: &str, terminated: bool, joined: bool, escapes_everywhere: bool) -> Option<usize> {
+pub(super) fn boundary_fault(
+    sql: &str,
+    terminated: bool,
+    joined: bool,
+    escapes_everywhere: bool,
+) -> Option<usize> {
     let bytes = sql.as_bytes();
     let mut scanner = Scanner::default();
     scanner.escapes_everywhere = escapes_everywhere;
@@ -19,7 +24,9 @@ pub(super) fn boundary_fault(sql: &str, terminated: bool, joined: bool, escapes_
             match scanner.next(line, i, start + i) {
                 Ok((_, Stop::EndOfLine)) => break,
                 Ok((_, Stop::Variable(found))) => i = found.end,
-                Ok((at, Stop::Semicolon)) if terminated && start + at == bytes.len() => return None,
+                Ok((at, Stop::Semicolon)) if terminated && start + at == bytes.len() => {
+                    return None;
+                }
                 Ok((at, Stop::Semicolon)) if joined => i = at,
                 Ok((at, _)) => return Some((start + at).saturating_sub(1)),
                 Err(fault) => return Some(start + fault.at),

@@ -19,18 +19,29 @@ impl Script<'_> {
         name_end: usize,
         place: &Place<'_>,
     ) -> Result<(), ScriptError> {
-        let Some(frame) = self.frames.last() else { return Ok(()) };
+        let Some(frame) = self.frames.last() else {
+            return Ok(());
+        };
         let counts = match command {
             Command::If => frame.conditions.active(),
-            Command::Elif => frame.conditions.elif_counts().map_err(|problem| place.bad(problem.into()))?,
+            Command::Elif => frame
+                .conditions
+                .elif_counts()
+                .map_err(|problem| place.bad(problem.into()))?,
             _ => false,
         };
         if command == Command::If && frame.conditions.depth() >= MAX_IF_DEPTH {
             return Err(place.bad(format!("more than {MAX_IF_DEPTH} \\if are open")));
         }
         let holds = self.expression(counts, name_end, place)?;
-        let Some(frame) = self.frames.last_mut() else { return Ok(()) };
-        let here = Kept { length: frame.buffer.len(), depth: frame.scanner.depth(), joined: frame.buffer.joined };
+        let Some(frame) = self.frames.last_mut() else {
+            return Ok(());
+        };
+        let here = Kept {
+            length: frame.buffer.len(),
+            depth: frame.scanner.depth(),
+            joined: frame.buffer.joined,
+        };
         let text = match command {
             Command::If => {
                 frame.conditions.begin(holds, place.origin.clone(), here);
@@ -49,13 +60,22 @@ impl Script<'_> {
     }
 
     /// Evaluates the rest of the line as psql's boolean expression; false in an ignored branch.
-    fn expression(&mut self, counts: bool, name_end: usize, place: &Place<'_>) -> Result<bool, ScriptError> {
-        let Some(frame) = self.frames.last_mut() else { return Ok(false) };
+    fn expression(
+        &mut self,
+        counts: bool,
+        name_end: usize,
+        place: &Place<'_>,
+    ) -> Result<bool, ScriptError> {
+        let Some(frame) = self.frames.last_mut() else {
+            return Ok(false);
+        };
         let line = std::mem::take(&mut frame.line);
         let mut lexer = Arguments::new(&line, name_end, counts.then_some(&self.variables));
         let read = all_arguments(&mut lexer);
         let behind = lexer.finish();
-        let Some(frame) = self.frames.last_mut() else { return Ok(false) };
+        let Some(frame) = self.frames.last_mut() else {
+            return Ok(false);
+        };
         frame.line = line;
         let arguments = read.map_err(|fault| argument_fault(fault, frame, place.name))?;
         frame.at = behind;
@@ -69,12 +89,19 @@ impl Script<'_> {
         if arguments.iter().any(|argument| argument.unknown) {
             return self.decide(place);
         }
-        let texts: Vec<&str> = arguments.iter().map(|argument| argument.text.as_str()).collect();
+        let texts: Vec<&str> = arguments
+            .iter()
+            .map(|argument| argument.text.as_str())
+            .collect();
         let text = texts.join(" ");
         // psql warns and assumes false; a release must be explicit
         let Some(holds) = parse_boolean(&text) else {
             let allowed = "a Boolean is expected (true, false, yes, no, on, off, 1, 0)";
-            let why = if text.starts_with(':') { "no value is known for it here" } else { allowed };
+            let why = if text.starts_with(':') {
+                "no value is known for it here"
+            } else {
+                allowed
+            };
             let complaint = place.bad(format!("unrecognized value {text:?}: {why}"));
             return match &mut self.complaints {
                 Some(complaints) if text.starts_with(':') => {
@@ -90,9 +117,16 @@ impl Script<'_> {
     /// Decides a condition that depends on a value known only during a run.
     fn decide(&mut self, place: &Place<'_>) -> Result<bool, ScriptError> {
         let Some(ways) = &mut self.ways else {
-            return Err(ScriptError::Unknown { name: place.name.to_owned(), origin: place.origin.clone() });
+            return Err(ScriptError::Unknown {
+                name: place.name.to_owned(),
+                origin: place.origin.clone(),
+            });
         };
-        let holds = ways.prescribed.get(ways.taken.len()).copied().unwrap_or(true);
+        let holds = ways
+            .prescribed
+            .get(ways.taken.len())
+            .copied()
+            .unwrap_or(true);
         ways.taken.push(holds);
         Ok(holds)
     }

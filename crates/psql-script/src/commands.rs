@@ -17,12 +17,19 @@ use super::variables::Value;
 impl Script<'_> {
     /// Executes the meta-command at the current byte.
     pub(super) fn command(&mut self) -> Result<Option<Step>, ScriptError> {
-        let Some(frame) = self.frames.last_mut() else { return Ok(None) };
+        let Some(frame) = self.frames.last_mut() else {
+            return Ok(None);
+        };
         let start = frame.at;
-        let name_end = span(&frame.line, start + 1, frame.line.len(), |b| !is_space(b) && b != b'\\');
+        let name_end = span(&frame.line, start + 1, frame.line.len(), |b| {
+            !is_space(b) && b != b'\\'
+        });
         let name = String::from_utf8_lossy(&frame.line[start + 1..name_end]).into_owned();
         let active = frame.conditions.active();
-        if active && self.unsettled && memchr::memmem::find(&frame.line[name_end..], ROW_COUNT.as_bytes()).is_some() {
+        if active
+            && self.unsettled
+            && memchr::memmem::find(&frame.line[name_end..], ROW_COUNT.as_bytes()).is_some()
+        {
             return Ok(Some(Step::Await));
         }
         frame.drop_fed_line();
@@ -30,10 +37,16 @@ impl Script<'_> {
             frame.buffer.interrupt();
         }
         let origin = frame.origin(start);
-        let place = Place { name: &name, origin: &origin };
+        let place = Place {
+            name: &name,
+            origin: &origin,
+        };
         let command = Command::named(&name);
         if self.restricted.is_some() && command != Command::Unrestrict {
-            return Err(place.refused("between \\restrict and \\unrestrict no other meta-command may stand", None));
+            return Err(place.refused(
+                "between \\restrict and \\unrestrict no other meta-command may stand",
+                None,
+            ));
         }
         match command {
             Command::If | Command::Elif | Command::Else | Command::Endif => {
@@ -53,7 +66,9 @@ impl Script<'_> {
         let mut lexer = Arguments::new(&line, name_end, Some(&self.variables));
         let read = read_arguments(command, &mut lexer);
         let behind = lexer.finish();
-        let Some(frame) = self.frames.last_mut() else { return Ok(None) };
+        let Some(frame) = self.frames.last_mut() else {
+            return Ok(None);
+        };
         frame.line = line;
         let arguments = read.map_err(|fault| argument_fault(fault, frame, &name))?;
         frame.at = behind;
@@ -69,7 +84,11 @@ impl Script<'_> {
         match command {
             Command::Echo(to) => {
                 let text = echo_text(&arguments);
-                return Ok(Some(Step::Echo { to, text, origin: place.origin.clone() }));
+                return Ok(Some(Step::Echo {
+                    to,
+                    text,
+                    origin: place.origin.clone(),
+                }));
             }
             Command::Set => self.set(arguments, place)?,
             Command::Unset => {
@@ -79,9 +98,10 @@ impl Script<'_> {
             Command::Include { relative } => {
                 let path = place.only(arguments)?;
                 if path.unknown {
-                    return Err(
-                        place.refused("its path is known only while the script runs", Some("name the file here"))
-                    );
+                    return Err(place.refused(
+                        "its path is known only while the script runs",
+                        Some("name the file here"),
+                    ));
                 }
                 self.include(&path.without_semicolons().text, relative, place.origin)?;
             }
@@ -91,12 +111,19 @@ impl Script<'_> {
             }
             Command::Copy => return self.copy(arguments, place),
             Command::Bind => {
-                self.bound = Some(Bound::Parameters(arguments.into_iter().map(|a| a.text).collect()));
+                self.bound = Some(Bound::Parameters(
+                    arguments.into_iter().map(|a| a.text).collect(),
+                ));
             }
             Command::BindNamed => {
                 let mut texts = arguments.into_iter().map(|argument| argument.text);
-                let name = texts.next().ok_or_else(|| place.bad("missing required argument".into()))?;
-                self.bound = Some(Bound::Named { name, parameters: texts.collect() });
+                let name = texts
+                    .next()
+                    .ok_or_else(|| place.bad("missing required argument".into()))?;
+                self.bound = Some(Bound::Named {
+                    name,
+                    parameters: texts.collect(),
+                });
             }
             Command::Parse => {
                 let name = place.only(arguments)?.text;
@@ -112,13 +139,23 @@ impl Script<'_> {
             }
             Command::Reset => self.forget_buffer(),
             Command::Encoding => {
-                let encoding = arguments.into_iter().next().map(|a| a.without_semicolons().text.to_ascii_lowercase());
-                if !matches!(encoding.as_deref(), None | Some("utf8" | "utf-8" | "unicode")) {
-                    return Err(place.refused("scripts are UTF-8 here", Some("convert the file to UTF-8")));
+                let encoding = arguments
+                    .into_iter()
+                    .next()
+                    .map(|a| a.without_semicolons().text.to_ascii_lowercase());
+                if !matches!(
+                    encoding.as_deref(),
+                    None | Some("utf8" | "utf-8" | "unicode")
+                ) {
+                    return Err(
+                        place.refused("scripts are UTF-8 here", Some("convert the file to UTF-8"))
+                    );
                 }
             }
             Command::Output => place.only_dev_null(arguments)?,
-            Command::Restrict => self.restricted = Some(place.only(arguments)?.without_semicolons().text),
+            Command::Restrict => {
+                self.restricted = Some(place.only(arguments)?.without_semicolons().text)
+            }
             Command::Unrestrict => {
                 let key = place.only(arguments)?.without_semicolons().text;
                 if self.restricted.take() != Some(key) {
@@ -128,9 +165,14 @@ impl Script<'_> {
             // as in psql, \q ends its own file, not the whole script, and sends the rest of the
             // buffer
             Command::Quit => {
-                let Some(frame) = self.frames.last_mut() else { return Ok(None) };
+                let Some(frame) = self.frames.last_mut() else {
+                    return Ok(None);
+                };
                 let last = super::assemble::end_of_file(frame)?;
-                let step = last.map(|statement| self.send(statement)).transpose()?.flatten();
+                let step = last
+                    .map(|statement| self.send(statement))
+                    .transpose()?
+                    .flatten();
                 self.frames.pop();
                 return Ok(step);
             }
@@ -148,7 +190,9 @@ impl Script<'_> {
     fn set(&mut self, arguments: Vec<Argument>, place: &Place<'_>) -> Result<(), ScriptError> {
         let mut arguments = arguments.into_iter();
         // alone it lists the variables, which only shows something
-        let Some(name) = arguments.next() else { return Ok(()) };
+        let Some(name) = arguments.next() else {
+            return Ok(());
+        };
         let (mut value, mut outside, mut unknown) = (String::new(), false, false);
         for argument in arguments {
             value.push_str(&argument.text);
@@ -156,12 +200,21 @@ impl Script<'_> {
             unknown |= argument.unknown;
         }
         if unknown {
-            return self.variables.set_unknown(&name.text, true).map_err(|bad| place.bad(bad.to_string()));
+            return self
+                .variables
+                .set_unknown(&name.text, true)
+                .map_err(|bad| place.bad(bad.to_string()));
         }
         self.put(&name.text, Some(&value), outside, place)
     }
 
-    fn put(&mut self, name: &str, value: Option<&str>, outside: bool, place: &Place<'_>) -> Result<(), ScriptError> {
+    fn put(
+        &mut self,
+        name: &str,
+        value: Option<&str>,
+        outside: bool,
+        place: &Place<'_>,
+    ) -> Result<(), ScriptError> {
         match setting(name, value) {
             Setting::Value(text) => {
                 let put = self.variables.put(name, Value::Known { text, outside });
@@ -169,7 +222,9 @@ impl Script<'_> {
             }
             Setting::Unset => self.variables.unset(name),
             Setting::Invalid(problem) => return Err(place.bad(problem)),
-            Setting::Refused(reason) => return Err(place.bad(format!("{name} can't have this value: {reason}"))),
+            Setting::Refused(reason) => {
+                return Err(place.bad(format!("{name} can't have this value: {reason}")));
+            }
         }
         Ok(())
     }
@@ -183,8 +238,13 @@ impl Script<'_> {
     ) -> Result<String, ScriptError> {
         match sending {
             Sending::Show => {
-                if arguments.first().is_some_and(|argument| argument.text.starts_with('(')) {
-                    let last = arguments.iter().position(|argument| argument.text.ends_with(')'));
+                if arguments
+                    .first()
+                    .is_some_and(|argument| argument.text.starts_with('('))
+                {
+                    let last = arguments
+                        .iter()
+                        .position(|argument| argument.text.ends_with(')'));
                     let last = last.ok_or_else(|| place.bad("missing right parenthesis".into()))?;
                     arguments.drain(..=last);
                 }
@@ -192,7 +252,9 @@ impl Script<'_> {
             }
             Sending::Store => {
                 let mut arguments = arguments.into_iter();
-                let prefix = arguments.next().filter(|first| !first.text.starts_with("--") || first.quoted);
+                let prefix = arguments
+                    .next()
+                    .filter(|first| !first.text.starts_with("--") || first.quoted);
                 if prefix.is_some() {
                     place.none_but_comment(arguments.as_slice())?;
                 }
@@ -204,17 +266,32 @@ impl Script<'_> {
         Ok(String::new())
     }
 
-    fn copy(&mut self, arguments: Vec<Argument>, place: &Place<'_>) -> Result<Option<Step>, ScriptError> {
-        let Some(frame) = self.frames.last_mut() else { return Ok(None) };
-        let text = arguments.into_iter().next().map(|line| line.text).unwrap_or_default();
-        let parsed =
-            copy_command::parse(&text, frame.scanner.escapes_everywhere).map_err(|problem| place.bad(problem))?;
+    fn copy(
+        &mut self,
+        arguments: Vec<Argument>,
+        place: &Place<'_>,
+    ) -> Result<Option<Step>, ScriptError> {
+        let Some(frame) = self.frames.last_mut() else {
+            return Ok(None);
+        };
+        let text = arguments
+            .into_iter()
+            .next()
+            .map(|line| line.text)
+            .unwrap_or_default();
+        let parsed = copy_command::parse(&text, frame.scanner.escapes_everywhere)
+            .map_err(|problem| place.bad(problem))?;
         let mut statement = Statement::at(parsed.sql, place.origin.clone());
         let direction = statement.inspect().copy;
         let (expected, source) = match parsed.end {
             End::Refused { reason, hint } => return Err(place.refused(reason, Some(hint))),
             End::Nowhere => (Copy::ToStdout, None),
-            End::Script => (Copy::FromStdin, Some(CopySource::Script { line: frame.next_number() })),
+            End::Script => (
+                Copy::FromStdin,
+                Some(CopySource::Script {
+                    line: frame.next_number(),
+                }),
+            ),
             End::File(path) => {
                 let path = resolve(&path, None).map_err(|reason| ScriptError::Path {
                     path: path.clone(),
@@ -248,7 +325,10 @@ impl Script<'_> {
 }
 
 /// Reads the arguments by the rules of the command.
-fn read_arguments(command: Command, lexer: &mut Arguments<'_>) -> Result<Vec<Argument>, ArgumentFault> {
+fn read_arguments(
+    command: Command,
+    lexer: &mut Arguments<'_>,
+) -> Result<Vec<Argument>, ArgumentFault> {
     match command {
         Command::Copy | Command::DisplayLine => {
             let line = String::from_utf8_lossy(lexer.whole_line()).into_owned();
@@ -256,7 +336,9 @@ fn read_arguments(command: Command, lexer: &mut Arguments<'_>) -> Result<Vec<Arg
         }
         Command::Send(Sending::Show) | Command::Output => {
             let first = lexer.next_file_or_pipe()?;
-            let options = first.as_ref().is_some_and(|first| first.text.starts_with('('));
+            let options = first
+                .as_ref()
+                .is_some_and(|first| first.text.starts_with('('));
             let mut all: Vec<Argument> = first.into_iter().collect();
             while options && all.last().is_some_and(|last| !last.text.ends_with(')')) {
                 match lexer.next()? {
@@ -275,7 +357,12 @@ fn read_arguments(command: Command, lexer: &mut Arguments<'_>) -> Result<Vec<Arg
 }
 
 /// Skips a command in a branch that is not taken.
-fn skip_arguments(frame: &mut Frame<'_>, name: &str, name_end: usize, place: &Place<'_>) -> Result<(), ScriptError> {
+fn skip_arguments(
+    frame: &mut Frame<'_>,
+    name: &str,
+    name_end: usize,
+    place: &Place<'_>,
+) -> Result<(), ScriptError> {
     let mut lexer = Arguments::new(&frame.line, name_end, None);
     if Command::takes_the_line(name) {
         lexer.whole_line();
@@ -294,6 +381,9 @@ fn echo_text(arguments: &[Argument]) -> String {
         Some((first, rest)) if first.text == "-n" && !first.quoted => ("", rest),
         _ => ("\n", arguments),
     };
-    let words: Vec<&str> = words.iter().map(|argument| argument.text.as_str()).collect();
+    let words: Vec<&str> = words
+        .iter()
+        .map(|argument| argument.text.as_str())
+        .collect();
     words.join(" ") + feed
 }

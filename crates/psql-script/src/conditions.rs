@@ -47,7 +47,9 @@ pub(super) struct Conditions(Vec<Block>);
 impl Conditions {
     /// True if statements and commands are executed here.
     pub fn active(&self) -> bool {
-        self.0.last().is_none_or(|block| matches!(block.state, State::Taken | State::ElseTaken))
+        self.0
+            .last()
+            .is_none_or(|block| matches!(block.state, State::Taken | State::ElseTaken))
     }
 
     /// Source location of the innermost open block's `\if`.
@@ -72,7 +74,11 @@ impl Conditions {
             (true, true) => State::Taken,
             (true, false) => State::NotYet,
         };
-        self.0.push(Block { state, origin, kept });
+        self.0.push(Block {
+            state,
+            origin,
+            kept,
+        });
     }
 
     /// True if the expression of an `\elif` here is evaluated; an error if `\elif` is not allowed
@@ -87,7 +93,9 @@ impl Conditions {
 
     /// Executes `\elif`, after [`Conditions::elif_counts`]. `here` is the text before it.
     pub fn elif(&mut self, holds: bool, here: Kept) -> Text {
-        let Some(block) = self.0.last_mut() else { return Text::Keep };
+        let Some(block) = self.0.last_mut() else {
+            return Text::Keep;
+        };
         let before = block.state;
         block.state = match before {
             State::NotYet if holds => State::Taken,

@@ -19,18 +19,44 @@ pub(super) enum End {
     /// `to stdout`, `to pstdout`, and `/dev/null`
     Nowhere,
     /// A form that is refused here.
-    Refused { reason: &'static str, hint: &'static str },
+    Refused {
+        reason: &'static str,
+        hint: &'static str,
+    },
 }
 
 const BLANK: &[u8] = b" \t\n\r";
-const NAME: Lexer = Lexer { blank: BLANK, marks: b".,()", quotes: b"\"", e_strings: false };
-const IN_QUERY: Lexer = Lexer { blank: BLANK, marks: b"()", quotes: b"\"'", e_strings: true };
-const COLUMNS: Lexer = Lexer { blank: BLANK, marks: b"()", quotes: b"\"", e_strings: false };
-const FILE: Lexer = Lexer { blank: BLANK, marks: b";", quotes: b"'", e_strings: false };
+const NAME: Lexer = Lexer {
+    blank: BLANK,
+    marks: b".,()",
+    quotes: b"\"",
+    e_strings: false,
+};
+const IN_QUERY: Lexer = Lexer {
+    blank: BLANK,
+    marks: b"()",
+    quotes: b"\"'",
+    e_strings: true,
+};
+const COLUMNS: Lexer = Lexer {
+    blank: BLANK,
+    marks: b"()",
+    quotes: b"\"",
+    e_strings: false,
+};
+const FILE: Lexer = Lexer {
+    blank: BLANK,
+    marks: b";",
+    quotes: b"'",
+    e_strings: false,
+};
 
 /// Parses the text after `\copy`.
 pub(super) fn parse(text: &str, escapes_everywhere: bool) -> Result<CopyCommand, String> {
-    let mut words = Words { rest: text, escapes_everywhere };
+    let mut words = Words {
+        rest: text,
+        escapes_everywhere,
+    };
     let mut before = String::new();
     let error = |words: &Words<'_>| match words.rest.is_empty() {
         true => "parse error at end of line".to_owned(),
@@ -79,7 +105,10 @@ pub(super) fn parse(text: &str, escapes_everywhere: bool) -> Result<CopyCommand,
     let target = next(&mut words, FILE)?;
     let end = end(from, &target, &mut words)?;
     let direction = if from { " FROM STDIN " } else { " TO STDOUT " };
-    Ok(CopyCommand { sql: format!("COPY {before}{direction}{}", words.rest), end })
+    Ok(CopyCommand {
+        sql: format!("COPY {before}{direction}{}", words.rest),
+        end,
+    })
 }
 
 fn end(from: bool, target: &str, words: &mut Words<'_>) -> Result<End, String> {
@@ -87,7 +116,10 @@ fn end(from: bool, target: &str, words: &mut Words<'_>) -> Result<End, String> {
     Ok(match (from, target) {
         _ if is("program") => {
             words.next(FILE);
-            End::Refused { reason: super::meta::SHELL, hint: "put the data into a file of the release" }
+            End::Refused {
+                reason: super::meta::SHELL,
+                hint: "put the data into a file of the release",
+            }
         }
         (true, _) if is("pstdin") => End::Refused {
             reason: "it reads psql's own input, which a release has not",
@@ -96,9 +128,10 @@ fn end(from: bool, target: &str, words: &mut Words<'_>) -> Result<End, String> {
         (true, _) if is("stdin") || is("stdout") => End::Script,
         (false, _) if is("stdin") || is("stdout") || is("pstdin") || is("pstdout") => End::Nowhere,
         (false, "/dev/null" | "'/dev/null'") => End::Nowhere,
-        (false, _) => {
-            End::Refused { reason: "it writes a file on the host", hint: "keep exports apart from the release" }
-        }
+        (false, _) => End::Refused {
+            reason: "it writes a file on the host",
+            hint: "keep exports apart from the release",
+        },
         (true, path) => End::File(unquote(path)),
     })
 }
@@ -129,9 +162,16 @@ struct Words<'a> {
 impl Words<'_> {
     fn next(&mut self, lexer: Lexer) -> Option<String> {
         let bytes = self.rest.as_bytes();
-        let start = bytes.iter().position(|b| !lexer.blank.contains(b)).unwrap_or(bytes.len());
+        let start = bytes
+            .iter()
+            .position(|b| !lexer.blank.contains(b))
+            .unwrap_or(bytes.len());
         let first = *bytes.get(start)?;
-        let end = if lexer.marks.contains(&first) { start + 1 } else { self.end_of_word(lexer, start, first) };
+        let end = if lexer.marks.contains(&first) {
+            start + 1
+        } else {
+            self.end_of_word(lexer, start, first)
+        };
         let word = self.rest[start..end].to_owned();
         // psql overwrites one blank after a word
         let behind = end + usize::from(bytes.get(end).is_some_and(|b| lexer.blank.contains(b)));
@@ -141,11 +181,17 @@ impl Words<'_> {
 
     fn end_of_word(&self, lexer: Lexer, start: usize, first: u8) -> usize {
         let bytes = self.rest.as_bytes();
-        let e_string = lexer.e_strings && first | 0x20 == b'e' && bytes.get(start + 1) == Some(&b'\'');
+        let e_string =
+            lexer.e_strings && first | 0x20 == b'e' && bytes.get(start + 1) == Some(&b'\'');
         let open = start + usize::from(e_string);
         if !lexer.quotes.contains(&bytes[open]) {
-            let stops = |b: &u8| lexer.blank.contains(b) || lexer.marks.contains(b) || lexer.quotes.contains(b);
-            return bytes[start..].iter().position(stops).map_or(bytes.len(), |n| start + n);
+            let stops = |b: &u8| {
+                lexer.blank.contains(b) || lexer.marks.contains(b) || lexer.quotes.contains(b)
+            };
+            return bytes[start..]
+                .iter()
+                .position(stops)
+                .map_or(bytes.len(), |n| start + n);
         }
         let quote = bytes[open];
         let escapes = e_string || (lexer.e_strings && self.escapes_everywhere);
@@ -173,12 +219,18 @@ mod tests {
 
     #[test]
     fn the_statement_is_psqls() {
-        assert_eq!(sql("t from 'f.csv' with csv"), "COPY  t FROM STDIN with csv");
+        assert_eq!(
+            sql("t from 'f.csv' with csv"),
+            "COPY  t FROM STDIN with csv"
+        );
         assert_eq!(
             sql("s.t(a, b) from stdin (format csv, header)"),
             "COPY  s.t ( a, b ) FROM STDIN (format csv, header)"
         );
-        assert_eq!(sql("binary \"T x\" from f;"), "COPY binary \"T x\" FROM STDIN ;");
+        assert_eq!(
+            sql("binary \"T x\" from f;"),
+            "COPY binary \"T x\" FROM STDIN ;"
+        );
         assert_eq!(
             sql("(select ')' , f(E'\\')') from t) to stdout"),
             "COPY  ( select ')' , f ( E'\\')' ) from t ) TO STDOUT "

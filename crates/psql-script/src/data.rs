@@ -12,7 +12,11 @@ pub(super) struct Inline<'a, 'f> {
 
 impl<'a, 'f> Inline<'a, 'f> {
     pub fn new(frame: &'a mut Frame<'f>) -> Self {
-        Self { frame, line: Vec::new(), at: 0 }
+        Self {
+            frame,
+            line: Vec::new(),
+            at: 0,
+        }
     }
 }
 
@@ -43,7 +47,11 @@ pub(super) struct Lines<'a> {
 
 impl<'a> Lines<'a> {
     pub fn new(file: Box<dyn Read + 'a>) -> Self {
-        Self { reader: BufReader::with_capacity(64 * 1024, file), line: Vec::new(), at: 0 }
+        Self {
+            reader: BufReader::with_capacity(64 * 1024, file),
+            line: Vec::new(),
+            at: 0,
+        }
     }
 
     fn next_line(&mut self) -> Result<bool> {
@@ -59,7 +67,9 @@ impl<'a> Lines<'a> {
         if self.reader.fill_buf()?.is_empty() {
             return Ok(false);
         }
-        Err(Error::other("lines stand behind a line \\. which ends the data: psql would drop them silently"))
+        Err(Error::other(
+            "lines stand behind a line \\. which ends the data: psql would drop them silently",
+        ))
     }
 }
 

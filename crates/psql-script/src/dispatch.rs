@@ -6,7 +6,9 @@
 //! runs a release really limits it. Bodies of functions and DO blocks are read one level deep,
 //! literals after EXECUTE one level deeper.
 
-use super::names::{is_dispatch_function, is_outside_extension, is_sometimes_syntax, is_syntax, is_untrusted};
+use super::names::{
+    is_dispatch_function, is_outside_extension, is_sometimes_syntax, is_syntax, is_untrusted,
+};
 use super::tokens::{Kind, Tokens, character};
 
 /// A name that could send data out of the database, or reach the server's files or processes.
@@ -37,7 +39,9 @@ pub(super) struct Call {
 #[cfg(test)]
 fn calls(sql: &str) -> Vec<Call> {
     let tokens = Tokens::new(sql);
-    (0..tokens.list.len()).filter_map(|i| call(&tokens, i)).collect()
+    (0..tokens.list.len())
+        .filter_map(|i| call(&tokens, i))
+        .collect()
 }
 
 fn call(tokens: &Tokens, i: usize) -> Option<Call> {
@@ -53,13 +57,21 @@ fn call(tokens: &Tokens, i: usize) -> Option<Call> {
         return None;
     }
     let name = tokens.identifier(i)?;
-    let schema = if i > 1 && tokens.mark(i - 1, b'.') { tokens.identifier(i - 2) } else { None };
+    let schema = if i > 1 && tokens.mark(i - 1, b'.') {
+        tokens.identifier(i - 2)
+    } else {
+        None
+    };
     let first = if schema.is_some() { i - 2 } else { i };
     if first > 0 && names_a_table(tokens, first - 1) {
         return None;
     }
     let start = tokens.list[first].start;
-    Some(Call { schema, name, start })
+    Some(Call {
+        schema,
+        name,
+        start,
+    })
 }
 
 /// True if an expression can begin at this token, judged by the token before.
@@ -107,8 +119,13 @@ pub(super) fn names_a_table(tokens: &Tokens, i: usize) -> bool {
 pub(super) fn dispatches(tokens: &Tokens) -> Vec<Dispatch> {
     let mut found = Vec::new();
     look(tokens, 0, &mut found);
-    let mut out: Vec<Dispatch> =
-        found.into_iter().map(|(name, byte)| Dispatch { name, at: character(tokens.sql, byte) }).collect();
+    let mut out: Vec<Dispatch> = found
+        .into_iter()
+        .map(|(name, byte)| Dispatch {
+            name,
+            at: character(tokens.sql, byte),
+        })
+        .collect();
     out.sort_by_key(|dispatch| dispatch.at);
     out.dedup();
     out
@@ -150,12 +167,21 @@ fn look(tokens: &Tokens, depth: u32, found: &mut Vec<(String, usize)>) {
 fn literal(tokens: &Tokens, i: usize, depth: u32, found: &mut Vec<(String, usize)>) {
     let text = tokens.text(i);
     let lead = match tokens.kind(i) {
-        Some(Kind::Dollar) => text.get(1..).and_then(|rest| rest.find('$')).map_or(0, |n| n + 2),
+        Some(Kind::Dollar) => text
+            .get(1..)
+            .and_then(|rest| rest.find('$'))
+            .map_or(0, |n| n + 2),
         Some(Kind::Text) => text.find('\'').map_or(0, |n| n + 1),
         _ => return,
     };
-    let tail = if tokens.kind(i) == Some(Kind::Dollar) { lead } else { 1 };
-    let Some(inner) = text.get(lead..text.len().saturating_sub(tail)) else { return };
+    let tail = if tokens.kind(i) == Some(Kind::Dollar) {
+        lead
+    } else {
+        1
+    };
+    let Some(inner) = text.get(lead..text.len().saturating_sub(tail)) else {
+        return;
+    };
     let mut deeper = Vec::new();
     look(&Tokens::new(inner), depth + 1, &mut deeper);
     let base = tokens.list[i].start + lead;
@@ -174,7 +200,9 @@ fn is_body(tokens: &Tokens, i: usize) -> bool {
 /// True if a command can begin here: at the start, after a semicolon, or where PL/pgSQL and rules
 /// begin one.
 fn starts_statement(tokens: &Tokens, i: usize) -> bool {
-    const BEFORE: &[&str] = &["atomic", "begin", "then", "else", "loop", "also", "instead", "do"];
+    const BEFORE: &[&str] = &[
+        "atomic", "begin", "then", "else", "loop", "also", "instead", "do",
+    ];
     i == 0
         || tokens.mark(i - 1, b';')
         || tokens.is_any(i - 1, BEFORE)
@@ -195,7 +223,9 @@ fn command(tokens: &Tokens, i: usize) -> Option<String> {
             super::Copy::FromStdin | super::Copy::ToStdout => None,
         },
         "ALTER" if tokens.is(i + 1, "system") => Some("ALTER SYSTEM".into()),
-        "IMPORT" if tokens.are(i + 1, &["foreign", "schema"]) => Some("IMPORT FOREIGN SCHEMA".into()),
+        "IMPORT" if tokens.are(i + 1, &["foreign", "schema"]) => {
+            Some("IMPORT FOREIGN SCHEMA".into())
+        }
         "CREATE" | "ALTER" => object(tokens, i, &word),
         _ => None,
     }
@@ -219,17 +249,26 @@ fn object(tokens: &Tokens, i: usize, verb: &str) -> Option<String> {
     }
     if tokens.is_any(at, &["extension", "language"]) {
         let kind = tokens.word(at).to_ascii_uppercase();
-        let name = if tokens.are(at + 1, &["if", "not", "exists"]) { at + 4 } else { at + 1 };
+        let name = if tokens.are(at + 1, &["if", "not", "exists"]) {
+            at + 4
+        } else {
+            at + 1
+        };
         let name = tokens.identifier(name)?;
         let outside = is_outside_extension(&name) || (kind == "LANGUAGE" && is_untrusted(&name));
         return outside.then(|| format!("{verb} {kind} {name}"));
     }
     if tokens.is_any(at, &["function", "procedure"]) {
-        let end = (at..tokens.list.len()).find(|n| tokens.mark(*n, b';')).unwrap_or(tokens.list.len());
+        let end = (at..tokens.list.len())
+            .find(|n| tokens.mark(*n, b';'))
+            .unwrap_or(tokens.list.len());
         let language = (at..end).find(|n| tokens.is(*n, "language"))? + 1;
-        let name = tokens
-            .identifier(language)
-            .unwrap_or_else(|| tokens.text(language).trim_matches('\'').to_ascii_lowercase());
+        let name = tokens.identifier(language).unwrap_or_else(|| {
+            tokens
+                .text(language)
+                .trim_matches('\'')
+                .to_ascii_lowercase()
+        });
         return is_untrusted(&name).then(|| format!("{verb} FUNCTION in {name}"));
     }
     None
@@ -240,15 +279,24 @@ mod tests {
     use super::*;
 
     fn names(sql: &str) -> Vec<String> {
-        dispatches(&Tokens::new(sql)).into_iter().map(|dispatch| dispatch.name).collect()
+        dispatches(&Tokens::new(sql))
+            .into_iter()
+            .map(|dispatch| dispatch.name)
+            .collect()
     }
 
     #[test]
     fn functions_by_name_however_written() {
         assert_eq!(names("select pg_notify('a', 'b')"), ["pg_notify"]);
-        assert_eq!(names(r#"select "dblink_exec" /* x */ ('a')"#), ["dblink_exec"]);
+        assert_eq!(
+            names(r#"select "dblink_exec" /* x */ ('a')"#),
+            ["dblink_exec"]
+        );
         assert_eq!(names(r#"select U&"dblin\006b"('a')"#), ["dblink"]);
-        assert_eq!(names("select net.http_get('a'), cron.schedule('b')"), ["http_get", "schedule"]);
+        assert_eq!(
+            names("select net.http_get('a'), cron.schedule('b')"),
+            ["http_get", "schedule"]
+        );
         assert_eq!(
             names("select PG_READ_FILE('a'), pg_drop_replication_slot('s')"),
             ["pg_read_file", "pg_drop_replication_slot"]
@@ -264,10 +312,22 @@ mod tests {
         assert_eq!(names("load 'lib'"), ["LOAD"]);
         assert_eq!(names("copy t to program 'cat'"), ["COPY PROGRAM"]);
         assert_eq!(names("copy t from '/etc/passwd'"), ["COPY FROM file"]);
-        assert_eq!(names("create extension if not exists dblink"), ["CREATE EXTENSION dblink"]);
-        assert_eq!(names("create function f() returns int language c as 'x', 'y'"), ["CREATE FUNCTION in c"]);
-        assert_eq!(names("create foreign table t () server s"), ["CREATE FOREIGN TABLE"]);
-        assert_eq!(names("create rule r as on insert to t do also notify x"), ["NOTIFY"]);
+        assert_eq!(
+            names("create extension if not exists dblink"),
+            ["CREATE EXTENSION dblink"]
+        );
+        assert_eq!(
+            names("create function f() returns int language c as 'x', 'y'"),
+            ["CREATE FUNCTION in c"]
+        );
+        assert_eq!(
+            names("create foreign table t () server s"),
+            ["CREATE FOREIGN TABLE"]
+        );
+        assert_eq!(
+            names("create rule r as on insert to t do also notify x"),
+            ["NOTIFY"]
+        );
         assert!(names("select load, notify from checkpoint").is_empty());
         assert!(names("create extension pgcrypto").is_empty());
         assert!(names("copy t from stdin").is_empty());
@@ -278,21 +338,35 @@ mod tests {
         let sql = "do $x$ begin perform 1; notify é; execute 'select dblink(1)'; end $x$";
         let found = dispatches(&Tokens::new(sql));
         let at = |name: &str| {
-            u32::try_from(sql.chars().count() - sql[sql.find(name).expect("there")..].chars().count()).expect("small")
+            u32::try_from(
+                sql.chars().count() - sql[sql.find(name).expect("there")..].chars().count(),
+            )
+            .expect("small")
                 + 1
         };
         assert_eq!(
             found,
             [
-                Dispatch { name: "NOTIFY".into(), at: at("notify") },
-                Dispatch { name: "dblink".into(), at: at("dblink") },
+                Dispatch {
+                    name: "NOTIFY".into(),
+                    at: at("notify")
+                },
+                Dispatch {
+                    name: "dblink".into(),
+                    at: at("dblink")
+                },
             ]
         );
         assert_eq!(
-            names("create function f() returns void language plpgsql as 'begin perform pg_notify(''a'', ''b''); end'"),
+            names(
+                "create function f() returns void language plpgsql as 'begin perform pg_notify(''a'', ''b''); end'"
+            ),
             ["pg_notify"]
         );
-        assert_eq!(names("create procedure p() begin atomic notify x; end"), ["NOTIFY"]);
+        assert_eq!(
+            names("create procedure p() begin atomic notify x; end"),
+            ["NOTIFY"]
+        );
         assert!(names("insert into t values ('notify x')").is_empty());
     }
 
@@ -303,11 +377,24 @@ mod tests {
                 .into_iter()
                 .map(|call| (call.schema, call.name, call.start + 1))
                 .collect();
-        let names = |sql| calls(sql).into_iter().map(|call| call.name).collect::<Vec<_>>();
+        let names = |sql| {
+            calls(sql)
+                .into_iter()
+                .map(|call| call.name)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(
-            names("select left(a, 1), x.key(2) from t left join (select 1) u on right(a) = 'x' where a like ('b')"),
+            names(
+                "select left(a, 1), x.key(2) from t left join (select 1) u on right(a) = 'x' where a like ('b')"
+            ),
             ["left", "key", "right"]
         );
-        assert_eq!(found, [(None, "count".into(), 8), (Some("s".into()), "f".into(), 40)]);
+        assert_eq!(
+            found,
+            [
+                (None, "count".into(), 8),
+                (Some("s".into()), "f".into(), 40)
+            ]
+        );
     }
 }

@@ -22,9 +22,22 @@ pub fn explore(
     while let Some(prescribed) = open.pop() {
         ways += 1;
         if ways > MAX_WAYS {
-            let at = Position { file: path.into(), line: 1, column: 1 };
-            let origin = Origin { at, included_from: Vec::new() };
-            visit(ways, Err(ScriptError::TooManyWays { limit: MAX_WAYS, origin }));
+            let at = Position {
+                file: path.into(),
+                line: 1,
+                column: 1,
+            };
+            let origin = Origin {
+                at,
+                included_from: Vec::new(),
+            };
+            visit(
+                ways,
+                Err(ScriptError::TooManyWays {
+                    limit: MAX_WAYS,
+                    origin,
+                }),
+            );
             return;
         }
         let fresh = prescribed.len();
@@ -32,7 +45,10 @@ pub fn explore(
             Ok(script) => script,
             Err(error) => return visit(ways, Err(error)),
         };
-        script.ways = Some(Ways { prescribed, taken: Vec::new() });
+        script.ways = Some(Ways {
+            prescribed,
+            taken: Vec::new(),
+        });
         loop {
             match script.next_step() {
                 Ok(Some(step)) => visit(ways, Ok((&mut script, step))),
@@ -44,7 +60,11 @@ pub fn explore(
             }
         }
         // each condition that this way met first is also decided the other way
-        let taken = script.ways.take().map(|ways| ways.taken).unwrap_or_default();
+        let taken = script
+            .ways
+            .take()
+            .map(|ways| ways.taken)
+            .unwrap_or_default();
         for at in fresh..taken.len() {
             let mut other = taken[..at].to_vec();
             other.push(!taken[at]);

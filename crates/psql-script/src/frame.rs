@@ -96,7 +96,11 @@ impl<'f> Frame<'f> {
             }
             self.scanner.begin_line(&self.line);
             if !self.buffer.is_empty() {
-                let length = if self.before.0 + 1 == self.number { self.before.1 } else { usize::MAX };
+                let length = if self.before.0 + 1 == self.number {
+                    self.before.1
+                } else {
+                    usize::MAX
+                };
                 self.buffer.feed(self.number, length);
                 self.fed = Some(self.buffer.len());
             }
@@ -125,7 +129,9 @@ impl<'f> Frame<'f> {
     /// Copies the current line from `from` to `to` into the buffer.
     pub fn copy(&mut self, from: usize, to: usize) {
         let (line, counted) = (&self.line, &self.counted);
-        self.buffer.copy(&line[from..to], self.number, from, || column(line, counted, from));
+        self.buffer.copy(&line[from..to], self.number, from, || {
+            column(line, counted, from)
+        });
     }
 
     /// The number of the first line after the current one, or after the data read so far.
@@ -155,7 +161,10 @@ impl<'f> Frame<'f> {
     /// Skips the unread COPY data.
     pub fn skip_data(&mut self) -> Result<(), ScriptError> {
         let mut line = Vec::new();
-        while self.data_line(&mut line).map_err(|error| self.failed(error))? {}
+        while self
+            .data_line(&mut line)
+            .map_err(|error| self.failed(error))?
+        {}
         Ok(())
     }
 
@@ -164,7 +173,9 @@ impl<'f> Frame<'f> {
     pub fn skip_untaken_data(&mut self) -> Result<(), ScriptError> {
         loop {
             let ends = self.reader.fill_buf().map(|bytes| {
-                let branch = [&b"\\endif"[..], b"\\else", b"\\elif"].iter().any(|word| bytes.starts_with(word));
+                let branch = [&b"\\endif"[..], b"\\else", b"\\elif"]
+                    .iter()
+                    .any(|word| bytes.starts_with(word));
                 bytes.is_empty() || branch
             });
             if ends.map_err(|error| self.failed(error))? {
@@ -172,7 +183,9 @@ impl<'f> Frame<'f> {
             }
             self.data_due = true;
             let mut line = Vec::new();
-            let more = self.data_line(&mut line).map_err(|error| self.failed(error))?;
+            let more = self
+                .data_line(&mut line)
+                .map_err(|error| self.failed(error))?;
             self.data_due = false;
             if !more {
                 return Ok(());
@@ -183,25 +196,43 @@ impl<'f> Frame<'f> {
     /// Source location of a byte of the current line.
     pub fn position(&self, at: usize) -> Position {
         let column = column(&self.line, &self.counted, at.min(self.line.len()));
-        Position { file: Arc::clone(&self.file), line: self.number.max(1), column }
+        Position {
+            file: Arc::clone(&self.file),
+            line: self.number.max(1),
+            column,
+        }
     }
 
     /// The same, with the chain of includes.
     pub fn origin(&self, at: usize) -> Origin {
-        Origin { at: self.position(at), included_from: self.included_from.clone() }
+        Origin {
+            at: self.position(at),
+            included_from: self.included_from.clone(),
+        }
     }
 
     /// Source location of a byte of the buffer.
     pub fn origin_in_buffer(&self, byte: usize) -> Origin {
         let (line, column) = self.buffer.locate(byte);
-        let at = Position { file: Arc::clone(&self.file), line, column };
-        Origin { at, included_from: self.included_from.clone() }
+        let at = Position {
+            file: Arc::clone(&self.file),
+            line,
+            column,
+        };
+        Origin {
+            at,
+            included_from: self.included_from.clone(),
+        }
     }
 
     /// Converts a read error of this file.
     pub fn failed(&self, error: std::io::Error) -> ScriptError {
         let source = FileError::Other(Box::new(error));
-        ScriptError::Read { path: self.file.to_string(), origin: Some(self.origin(0)), source }
+        ScriptError::Read {
+            path: self.file.to_string(),
+            origin: Some(self.origin(0)),
+            source,
+        }
     }
 
     fn read_line_into_self(&mut self) -> Result<usize, ScriptError> {
@@ -229,7 +260,10 @@ impl<'f> Frame<'f> {
                 None => return Ok(()),
             },
         };
-        Err(ScriptError::Encoding { problem, origin: self.origin(at) })
+        Err(ScriptError::Encoding {
+            problem,
+            origin: self.origin(at),
+        })
     }
 }
 

@@ -26,7 +26,11 @@ pub fn index_shape(sql: &str) -> Option<String> {
     } else {
         shape.push("btree".to_owned());
     }
-    shape.extend((at..end).map(|at| tokens.identifier(at).unwrap_or_else(|| tokens.text(at).to_owned())));
+    shape.extend((at..end).map(|at| {
+        tokens
+            .identifier(at)
+            .unwrap_or_else(|| tokens.text(at).to_owned())
+    }));
     Some(shape.join(" "))
 }
 
@@ -37,7 +41,8 @@ mod tests {
     #[test]
     fn shapes_of_indexes() {
         let shape = |sql: &str| index_shape(sql).expect("an index");
-        let said = "CREATE UNIQUE INDEX u ON public.t USING btree (email, lower(\"Name\")) WHERE (id > 0)";
+        let said =
+            "CREATE UNIQUE INDEX u ON public.t USING btree (email, lower(\"Name\")) WHERE (id > 0)";
         assert_eq!(
             shape(
                 "create unique index concurrently if not exists u on only \"public\" . t (email, lower(\"Name\")) where (id > 0);"

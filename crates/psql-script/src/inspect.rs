@@ -84,14 +84,22 @@ pub enum Means {
 pub fn inspect(sql: &str) -> Inspection {
     let tokens = Tokens::new(sql);
     let parts = tokens.statements();
-    let first =
-        |judge: fn(&Tokens, usize) -> Option<&'static str>| parts.iter().find_map(|(start, _)| judge(&tokens, *start));
+    let first = |judge: fn(&Tokens, usize) -> Option<&'static str>| {
+        parts.iter().find_map(|(start, _)| judge(&tokens, *start))
+    };
     Inspection {
-        verb: parts.first().map(|(start, _)| verb(&tokens, *start)).unwrap_or_default(),
+        verb: parts
+            .first()
+            .map(|(start, _)| verb(&tokens, *start))
+            .unwrap_or_default(),
         transaction_control: first(transaction_control),
         copy: parts.iter().find_map(|(start, _)| copy(&tokens, *start)),
-        outside_transaction: parts.iter().find_map(|(start, end)| outside_transaction(&tokens, *start, *end)),
-        session_change: parts.iter().find_map(|(start, end)| session_change(&tokens, *start, *end)),
+        outside_transaction: parts
+            .iter()
+            .find_map(|(start, end)| outside_transaction(&tokens, *start, *end)),
+        session_change: parts
+            .iter()
+            .find_map(|(start, end)| session_change(&tokens, *start, *end)),
         dispatch: dispatches(&tokens),
         statements: parts.len(),
     }
@@ -100,15 +108,20 @@ pub fn inspect(sql: &str) -> Inspection {
 /// True if the first word is this one; cheap enough for every statement of a script.
 pub(super) fn first_word_is(sql: &str, word: &str) -> bool {
     let rest = &sql.as_bytes()[first_token(sql)..];
-    rest.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word.as_bytes()))
+    rest.get(..word.len())
+        .is_some_and(|head| head.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 /// The byte of a `COPY ... FROM STDIN` among joined statements.
 pub(super) fn joined_copy(sql: &str) -> Option<usize> {
     let tokens = Tokens::new(sql);
     let parts = tokens.statements();
-    let found = parts.iter().find(|(start, _)| copy(&tokens, *start) == Some(Copy::FromStdin));
-    found.and_then(|(start, _)| tokens.list.get(*start)).map(|token| token.start)
+    let found = parts
+        .iter()
+        .find(|(start, _)| copy(&tokens, *start) == Some(Copy::FromStdin));
+    found
+        .and_then(|(start, _)| tokens.list.get(*start))
+        .map(|token| token.start)
 }
 
 /// True if there is no word outside of parentheses before the first `;`. Only at such a word does
@@ -140,11 +153,18 @@ pub(super) fn sets_standard_strings(sql: &str) -> Option<(bool, bool)> {
         return named.then_some((true, false));
     }
     let local = tokens.is(1, "local");
-    let at = if local || tokens.is(1, "session") { 2 } else { 1 };
+    let at = if local || tokens.is(1, "session") {
+        2
+    } else {
+        1
+    };
     if tokens.identifier(at)? != "standard_conforming_strings" {
         return None;
     }
-    Some((!sets_to(&tokens, at, &["off", "false", "no", "0", "f", "n", "of"]), local))
+    Some((
+        !sets_to(&tokens, at, &["off", "false", "no", "0", "f", "n", "of"]),
+        local,
+    ))
 }
 
 fn verb(tokens: &Tokens, start: usize) -> String {
@@ -162,7 +182,15 @@ fn verb(tokens: &Tokens, start: usize) -> String {
         "procedural",
         "constraint",
     ];
-    const PAIRED: &[&str] = &["materialized", "foreign", "event", "access", "default", "text", "large"];
+    const PAIRED: &[&str] = &[
+        "materialized",
+        "foreign",
+        "event",
+        "access",
+        "default",
+        "text",
+        "large",
+    ];
     if tokens.mark(start, b'(') {
         return "SELECT".into();
     }
@@ -180,8 +208,16 @@ fn verb(tokens: &Tokens, start: usize) -> String {
                 _ => tokens.is_any(i, PAIRED),
             };
             let three = tokens.are(i, &["text", "search"]) || tokens.are(i, &["foreign", "data"]);
-            let count = if first == "COMMENT" { 0 } else { 1 + usize::from(pair) + usize::from(three) };
-            words.extend((i..i + count).map(|n| tokens.word(n).to_ascii_uppercase()).filter(|word| !word.is_empty()));
+            let count = if first == "COMMENT" {
+                0
+            } else {
+                1 + usize::from(pair) + usize::from(three)
+            };
+            words.extend(
+                (i..i + count)
+                    .map(|n| tokens.word(n).to_ascii_uppercase())
+                    .filter(|word| !word.is_empty()),
+            );
             words.join(" ")
         }
         "REFRESH" => "REFRESH MATERIALIZED VIEW".into(),
@@ -210,11 +246,15 @@ fn transaction_control(tokens: &Tokens, i: usize) -> Option<&'static str> {
     if tokens.are(i, &["set", "session", "characteristics"]) {
         return Some("SET SESSION CHARACTERISTICS");
     }
-    if tokens.is(i, "set") && tokens.is_any(i + 1, &["local", "session"]) && tokens.is(i + 2, "transaction") {
+    if tokens.is(i, "set")
+        && tokens.is_any(i + 1, &["local", "session"])
+        && tokens.is(i + 2, "transaction")
+    {
         return Some("SET TRANSACTION");
     }
-    let found =
-        PAIRS.iter().find(|(first, second, _)| tokens.is(i, first) && (second.is_empty() || tokens.is(i + 1, second)));
+    let found = PAIRS.iter().find(|(first, second, _)| {
+        tokens.is(i, first) && (second.is_empty() || tokens.is(i + 1, second))
+    });
     found.map(|(_, _, name)| *name)
 }
 
@@ -265,7 +305,9 @@ pub(super) fn outside_transaction(tokens: &Tokens, i: usize, end: usize) -> Opti
     let either = |object: &str| on("create", object) || on("drop", object);
     if tokens.is(i, "vacuum") {
         Some("VACUUM")
-    } else if (on("create", "index") || tokens.are(i, &["create", "unique", "index"])) && has("concurrently") {
+    } else if (on("create", "index") || tokens.are(i, &["create", "unique", "index"]))
+        && has("concurrently")
+    {
         Some("CREATE INDEX CONCURRENTLY")
     } else if tokens.are(i, &["drop", "index", "concurrently"]) {
         Some("DROP INDEX CONCURRENTLY")
@@ -296,12 +338,19 @@ pub(super) fn outside_transaction(tokens: &Tokens, i: usize, end: usize) -> Opti
 
 /// The token after `VERBOSE` or `(VERBOSE ...)`.
 fn behind_options(tokens: &Tokens, i: usize) -> usize {
-    if tokens.mark(i, b'(') { tokens.behind_parenthesis(i) } else { i + usize::from(tokens.is(i, "verbose")) }
+    if tokens.mark(i, b'(') {
+        tokens.behind_parenthesis(i)
+    } else {
+        i + usize::from(tokens.is(i, "verbose"))
+    }
 }
 
 fn session_change(tokens: &Tokens, i: usize, end: usize) -> Option<SessionChange> {
     if let Some(what) = commanded(tokens, i) {
-        return Some(SessionChange { what, by: Means::Command });
+        return Some(SessionChange {
+            what,
+            by: Means::Command,
+        });
     }
     assignments(tokens, i, end).find_map(|found| {
         let what = match &found.setting {
@@ -320,20 +369,31 @@ fn commanded(tokens: &Tokens, i: usize) -> Option<Changed> {
     if !tokens.is_any(i, &["set", "reset"]) {
         return None;
     }
-    let scoped = tokens.is_any(i + 1, &["session", "local"]) && !tokens.is(i + 2, "to") && !tokens.mark(i + 2, b'=');
-    let at = if scoped && !tokens.are(i + 1, &["session", "authorization"]) { i + 2 } else { i + 1 };
+    let scoped = tokens.is_any(i + 1, &["session", "local"])
+        && !tokens.is(i + 2, "to")
+        && !tokens.mark(i + 2, b'=');
+    let at = if scoped && !tokens.are(i + 1, &["session", "authorization"]) {
+        i + 2
+    } else {
+        i + 1
+    };
     if tokens.is(at, "session") && tokens.is(at + 1, "authorization") {
         return Some(Changed::SessionAuthorization);
     }
     if tokens.is(at, "names") {
         return Some(Changed::Encoding);
     }
-    changed(&tokens.identifier(at)?.to_ascii_lowercase(), assigned(tokens, at))
+    changed(
+        &tokens.identifier(at)?.to_ascii_lowercase(),
+        assigned(tokens, at),
+    )
 }
 
 /// The property that a new value of a setting changes; the setting is in lower case.
 fn changed(setting: &str, value: Option<&str>) -> Option<Changed> {
-    let becomes = |values: &[&str]| value.is_some_and(|value| values.iter().any(|v| value.eq_ignore_ascii_case(v)));
+    let becomes = |values: &[&str]| {
+        value.is_some_and(|value| values.iter().any(|v| value.eq_ignore_ascii_case(v)))
+    };
     match setting {
         "session_authorization" => Some(Changed::SessionAuthorization),
         "role" => Some(Changed::Role),
@@ -342,9 +402,10 @@ fn changed(setting: &str, value: Option<&str>) -> Option<Changed> {
         "client_encoding" if becomes(&["utf8", "utf-8", "unicode"]) => None,
         "standard_conforming_strings" | "backslash_quote" => Some(Changed::Strings),
         "client_encoding" => Some(Changed::Encoding),
-        "session_replication_role" | "row_security" | "check_function_bodies" | "ignore_checksum_failure" => {
-            Some(Changed::Checks)
-        }
+        "session_replication_role"
+        | "row_security"
+        | "check_function_bodies"
+        | "ignore_checksum_failure" => Some(Changed::Checks),
         // A time limit; dumps set it since PostgreSQL 17.
         "transaction_timeout" => None,
         name if name.starts_with("transaction_") || name.starts_with("default_transaction_") => {

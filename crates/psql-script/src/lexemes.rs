@@ -53,7 +53,9 @@ fn skip_blank(bytes: &[u8], mut i: usize) -> (usize, bool) {
                 carriage_return = true;
                 i += 1;
             }
-            b'-' if bytes.get(i + 1) == Some(&b'-') => i = span(bytes, i, bytes.len(), |b| b != b'\n' && b != b'\r'),
+            b'-' if bytes.get(i + 1) == Some(&b'-') => {
+                i = span(bytes, i, bytes.len(), |b| b != b'\n' && b != b'\r')
+            }
             _ => break,
         }
     }
@@ -76,7 +78,11 @@ pub(super) fn reference(bytes: &[u8], colon: usize, end: usize) -> Option<Refere
     let start = colon + lead;
     let stop = span(bytes, start, end, is_name_byte);
     let found = stop > start && bytes[stop..end].starts_with(close);
-    found.then_some(Reference { form, name: (start, stop), end: stop + close.len() })
+    found.then_some(Reference {
+        form,
+        name: (start, stop),
+        end: stop + close.len(),
+    })
 }
 
 /// The end of a number, with the one letter that psql 15 includes. Servers differ on a quote
@@ -92,10 +98,17 @@ pub(super) fn number(bytes: &[u8], mut i: usize, end: usize) -> Result<usize, Fa
         let after = peek(bytes, i + 1, end);
         match (letter | 0x20, after) {
             (b'e', Some(b'0'..=b'9')) => i = digits(i + 1),
-            (b'e', Some(b'+' | b'-')) if peek(bytes, i + 2, end).is_some_and(|b| b.is_ascii_digit()) => {
+            (b'e', Some(b'+' | b'-'))
+                if peek(bytes, i + 2, end).is_some_and(|b| b.is_ascii_digit()) =>
+            {
                 i = digits(i + 2)
             }
-            (b'e', Some(b'+' | b'-')) | (_, Some(b'\'' | b'&')) => return Err(Fault { at: start, problem: GLUED }),
+            (b'e', Some(b'+' | b'-')) | (_, Some(b'\'' | b'&')) => {
+                return Err(Fault {
+                    at: start,
+                    problem: GLUED,
+                });
+            }
             _ => return Ok(i + 1),
         }
     }
@@ -142,7 +155,10 @@ pub(super) const CLASS: [u8; 256] = {
             table[i] = WORD;
         } else if byte.is_ascii_digit() {
             table[i] = DIGIT;
-        } else if matches!(byte, b'\'' | b'"' | b'-' | b'/' | b'$' | b'(' | b')' | b'[' | b']' | b';' | b'\\' | b':') {
+        } else if matches!(
+            byte,
+            b'\'' | b'"' | b'-' | b'/' | b'$' | b'(' | b')' | b'[' | b']' | b';' | b'\\' | b':'
+        ) {
             table[i] = ACT;
         }
         i += 1;

@@ -10,11 +10,16 @@ pub(super) fn value(text: &str) -> Option<String> {
     match *text.as_bytes() {
         [b'$', ..] => {
             let tag = text.get(1..)?.find('$')? + 2;
-            text.get(tag..text.len().checked_sub(tag)?).map(str::to_owned)
+            text.get(tag..text.len().checked_sub(tag)?)
+                .map(str::to_owned)
         }
         [b'\'', ..] => Some(segments(text, 1, false)?.0.concat().replace("''", "'")),
         [b'e' | b'E', ..] => {
-            let bytes: Option<Vec<_>> = segments(text, 2, true)?.0.into_iter().map(unescape).collect();
+            let bytes: Option<Vec<_>> = segments(text, 2, true)?
+                .0
+                .into_iter()
+                .map(unescape)
+                .collect();
             String::from_utf8(bytes?.concat()).ok()
         }
         [b'u' | b'U', ..] => unicode(text, '\''),
@@ -53,7 +58,11 @@ fn segments(text: &str, mut at: usize, escapes: bool) -> Option<(Vec<&str>, usiz
     let bytes = text.as_bytes();
     let mut found = Vec::new();
     loop {
-        let end = if escapes { escaped(bytes, at)? } else { quoted(bytes, at, b'\'')? };
+        let end = if escapes {
+            escaped(bytes, at)?
+        } else {
+            quoted(bytes, at, b'\'')?
+        };
         found.push(text.get(at..end - 1)?);
         match continued(bytes, end) {
             Some(next) => at = next,
@@ -84,8 +93,12 @@ fn unescape(piece: &str) -> Option<Vec<u8>> {
 fn escape<'t>(text: &'t str, bytes: &mut Vec<u8>) -> Option<&'t str> {
     let first = text.chars().next()?;
     let behind = &text[first.len_utf8()..];
-    let digits =
-        |text: &str, radix: u32, most: usize| text.chars().take(most).take_while(|c| c.is_digit(radix)).count();
+    let digits = |text: &str, radix: u32, most: usize| {
+        text.chars()
+            .take(most)
+            .take_while(|c| c.is_digit(radix))
+            .count()
+    };
     let number = |text: &str, radix| u32::from_str_radix(text, radix).ok();
     match first {
         '0'..='7' => {
@@ -128,8 +141,14 @@ fn decode(text: &str, escape: char) -> String {
     while let Some(at) = rest.find(escape) {
         out.push_str(&rest[..at]);
         let tail = &rest[at + escape.len_utf8()..];
-        let (lead, digits) = if tail.starts_with('+') { (1, 6) } else { (0, 4) };
-        let code = tail.get(lead..lead + digits).and_then(|hex| u32::from_str_radix(hex, 16).ok());
+        let (lead, digits) = if tail.starts_with('+') {
+            (1, 6)
+        } else {
+            (0, 4)
+        };
+        let code = tail
+            .get(lead..lead + digits)
+            .and_then(|hex| u32::from_str_radix(hex, 16).ok());
         if let Some(behind) = tail.strip_prefix(escape) {
             out.push(escape);
             rest = behind;
@@ -182,7 +201,16 @@ mod tests {
 
     #[test]
     fn what_servers_read_otherwise_has_none() {
-        for sql in ["N'data'", "B'1'", "X'1F'", r"E'\''", r"E'\v'", r"E'\xff'", r"E'\ud800'", r"E'\u00'"] {
+        for sql in [
+            "N'data'",
+            "B'1'",
+            "X'1F'",
+            r"E'\''",
+            r"E'\v'",
+            r"E'\xff'",
+            r"E'\ud800'",
+            r"E'\u00'",
+        ] {
             assert_eq!(read(sql), None, "{sql}");
         }
     }

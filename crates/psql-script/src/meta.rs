@@ -95,8 +95,8 @@ impl Command {
             // the only name that psql compares case-insensitively
             _ if name.eq_ignore_ascii_case("copy") => Self::Copy,
             "r" | "reset" => Self::Reset,
-            "timing" | "pset" | "x" | "t" | "a" | "C" | "f" | "H" | "html" | "T" | "errverbose" | "p" | "print"
-            | "conninfo" | "copyright" => Self::Display,
+            "timing" | "pset" | "x" | "t" | "a" | "C" | "f" | "H" | "html" | "T" | "errverbose"
+            | "p" | "print" | "conninfo" | "copyright" => Self::Display,
             // The environment of a release is empty: psql leaves a variable unchanged if its source
             // is unset, and a variable set in psql's environment only reaches the shell.
             "getenv" | "setenv" => Self::Display,
@@ -133,24 +133,53 @@ fn shows_source(name: &str) -> bool {
 
 fn refusal(name: &str) -> Command {
     let (reason, hint) = match name {
-        "!" => (SHELL, Some("a release runs SQL only; do this before or after the run")),
-        "prompt" => ("it reads the host's terminal", Some("declare the variable in release.toml, and give it by -v")),
-        "cd" => ("it changes the host's directory", Some("\\ir names files relative to the script")),
+        "!" => (
+            SHELL,
+            Some("a release runs SQL only; do this before or after the run"),
+        ),
+        "prompt" => (
+            "it reads the host's terminal",
+            Some("declare the variable in release.toml, and give it by -v"),
+        ),
+        "cd" => (
+            "it changes the host's directory",
+            Some("\\ir names files relative to the script"),
+        ),
         "password" => (
             "it asks for a password on the terminal",
             Some("ALTER ROLE ... PASSWORD with a SCRAM verifier, or outside of the release"),
         ),
-        "c" | "connect" => ("it connects to another database", Some("a release has one target; make one for each")),
+        "c" | "connect" => (
+            "it connects to another database",
+            Some("a release has one target; make one for each"),
+        ),
         "w" | "write" => ("it writes a file on the host", Some("remove it")),
-        "e" | "edit" | "ef" | "ev" => ("it starts an editor on the host", Some("write the statement in the script")),
-        "s" => ("it reads or writes the history of the host", Some("remove it")),
-        "lo_import" => ("it reads a file of the host", Some("lo_from_bytea(0, ...) makes a large object from bytes")),
+        "e" | "edit" | "ef" | "ev" => (
+            "it starts an editor on the host",
+            Some("write the statement in the script"),
+        ),
+        "s" => (
+            "it reads or writes the history of the host",
+            Some("remove it"),
+        ),
+        "lo_import" => (
+            "it reads a file of the host",
+            Some("lo_from_bytea(0, ...) makes a large object from bytes"),
+        ),
         "lo_export" => ("it writes a file on the host", Some("remove it")),
-        "lo_unlink" => ("it acts on a number that only one database knows", Some("select lo_unlink(...)")),
-        "watch" => ("it repeats a statement for ever", Some("pgseal gate --watch waits for a condition")),
-        "startpipeline" | "endpipeline" | "sendpipeline" | "syncpipeline" | "flush" | "flushrequest" | "getresults" => {
-            ("it is psql's own way to send in batches", Some("remove it: pgseal batches plain statements by itself"))
-        }
+        "lo_unlink" => (
+            "it acts on a number that only one database knows",
+            Some("select lo_unlink(...)"),
+        ),
+        "watch" => (
+            "it repeats a statement for ever",
+            Some("pgseal gate --watch waits for a condition"),
+        ),
+        "startpipeline" | "endpipeline" | "sendpipeline" | "syncpipeline" | "flush"
+        | "flushrequest" | "getresults" => (
+            "it is psql's own way to send in batches",
+            Some("remove it: pgseal batches plain statements by itself"),
+        ),
         _ => return Command::Unknown,
     };
     Command::Refused { reason, hint }
@@ -165,7 +194,10 @@ mod tests {
     #[test]
     fn everything_unknown_is_refused() {
         for name in ["!", "c", "lo_import", "watch", "w", "cd", "e", "password"] {
-            assert!(matches!(Command::named(name), Command::Refused { .. }), "{name}");
+            assert!(
+                matches!(Command::named(name), Command::Refused { .. }),
+                "{name}"
+            );
         }
         for name in ["", ".", "nonsense", "I", "SET", "gsetx"] {
             assert_eq!(Command::named(name), Command::Unknown, "{name}");

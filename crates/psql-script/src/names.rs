@@ -26,7 +26,9 @@ pub(super) fn is_dispatch_function(call: &Call) -> bool {
 pub(super) fn is_dispatch_name(name: &str) -> bool {
     static NAMES: LazyLock<Words> = LazyLock::new(|| words(FUNCTIONS));
     NAMES.contains(name)
-        || FUNCTION_STARTS.split(' ').any(|start| name.starts_with(start))
+        || FUNCTION_STARTS
+            .split(' ')
+            .any(|start| name.starts_with(start))
         || name.ends_with("_replication_slot")
 }
 
@@ -55,7 +57,9 @@ fn words(list: &'static str) -> Words {
 
 /// True if the list contains the word, case-insensitively.
 fn is_among(words: &Words, word: &str) -> bool {
-    words.contains(word) || word.bytes().any(|b| b.is_ascii_uppercase()) && words.contains(&*word.to_ascii_lowercase())
+    words.contains(word)
+        || word.bytes().any(|b| b.is_ascii_uppercase())
+            && words.contains(&*word.to_ascii_lowercase())
 }
 
 fn listed(list: &str, name: &str) -> bool {

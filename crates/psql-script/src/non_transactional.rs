@@ -90,15 +90,27 @@ pub fn classify(sql: &str) -> Option<NonTransactional> {
     let (start, end) = *statements.first()?;
     if statements.len() > 1 {
         let any = super::inspect::inspect(sql).outside_transaction.is_some()
-            || statements.iter().any(|(start, _)| tokens.is_any(*start, &["call", "do"]));
-        return any.then_some(NonTransactional::Unknown("one of several statements joined by \\;"));
+            || statements
+                .iter()
+                .any(|(start, _)| tokens.is_any(*start, &["call", "do"]));
+        return any.then_some(NonTransactional::Unknown(
+            "one of several statements joined by \\;",
+        ));
     }
     if tokens.is_any(start, &["call", "do"]) {
         return Some(NonTransactional::Procedure);
     }
     let what = super::inspect::outside_transaction(&tokens, start, end)?;
-    let mut words = Words { tokens: &tokens, at: start, end };
-    Some(words.statement().unwrap_or_else(|| NonTransactional::Unknown(unread(what))))
+    let mut words = Words {
+        tokens: &tokens,
+        at: start,
+        end,
+    };
+    Some(
+        words
+            .statement()
+            .unwrap_or_else(|| NonTransactional::Unknown(unread(what))),
+    )
 }
 
 /// Reason why such a statement is not one of the known forms.
@@ -107,7 +119,9 @@ fn unread(what: &'static str) -> &'static str {
         "CREATE INDEX CONCURRENTLY" => "CREATE INDEX CONCURRENTLY without a plain name",
         "DROP INDEX CONCURRENTLY" => "DROP INDEX CONCURRENTLY of anything but one plain name",
         "REINDEX CONCURRENTLY" => "REINDEX CONCURRENTLY of anything but one plain name",
-        "ALTER TABLE DETACH PARTITION CONCURRENTLY" => "DETACH PARTITION CONCURRENTLY without plain names",
+        "ALTER TABLE DETACH PARTITION CONCURRENTLY" => {
+            "DETACH PARTITION CONCURRENTLY without plain names"
+        }
         "CREATE or DROP DATABASE" => "CREATE or DROP DATABASE without a plain name",
         "CREATE or DROP TABLESPACE" => "CREATE or DROP TABLESPACE without a plain name",
         "ALTER SYSTEM" => "ALTER SYSTEM without a plain name of a setting",
@@ -121,7 +135,9 @@ impl NonTransactional {
         match self {
             Self::CreateIndex { .. } => "the index is valid, INVALID or absent",
             Self::DropIndex { .. } => "the index is there or gone",
-            Self::Reindex { .. } => "it runs again, which does no harm; an index left over is named",
+            Self::Reindex { .. } => {
+                "it runs again, which does no harm; an index left over is named"
+            }
             Self::Maintenance | Self::AlterSystem(_) => "it runs again, which does no harm",
             Self::Detach { .. } => "the partition is attached, pending or detached",
             Self::CreateDatabase(_) => "the database is there or absent",
@@ -138,14 +154,25 @@ impl NonTransactional {
 impl fmt::Display for NonTransactional {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::CreateIndex { name, table, .. } => write!(f, "CREATE INDEX CONCURRENTLY {name} ON {table}"),
+            Self::CreateIndex { name, table, .. } => {
+                write!(f, "CREATE INDEX CONCURRENTLY {name} ON {table}")
+            }
             Self::DropIndex { index } => write!(f, "DROP INDEX CONCURRENTLY {index}"),
-            Self::Reindex { of: Reindexed::Index(name) } => write!(f, "REINDEX INDEX {name}"),
-            Self::Reindex { of: Reindexed::Table(name) } => write!(f, "REINDEX TABLE {name}"),
-            Self::Reindex { of: Reindexed::Many } => f.write_str("REINDEX of many tables"),
+            Self::Reindex {
+                of: Reindexed::Index(name),
+            } => write!(f, "REINDEX INDEX {name}"),
+            Self::Reindex {
+                of: Reindexed::Table(name),
+            } => write!(f, "REINDEX TABLE {name}"),
+            Self::Reindex {
+                of: Reindexed::Many,
+            } => f.write_str("REINDEX of many tables"),
             Self::Maintenance => f.write_str("VACUUM or CLUSTER"),
             Self::Detach { parent, partition } => {
-                write!(f, "ALTER TABLE {parent} DETACH PARTITION {partition} CONCURRENTLY")
+                write!(
+                    f,
+                    "ALTER TABLE {parent} DETACH PARTITION {partition} CONCURRENTLY"
+                )
             }
             Self::CreateDatabase(name) => write!(f, "CREATE DATABASE {name}"),
             Self::DropDatabase(name) => write!(f, "DROP DATABASE {name}"),
@@ -203,14 +230,18 @@ impl Words<'_, '_> {
         if self.take(&["drop", "tablespace"]) {
             self.take(&["if", "exists"]);
             let name = self.name()?;
-            return self.is_done().then_some(NonTransactional::DropTablespace(name));
+            return self
+                .is_done()
+                .then_some(NonTransactional::DropTablespace(name));
         }
         if self.take(&["drop", "index", "concurrently"]) {
             self.take(&["if", "exists"]);
             let index = self.qualified()?;
             // The server refuses CASCADE and a second name.
             self.take(&["restrict"]);
-            return self.is_done().then_some(NonTransactional::DropIndex { index });
+            return self
+                .is_done()
+                .then_some(NonTransactional::DropIndex { index });
         }
         self.create_index()
     }
@@ -228,7 +259,11 @@ impl Words<'_, '_> {
             return None;
         }
         let table = self.relation()?;
-        Some(NonTransactional::CreateIndex { name, table, if_not_exists })
+        Some(NonTransactional::CreateIndex {
+            name,
+            table,
+            if_not_exists,
+        })
     }
 
     /// Reads the rest of a `REINDEX`: `CONCURRENTLY` is among the options, or after the kind.
@@ -238,18 +273,28 @@ impl Words<'_, '_> {
         }
         let (index, table) = (self.take(&["index"]), self.take(&["table"]));
         if !index && !table {
-            let many = ["schema", "database", "system"].iter().any(|kind| self.take(&[kind]));
-            return many.then_some(NonTransactional::Reindex { of: Reindexed::Many });
+            let many = ["schema", "database", "system"]
+                .iter()
+                .any(|kind| self.take(&[kind]));
+            return many.then_some(NonTransactional::Reindex {
+                of: Reindexed::Many,
+            });
         }
         self.take(&["concurrently"]);
         let name = self.qualified()?;
-        let of = if index { Reindexed::Index(name) } else { Reindexed::Table(name) };
+        let of = if index {
+            Reindexed::Index(name)
+        } else {
+            Reindexed::Table(name)
+        };
         self.is_done().then_some(NonTransactional::Reindex { of })
     }
 
     fn alter_system(&mut self) -> Option<NonTransactional> {
         if self.take(&["reset", "all"]) {
-            return self.is_done().then_some(NonTransactional::AlterSystem(None));
+            return self
+                .is_done()
+                .then_some(NonTransactional::AlterSystem(None));
         }
         if !self.take(&["set"]) && !self.take(&["reset"]) {
             return None;
@@ -260,7 +305,9 @@ impl Words<'_, '_> {
             setting = format!("{setting}.{}", self.name()?);
         }
         // The server compares the names of settings case-insensitively.
-        Some(NonTransactional::AlterSystem(Some(setting.to_ascii_lowercase())))
+        Some(NonTransactional::AlterSystem(Some(
+            setting.to_ascii_lowercase(),
+        )))
     }
 
     fn detach(&mut self) -> Option<NonTransactional> {
@@ -312,7 +359,10 @@ impl Words<'_, '_> {
             return None;
         }
         let name = parts.pop()?;
-        Some(ObjectName { schema: parts.pop(), name })
+        Some(ObjectName {
+            schema: parts.pop(),
+            name,
+        })
     }
 
     /// Reads one identifier.
@@ -324,7 +374,9 @@ impl Words<'_, '_> {
         let unicode = self.tokens.kind(self.at) == Some(Kind::Quoted { unicode: true });
         // Another escape character, a backslash, a pair of surrogates: legal, and refused rather
         // than misread.
-        if unicode && (name.contains('\\') || !self.tokens.text(self.at).ends_with('"')) || name.is_empty() {
+        if unicode && (name.contains('\\') || !self.tokens.text(self.at).ends_with('"'))
+            || name.is_empty()
+        {
             return None;
         }
         self.at += 1;

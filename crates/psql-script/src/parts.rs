@@ -22,7 +22,11 @@ pub fn parts(sql: &str) -> Vec<Part<'_>> {
     let part = |(first, end): (usize, usize)| {
         let (start, end) = (tokens.list[first].start, tokens.list[end - 1].end);
         let text = &sql[start..end];
-        Part { sql: text, before: count_characters(&sql.as_bytes()[..start]), inspection: inspect(text) }
+        Part {
+            sql: text,
+            before: count_characters(&sql.as_bytes()[..start]),
+            inspection: inspect(text),
+        }
     };
     tokens.statements().into_iter().map(part).collect()
 }
@@ -36,7 +40,14 @@ mod tests {
         let sql = "/* é */ select 1; -- c\n;create function f() returns int begin atomic select 1; end ; commit";
         let found = parts(sql);
         let texts: Vec<&str> = found.iter().map(|part| part.sql).collect();
-        assert_eq!(texts, ["select 1", "create function f() returns int begin atomic select 1; end", "commit"]);
+        assert_eq!(
+            texts,
+            [
+                "select 1",
+                "create function f() returns int begin atomic select 1; end",
+                "commit"
+            ]
+        );
         assert_eq!(found[0].before, 8);
         assert_eq!(found[2].inspection.transaction_control, Some("COMMIT"));
     }

@@ -11,7 +11,9 @@ pub(super) fn resolve(path: &str, base: Option<&str>) -> Result<String, &'static
     if path.contains(['\\', '\0', '\n', '\r']) {
         return Err("it holds a character that no file of a release has");
     }
-    let folder = base.and_then(|base| base.rsplit_once('/')).map_or("", |(folder, _)| folder);
+    let folder = base
+        .and_then(|base| base.rsplit_once('/'))
+        .map_or("", |(folder, _)| folder);
     let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
     for part in path.split('/') {
         match part {
@@ -21,7 +23,11 @@ pub(super) fn resolve(path: &str, base: Option<&str>) -> Result<String, &'static
             _ => parts.push(part),
         }
     }
-    if parts.is_empty() { Err("it names no file") } else { Ok(parts.join("/")) }
+    if parts.is_empty() {
+        Err("it names no file")
+    } else {
+        Ok(parts.join("/"))
+    }
 }
 
 #[cfg(test)]
@@ -30,7 +36,10 @@ mod tests {
 
     #[test]
     fn paths_stay_inside() {
-        assert_eq!(resolve("./a//b.sql", Some("x/y.sql")), Ok("x/a/b.sql".into()));
+        assert_eq!(
+            resolve("./a//b.sql", Some("x/y.sql")),
+            Ok("x/a/b.sql".into())
+        );
         assert_eq!(resolve("../b.sql", Some("x/y.sql")), Ok("b.sql".into()));
         assert_eq!(resolve("b.sql", None), Ok("b.sql".into()));
         for bad in ["", "/a", "~/a", "..", "a/../../b", "a\\b", "."] {

@@ -59,7 +59,10 @@ pub fn plain(sql: &str) -> Option<&'static str> {
             }
             DIGIT => {
                 let rest = &bytes[i..];
-                let end = i + rest.iter().position(|b| !b.is_ascii_digit() && *b != b'.').unwrap_or(rest.len());
+                let end = i + rest
+                    .iter()
+                    .position(|b| !b.is_ascii_digit() && *b != b'.')
+                    .unwrap_or(rest.len());
                 let behind = bytes.get(end).copied();
                 if is_quote(behind) || behind.is_some_and(|b| CLASS[usize::from(b)] == WORD) {
                     return None;
@@ -98,10 +101,13 @@ pub fn plain(sql: &str) -> Option<&'static str> {
 /// of their own.
 fn verb(word: &[u8]) -> Option<&'static str> {
     const VERBS: &[&str] = &[
-        "INSERT", "UPDATE", "DELETE", "SELECT", "CREATE", "ALTER", "DROP", "COMMENT", "GRANT", "REVOKE", "WITH",
-        "VALUES", "TRUNCATE", "MERGE", "ANALYZE",
+        "INSERT", "UPDATE", "DELETE", "SELECT", "CREATE", "ALTER", "DROP", "COMMENT", "GRANT",
+        "REVOKE", "WITH", "VALUES", "TRUNCATE", "MERGE", "ANALYZE",
     ];
-    VERBS.iter().copied().find(|verb| word.eq_ignore_ascii_case(verb.as_bytes()))
+    VERBS
+        .iter()
+        .copied()
+        .find(|verb| word.eq_ignore_ascii_case(verb.as_bytes()))
 }
 
 /// True for the names, quoted or not, that set settings ([`super::assignments`]).
@@ -112,7 +118,11 @@ fn assigns(name: &[u8]) -> bool {
 /// True for a word that excludes a text in any position. With `defines`, also for words that only
 /// matter in definitions.
 fn is_telling(word: &[u8], defines: bool) -> bool {
-    let among = |words: &[&str]| words.iter().any(|telling| word.eq_ignore_ascii_case(telling.as_bytes()));
+    let among = |words: &[&str]| {
+        words
+            .iter()
+            .any(|telling| word.eq_ignore_ascii_case(telling.as_bytes()))
+    };
     match word.len() {
         5 => among(&["begin"]),
         6 => among(&["atomic"]) || defines && among(&["system"]),
@@ -145,20 +155,27 @@ fn behind_blanks(bytes: &[u8]) -> Option<usize> {
 
 fn behind_word(bytes: &[u8], i: usize) -> usize {
     let rest = &bytes[i..];
-    i + rest.iter().position(|b| !matches!(CLASS[usize::from(*b)], WORD | DIGIT)).unwrap_or(rest.len())
+    i + rest
+        .iter()
+        .position(|b| !matches!(CLASS[usize::from(*b)], WORD | DIGIT))
+        .unwrap_or(rest.len())
 }
 
 /// The byte after the next quote of this kind. A doubled one closes and opens again, with the same
 /// result.
 fn behind_quote(bytes: &[u8], i: usize, quote: u8) -> Option<usize> {
     let rest = &bytes[i..];
-    let at = rest.iter().position(|b| *b == quote || *b == b'\\' || *b == 0)?;
+    let at = rest
+        .iter()
+        .position(|b| *b == quote || *b == b'\\' || *b == 0)?;
     (rest[at] == quote).then_some(i + at + 1)
 }
 
 fn behind_comment(bytes: &[u8], i: usize) -> Option<usize> {
     let rest = &bytes[i..];
-    let at = rest.iter().position(|b| matches!(b, b'\n' | b'\r' | b'\\' | 0))?;
+    let at = rest
+        .iter()
+        .position(|b| matches!(b, b'\n' | b'\r' | b'\\' | 0))?;
     matches!(rest[at], b'\n' | b'\r').then_some(i + at)
 }
 
@@ -177,8 +194,10 @@ const CLASS: [u8; 256] = {
             table[i] = WORD;
         } else if byte.is_ascii_digit() {
             table[i] = DIGIT;
-        } else if matches!(byte, b'\'' | b'"' | b'-' | b'/' | b'&' | b'(' | b')' | b';' | b'$' | b'\\' | 0x7F)
-            || byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r')
+        } else if matches!(
+            byte,
+            b'\'' | b'"' | b'-' | b'/' | b'&' | b'(' | b')' | b';' | b'$' | b'\\' | 0x7F
+        ) || byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r')
         {
             table[i] = ACT;
         }

@@ -38,7 +38,11 @@ impl fmt::Display for Origin {
             let lead = if i == 0 { " (included" } else { "," };
             write!(f, "{lead} from {place}")?;
         }
-        if self.included_from.is_empty() { Ok(()) } else { f.write_str(")") }
+        if self.included_from.is_empty() {
+            Ok(())
+        } else {
+            f.write_str(")")
+        }
     }
 }
 
@@ -54,8 +58,18 @@ mod tests {
 
     #[test]
     fn the_include_chain_is_shown_innermost_first() {
-        let place = |file: &str, line| Position { file: file.into(), line, column: 1 };
-        let origin = Origin { at: place("a", 3), included_from: vec![place("b", 2), place("c", 1)] };
-        assert_eq!(origin.to_string(), "a:3:1 (included from b:2:1, from c:1:1)");
+        let place = |file: &str, line| Position {
+            file: file.into(),
+            line,
+            column: 1,
+        };
+        let origin = Origin {
+            at: place("a", 3),
+            included_from: vec![place("b", 2), place("c", 1)],
+        };
+        assert_eq!(
+            origin.to_string(),
+            "a:3:1 (included from b:2:1, from c:1:1)"
+        );
     }
 }

@@ -43,7 +43,12 @@ pub(super) const ROW_COUNT: &str = "ROW_COUNT";
 const HIDDEN: &[&str] = &["HOST", "PORT", "HISTFILE", "SHELL_ERROR", "SHELL_EXIT_CODE"];
 
 /// Variables that depend on the connection.
-pub const OF_THE_CONNECTION: [&str; 4] = ["DBNAME", "SERVER_VERSION_NAME", "SERVER_VERSION_NUM", "USER"];
+pub const OF_THE_CONNECTION: [&str; 4] = [
+    "DBNAME",
+    "SERVER_VERSION_NAME",
+    "SERVER_VERSION_NUM",
+    "USER",
+];
 
 /// Sets psql's initial variables, unless the caller has set them.
 pub(super) fn set_defaults(variables: &mut Variables) {
@@ -77,8 +82,13 @@ pub(super) enum Setting {
 
 enum Kind {
     Switch,
-    Number { unset: &'static str },
-    Word { unset: &'static str, words: &'static [&'static str] },
+    Number {
+        unset: &'static str,
+    },
+    Word {
+        unset: &'static str,
+        words: &'static [&'static str],
+    },
 }
 
 fn kind(name: &str) -> Option<Kind> {
@@ -93,15 +103,34 @@ fn kind(name: &str) -> Option<Kind> {
         | "SHOW_ALL_RESULTS" => Kind::Switch,
         "FETCH_COUNT" | "IGNOREEOF" => Kind::Number { unset: "0" },
         "HISTSIZE" => Kind::Number { unset: "500" },
-        "ECHO" => Kind::Word { unset: "none", words: &["none", "errors", "queries", "all"] },
-        "ECHO_HIDDEN" => Kind::Word { unset: "off", words: &["noexec"] },
-        "ON_ERROR_ROLLBACK" => Kind::Word { unset: "off", words: &["interactive"] },
-        "COMP_KEYWORD_CASE" => {
-            Kind::Word { unset: "preserve-upper", words: &["preserve-lower", "preserve-upper", "lower", "upper"] }
-        }
-        "HISTCONTROL" => Kind::Word { unset: "none", words: &["none", "ignorespace", "ignoredups", "ignoreboth"] },
-        "VERBOSITY" => Kind::Word { unset: "default", words: &["default", "terse", "verbose", "sqlstate"] },
-        "SHOW_CONTEXT" => Kind::Word { unset: "errors", words: &["never", "errors", "always"] },
+        "ECHO" => Kind::Word {
+            unset: "none",
+            words: &["none", "errors", "queries", "all"],
+        },
+        "ECHO_HIDDEN" => Kind::Word {
+            unset: "off",
+            words: &["noexec"],
+        },
+        "ON_ERROR_ROLLBACK" => Kind::Word {
+            unset: "off",
+            words: &["interactive"],
+        },
+        "COMP_KEYWORD_CASE" => Kind::Word {
+            unset: "preserve-upper",
+            words: &["preserve-lower", "preserve-upper", "lower", "upper"],
+        },
+        "HISTCONTROL" => Kind::Word {
+            unset: "none",
+            words: &["none", "ignorespace", "ignoredups", "ignoreboth"],
+        },
+        "VERBOSITY" => Kind::Word {
+            unset: "default",
+            words: &["default", "terse", "verbose", "sqlstate"],
+        },
+        "SHOW_CONTEXT" => Kind::Word {
+            unset: "errors",
+            words: &["never", "errors", "always"],
+        },
         _ => return None,
     })
 }
@@ -111,23 +140,33 @@ pub(super) fn setting(name: &str, value: Option<&str>) -> Setting {
     let Some(kind) = kind(name) else {
         return value.map_or(Setting::Unset, |value| Setting::Value(value.to_owned()));
     };
-    let invalid =
-        |value: &str, what: &str| Setting::Invalid(format!("unrecognized value {value:?} for {name:?}: {what}"));
+    let invalid = |value: &str, what: &str| {
+        Setting::Invalid(format!("unrecognized value {value:?} for {name:?}: {what}"))
+    };
     let text = match (&kind, value) {
         (Kind::Switch, None) => "off",
         (Kind::Number { unset } | Kind::Word { unset, .. }, None) => unset,
         (Kind::Switch, Some("")) => "on",
-        (Kind::Word { words: ["noexec"] | ["interactive"], .. }, Some("")) => "on",
+        (
+            Kind::Word {
+                words: ["noexec"] | ["interactive"],
+                ..
+            },
+            Some(""),
+        ) => "on",
         (Kind::Number { .. }, Some("")) if name == "IGNOREEOF" => "10",
         (_, Some(value)) => value,
     };
     match kind {
         Kind::Switch if parse_boolean(text).is_none() => return invalid(text, "Boolean expected"),
         Kind::Number { .. } if text.trim_start().parse::<i32>().is_err() => {
-            return Setting::Invalid(format!("invalid value {text:?} for {name:?}: integer expected"));
+            return Setting::Invalid(format!(
+                "invalid value {text:?} for {name:?}: integer expected"
+            ));
         }
         Kind::Word { words, .. } => {
-            let switch = matches!(words, ["noexec"] | ["interactive"]) && parse_boolean(text).is_some();
+            let switch =
+                matches!(words, ["noexec"] | ["interactive"]) && parse_boolean(text).is_some();
             if !switch && !words.iter().any(|word| word.eq_ignore_ascii_case(text)) {
                 return invalid(text, &format!("available values are {}", words.join(", ")));
             }
@@ -144,9 +183,9 @@ pub(super) fn setting(name: &str, value: Option<&str>) -> Setting {
 fn unsafe_setting(name: &str, text: &str) -> Option<&'static str> {
     let on = parse_boolean(text);
     match name {
-        "AUTOCOMMIT" if on == Some(false) => {
-            Some("psql would begin a transaction and never commit it; a release's transaction belongs to pgseal")
-        }
+        "AUTOCOMMIT" if on == Some(false) => Some(
+            "psql would begin a transaction and never commit it; a release's transaction belongs to pgseal",
+        ),
         "ON_ERROR_ROLLBACK" if on == Some(true) => Some("a run always stops at the first error"),
         "SINGLELINE" | "SINGLESTEP" if on == Some(true) => Some("it changes where statements end"),
         "FETCH_COUNT" if text.trim() != "0" && !text.trim().starts_with('-') => {
@@ -161,7 +200,10 @@ fn unsafe_setting(name: &str, text: &str) -> Option<&'static str> {
 pub(super) fn parse_boolean(text: &str) -> Option<bool> {
     let is = |word: &str, least: usize| {
         let length = text.len().max(least);
-        !text.is_empty() && text.len() >= least && length <= word.len() && word[..length].eq_ignore_ascii_case(text)
+        !text.is_empty()
+            && text.len() >= least
+            && length <= word.len()
+            && word[..length].eq_ignore_ascii_case(text)
     };
     if is("true", 1) || is("yes", 1) || is("on", 2) || text == "1" {
         Some(true)
@@ -195,14 +237,29 @@ mod tests {
         assert_eq!(setting("ON_ERROR_STOP", Some("")), value("on"));
         assert_eq!(setting("ON_ERROR_STOP", None), value("off"));
         assert_eq!(setting("VERBOSITY", None), value("default"));
-        assert!(matches!(setting("QUIET", Some("maybe")), Setting::Invalid(_)));
-        assert!(matches!(setting("FETCH_COUNT", Some("x")), Setting::Invalid(_)));
-        for (name, text) in
-            [("AUTOCOMMIT", "off"), ("ON_ERROR_ROLLBACK", "on"), ("SINGLELINE", ""), ("FETCH_COUNT", "100")]
-        {
-            assert!(matches!(setting(name, Some(text)), Setting::Refused(_)), "{name}");
+        assert!(matches!(
+            setting("QUIET", Some("maybe")),
+            Setting::Invalid(_)
+        ));
+        assert!(matches!(
+            setting("FETCH_COUNT", Some("x")),
+            Setting::Invalid(_)
+        ));
+        for (name, text) in [
+            ("AUTOCOMMIT", "off"),
+            ("ON_ERROR_ROLLBACK", "on"),
+            ("SINGLELINE", ""),
+            ("FETCH_COUNT", "100"),
+        ] {
+            assert!(
+                matches!(setting(name, Some(text)), Setting::Refused(_)),
+                "{name}"
+            );
         }
-        assert_eq!(setting("ON_ERROR_ROLLBACK", Some("interactive")), value("interactive"));
+        assert_eq!(
+            setting("ON_ERROR_ROLLBACK", Some("interactive")),
+            value("interactive")
+        );
         assert_eq!(setting("mine", Some("x")), value("x"));
         assert_eq!(setting("mine", None), Setting::Unset);
     }

@@ -17,14 +17,23 @@ pub(super) fn inspect_quickly(sql: &str) -> Option<Inspection> {
     }
     // parentheses inside of strings only cause needless checks
     for open in memchr::memchr_iter(b'(', bytes) {
-        let end = bytes[..open].iter().rposition(|b| !b.is_ascii_whitespace()).map_or(0, |last| last + 1);
+        let end = bytes[..open]
+            .iter()
+            .rposition(|b| !b.is_ascii_whitespace())
+            .map_or(0, |last| last + 1);
         // a statement in parentheses, as in a rule, does not occur in a plain text: leave the
         // decision to the full inspection
-        if bytes[open + 1..].trim_ascii_start().get(..6).is_some_and(|word| word.eq_ignore_ascii_case(b"notify")) {
+        if bytes[open + 1..]
+            .trim_ascii_start()
+            .get(..6)
+            .is_some_and(|word| word.eq_ignore_ascii_case(b"notify"))
+        {
             return None;
         }
         let (start, name) = word_before(sql, end);
-        if bytes[..end].last() == Some(&b'"') || !is_syntax(name) && is_dispatch_name(&name.to_ascii_lowercase()) {
+        if bytes[..end].last() == Some(&b'"')
+            || !is_syntax(name) && is_dispatch_name(&name.to_ascii_lowercase())
+        {
             return None;
         }
         if start > 0 && bytes[start - 1] == b'.' {
@@ -37,12 +46,18 @@ pub(super) fn inspect_quickly(sql: &str) -> Option<Inspection> {
             return None;
         }
     }
-    Some(Inspection { verb: verb.to_owned(), statements: 1, ..Inspection::default() })
+    Some(Inspection {
+        verb: verb.to_owned(),
+        statements: 1,
+        ..Inspection::default()
+    })
 }
 
 /// The word that ends at a byte, and its first byte.
 fn word_before(sql: &str, end: usize) -> (usize, &str) {
-    let before = sql.as_bytes()[..end].iter().rposition(|b| !is_identifier_byte(*b));
+    let before = sql.as_bytes()[..end]
+        .iter()
+        .rposition(|b| !is_identifier_byte(*b));
     let start = before.map_or(0, |before| before + 1);
     (start, &sql[start..end])
 }
@@ -55,7 +70,10 @@ mod tests {
 
     #[test]
     fn rows_are_quick_and_calls_are_not() {
-        for sql in ["insert into s.t (a, b) values (1, 'x(');", "Update t set a = (b + 1) where lower(c) in ('y');"] {
+        for sql in [
+            "insert into s.t (a, b) values (1, 'x(');",
+            "Update t set a = (b + 1) where lower(c) in ('y');",
+        ] {
             assert_eq!(inspect_quickly(sql), Some(inspect(sql)), "{sql}");
         }
         for sql in [

@@ -13,7 +13,8 @@ pub(super) fn result_names(sql: &str) -> Option<Vec<String>> {
     };
     let (mut names, mut depth, mut from) = (Vec::new(), 0usize, start);
     for i in start..=tokens.list.len() {
-        let ends = i == tokens.list.len() || (depth == 0 && (tokens.mark(i, b';') || tokens.is_any(i, &CLAUSES)));
+        let ends = i == tokens.list.len()
+            || (depth == 0 && (tokens.mark(i, b';') || tokens.is_any(i, &CLAUSES)));
         if ends || (depth == 0 && tokens.mark(i, b',')) {
             names.push(item_name(&tokens, from, i)?);
             from = i + 1;
@@ -31,11 +32,24 @@ pub(super) fn result_names(sql: &str) -> Option<Vec<String>> {
     None
 }
 
-const CLAUSES: [&str; 11] =
-    ["from", "where", "group", "having", "window", "union", "intersect", "except", "order", "limit", "fetch"];
+const CLAUSES: [&str; 11] = [
+    "from",
+    "where",
+    "group",
+    "having",
+    "window",
+    "union",
+    "intersect",
+    "except",
+    "order",
+    "limit",
+    "fetch",
+];
 
 /// Aggregates and functions that name their column after themselves.
-const NAMED_LIKE_THEM: [&str; 8] = ["count", "sum", "min", "max", "avg", "exists", "coalesce", "now"];
+const NAMED_LIKE_THEM: [&str; 8] = [
+    "count", "sum", "min", "max", "avg", "exists", "coalesce", "now",
+];
 
 fn item_name(tokens: &Tokens, from: usize, to: usize) -> Option<String> {
     let last = to.checked_sub(1).filter(|last| *last >= from)?;
@@ -45,13 +59,18 @@ fn item_name(tokens: &Tokens, from: usize, to: usize) -> Option<String> {
     }
     let is_path = (from..to).all(|i| {
         let part = (i - from).is_multiple_of(2);
-        if part { tokens.identifier(i).is_some() && !is_syntax(tokens.word(i)) } else { tokens.mark(i, b'.') }
+        if part {
+            tokens.identifier(i).is_some() && !is_syntax(tokens.word(i))
+        } else {
+            tokens.mark(i, b'.')
+        }
     });
     if is_path && !(to - from).is_multiple_of(2) {
         return name;
     }
     let called = tokens.is_any(from, &NAMED_LIKE_THEM) && tokens.mark(from + 1, b'(');
-    (called && tokens.behind_parenthesis(from + 1) == to).then(|| tokens.word(from).to_ascii_lowercase())
+    (called && tokens.behind_parenthesis(from + 1) == to)
+        .then(|| tokens.word(from).to_ascii_lowercase())
 }
 
 #[cfg(test)]
@@ -86,7 +105,10 @@ mod tests {
             "select current_user",
         ] {
             if let Some(found) = result_names(open) {
-                assert!(open == "select a b" || open == "select current_user", "{open}: {found:?}");
+                assert!(
+                    open == "select a b" || open == "select current_user",
+                    "{open}: {found:?}"
+                );
             }
         }
     }

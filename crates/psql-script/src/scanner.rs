@@ -9,8 +9,9 @@ mod bodies;
 use bodies::{Bodies, Count, End};
 
 use super::lexemes::{
-    CLASS, CONTINUED, DIGIT, Fault, GLUED, Reference, SKIP, WORD, continued_in_line, end_of_comment, find,
-    is_blank_from, is_identifier_byte, is_identifier_start, number, peek, reference, span,
+    CLASS, CONTINUED, DIGIT, Fault, GLUED, Reference, SKIP, WORD, continued_in_line,
+    end_of_comment, find, is_blank_from, is_identifier_byte, is_identifier_start, number, peek,
+    reference, span,
 };
 use super::variables::is_name_byte;
 
@@ -56,8 +57,14 @@ enum Mode {
     Dollar,
 }
 
-const PLAIN: Mode = Mode::Quote { escapes: false, forgotten: false };
-const ESCAPES: Mode = Mode::Quote { escapes: true, forgotten: false };
+const PLAIN: Mode = Mode::Quote {
+    escapes: false,
+    forgotten: false,
+};
+const ESCAPES: Mode = Mode::Quote {
+    escapes: true,
+    forgotten: false,
+};
 
 /// Part of psql's lexer state that `\if` saves.
 #[derive(Clone, Default)]
@@ -87,7 +94,12 @@ pub(super) enum Stop {
 impl Scanner {
     /// Scans from `i` to the end of the line; returns the byte and the reason of the stop. The
     /// first byte scanned gets position `text` in the statement.
-    pub fn next(&mut self, bytes: &[u8], mut i: usize, text: usize) -> Result<(usize, Stop), Fault> {
+    pub fn next(
+        &mut self,
+        bytes: &[u8],
+        mut i: usize,
+        text: usize,
+    ) -> Result<(usize, Stop), Fault> {
         let end = bytes.len();
         self.shift = text as isize - i as isize;
         while i < end {
@@ -97,7 +109,9 @@ impl Scanner {
                     (at, None) => at,
                 },
                 Mode::Comment { depth } => self.comment(bytes, i, end, depth),
-                Mode::Quote { escapes, forgotten } => self.quote(bytes, i, end, escapes, forgotten)?,
+                Mode::Quote { escapes, forgotten } => {
+                    self.quote(bytes, i, end, escapes, forgotten)?
+                }
                 Mode::Identifier => match find(bytes, i, end, b'"') {
                     Some(at) => {
                         self.mode = Mode::Normal;
@@ -125,18 +139,27 @@ impl Scanner {
 
     /// Must be called at the end of every line of a file.
     pub fn end_line(&mut self, bytes: &[u8]) {
-        self.escape_closed = self.escape_closed.filter(|at| is_blank_from(bytes, *at, bytes.len()));
+        self.escape_closed = self
+            .escape_closed
+            .filter(|at| is_blank_from(bytes, *at, bytes.len()));
     }
 
     /// Starts again as at the beginning of a file: after `\g` and its relatives, and `\r`.
     pub fn reset(&mut self) {
         let (escapes_everywhere, bodies) = (self.escapes_everywhere, self.bodies.anew());
-        *self = Self { escapes_everywhere, bodies, ..Self::default() };
+        *self = Self {
+            escapes_everywhere,
+            bodies,
+            ..Self::default()
+        };
     }
 
     /// The open parentheses and bodies.
     pub fn depth(&self) -> Depth {
-        Depth { parens: self.parens.clone(), bodies: self.bodies.count() }
+        Depth {
+            parens: self.parens.clone(),
+            bodies: self.bodies.count(),
+        }
     }
 
     /// Restores them after a branch that is not taken.
@@ -178,7 +201,12 @@ impl Scanner {
         Some((what, self.began))
     }
 
-    fn normal(&mut self, bytes: &[u8], mut i: usize, end: usize) -> Result<(usize, Option<Stop>), Fault> {
+    fn normal(
+        &mut self,
+        bytes: &[u8],
+        mut i: usize,
+        end: usize,
+    ) -> Result<(usize, Option<Stop>), Fault> {
         while i < end {
             let byte = bytes[i];
             match CLASS[usize::from(byte)] {
@@ -189,18 +217,35 @@ impl Scanner {
                     }
                     let start = i;
                     i = span(bytes, i, end, is_identifier_byte);
-                    self.bodies.word(&bytes[start..i], self.in_text(start), self.parens.is_empty());
+                    self.bodies.word(
+                        &bytes[start..i],
+                        self.in_text(start),
+                        self.parens.is_empty(),
+                    );
                 }
                 DIGIT => i = number(bytes, i, end)?,
                 _ => match byte {
                     b'\'' => {
                         let forgotten = self.continued_at == Some(i);
-                        let mode = if self.escapes_everywhere { ESCAPES } else { PLAIN };
-                        let mode = if forgotten { Mode::Quote { escapes: false, forgotten } } else { mode };
+                        let mode = if self.escapes_everywhere {
+                            ESCAPES
+                        } else {
+                            PLAIN
+                        };
+                        let mode = if forgotten {
+                            Mode::Quote {
+                                escapes: false,
+                                forgotten,
+                            }
+                        } else {
+                            mode
+                        };
                         return Ok((self.open_at(i, mode, i + 1), None));
                     }
                     b'"' => return Ok((self.open_at(i, Mode::Identifier, i + 1), None)),
-                    b'-' if peek(bytes, i + 1, end) == Some(b'-') => i = end_of_comment(bytes, i, end),
+                    b'-' if peek(bytes, i + 1, end) == Some(b'-') => {
+                        i = end_of_comment(bytes, i, end)
+                    }
                     b'/' if peek(bytes, i + 1, end) == Some(b'*') => {
                         return Ok((self.open_at(i, Mode::Comment { depth: 0 }, i + 2), None));
                     }
@@ -244,7 +289,13 @@ impl Scanner {
                     },
                     b':' => match reference(bytes, i, end) {
                         Some(found) => return Ok((i, Some(Stop::Variable(found)))),
-                        None => i += if matches!(peek(bytes, i + 1, end), Some(b':' | b'=')) { 2 } else { 1 },
+                        None => {
+                            i += if matches!(peek(bytes, i + 1, end), Some(b':' | b'=')) {
+                                2
+                            } else {
+                                1
+                            }
+                        }
                     },
                     _ => i += 1,
                 },
@@ -284,7 +335,10 @@ impl Scanner {
         let after = span(bytes, i + 1, end, |b| b.is_ascii_digit());
         if after > i + 1 {
             return match peek(bytes, after, end) {
-                Some(next) if is_identifier_start(next) => Err(Fault { at: i, problem: GLUED }),
+                Some(next) if is_identifier_start(next) => Err(Fault {
+                    at: i,
+                    problem: GLUED,
+                }),
                 _ => Ok((after, false)),
             };
         }
@@ -344,7 +398,10 @@ impl Scanner {
             // a doubled quote closes and opens again, with the same result
             let close = find(bytes, i, end, b'\'');
             if forgotten && let Some(at) = find(bytes, i, close.unwrap_or(end), b'\\') {
-                return Err(Fault { at, problem: CONTINUED });
+                return Err(Fault {
+                    at,
+                    problem: CONTINUED,
+                });
             }
             let Some(at) = close else { return Ok(end) };
             if forgotten && peek(bytes, at + 1, end) == Some(b'\'') {

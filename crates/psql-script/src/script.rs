@@ -85,7 +85,10 @@ pub struct Script<'f> {
 /// Parameters from `\bind` and `\bind_named` for the next statement.
 pub(super) enum Bound {
     Parameters(Vec<String>),
-    Named { name: String, parameters: Vec<String> },
+    Named {
+        name: String,
+        parameters: Vec<String>,
+    },
 }
 
 /// One way through the conditions that only a run can decide.
@@ -99,7 +102,11 @@ pub(super) struct Ways {
 
 impl<'f> Script<'f> {
     /// Opens the script at `path`.
-    pub fn open(files: &'f dyn Files, path: &str, variables: Variables) -> Result<Self, ScriptError> {
+    pub fn open(
+        files: &'f dyn Files,
+        path: &str,
+        variables: Variables,
+    ) -> Result<Self, ScriptError> {
         let mut script = Self {
             files,
             frames: Vec::new(),
@@ -117,8 +124,11 @@ impl<'f> Script<'f> {
             complaints: None,
         };
         psql_variables::set_defaults(&mut script.variables);
-        let path =
-            resolve(path, None).map_err(|reason| ScriptError::Path { path: path.into(), reason, origin: None })?;
+        let path = resolve(path, None).map_err(|reason| ScriptError::Path {
+            path: path.into(),
+            reason,
+            origin: None,
+        })?;
         script.push(&path, None)?;
         Ok(script)
     }
@@ -131,7 +141,8 @@ impl<'f> Script<'f> {
         if let Some(statement) = self.stored.take()
             && let Then::Store { prefix } = &statement.then
         {
-            self.variables.doubt(prefix, result_names(&statement.sql).as_deref());
+            self.variables
+                .doubt(prefix, result_names(&statement.sql).as_deref());
         }
         let step = self.advance();
         self.awaiting = matches!(step, Ok(Some(Step::Await)));
@@ -156,8 +167,13 @@ impl<'f> Script<'f> {
                     source,
                 })?;
                 let tokens = Tokens::new(&statement.sql);
-                let binary = (0..tokens.list.len()).any(|i| tokens.is(i, "binary") || tokens.text(i) == "'binary'");
-                if binary { Ok(file) } else { Ok(Box::new(data::Lines::new(file))) }
+                let binary = (0..tokens.list.len())
+                    .any(|i| tokens.is(i, "binary") || tokens.text(i) == "'binary'");
+                if binary {
+                    Ok(file)
+                } else {
+                    Ok(Box::new(data::Lines::new(file)))
+                }
             }
         }
     }
@@ -189,7 +205,10 @@ impl<'f> Script<'f> {
                 if !frame.advance()? {
                     let last = end_of_file(frame)?;
                     if let Some(origin) = frame.conditions.open() {
-                        return Err(ScriptError::Unterminated { what: "\\if", origin: origin.clone() });
+                        return Err(ScriptError::Unterminated {
+                            what: "\\if",
+                            origin: origin.clone(),
+                        });
                     }
                     if let Some(statement) = last {
                         let step = self.send(statement);
@@ -200,8 +219,11 @@ impl<'f> Script<'f> {
                     continue;
                 }
             }
-            let around =
-                Surroundings { variables: &self.variables, unsettled: self.unsettled, exploring: self.ways.is_some() };
+            let around = Surroundings {
+                variables: &self.variables,
+                unsettled: self.unsettled,
+                exploring: self.ways.is_some(),
+            };
             match scan_line(frame, around)? {
                 LineStop::Statement if frame.conditions.active() => {
                     let statement = finish(frame, true)?;
@@ -220,19 +242,34 @@ impl<'f> Script<'f> {
         Ok(None)
     }
 
-    pub(super) fn include(&mut self, path: &str, relative: bool, origin: &Origin) -> Result<(), ScriptError> {
-        let base = self.frames.last().filter(|_| relative).map(|frame| Arc::clone(&frame.file));
+    pub(super) fn include(
+        &mut self,
+        path: &str,
+        relative: bool,
+        origin: &Origin,
+    ) -> Result<(), ScriptError> {
+        let base = self
+            .frames
+            .last()
+            .filter(|_| relative)
+            .map(|frame| Arc::clone(&frame.file));
         let resolved = resolve(path, base.as_deref()).map_err(|reason| ScriptError::Path {
             path: path.into(),
             reason,
             origin: Some(origin.clone()),
         })?;
         if self.frames.iter().any(|frame| *frame.file == *resolved) {
-            return Err(ScriptError::Cycle { path: resolved, origin: origin.clone() });
+            return Err(ScriptError::Cycle {
+                path: resolved,
+                origin: origin.clone(),
+            });
         }
         self.includes += 1;
         if self.frames.len() > MAX_INCLUDE_DEPTH || self.includes > MAX_INCLUDES {
-            return Err(ScriptError::TooDeep { limit: MAX_INCLUDE_DEPTH, origin: origin.clone() });
+            return Err(ScriptError::TooDeep {
+                limit: MAX_INCLUDE_DEPTH,
+                origin: origin.clone(),
+            });
         }
         self.push(&resolved, Some(origin))
     }
@@ -244,7 +281,11 @@ impl<'f> Script<'f> {
             source,
         })?;
         let included_from: Vec<Position> = from
-            .map(|origin| std::iter::once(origin.at.clone()).chain(origin.included_from.iter().cloned()).collect())
+            .map(|origin| {
+                std::iter::once(origin.at.clone())
+                    .chain(origin.included_from.iter().cloned())
+                    .collect()
+            })
             .unwrap_or_default();
         if !self.included.iter().any(|seen| seen == path) {
             self.included.push(path.to_owned());
@@ -259,11 +300,16 @@ impl<'f> Script<'f> {
 fn pass_over(frame: &mut Frame<'_>) -> Result<(), ScriptError> {
     let kept = frame.conditions.kept_length();
     let text = String::from_utf8_lossy(frame.buffer.text_from(kept));
-    let copies = inspect::first_word_is(&text, "copy") && inspect::inspect(&text).copy == Some(Copy::FromStdin);
+    let copies = inspect::first_word_is(&text, "copy")
+        && inspect::inspect(&text).copy == Some(Copy::FromStdin);
     frame.buffer.truncate(kept);
     // forgets a body begun in the branch
     frame.scanner.take_saw_begin();
-    if copies { frame.skip_untaken_data() } else { Ok(()) }
+    if copies {
+        frame.skip_untaken_data()
+    } else {
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -20,14 +20,19 @@ pub fn single_select(sql: &str) -> Result<(), NotSelect> {
     let tokens = Tokens::new(sql);
     let fault = |i: usize, problem| {
         let byte = tokens.list.get(i).map_or(sql.len(), |token| token.start);
-        Err(NotSelect { problem, at: character(sql, byte) })
+        Err(NotSelect {
+            problem,
+            at: character(sql, byte),
+        })
     };
     match tokens.statements().as_slice() {
         [] => return fault(0, "there is no statement"),
         [_] => {}
         [_, (second, _), ..] => return fault(*second, "there is more than one statement"),
     }
-    let first = (0..tokens.list.len()).find(|i| !tokens.mark(*i, b'(')).unwrap_or(0);
+    let first = (0..tokens.list.len())
+        .find(|i| !tokens.mark(*i, b'('))
+        .unwrap_or(0);
     if !tokens.is_any(first, &["select", "values", "table", "with"]) {
         return fault(first, "only SELECT, VALUES, TABLE and WITH can be asked");
     }
@@ -44,7 +49,10 @@ pub fn single_select(sql: &str) -> Result<(), NotSelect> {
         }
         // a command of a CTE follows `(`, the command that uses CTEs follows `)`
         let begins = i > 0 && (tokens.mark(i - 1, b'(') || tokens.mark(i - 1, b')'));
-        if begins && tokens.is_any(i, &["insert", "update", "delete", "merge"]) && !tokens.mark(i + 1, b'(') {
+        if begins
+            && tokens.is_any(i, &["insert", "update", "delete", "merge"])
+            && !tokens.mark(i + 1, b'(')
+        {
             return fault(i, "a part of the query changes data");
         }
     }
@@ -60,8 +68,12 @@ pub fn is_single_select(sql: &str) -> bool {
 /// in it would be lost.
 pub fn rows_unread(sql: &str) -> bool {
     let tokens = Tokens::new(sql);
-    let first = (0..tokens.list.len()).find(|i| !tokens.mark(*i, b'(')).unwrap_or(0);
-    let queries = ["select", "values", "table", "with", "execute", "fetch", "show", "explain", "call"];
+    let first = (0..tokens.list.len())
+        .find(|i| !tokens.mark(*i, b'('))
+        .unwrap_or(0);
+    let queries = [
+        "select", "values", "table", "with", "execute", "fetch", "show", "explain", "call",
+    ];
     let returning = (0..tokens.list.len()).any(|i| tokens.is(i, "returning"));
     let copied = super::inspect::copy(&tokens, first) == Some(super::inspect::Copy::ToStdout);
     (tokens.is_any(first, &queries) || returning || copied) && !is_single_select(sql)

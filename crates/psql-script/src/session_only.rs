@@ -9,11 +9,15 @@ use super::tokens::Tokens;
 /// setting do not count: they can be repeated.
 pub fn session_only(sql: &str) -> Option<&'static str> {
     let tokens = Tokens::new(sql);
-    tokens.statements().iter().find_map(|(start, end)| statement(&tokens, *start, *end))
+    tokens
+        .statements()
+        .iter()
+        .find_map(|(start, end)| statement(&tokens, *start, *end))
 }
 
 fn statement(tokens: &Tokens, start: usize, end: usize) -> Option<&'static str> {
-    let names_a_setting = |i: usize| tokens.is(i, "to") || tokens.mark(i, b'=') || tokens.mark(i, b'.');
+    let names_a_setting =
+        |i: usize| tokens.is(i, "to") || tokens.mark(i, b'=') || tokens.mark(i, b'.');
     let head = match tokens.word(start).to_ascii_lowercase().as_str() {
         "set" if tokens.is(start + 1, "local") && !names_a_setting(start + 2) => "SET LOCAL",
         "set" if tokens.is(start + 1, "constraints") => "SET CONSTRAINTS",
@@ -23,7 +27,9 @@ fn statement(tokens: &Tokens, start: usize, end: usize) -> Option<&'static str> 
         "declare" | "fetch" | "move" | "close" => "a cursor",
         "load" => "LOAD",
         "create" if is_temporary(tokens, start + 1) => "a temporary object",
-        _ if assignments(tokens, start, end).any(|found| found.by == Means::PgSettings) => "UPDATE of pg_settings",
+        _ if assignments(tokens, start, end).any(|found| found.by == Means::PgSettings) => {
+            "UPDATE of pg_settings"
+        }
         _ => return (start..end).find_map(|i| word(tokens, i)),
     };
     Some(head)
@@ -51,7 +57,9 @@ fn word(tokens: &Tokens, i: usize) -> Option<&'static str> {
     match name.as_str() {
         "set_config" => Some("set_config()"),
         "currval" | "lastval" => Some("currval() or lastval()"),
-        name if name.starts_with("pg_advisory_") || name.starts_with("pg_try_advisory_") => Some("an advisory lock"),
+        name if name.starts_with("pg_advisory_") || name.starts_with("pg_try_advisory_") => {
+            Some("an advisory lock")
+        }
         _ => None,
     }
 }

@@ -67,14 +67,22 @@ impl Statement {
     /// substitution. A position after the end maps to the end.
     pub fn locate(&self, character: u32) -> Position {
         let wanted = usize::try_from(character.saturating_sub(1)).unwrap_or(usize::MAX);
-        let byte = self.sql.char_indices().nth(wanted).map_or(self.sql.len(), |(at, _)| at);
+        let byte = self
+            .sql
+            .char_indices()
+            .nth(wanted)
+            .map_or(self.sql.len(), |(at, _)| at);
         self.position(byte)
     }
 
     /// Maps a byte of `sql` to the source.
     pub(super) fn position(&self, byte: usize) -> Position {
         let (line, column) = self.map.locate(self.sql.as_bytes(), byte);
-        Position { file: Arc::clone(&self.origin.at.file), line, column }
+        Position {
+            file: Arc::clone(&self.origin.at.file),
+            line,
+            column,
+        }
     }
 
     /// The statement's properties, as its tokens show them.
@@ -112,18 +120,31 @@ struct Segment {
 
 impl Map {
     fn locate(&self, text: &[u8], byte: usize) -> (u32, u32) {
-        let index = self.0.partition_point(|segment| segment.sql <= byte).saturating_sub(1);
-        let Some(segment) = self.0.get(index) else { return (1, 1) };
+        let index = self
+            .0
+            .partition_point(|segment| segment.sql <= byte)
+            .saturating_sub(1);
+        let Some(segment) = self.0.get(index) else {
+            return (1, 1);
+        };
         let before = text.get(segment.sql..byte).unwrap_or_default();
         if segment.substituted || before.is_empty() {
             return (segment.line, segment.column);
         }
         match before.iter().rposition(|b| *b == b'\n') {
-            None => (segment.line, segment.column.saturating_add(count_characters(before))),
+            None => (
+                segment.line,
+                segment.column.saturating_add(count_characters(before)),
+            ),
             Some(last) => {
                 let feeds = before.iter().filter(|b| **b == b'\n').count();
-                let line = segment.line.saturating_add(u32::try_from(feeds).unwrap_or(u32::MAX));
-                (line, count_characters(&before[last + 1..]).saturating_add(1))
+                let line = segment
+                    .line
+                    .saturating_add(u32::try_from(feeds).unwrap_or(u32::MAX));
+                (
+                    line,
+                    count_characters(&before[last + 1..]).saturating_add(1),
+                )
             }
         }
     }
@@ -179,7 +200,12 @@ impl Buffer {
             return;
         }
         if self.tail != Some((line, byte)) {
-            self.map.0.push(Segment { sql: self.text.len(), line, column: column(), substituted: false });
+            self.map.0.push(Segment {
+                sql: self.text.len(),
+                line,
+                column: column(),
+                substituted: false,
+            });
         }
         self.text.extend_from_slice(piece);
         self.tail = Some((line, byte + piece.len()));
@@ -188,7 +214,12 @@ impl Buffer {
     /// Appends the line feed between the previous line, of `length_before` bytes, and this line.
     pub fn feed(&mut self, line: u32, length_before: usize) {
         if self.tail != Some((line - 1, length_before)) {
-            self.map.0.push(Segment { sql: self.text.len(), line: line - 1, column: 1, substituted: false });
+            self.map.0.push(Segment {
+                sql: self.text.len(),
+                line: line - 1,
+                column: 1,
+                substituted: false,
+            });
         }
         self.text.push(b'\n');
         self.tail = Some((line, 0));
@@ -197,13 +228,15 @@ impl Buffer {
     /// Records a meta-command. It has no effect at the start or the end of a statement.
     pub fn interrupt(&mut self) {
         if !self.is_empty() {
-            self.composed.get_or_insert(Composed::Command { at: self.len() });
+            self.composed
+                .get_or_insert(Composed::Command { at: self.len() });
         }
     }
 
     /// The reason why the text is not one contiguous piece of a file.
     pub fn composed(&self) -> Option<Composed> {
-        self.composed.filter(|composed| *composed != Composed::Command { at: self.len() })
+        self.composed
+            .filter(|composed| *composed != Composed::Command { at: self.len() })
     }
 
     /// Removes the line feed appended last.
@@ -213,7 +246,12 @@ impl Buffer {
 
     /// Appends the value of a variable.
     pub fn substitute(&mut self, value: &[u8], line: u32, column: u32) {
-        self.map.0.push(Segment { sql: self.text.len(), line, column, substituted: true });
+        self.map.0.push(Segment {
+            sql: self.text.len(),
+            line,
+            column,
+            substituted: true,
+        });
         self.text.extend_from_slice(value);
         self.substituted += value.len();
         self.tail = None;
@@ -235,7 +273,11 @@ impl Buffer {
 
     /// The last byte that is not white space.
     pub fn last_visible(&self) -> Option<u8> {
-        self.text.iter().rev().find(|b| !b.is_ascii_whitespace()).copied()
+        self.text
+            .iter()
+            .rev()
+            .find(|b| !b.is_ascii_whitespace())
+            .copied()
     }
 
     /// Line and column of a byte.
@@ -247,11 +289,16 @@ impl Buffer {
     pub fn take(&mut self, file: &Arc<str>, included_from: &[Position]) -> Statement {
         let this = std::mem::take(self);
         let (line, column) = this.map.locate(&this.text, 0);
-        let sql = String::from_utf8(this.text).expect("cut from valid UTF-8 beside ASCII characters only");
+        let sql = String::from_utf8(this.text)
+            .expect("cut from valid UTF-8 beside ASCII characters only");
         Statement {
             sql,
             origin: Origin {
-                at: Position { file: Arc::clone(file), line, column },
+                at: Position {
+                    file: Arc::clone(file),
+                    line,
+                    column,
+                },
                 included_from: included_from.to_vec(),
             },
             copy: None,
@@ -267,7 +314,12 @@ impl Buffer {
 impl Statement {
     /// A text that psql composes by itself, or sends again: all of it maps to one location.
     pub(super) fn at(sql: String, origin: Origin) -> Self {
-        let segment = Segment { sql: 0, line: origin.at.line, column: origin.at.column, substituted: true };
+        let segment = Segment {
+            sql: 0,
+            line: origin.at.line,
+            column: origin.at.column,
+            substituted: true,
+        };
         Self {
             sql,
             origin,

@@ -35,9 +35,15 @@ impl Strings {
             return;
         }
         match (inspect(sql).transaction_control, self.transaction) {
-            (Some("BEGIN" | "START TRANSACTION"), None) => self.transaction = Some((self.off, self.off)),
-            (Some("COMMIT" | "END"), Some((_, committed))) => (self.off, self.transaction) = (committed, None),
-            (Some("ROLLBACK" | "ABORT"), Some((before, _))) => (self.off, self.transaction) = (before, None),
+            (Some("BEGIN" | "START TRANSACTION"), None) => {
+                self.transaction = Some((self.off, self.off))
+            }
+            (Some("COMMIT" | "END"), Some((_, committed))) => {
+                (self.off, self.transaction) = (committed, None)
+            }
+            (Some("ROLLBACK" | "ABORT"), Some((before, _))) => {
+                (self.off, self.transaction) = (before, None)
+            }
             _ => {}
         }
     }
@@ -58,6 +64,8 @@ mod tests {
         const LOCAL: &str = "SET LOCAL standard_conforming_strings = off;";
         assert!(after(&[OFF]) && after(&["begin", OFF, "commit"]) && after(&["begin", LOCAL]));
         assert!(!after(&[OFF, "reset all"]) && !after(&[LOCAL]) && !after(&["select 1"]));
-        assert!(!after(&["begin;", LOCAL, "end;"]) && !after(&["start transaction;", OFF, "rollback;"]));
+        assert!(
+            !after(&["begin;", LOCAL, "end;"]) && !after(&["start transaction;", OFF, "rollback;"])
+        );
     }
 }

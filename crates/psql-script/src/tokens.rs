@@ -62,7 +62,10 @@ impl<'a> Tokens<'a> {
 
     /// Only as many tokens as are asked for, of a statement that may be long.
     pub fn first(sql: &'a str, most: usize) -> Self {
-        Self { sql, list: scan(sql, most) }
+        Self {
+            sql,
+            list: scan(sql, most),
+        }
     }
 
     /// Whether there is no token.
@@ -82,12 +85,22 @@ impl<'a> Tokens<'a> {
 
     /// The text of a token; empty after the last.
     pub fn text(&self, i: usize) -> &'a str {
-        self.list.get(i).map_or("", |token| &self.sql[token.start..token.end])
+        self.list
+            .get(i)
+            .map_or("", |token| &self.sql[token.start..token.end])
     }
 
     /// The unquoted word at `i`; empty for anything else.
     pub fn word(&self, i: usize) -> &'a str {
-        if self.list.get(i).is_some_and(|token| token.kind == Kind::Word) { self.text(i) } else { "" }
+        if self
+            .list
+            .get(i)
+            .is_some_and(|token| token.kind == Kind::Word)
+        {
+            self.text(i)
+        } else {
+            ""
+        }
     }
 
     /// Whether the token at `i` is this keyword or mark.
@@ -102,24 +115,36 @@ impl<'a> Tokens<'a> {
     /// Whether a token is one of these keywords.
     pub fn is_any(&self, i: usize, keywords: &[&str]) -> bool {
         let word = self.word(i);
-        !word.is_empty() && keywords.iter().any(|keyword| word.eq_ignore_ascii_case(keyword))
+        !word.is_empty()
+            && keywords
+                .iter()
+                .any(|keyword| word.eq_ignore_ascii_case(keyword))
     }
 
     /// True if the words from `i` on are these.
     pub fn are(&self, i: usize, keywords: &[&str]) -> bool {
-        keywords.iter().enumerate().all(|(n, keyword)| self.is(i + n, keyword))
+        keywords
+            .iter()
+            .enumerate()
+            .all(|(n, keyword)| self.is(i + n, keyword))
     }
 
     /// The place behind these words if they are at `i`; else `i` itself.
     pub fn behind(&self, i: usize, keywords: &[&str]) -> usize {
-        if self.are(i, keywords) { i + keywords.len() } else { i }
+        if self.are(i, keywords) {
+            i + keywords.len()
+        } else {
+            i
+        }
     }
 
     /// The name at `i` and the place behind it. Of `a.b.c` the last two count.
     pub fn name(&self, mut i: usize) -> Option<(ObjectName, usize)> {
         let (mut schema, mut name) = (None, self.identifier(i)?);
         while self.mark(i + 1, b'.') {
-            let Some(next) = self.identifier(i + 2) else { break };
+            let Some(next) = self.identifier(i + 2) else {
+                break;
+            };
             schema = Some(std::mem::replace(&mut name, next));
             i += 2;
         }
@@ -128,13 +153,18 @@ impl<'a> Tokens<'a> {
 
     /// The string literals as written, with their quotes.
     pub fn literals(&self) -> impl Iterator<Item = &'a str> {
-        let texts = self.list.iter().filter(|token| matches!(token.kind, Kind::Text | Kind::Dollar));
+        let texts = self
+            .list
+            .iter()
+            .filter(|token| matches!(token.kind, Kind::Text | Kind::Dollar));
         texts.map(|token| &self.sql[token.start..token.end])
     }
 
     /// Whether a token is this mark.
     pub fn mark(&self, i: usize, mark: u8) -> bool {
-        self.list.get(i).is_some_and(|token| token.kind == Kind::Mark(mark))
+        self.list
+            .get(i)
+            .is_some_and(|token| token.kind == Kind::Mark(mark))
     }
 
     /// The kind of a token; `None` after the last.
@@ -189,7 +219,9 @@ impl<'a> Tokens<'a> {
                 Some(Kind::Mark(b'(')) => depth += 1,
                 Some(Kind::Mark(b')')) => depth = depth.saturating_sub(1),
                 Some(Kind::Word) if depth == 0 => {
-                    if self.is(i, "begin") && self.is(i + 1, "atomic") || body > 0 && self.is(i, "case") {
+                    if self.is(i, "begin") && self.is(i + 1, "atomic")
+                        || body > 0 && self.is(i, "case")
+                    {
                         body += 1;
                     } else if body > 0 && self.is(i, "end") {
                         body -= 1;

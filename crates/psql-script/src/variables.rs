@@ -24,13 +24,21 @@ pub(super) enum Value {
 
 /// A name that psql does not accept for a variable.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("invalid variable name {0:?}: letters, digits, underscores and non-ASCII characters are allowed")]
+#[error(
+    "invalid variable name {0:?}: letters, digits, underscores and non-ASCII characters are allowed"
+)]
 pub struct BadName(pub String);
 
 impl Variables {
     /// Sets `name` to a value from outside of the script, replacing any other value.
     pub fn set(&mut self, name: &str, value: impl Into<String>) -> Result<(), BadName> {
-        self.put(name, Value::Known { text: value.into(), outside: true })
+        self.put(
+            name,
+            Value::Known {
+                text: value.into(),
+                outside: true,
+            },
+        )
     }
 
     /// Marks the value as known only during a run. `certain`: the variable will be set.
@@ -62,7 +70,10 @@ impl Variables {
 
     /// Sets `name` if it is unset.
     pub(super) fn put_default(&mut self, name: &str, text: &str) {
-        let value = Value::Known { text: text.to_owned(), outside: false };
+        let value = Value::Known {
+            text: text.to_owned(),
+            outside: false,
+        };
         self.values.entry(name.to_owned()).or_insert(value);
     }
 
@@ -76,8 +87,11 @@ impl Variables {
     /// the prefix.
     pub(super) fn doubt(&mut self, prefix: &str, names: Option<&[String]>) {
         for (known, value) in &mut self.values {
-            let Some(rest) = known.strip_prefix(prefix) else { continue };
-            if names.is_none_or(|names| names.iter().any(|name| name == rest)) && !is_hooked(known) {
+            let Some(rest) = known.strip_prefix(prefix) else {
+                continue;
+            };
+            if names.is_none_or(|names| names.iter().any(|name| name == rest)) && !is_hooked(known)
+            {
                 *value = Value::Unknown { certain: false };
             }
         }
@@ -86,7 +100,12 @@ impl Variables {
     /// The value, known or not.
     pub(super) fn value(&self, name: &str) -> Option<&Value> {
         const MAYBE: &Value = &Value::Unknown { certain: false };
-        let open = || self.open.iter().any(|prefix| name.starts_with(prefix.as_str())).then_some(MAYBE);
+        let open = || {
+            self.open
+                .iter()
+                .any(|prefix| name.starts_with(prefix.as_str()))
+                .then_some(MAYBE)
+        };
         self.values.get(name).or_else(open)
     }
 }
@@ -152,7 +171,10 @@ mod tests {
     fn names_of_results_may_be_open() {
         let mut variables = Variables::default();
         variables.put_open("p_");
-        assert_eq!(variables.value("p_x"), Some(&Value::Unknown { certain: false }));
+        assert_eq!(
+            variables.value("p_x"),
+            Some(&Value::Unknown { certain: false })
+        );
         assert_eq!(variables.value("x"), None);
     }
 }

@@ -32,10 +32,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     let programs = ServerPrograms::search(explicit.as_deref(), env::var_os("PATH").as_deref())?;
     let dir = tempfile::Builder::new().prefix("pgseal-demo-").tempdir()?;
     remove_when_interrupted(dir.path().to_owned())?;
-    eprintln!("starting a throwaway PostgreSQL {} ...", programs.version()?);
+    eprintln!(
+        "starting a throwaway PostgreSQL {} ...",
+        programs.version()?
+    );
     let server = ThrowawayServer::start(&programs, None)?;
     server.create_database("directus")?;
-    Story { dir: dir.path(), connection: server.connection("directus"), host: server.dir() }.tell()?;
+    Story {
+        dir: dir.path(),
+        connection: server.connection("directus"),
+        host: server.dir(),
+    }
+    .tell()?;
     server.stop()?;
     let seconds = started.elapsed().as_secs_f64();
     println!(
@@ -64,27 +72,54 @@ impl Story<'_> {
         for name in ["root", "release", "ana", "ben", "dora"] {
             self.pgseal(&["keygen", name, "--no-passphrase"], DONE, true)?;
         }
-        let init = ["trust", "init", "trust.json", "--root-key", "root.key", "--role", "release:1=release.pub"];
-        let approvers =
-            ["--role", "l2:2=ana.pub,ben.pub", "--role", "l4:1=dora.pub", "--require", "l2", "--require", "l4"];
+        let init = [
+            "trust",
+            "init",
+            "trust.json",
+            "--root-key",
+            "root.key",
+            "--role",
+            "release:1=release.pub",
+        ];
+        let approvers = [
+            "--role",
+            "l2:2=ana.pub,ben.pub",
+            "--role",
+            "l4:1=dora.pub",
+            "--require",
+            "l2",
+            "--require",
+            "l4",
+        ];
         self.pgseal(&[&init[..], &approvers[..]].concat(), DONE, true)?;
         self.chapter("The release manager packs and signs the release One-Roof.");
-        self.pgseal(&["pack", "one-roof", "-o", FILE, "--key", "release.key"], DONE, false)?;
+        self.pgseal(
+            &["pack", "one-roof", "-o", FILE, "--key", "release.key"],
+            DONE,
+            false,
+        )?;
 
         self.chapter("On the host of the database, the operator verifies it. It has no approvals, so it doesn't run.");
         self.pgseal(&["verify", FILE], DONE, false)?;
         self.pgseal(&["run", FILE, "-v", &apr], NOT_AUTHENTIC, false)?;
         self.chapter("Three approvers inspect and approve exactly this release.");
-        for (at, (name, role)) in [("ana", "l2"), ("ben", "l2"), ("dora", "l4")].into_iter().enumerate() {
+        for (at, (name, role)) in [("ana", "l2"), ("ben", "l2"), ("dora", "l4")]
+            .into_iter()
+            .enumerate()
+        {
             let key = format!("{name}.key");
-            let approve = ["approve", FILE, "--key", &key, "--role", role, "--apr", APR, "--yes", "one-roof"];
+            let approve = [
+                "approve", FILE, "--key", &key, "--role", role, "--apr", APR, "--yes", "one-roof",
+            ];
             self.pgseal(&approve, DONE, at > 0)?;
         }
 
         self.chapter("The gate asks for votes in the database. No option of pgseal opens it.");
         self.pgseal(&["run", FILE, "-v", &apr], BLOCKED, false)?;
 
-        self.chapter(&format!("People ratify {APR} in the database itself (bundle/one-roof-ratify.sql)."));
+        self.chapter(&format!(
+            "People ratify {APR} in the database itself (bundle/one-roof-ratify.sql)."
+        ));
         self.load("one-roof-ratify.sql", &["-v", &apr])?;
         self.pgseal(&["gate", FILE, "-v", &apr], DONE, false)?;
 
@@ -100,14 +135,19 @@ impl Story<'_> {
 
         self.chapter("An attacker changes one bit of a copy.");
         flip_a_bit(&self.dir.join(FILE), &self.dir.join("tampered.pgseal"))?;
-        self.pgseal(&["run", "tampered.pgseal", "-v", &apr], NOT_AUTHENTIC, false)?;
+        self.pgseal(
+            &["run", "tampered.pgseal", "-v", &apr],
+            NOT_AUTHENTIC,
+            false,
+        )?;
         self.chapter("Years later, an auditor examines all of it.");
         self.pgseal(&["audit", "."], FAULTS, false)
     }
 
     fn make_gate_role(&self) -> Result<(), Box<dyn Error>> {
         let mut client = Client::connect(&self.connection, NoTls)?;
-        let version = client.query_one("select current_setting('server_version_num')::integer", &[])?;
+        let version =
+            client.query_one("select current_setting('server_version_num')::integer", &[])?;
         for sql in gate_role::remedy("directus", u32::try_from(version.get::<_, i32>(0))?) {
             println!("{sql}");
             client.batch_execute(&sql)?;
@@ -116,11 +156,20 @@ impl Story<'_> {
     }
 
     fn chapter(&self, text: &str) {
-        if io::stdout().is_terminal() { println!("\n\x1b[32;1m{text}\x1b[0m") } else { println!("\n{text}") }
+        if io::stdout().is_terminal() {
+            println!("\n\x1b[32;1m{text}\x1b[0m")
+        } else {
+            println!("\n{text}")
+        }
     }
 
     /// Runs the program as an operator would, and insists on its exit code.
-    fn pgseal(&self, arguments: &[&str], expected: i32, silent: bool) -> Result<(), Box<dyn Error>> {
+    fn pgseal(
+        &self,
+        arguments: &[&str],
+        expected: i32,
+        silent: bool,
+    ) -> Result<(), Box<dyn Error>> {
         let command = format!("pgseal {}", arguments.join(" "));
         println!("$ {command}");
         let mut program = self.program(arguments);
@@ -129,25 +178,42 @@ impl Story<'_> {
         }
         match program.status()?.code() {
             Some(code) if code == expected => Ok(()),
-            code => Err(format!("expected exit code {expected} of `{command}`, found {code:?}").into()),
+            code => {
+                Err(format!("expected exit code {expected} of `{command}`, found {code:?}").into())
+            }
         }
     }
 
     fn program(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(pgseal_testkit::pgseal());
         // The caller's environment must not lead to another database.
-        for (name, _) in env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"PG")) {
+        for (name, _) in
+            env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"PG"))
+        {
             command.env_remove(name);
         }
-        command.args(arguments).current_dir(self.dir).stdin(Stdio::null());
-        command.env("PGHOST", self.host).env("PGPORT", "5432").env("PGUSER", "postgres").env("PGDATABASE", "directus");
-        command.env("PGSEAL_TRUST", "trust.json").env("PGSEAL_GATE_USER", gate_role::SUGGESTED);
+        command
+            .args(arguments)
+            .current_dir(self.dir)
+            .stdin(Stdio::null());
+        command
+            .env("PGHOST", self.host)
+            .env("PGPORT", "5432")
+            .env("PGUSER", "postgres")
+            .env("PGDATABASE", "directus");
+        command
+            .env("PGSEAL_TRUST", "trust.json")
+            .env("PGSEAL_GATE_USER", gate_role::SUGGESTED);
         command
     }
 
     /// Executes a script that is not part of the release, in one transaction.
     fn load(&self, name: &str, variables: &[&str]) -> Result<(), Box<dyn Error>> {
-        let output = self.program(&["script", name, "--json"]).args(variables).stderr(Stdio::inherit()).output()?;
+        let output = self
+            .program(&["script", name, "--json"])
+            .args(variables)
+            .stderr(Stdio::inherit())
+            .output()?;
         if !output.status.success() {
             return Err(format!("cannot read {name}: {}", output.status).into());
         }
@@ -167,7 +233,11 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
     for entry in fs::read_dir(from)? {
         let path = entry?.path();
         let to = to.join(path.file_name().unwrap_or_default());
-        if path.is_dir() { copy(&path, &to)? } else { fs::copy(&path, &to).map(drop)? }
+        if path.is_dir() {
+            copy(&path, &to)?
+        } else {
+            fs::copy(&path, &to).map(drop)?
+        }
     }
     Ok(())
 }
@@ -175,7 +245,10 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
 fn flip_a_bit(from: &Path, to: &Path) -> io::Result<()> {
     let mut bytes = fs::read(from)?;
     // Inside a script: the signature is untouched, and the length is the same.
-    if let Some(at) = bytes.windows(12).rposition(|window| window.eq_ignore_ascii_case(b"create table")) {
+    if let Some(at) = bytes
+        .windows(12)
+        .rposition(|window| window.eq_ignore_ascii_case(b"create table"))
+    {
         bytes[at] ^= 1;
     }
     fs::write(to, bytes)

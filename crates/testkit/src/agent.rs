@@ -24,8 +24,15 @@ impl Agent {
         let socket = dir.path().join("agent");
         let mut command = Command::new("ssh-agent");
         // -D runs it in the foreground, as our child.
-        command.arg("-D").arg("-a").arg(&socket).stdin(Stdio::null()).stdout(Stdio::null());
-        let child = command.spawn().expect("ssh-agent (Debian: openssh-client) is installed");
+        command
+            .arg("-D")
+            .arg("-a")
+            .arg(&socket)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
+        let child = command
+            .spawn()
+            .expect("ssh-agent (Debian: openssh-client) is installed");
         let agent = Self { dir, child };
         let until = Instant::now() + Duration::from_secs(10);
         while UnixStream::connect(&socket).is_err() {
@@ -43,21 +50,35 @@ impl Agent {
     pub fn new_key(&self, name: &str, kind: &[&str]) -> (PathBuf, String) {
         let path = self.dir.path().join(name);
         let mut command = Command::new("ssh-keygen");
-        command.args(["-q", "-N", "", "-C", "a test", "-t"]).args(kind).arg("-f").arg(&path);
+        command
+            .args(["-q", "-N", "", "-C", "a test", "-t"])
+            .args(kind)
+            .arg("-f")
+            .arg(&path);
         outcome(&mut command).done();
-        let public = std::fs::read_to_string(path.with_extension("pub")).expect("ssh-keygen writes it");
+        let public =
+            std::fs::read_to_string(path.with_extension("pub")).expect("ssh-keygen writes it");
         (path, public)
     }
 
     /// Adds a key to the agent.
     pub fn add(&self, key: &Path) {
-        self.ssh_add().arg("-q").arg(key).status().expect("ssh-add runs").success().then_some(()).expect("it is added");
+        self.ssh_add()
+            .arg("-q")
+            .arg(key)
+            .status()
+            .expect("ssh-add runs")
+            .success()
+            .then_some(())
+            .expect("it is added");
     }
 
     /// `ssh-add`, connected to this agent.
     pub fn ssh_add(&self) -> Command {
         let mut command = Command::new("ssh-add");
-        command.env("SSH_AUTH_SOCK", self.socket()).stdin(Stdio::null());
+        command
+            .env("SSH_AUTH_SOCK", self.socket())
+            .stdin(Stdio::null());
         command
     }
 

@@ -8,7 +8,13 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use serde_json::{Value, json};
 
 /// Names of Chromium's program, the leanest first.
-const PROGRAMS: [&str; 5] = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "chrome"];
+const PROGRAMS: [&str; 5] = [
+    "chromium-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "chrome",
+];
 
 /// A running browser with one page.
 pub struct Browser {
@@ -29,7 +35,11 @@ pub fn program() -> Option<PathBuf> {
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
     let dirs: Vec<PathBuf> = std::env::split_paths(&path).collect();
-    let there = |name: &&str| dirs.iter().map(|dir| dir.join(name)).find(|file| file.is_file());
+    let there = |name: &&str| {
+        dirs.iter()
+            .map(|dir| dir.join(name))
+            .find(|file| file.is_file())
+    };
     PROGRAMS.iter().find_map(there)
 }
 
@@ -39,17 +49,53 @@ impl Browser {
         // The browser reads commands from descriptor 3 and answers on 4. The shell connects these
         // to its standard input and output.
         let mut command = Command::new("sh");
-        command.args(["-c", "exec \"$0\" \"$@\" 3<&0 4>&1 </dev/null >/dev/null 2>&1"]).arg(program);
-        command.args(["--headless", "--remote-debugging-pipe", "--disable-gpu", "--hide-scrollbars", "--no-first-run"]);
-        command.args(["--disable-background-networking", "--disable-dev-shm-usage", "--force-color-profile=srgb"]);
+        command
+            .args([
+                "-c",
+                "exec \"$0\" \"$@\" 3<&0 4>&1 </dev/null >/dev/null 2>&1",
+            ])
+            .arg(program);
+        command.args([
+            "--headless",
+            "--remote-debugging-pipe",
+            "--disable-gpu",
+            "--hide-scrollbars",
+            "--no-first-run",
+        ]);
+        command.args([
+            "--disable-background-networking",
+            "--disable-dev-shm-usage",
+            "--force-color-profile=srgb",
+        ]);
         // As root, the browser's sandbox can't start. It only opens pages that the test has just
         // written.
-        command.arg("--no-sandbox").arg(format!("--user-data-dir={}", profile.path().display()));
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let (into, out) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
-        let mut browser = Self { child, into, out, session: None, next: 0, requests: Vec::new(), _profile: profile };
-        let target = browser.ask("Target.createTarget", json!({ "url": "about:blank" }))["targetId"].clone();
-        let attached = browser.ask("Target.attachToTarget", json!({ "targetId": target, "flatten": true }));
+        command
+            .arg("--no-sandbox")
+            .arg(format!("--user-data-dir={}", profile.path().display()));
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (into, out) = (
+            child.stdin.take().unwrap(),
+            BufReader::new(child.stdout.take().unwrap()),
+        );
+        let mut browser = Self {
+            child,
+            into,
+            out,
+            session: None,
+            next: 0,
+            requests: Vec::new(),
+            _profile: profile,
+        };
+        let target =
+            browser.ask("Target.createTarget", json!({ "url": "about:blank" }))["targetId"].clone();
+        let attached = browser.ask(
+            "Target.attachToTarget",
+            json!({ "targetId": target, "flatten": true }),
+        );
         browser.session = attached["sessionId"].as_str().map(str::to_owned);
         browser.ask("Page.enable", json!({}));
         browser.ask("Network.enable", json!({}));
@@ -62,7 +108,10 @@ impl Browser {
         self.ask("Emulation.setDeviceMetricsOverride", size);
         self.media("screen", dark);
         self.requests.clear();
-        let opened = self.ask("Page.navigate", json!({ "url": format!("file://{}", file.display()) }));
+        let opened = self.ask(
+            "Page.navigate",
+            json!({ "url": format!("file://{}", file.display()) }),
+        );
         assert_eq!(opened["errorText"], Value::Null, "{}", file.display());
         self.until("Page.loadEventFired");
     }
@@ -70,7 +119,10 @@ impl Browser {
     /// Emulates a medium, `screen` or `print`, light or dark.
     pub fn media(&mut self, media: &str, dark: bool) {
         let scheme = json!([{ "name": "prefers-color-scheme", "value": if dark { "dark" } else { "light" } }]);
-        self.ask("Emulation.setEmulatedMedia", json!({ "media": media, "features": scheme }));
+        self.ask(
+            "Emulation.setEmulatedMedia",
+            json!({ "media": media, "features": scheme }),
+        );
     }
 
     /// Evaluates an expression; a promise is awaited.
@@ -86,14 +138,25 @@ impl Browser {
         // Events of in-flight requests arrive before this answer.
         self.evaluate("new Promise(done => setTimeout(() => done(1), 50))");
         let own = format!("file://{}", file.display());
-        self.requests.iter().filter(|address| **address != own).cloned().collect()
+        self.requests
+            .iter()
+            .filter(|address| **address != own)
+            .cloned()
+            .collect()
     }
 
     /// Writes a picture of the whole page (PNG).
     pub fn picture(&mut self, into: &Path) {
         use base64ct::{Base64, Encoding};
-        let shot = self.ask("Page.captureScreenshot", json!({ "captureBeyondViewport": true }));
-        std::fs::write(into, Base64::decode_vec(shot["data"].as_str().unwrap()).unwrap()).unwrap();
+        let shot = self.ask(
+            "Page.captureScreenshot",
+            json!({ "captureBeyondViewport": true }),
+        );
+        std::fs::write(
+            into,
+            Base64::decode_vec(shot["data"].as_str().unwrap()).unwrap(),
+        )
+        .unwrap();
     }
 
     /// The printed page (PDF), in base64.
@@ -129,7 +192,12 @@ impl Browser {
         assert_eq!(bytes.pop(), Some(0), "the browser is gone");
         let message: Value = serde_json::from_slice(&bytes).unwrap();
         if message["method"] == json!("Network.requestWillBeSent") {
-            self.requests.push(message["params"]["request"]["url"].as_str().unwrap_or_default().to_owned());
+            self.requests.push(
+                message["params"]["request"]["url"]
+                    .as_str()
+                    .unwrap_or_default()
+                    .to_owned(),
+            );
         }
         message
     }

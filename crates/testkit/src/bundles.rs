@@ -56,8 +56,14 @@ file = "rollback/01_table.sql"
 pub fn small() -> Files {
     [
         ("release.toml", RELEASE_TOML),
-        ("gate/open.sql", "select true as ready, 'always' as reason;\n"),
-        ("verify/probe.sql", "select to_regclass('t') is not null as there;\n"),
+        (
+            "gate/open.sql",
+            "select true as ready, 'always' as reason;\n",
+        ),
+        (
+            "verify/probe.sql",
+            "select to_regclass('t') is not null as there;\n",
+        ),
         ("executor/01_table.sql", "create table t (id integer);\n"),
         ("rollback/01_table.sql", "drop table if exists t;\n"),
     ]
@@ -81,7 +87,8 @@ pub fn one_roof() -> PathBuf {
 pub fn write_dir(dir: &Path, files: &Files) {
     for (path, content) in files {
         let path = dir.join(path);
-        std::fs::create_dir_all(path.parent().expect("inside of dir")).expect("the directory is writable");
+        std::fs::create_dir_all(path.parent().expect("inside of dir"))
+            .expect("the directory is writable");
         let written = std::fs::File::create(path).and_then(|mut file| file.write_all(content));
         written.expect("the directory is writable");
     }
@@ -89,8 +96,14 @@ pub fn write_dir(dir: &Path, files: &Files) {
 
 /// Packs and signs files in memory.
 pub fn pack(files: &Files, keys: &[SecretKey]) -> Vec<u8> {
-    let parsed = files.iter().map(|(path, content)| (path.parse().expect("a good path"), content.clone().into()));
-    seal(Definition::from_source(Source::from_files(parsed.collect())).expect("a release that packs"), keys)
+    let parsed = files
+        .iter()
+        .map(|(path, content)| (path.parse().expect("a good path"), content.clone().into()));
+    seal(
+        Definition::from_source(Source::from_files(parsed.collect()))
+            .expect("a release that packs"),
+        keys,
+    )
 }
 
 /// Packs and signs a directory.
@@ -110,15 +123,26 @@ pub fn resign(bundle: &[u8], statement: &[u8], key: &SecretKey) -> Vec<u8> {
     let first_file = tar.first_file();
     let name = format!("signatures/{}.sig", key.public_key().id());
     let signature = key.sign(PAYLOAD_TYPE, statement);
-    tar.members.splice(1..first_file, [Member::new("statement.json", statement), Member::new(&name, &signature)]);
+    tar.members.splice(
+        1..first_file,
+        [
+            Member::new("statement.json", statement),
+            Member::new(&name, &signature),
+        ],
+    );
     tar.bytes()
 }
 
 /// Modifies the statement as JSON, serializes it canonically, and signs it.
 pub fn bend(bundle: &[u8], key: &SecretKey, change: impl FnOnce(&mut Value)) -> Vec<u8> {
-    let mut statement: Value = serde_json::from_slice(&statement(bundle)).expect("a statement is JSON");
+    let mut statement: Value =
+        serde_json::from_slice(&statement(bundle)).expect("a statement is JSON");
     change(&mut statement);
-    resign(bundle, &json::to_canonical(&statement).expect("only integers"), key)
+    resign(
+        bundle,
+        &json::to_canonical(&statement).expect("only integers"),
+        key,
+    )
 }
 
 /// The bytes of a bundle's statement.
@@ -148,9 +172,16 @@ pub fn open<'r>(bytes: &[u8], root: &'r TrustRoot) -> Result<AuthenticatedBundle
 }
 
 /// Parses and authenticates a bundle at another time.
-pub fn open_at<'r>(bytes: &[u8], root: &'r TrustRoot, when: JudgedAt) -> Result<AuthenticatedBundle<'r>, Refused> {
-    let parsed = UntrustedBundle::parse(Box::new(InMemory(bytes.into()))).map_err(Refused::Malformed)?;
-    parsed.authenticate(root, when).map_err(Refused::NotAuthentic)
+pub fn open_at<'r>(
+    bytes: &[u8],
+    root: &'r TrustRoot,
+    when: JudgedAt,
+) -> Result<AuthenticatedBundle<'r>, Refused> {
+    let parsed =
+        UntrustedBundle::parse(Box::new(InMemory(bytes.into()))).map_err(Refused::Malformed)?;
+    parsed
+        .authenticate(root, when)
+        .map_err(Refused::NotAuthentic)
 }
 
 /// The error of a bundle that must be rejected.

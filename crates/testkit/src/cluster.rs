@@ -48,9 +48,12 @@ pub fn programs() -> ServerPrograms {
 /// The programs of every version under test: the directories in `PGSEAL_POSTGRES_BINS`, else those
 /// of [`programs`].
 pub fn all_programs() -> Vec<ServerPrograms> {
-    let Some(list) = env::var_os("PGSEAL_POSTGRES_BINS") else { return vec![programs()] };
-    let found =
-        |dir: PathBuf| ServerPrograms::in_dir(&dir).unwrap_or_else(|error| panic!("PGSEAL_POSTGRES_BINS: {error}"));
+    let Some(list) = env::var_os("PGSEAL_POSTGRES_BINS") else {
+        return vec![programs()];
+    };
+    let found = |dir: PathBuf| {
+        ServerPrograms::in_dir(&dir).unwrap_or_else(|error| panic!("PGSEAL_POSTGRES_BINS: {error}"))
+    };
     env::split_paths(&list).map(found).collect()
 }
 
@@ -72,7 +75,10 @@ impl Cluster {
         let server = ThrowawayServer::start(programs, Some(&env::temp_dir()));
         let server = server.unwrap_or_else(|error| panic!("{}", chain(&error)));
         make_gate_role(&server.connection("template1"));
-        Self { server, templates: Mutex::default() }
+        Self {
+            server,
+            templates: Mutex::default(),
+        }
     }
 
     pub fn server(&self) -> &ThrowawayServer {
@@ -95,7 +101,10 @@ impl Cluster {
     pub fn template<'n>(&self, name: &'n str, load: impl FnOnce(&TestDatabase<'_>)) -> &'n str {
         // A panic in `load` registers no template, so the set is valid even if the lock is
         // poisoned.
-        let mut templates = self.templates.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut templates = self
+            .templates
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if !templates.contains(name) {
             let database = self.database_named(name);
             load(&database);
@@ -107,8 +116,13 @@ impl Cluster {
     }
 
     fn copy_of(&self, template: &str, name: String) -> TestDatabase<'_> {
-        self.server.create_database_from(&name, template).unwrap_or_else(|error| panic!("{}", chain(&error)));
-        TestDatabase { cluster: self, name }
+        self.server
+            .create_database_from(&name, template)
+            .unwrap_or_else(|error| panic!("{}", chain(&error)));
+        TestDatabase {
+            cluster: self,
+            name,
+        }
     }
 }
 
@@ -178,7 +192,10 @@ fn make_gate_role(connection: &str) {
              end if;
          end $$"
     );
-    Client::connect(connection, NoTls).unwrap().batch_execute(&sql).unwrap();
+    Client::connect(connection, NoTls)
+        .unwrap()
+        .batch_execute(&sql)
+        .unwrap();
 }
 
 fn unique(prefix: &str) -> String {
@@ -188,5 +205,8 @@ fn unique(prefix: &str) -> String {
 
 fn chain(error: &dyn std::error::Error) -> String {
     let sources = std::iter::successors(Some(error), |error| error.source());
-    sources.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    sources
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
 }

@@ -10,7 +10,8 @@ use postgres::{Client, SimpleQueryMessage};
 pub type Fingerprint = BTreeMap<String, String>;
 
 /// Excludes schemas that belong to no release.
-const NOT_OURS: &str = "n.nspname not in ('pgseal', 'information_schema') and n.nspname !~ '^pg_(catalog|toast|temp)'";
+const NOT_OURS: &str =
+    "n.nspname not in ('pgseal', 'information_schema') and n.nspname !~ '^pg_(catalog|toast|temp)'";
 
 /// Takes a fingerprint. Timestamp columns are left out of the rows, because two runs never agree on
 /// them.
@@ -36,21 +37,35 @@ pub fn take_without(client: &mut Client, tables: &[&str]) -> Result<Fingerprint,
                  from (select md5(row({columns})::text) as h from {table}) rows_of"
         )
     };
-    let wanted: Vec<String> = lists.iter().filter(|row| !tables.contains(&row[0].as_str())).map(one).collect();
+    let wanted: Vec<String> = lists
+        .iter()
+        .filter(|row| !tables.contains(&row[0].as_str()))
+        .map(one)
+        .collect();
     if !wanted.is_empty() {
-        found
-            .extend(rows(client, &wanted.join(" union all "))?.into_iter().map(|row| (row[0].clone(), row[1].clone())));
+        found.extend(
+            rows(client, &wanted.join(" union all "))?
+                .into_iter()
+                .map(|row| (row[0].clone(), row[1].clone())),
+        );
     }
     Ok(found)
 }
 
 /// The first few differences, for people.
 pub fn difference(expected: &Fingerprint, found: &Fingerprint) -> String {
-    let names = expected.keys().chain(found.keys()).collect::<std::collections::BTreeSet<_>>();
-    let differ = names.into_iter().filter(|name| expected.get(*name) != found.get(*name));
+    let names = expected
+        .keys()
+        .chain(found.keys())
+        .collect::<std::collections::BTreeSet<_>>();
+    let differ = names
+        .into_iter()
+        .filter(|name| expected.get(*name) != found.get(*name));
     let shown = |name: &String| {
-        let side =
-            |map: &Fingerprint| map.get(name).map_or("absent".to_owned(), |text| text.chars().take(160).collect());
+        let side = |map: &Fingerprint| {
+            map.get(name)
+                .map_or("absent".to_owned(), |text| text.chars().take(160).collect())
+        };
         format!("{name}: expected {}, found {}", side(expected), side(found))
     };
     differ.take(4).map(shown).collect::<Vec<_>>().join("; ")
@@ -105,10 +120,16 @@ fn columns() -> String {
 /// Rows as text; NULL becomes the empty text.
 pub fn rows(client: &mut Client, sql: &str) -> Result<Vec<Vec<String>>, postgres::Error> {
     let row = |message| match message {
-        SimpleQueryMessage::Row(row) => {
-            Some((0..row.len()).map(|at| row.get(at).unwrap_or_default().to_owned()).collect())
-        }
+        SimpleQueryMessage::Row(row) => Some(
+            (0..row.len())
+                .map(|at| row.get(at).unwrap_or_default().to_owned())
+                .collect(),
+        ),
         _ => None,
     };
-    Ok(client.simple_query(sql)?.into_iter().filter_map(row).collect())
+    Ok(client
+        .simple_query(sql)?
+        .into_iter()
+        .filter_map(row)
+        .collect())
 }

@@ -20,12 +20,17 @@ use serde_json::Value;
 /// The key derived from a word. It is the same in every run, so Ed25519 signatures are too.
 pub fn key(word: &str) -> SecretKey {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    SecretKey::read(&key_file(dir.path(), word), || unreachable!("the key is not encrypted")).expect("a fresh key file")
+    SecretKey::read(&key_file(dir.path(), word), || {
+        unreachable!("the key is not encrypted")
+    })
+    .expect("a fresh key file")
 }
 
 /// Writes that key as `WORD.key` in `dir`, mode 0600.
 pub fn key_file(dir: &Path, word: &str) -> PathBuf {
-    let pem = SigningKey::from_bytes(&seed(word)).to_pkcs8_pem(Default::default()).expect("a key has a PEM form");
+    let pem = SigningKey::from_bytes(&seed(word))
+        .to_pkcs8_pem(Default::default())
+        .expect("a key has a PEM form");
     let path = dir.join(format!("{word}.key"));
     std::fs::write(&path, pem.as_bytes()).expect("the directory is writable");
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("our own file");
@@ -52,9 +57,17 @@ impl<'k> Draft<'k> {
             thresholds.insert(name(role), *threshold);
             keys.extend(members.iter().map(|key| new_key(role, key)));
         }
-        let document: TrustDocument =
-            draft::first(keys, thresholds, Policy::default(), None, time("9000-01-01T00:00:00Z"));
-        Self { document: serde_json::to_value(V1(document)).expect("a document is JSON"), root_keys: vec![root] }
+        let document: TrustDocument = draft::first(
+            keys,
+            thresholds,
+            Policy::default(),
+            None,
+            time("9000-01-01T00:00:00Z"),
+        );
+        Self {
+            document: serde_json::to_value(V1(document)).expect("a document is JSON"),
+            root_keys: vec![root],
+        }
     }
 
     /// The canonical bytes.
@@ -64,7 +77,10 @@ impl<'k> Draft<'k> {
 
     /// The root keys' signatures over any bytes.
     pub fn signatures(&self, bytes: &[u8]) -> Vec<ClaimedSignature> {
-        self.root_keys.iter().map(|key| (key.public_key().id(), key.sign(PAYLOAD_TYPE, bytes))).collect()
+        self.root_keys
+            .iter()
+            .map(|key| (key.public_key().id(), key.sign(PAYLOAD_TYPE, bytes)))
+            .collect()
     }
 
     /// Signs and loads the document.
@@ -76,18 +92,31 @@ impl<'k> Draft<'k> {
     /// The entry of a key, for modification.
     pub fn entry(&mut self, key: &SecretKey) -> &mut Value {
         let id = key.public_key().id().to_string();
-        let keys = self.document["keys"].as_array_mut().expect("keys is a list");
-        keys.iter_mut().find(|entry| entry["id"] == id.as_str()).expect("the key is in the document")
+        let keys = self.document["keys"]
+            .as_array_mut()
+            .expect("keys is a list");
+        keys.iter_mut()
+            .find(|entry| entry["id"] == id.as_str())
+            .expect("the key is in the document")
     }
 
     /// Writes `trust.json` and its signatures into `dir`, without validation.
     pub fn write(&self, dir: &Path) -> PathBuf {
         let signatures = self.signatures(&self.bytes());
-        self.write_with(dir, signatures.into_iter().map(|(id, bytes)| (id, bytes.to_vec())))
+        self.write_with(
+            dir,
+            signatures
+                .into_iter()
+                .map(|(id, bytes)| (id, bytes.to_vec())),
+        )
     }
 
     /// Like [`Self::write`], with signatures of any length.
-    pub fn write_with(&self, dir: &Path, signatures: impl IntoIterator<Item = (KeyId, Vec<u8>)>) -> PathBuf {
+    pub fn write_with(
+        &self,
+        dir: &Path,
+        signatures: impl IntoIterator<Item = (KeyId, Vec<u8>)>,
+    ) -> PathBuf {
         let (path, sigs) = (dir.join("trust.json"), dir.join("trust.json.sigs"));
         std::fs::create_dir_all(&sigs).expect("the directory is writable");
         std::fs::write(&path, self.bytes()).expect("the directory is writable");
@@ -101,7 +130,9 @@ impl<'k> Draft<'k> {
 
 /// A trust root with one release key.
 pub fn trusting(release: &SecretKey) -> TrustRoot {
-    Draft::new(&key("root"), &[("release", 1, &[release])]).load().expect("a plain trust root")
+    Draft::new(&key("root"), &[("release", 1, &[release])])
+        .load()
+        .expect("a plain trust root")
 }
 
 pub fn time(text: &str) -> Timestamp {
@@ -113,5 +144,11 @@ fn name(text: &str) -> pgseal_verify::format::name::Name {
 }
 
 fn new_key(role: &str, key: &SecretKey) -> NewKey {
-    NewKey { role: name(role), key: key.public_key(), owner: format!("{role} key"), not_before: None, not_after: None }
+    NewKey {
+        role: name(role),
+        key: key.public_key(),
+        owner: format!("{role} key"),
+        not_before: None,
+        not_after: None,
+    }
 }

@@ -1,5 +1,10 @@
 //! Test support: throwaway PostgreSQL servers, keys, releases, defects, and programs run by tests.
-#![allow(missing_docs, clippy::new_without_default, clippy::unwrap_used, clippy::print_stderr)]
+#![allow(
+    missing_docs,
+    clippy::new_without_default,
+    clippy::unwrap_used,
+    clippy::print_stderr
+)]
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -29,13 +34,22 @@ pub mod vectors;
 /// The program under test. Cargo builds it in a directory above the test's own binary.
 pub fn pgseal() -> PathBuf {
     let own = std::env::current_exe().expect("the path of this program");
-    let found = own.ancestors().skip(1).map(|dir| dir.join("pgseal")).find(|path| path.is_file());
+    let found = own
+        .ancestors()
+        .skip(1)
+        .map(|dir| dir.join("pgseal"))
+        .find(|path| path.is_file());
     found.unwrap_or_else(|| panic!("no program pgseal in a directory above {}", own.display()))
 }
 
 /// Waits until the clock shows another second, because documents keep times in whole seconds.
 pub fn next_second() {
-    let second = || SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970").as_secs();
+    let second = || {
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .expect("a clock after 1970")
+            .as_secs()
+    };
     let now = second();
     while second() == now {
         std::thread::sleep(Duration::from_millis(5));

@@ -19,8 +19,17 @@ pub fn python() -> PathBuf {
 
 /// Runs a script and returns its output.
 pub fn script(text: &str, args: &[&str]) -> String {
-    let output = Command::new(python()).args(["-c", text]).args(args).stdin(Stdio::null()).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = Command::new(python())
+        .args(["-c", text])
+        .args(args)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -39,8 +48,14 @@ impl Moto {
     /// Starts a server with more arguments and environment variables.
     pub fn with(args: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut command = Command::new(python());
-        command.args(["-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]).args(args);
-        command.envs(environment.iter().copied()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command
+            .args(["-m", "moto.server", "-H", "127.0.0.1", "-p", "0"])
+            .args(args);
+        command
+            .envs(environment.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let address = loop {
@@ -72,7 +87,10 @@ impl Moto {
                      endpoint, args = sys.argv[1], sys.argv[2:]\n\
                      s3 = boto3.client('s3', endpoint_url=endpoint, aws_access_key_id='a', aws_secret_access_key='b', \
                      region_name='us-east-1')\n";
-        let args: Vec<&str> = [self.address.as_str()].into_iter().chain(args.iter().copied()).collect();
+        let args: Vec<&str> = [self.address.as_str()]
+            .into_iter()
+            .chain(args.iter().copied())
+            .collect();
         script(&format!("{start}{text}"), &args)
     }
 
@@ -91,8 +109,13 @@ pub fn at<'a>(address: &str, command: &'a mut Command) -> &'a mut Command {
             command.env_remove(name);
         }
     }
-    command.env("AWS_ENDPOINT_URL", address).env("AWS_ALLOW_HTTP", "true").env("AWS_REGION", "us-east-1");
-    command.env("AWS_ACCESS_KEY_ID", KEY_ID).env("AWS_SECRET_ACCESS_KEY", SECRET)
+    command
+        .env("AWS_ENDPOINT_URL", address)
+        .env("AWS_ALLOW_HTTP", "true")
+        .env("AWS_REGION", "us-east-1");
+    command
+        .env("AWS_ACCESS_KEY_ID", KEY_ID)
+        .env("AWS_SECRET_ACCESS_KEY", SECRET)
 }
 
 impl Drop for Moto {

@@ -35,7 +35,11 @@ pub fn notarisation(bundle: &[u8], seen: &[&SecretKey], at: &str) -> Value {
         .map(|key| json!({ "key_id": id(key), "sha256": Digest::of(&signature(bundle, key)).to_string(), "at": at }))
         .collect();
     signatures.sort_by_key(|seen| seen["key_id"].to_string());
-    about(bundle, "urn:pgseal:notarisation:v1", json!({ "format": 1, "signatures": signatures }))
+    about(
+        bundle,
+        "urn:pgseal:notarisation:v1",
+        json!({ "format": 1, "signatures": signatures }),
+    )
 }
 
 fn about(bundle: &[u8], predicate_type: &str, predicate: Value) -> Value {
@@ -51,7 +55,11 @@ fn about(bundle: &[u8], predicate_type: &str, predicate: Value) -> Value {
 
 /// The bundle with one more signed statement.
 pub fn say(bundle: &[u8], key: &SecretKey, said: &Value) -> Vec<u8> {
-    say_bytes(bundle, key, &json::to_canonical(said).expect("only integers"))
+    say_bytes(
+        bundle,
+        key,
+        &json::to_canonical(said).expect("only integers"),
+    )
 }
 
 /// Like [`say`], with a statement of any form.
@@ -69,10 +77,16 @@ pub fn put(bundle: &[u8], id: &str, body: &[u8], signature: &[u8]) -> Vec<u8> {
 
 /// An approval file with one statement, kept apart from the bundle.
 pub fn beside(key: &SecretKey, said: &Value) -> Vec<u8> {
-    let mut tar = Tar { members: vec![Member::new("pgseal", b"pgseal 1\n")], end: vec![0; 1024] };
+    let mut tar = Tar {
+        members: vec![Member::new("pgseal", b"pgseal 1\n")],
+        end: vec![0; 1024],
+    };
     let body = json::to_canonical(said).expect("only integers");
     tar.add(Member::new(&format!("approvals/{}.json", id(key)), &body));
-    tar.add(Member::new(&format!("approvals/{}.sig", id(key)), &key.sign(PAYLOAD_TYPE, &body)));
+    tar.add(Member::new(
+        &format!("approvals/{}.sig", id(key)),
+        &key.sign(PAYLOAD_TYPE, &body),
+    ));
     tar.bytes()
 }
 
@@ -101,7 +115,12 @@ pub fn authority(tsa: &Tsa) -> Value {
 pub fn signature(bundle: &[u8], key: &SecretKey) -> Vec<u8> {
     let ends = format!("/{}.sig", id(key));
     let tar = Tar::of(bundle);
-    tar.members.iter().find(|member| member.name().ends_with(&ends)).expect("the key has signed").content.clone()
+    tar.members
+        .iter()
+        .find(|member| member.name().ends_with(&ends))
+        .expect("the key has signed")
+        .content
+        .clone()
 }
 
 /// A key's id, as used in member names.

@@ -28,13 +28,18 @@ impl ServerPrograms {
     /// Finds the programs. A given `explicit` directory is the only candidate. Otherwise the first
     /// complete directory in `path_var` (the value of PATH) wins, then the highest version in
     /// Debian's layout.
-    pub fn search(explicit: Option<&Path>, path_var: Option<&OsStr>) -> Result<Self, ProgramsError> {
+    pub fn search(
+        explicit: Option<&Path>,
+        path_var: Option<&OsStr>,
+    ) -> Result<Self, ProgramsError> {
         let dir = find(&PROGRAMS, explicit, path_var)?;
         // The server finds its libraries relative to its real path, so a link's target is
         // preferred.
         let real = fs::canonicalize(dir.join("postgres")).ok();
         let real = real.and_then(|program| find(&PROGRAMS, program.parent(), None).ok());
-        Ok(Self { dir: real.unwrap_or(dir) })
+        Ok(Self {
+            dir: real.unwrap_or(dir),
+        })
     }
 
     /// The directory of the programs.
@@ -44,7 +49,10 @@ impl ServerPrograms {
 
     /// The server's version, such as `15.18 (Debian 15.18-0+deb12u1)`.
     pub fn version(&self) -> io::Result<String> {
-        let output = Command::new(self.dir.join("postgres")).arg("--version").stdin(Stdio::null()).output()?;
+        let output = Command::new(self.dir.join("postgres"))
+            .arg("--version")
+            .stdin(Stdio::null())
+            .output()?;
         let text = String::from_utf8_lossy(&output.stdout);
         match text.trim().strip_prefix("postgres (PostgreSQL) ") {
             Some(version) if output.status.success() => Ok(version.to_owned()),

@@ -48,7 +48,12 @@ impl Proxy {
         let struck = Arc::new(AtomicBool::new(false));
         let socket = dir.path().join(".s.PGSQL.5432");
         let listener = UnixListener::bind(&socket).unwrap();
-        let line = Line { server: server.join(".s.PGSQL.5432"), socket, fate, struck: Arc::clone(&struck) };
+        let line = Line {
+            server: server.join(".s.PGSQL.5432"),
+            socket,
+            fate,
+            struck: Arc::clone(&struck),
+        };
         // The listener ends with the test process.
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
@@ -60,7 +65,10 @@ impl Proxy {
 
     /// The URL of a database through the proxy.
     pub fn url(&self, database: &str) -> String {
-        format!("postgresql:///{database}?host={}&port=5432&user=postgres", self.dir.path().display())
+        format!(
+            "postgresql:///{database}?host={}&port=5432&user=postgres",
+            self.dir.path().display()
+        )
     }
 
     /// Whether a COMMIT was affected.
@@ -79,7 +87,9 @@ struct Line {
 
 impl Line {
     fn carry(self, client: UnixStream) {
-        let Ok(server) = UnixStream::connect(&self.server) else { return };
+        let Ok(server) = UnixStream::connect(&self.server) else {
+            return;
+        };
         let (to_client, from_server) = (client.try_clone().unwrap(), server.try_clone().unwrap());
         // Set if the next answer must be lost.
         let lose = Arc::new(AtomicBool::new(false));
@@ -92,19 +102,21 @@ impl Line {
             return;
         }
         thread::spawn(move || {
-            copy(from_server, to_client, |_| match (losing.load(Ordering::SeqCst), fate) {
-                (true, Fate::AnswerLate(time)) => {
-                    losing.store(false, Ordering::SeqCst);
-                    thread::sleep(time);
-                    true
-                }
-                (true, Fate::AnswerDripped) => {
-                    while dripping.write_all(NOTICE).is_ok() {
-                        thread::sleep(Duration::from_millis(500));
+            copy(from_server, to_client, |_| {
+                match (losing.load(Ordering::SeqCst), fate) {
+                    (true, Fate::AnswerLate(time)) => {
+                        losing.store(false, Ordering::SeqCst);
+                        thread::sleep(time);
+                        true
                     }
-                    false
+                    (true, Fate::AnswerDripped) => {
+                        while dripping.write_all(NOTICE).is_ok() {
+                            thread::sleep(Duration::from_millis(500));
+                        }
+                        false
+                    }
+                    (lose, _) => !lose,
                 }
-                (lose, _) => !lose,
             })
         });
         thread::spawn(move || {

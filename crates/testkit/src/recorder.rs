@@ -54,7 +54,9 @@ impl Recorder {
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 let (records, version) = (Arc::clone(&noted), version.clone());
-                thread::spawn(move || Session::new(stream, records).and_then(|session| session.serve(&version)));
+                thread::spawn(move || {
+                    Session::new(stream, records).and_then(|session| session.serve(&version))
+                });
             }
         });
         Self { dir, records }
@@ -67,7 +69,11 @@ impl Recorder {
 
     /// Takes the recorded messages for a database, in order. They are complete once psql has ended.
     pub fn take(&self, database: &str) -> Vec<Sent> {
-        self.records.lock().unwrap().remove(database).unwrap_or_default()
+        self.records
+            .lock()
+            .unwrap()
+            .remove(database)
+            .unwrap_or_default()
     }
 }
 
@@ -80,7 +86,10 @@ struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { standard_conforming_strings: true, client_encoding: "UTF8".to_owned() }
+        Self {
+            standard_conforming_strings: true,
+            client_encoding: "UTF8".to_owned(),
+        }
     }
 }
 
@@ -128,12 +137,18 @@ impl Session {
             match kind {
                 b'Q' => {
                     let sql = body[..body.len() - 1].to_vec();
-                    self.run(Sent { sql, ..Sent::default() })?;
+                    self.run(Sent {
+                        sql,
+                        ..Sent::default()
+                    })?;
                     self.ready()?;
                 }
                 b'P' => {
                     let mut fields = body.split(|byte| *byte == 0);
-                    let (name, sql) = (fields.next().unwrap().to_vec(), fields.next().unwrap().to_vec());
+                    let (name, sql) = (
+                        fields.next().unwrap().to_vec(),
+                        fields.next().unwrap().to_vec(),
+                    );
                     self.prepared.insert(name, sql);
                     self.answer(b'1', &[]);
                 }
@@ -168,7 +183,11 @@ impl Session {
         let words: Vec<&[u8]> = body[4..].split(|byte| *byte == 0).collect();
         let database = words.chunks(2).find(|pair| pair[0] == b"database").unwrap()[1];
         self.database = String::from_utf8_lossy(database).into_owned();
-        self.records.lock().unwrap().entry(self.database.clone()).or_default();
+        self.records
+            .lock()
+            .unwrap()
+            .entry(self.database.clone())
+            .or_default();
         self.answer(b'R', &0u32.to_be_bytes());
         for (name, value) in [
             ("server_version", version),
@@ -199,7 +218,14 @@ impl Session {
         });
         let parameters = Some(parameters.collect());
         let sql = self.prepared.get(&name).cloned().unwrap_or_default();
-        self.portals.insert(portal, Sent { sql, parameters, ..Sent::default() });
+        self.portals.insert(
+            portal,
+            Sent {
+                sql,
+                parameters,
+                ..Sent::default()
+            },
+        );
         self.answer(b'2', &[]);
     }
 
@@ -208,7 +234,11 @@ impl Session {
         if body[0] == b'S' {
             let name = &body[1..body.len() - 1];
             let sql = self.prepared.get(name).cloned().unwrap_or_default();
-            self.note(Sent { sql, described: true, ..Sent::default() });
+            self.note(Sent {
+                sql,
+                described: true,
+                ..Sent::default()
+            });
             self.answer(b't', &[0, 0]);
         }
         self.answer(b'n', &[]);
@@ -273,7 +303,11 @@ impl Session {
 
     fn end(&mut self, commit: bool) {
         if std::mem::take(&mut self.in_transaction) {
-            let then = if commit { self.at_commit.clone() } else { self.at_begin.clone() };
+            let then = if commit {
+                self.at_commit.clone()
+            } else {
+                self.at_begin.clone()
+            };
             self.change(then);
         }
     }
@@ -287,7 +321,8 @@ impl Session {
                 commit.client_encoding = then.client_encoding.clone();
             }
         } else {
-            then.standard_conforming_strings = !matches!(value, Some("off" | "false" | "no" | "0" | "f" | "n"));
+            then.standard_conforming_strings =
+                !matches!(value, Some("off" | "false" | "no" | "0" | "f" | "n"));
             if !local {
                 commit.standard_conforming_strings = then.standard_conforming_strings;
             }
@@ -304,7 +339,11 @@ impl Session {
             self.report("client_encoding", &then.client_encoding);
         }
         if then.standard_conforming_strings != self.settings.standard_conforming_strings {
-            let value = if then.standard_conforming_strings { "on" } else { "off" };
+            let value = if then.standard_conforming_strings {
+                "on"
+            } else {
+                "off"
+            };
             self.report("standard_conforming_strings", value);
         }
         self.settings = then;
@@ -324,7 +363,12 @@ impl Session {
     }
 
     fn note(&self, sent: Sent) {
-        self.records.lock().unwrap().entry(self.database.clone()).or_default().push(sent);
+        self.records
+            .lock()
+            .unwrap()
+            .entry(self.database.clone())
+            .or_default()
+            .push(sent);
     }
 
     fn report(&mut self, name: &str, value: &str) {
@@ -338,7 +382,8 @@ impl Session {
 
     fn answer(&mut self, kind: u8, body: &[u8]) {
         self.out.push(kind);
-        self.out.extend_from_slice(&u32::try_from(body.len() + 4).unwrap().to_be_bytes());
+        self.out
+            .extend_from_slice(&u32::try_from(body.len() + 4).unwrap().to_be_bytes());
         self.out.extend_from_slice(body);
     }
 
@@ -389,7 +434,9 @@ impl Cursor<'_> {
     fn number(&mut self, width: usize) -> u32 {
         let (number, rest) = self.0.split_at(width);
         self.0 = rest;
-        number.iter().fold(0, |sum, byte| sum << 8 | u32::from(*byte))
+        number
+            .iter()
+            .fold(0, |sum, byte| sum << 8 | u32::from(*byte))
     }
 
     fn bytes(&mut self, length: u32) -> Vec<u8> {

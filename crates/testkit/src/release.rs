@@ -76,7 +76,8 @@ impl Release {
             variables: String::new(),
             baseline: "{ widgets = false }".to_owned(),
             finalized: "{ widgets = true }".to_owned(),
-            limits: "lock_timeout = \"5s\"\nstatement_timeout = \"1min\"\nidle_timeout = \"1min\"".to_owned(),
+            limits: "lock_timeout = \"5s\"\nstatement_timeout = \"1min\"\nidle_timeout = \"1min\""
+                .to_owned(),
             files: BTreeMap::new(),
         };
         empty
@@ -142,7 +143,8 @@ impl Release {
     }
 
     pub fn verify(mut self, name: &str, state: &str, mode: &str, sql: &str) -> Self {
-        self.verify.push((name.to_owned(), state.to_owned(), mode.to_owned()));
+        self.verify
+            .push((name.to_owned(), state.to_owned(), mode.to_owned()));
         self.file(&format!("verify/{name}.sql"), sql)
     }
 
@@ -164,19 +166,24 @@ impl Release {
 
     /// Adds a required variable, `[variables.NAME]`.
     pub fn variable(mut self, name: &str) -> Self {
-        let _ = write!(self.variables, "[variables.{name}]\nrequired = true\nabout = \"a value for a test\"\n\n");
+        let _ = write!(
+            self.variables,
+            "[variables.{name}]\nrequired = true\nabout = \"a value for a test\"\n\n"
+        );
         self
     }
 
     pub fn limits(mut self, lock: &str, statement: &str) -> Self {
-        self.limits =
-            format!("lock_timeout = \"{lock}\"\nstatement_timeout = \"{statement}\"\nidle_timeout = \"1min\"");
+        self.limits = format!(
+            "lock_timeout = \"{lock}\"\nstatement_timeout = \"{statement}\"\nidle_timeout = \"1min\""
+        );
         self
     }
 
     /// Adds a file, or replaces one that `release.toml` names.
     pub fn file(mut self, path: &str, content: impl AsRef<[u8]>) -> Self {
-        self.files.insert(path.to_owned(), content.as_ref().to_vec());
+        self.files
+            .insert(path.to_owned(), content.as_ref().to_vec());
         self
     }
 
@@ -200,10 +207,16 @@ impl Release {
             let _ = write!(toml, "[[gate]]\nname = \"{name}\"\nfile = \"{file}\"\n\n");
         }
         for (state, expect) in [("baseline", &self.baseline), ("finalized", &self.finalized)] {
-            let _ = write!(toml, "[states.{state}]\nprobe = \"verify/{state}_probe.sql\"\nexpect = {expect}\n\n");
+            let _ = write!(
+                toml,
+                "[states.{state}]\nprobe = \"verify/{state}_probe.sql\"\nexpect = {expect}\n\n"
+            );
         }
         for (name, file, transaction) in &self.tiers {
-            let _ = write!(toml, "[[tier]]\nname = \"{name}\"\nfile = \"{file}\"\ntransaction = \"{transaction}\"\n\n");
+            let _ = write!(
+                toml,
+                "[[tier]]\nname = \"{name}\"\nfile = \"{file}\"\ntransaction = \"{transaction}\"\n\n"
+            );
         }
         for file in &self.rollback {
             let _ = write!(toml, "[[rollback]]\nfile = \"{file}\"\n\n");
@@ -239,11 +252,22 @@ impl Site {
     }
 
     fn with(asks_as_reader: bool) -> Self {
-        let site = Self { dir: tempfile::tempdir().unwrap(), asks_as_reader };
+        let site = Self {
+            dir: tempfile::tempdir().unwrap(),
+            asks_as_reader,
+        };
         for name in ["root", "release", "receipt"] {
             site.pgseal(["keygen", name, "--no-passphrase"]).done();
         }
-        let init = ["trust", "init", "trust.json", "--root-key", "root.key", "--role", "release:1=release.pub"];
+        let init = [
+            "trust",
+            "init",
+            "trust.json",
+            "--root-key",
+            "root.key",
+            "--role",
+            "release:1=release.pub",
+        ];
         let gate_role = if asks_as_reader { "reader" } else { "any" };
         let more = ["--role", "receipt:1=receipt.pub", "--gate-role", gate_role];
         site.pgseal(init.into_iter().chain(more)).done();
@@ -270,8 +294,14 @@ impl Site {
 
     /// Packs and signs a directory.
     pub fn pack_dir(&self, dir: &Path, bundle: &Path) -> Answer {
-        let args: [&OsStr; 6] =
-            ["pack".as_ref(), dir.as_ref(), "-o".as_ref(), bundle.as_ref(), "--key".as_ref(), "release.key".as_ref()];
+        let args: [&OsStr; 6] = [
+            "pack".as_ref(),
+            dir.as_ref(),
+            "-o".as_ref(),
+            bundle.as_ref(),
+            "--key".as_ref(),
+            "release.key".as_ref(),
+        ];
         self.pgseal(args)
     }
 
@@ -298,7 +328,13 @@ impl Site {
 
     pub fn operator(&self, bundle: &Path, url: &str) -> Operator<'_> {
         let receipts = self.path("receipts");
-        Operator { site: self, bundle: bundle.to_owned(), url: url.to_owned(), variables: Vec::new(), receipts }
+        Operator {
+            site: self,
+            bundle: bundle.to_owned(),
+            url: url.to_owned(),
+            variables: Vec::new(),
+            receipts,
+        }
     }
 }
 
@@ -314,7 +350,8 @@ pub struct Operator<'s> {
 
 impl Operator<'_> {
     pub fn variable(mut self, name: &str, value: &str) -> Self {
-        self.variables.retain(|given| !given.starts_with(&format!("{name}=")));
+        self.variables
+            .retain(|given| !given.starts_with(&format!("{name}=")));
         self.variables.push(format!("{name}={value}"));
         self
     }
@@ -352,7 +389,9 @@ impl Operator<'_> {
     /// Runs `status --json`.
     pub fn status(&self) -> (Answer, Value) {
         let mut command = self.site.command();
-        command.args(["status", "--json", "--db", &self.url, "--receipts"]).arg(&self.receipts);
+        command
+            .args(["status", "--json", "--db", &self.url, "--receipts"])
+            .arg(&self.receipts);
         let answer = Answer::of(command.output().unwrap());
         let document = answer.json();
         (answer, document)
@@ -361,7 +400,9 @@ impl Operator<'_> {
     /// The output of `status` for people.
     pub fn status_text(&self) -> String {
         let mut command = self.site.command();
-        command.args(["status", "--db", &self.url, "--receipts"]).arg(&self.receipts);
+        command
+            .args(["status", "--db", &self.url, "--receipts"])
+            .arg(&self.receipts);
         Answer::of(command.output().unwrap()).stdout
     }
 
@@ -369,7 +410,10 @@ impl Operator<'_> {
     pub fn unfinished(&self) -> Vec<String> {
         let (_, document) = self.status();
         let unfinished = document["unfinished"].as_array().unwrap();
-        unfinished.iter().map(|one| one["ending"].as_str().unwrap().to_owned()).collect()
+        unfinished
+            .iter()
+            .map(|one| one["ending"].as_str().unwrap().to_owned())
+            .collect()
     }
 
     /// Runs a command to its end.
@@ -400,7 +444,10 @@ impl Operator<'_> {
 
     pub fn command(&self, command: &str) -> Command {
         let mut program = self.site.command();
-        program.arg(command).arg(&self.bundle).args(["--trust", "trust.json", "--db", &self.url]);
+        program
+            .arg(command)
+            .arg(&self.bundle)
+            .args(["--trust", "trust.json", "--db", &self.url]);
         for variable in &self.variables {
             program.args(["-v", variable]);
         }
@@ -412,9 +459,13 @@ impl Operator<'_> {
 
     /// Files in the receipts directory by the end of their names, oldest first.
     pub fn records(&self, ending: &str) -> Vec<PathBuf> {
-        let Ok(entries) = fs::read_dir(&self.receipts) else { return Vec::new() };
+        let Ok(entries) = fs::read_dir(&self.receipts) else {
+            return Vec::new();
+        };
         let paths = entries.map(|entry| entry.unwrap().path());
-        let mut paths: Vec<_> = paths.filter(|path| path.to_string_lossy().ends_with(ending)).collect();
+        let mut paths: Vec<_> = paths
+            .filter(|path| path.to_string_lossy().ends_with(ending))
+            .collect();
         paths.sort_by_key(|path| fs::metadata(path).unwrap().modified().unwrap());
         paths
     }
@@ -432,7 +483,13 @@ pub struct Running(Child);
 
 impl Running {
     pub fn of(command: &mut Command) -> Self {
-        Self(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+        Self(
+            command
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap(),
+        )
     }
 
     pub fn pid(&self) -> u32 {
@@ -461,13 +518,20 @@ pub struct Answer {
 impl Answer {
     pub fn of(output: Output) -> Self {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        Self { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) }
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
     }
 
     /// Asserts exit code 0 and no error.
     #[track_caller]
     pub fn done(&self) -> &Self {
-        assert!(self.code == 0 && !self.stderr.contains("pgseal: error:"), "{self}");
+        assert!(
+            self.code == 0 && !self.stderr.contains("pgseal: error:"),
+            "{self}"
+        );
         self
     }
 
@@ -476,10 +540,17 @@ impl Answer {
     #[track_caller]
     pub fn fails(&self, code: i32) -> String {
         assert_eq!(self.code, code, "{self}");
-        let errors: Vec<&str> = self.stderr.lines().filter_map(|line| line.strip_prefix("pgseal: error: ")).collect();
+        let errors: Vec<&str> = self
+            .stderr
+            .lines()
+            .filter_map(|line| line.strip_prefix("pgseal: error: "))
+            .collect();
         let heads = errors.iter().filter(|line| !line.starts_with("  ")).count();
         assert_eq!(heads, 1, "one error: {self}");
-        assert!(self.stderr.matches("pgseal: hint: ").count() <= 1, "one hint: {self}");
+        assert!(
+            self.stderr.matches("pgseal: hint: ").count() <= 1,
+            "one hint: {self}"
+        );
         assert!(!self.stderr.contains("panicked"), "{self}");
         errors.join("\n")
     }
@@ -496,7 +567,10 @@ impl Answer {
     #[track_caller]
     pub fn says(&self, words: &[&str]) -> &Self {
         for word in words {
-            assert!(self.stdout.contains(word) || self.stderr.contains(word), "no {word:?}: {self}");
+            assert!(
+                self.stdout.contains(word) || self.stderr.contains(word),
+                "no {word:?}: {self}"
+            );
         }
         self
     }
@@ -510,7 +584,11 @@ impl Answer {
 
 impl std::fmt::Display for Answer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "exit {}\n--- stdout\n{}\n--- stderr\n{}", self.code, self.stdout, self.stderr)
+        write!(
+            f,
+            "exit {}\n--- stdout\n{}\n--- stderr\n{}",
+            self.code, self.stdout, self.stderr
+        )
     }
 }
 
@@ -518,19 +596,32 @@ impl std::fmt::Display for Answer {
 /// changes.
 pub fn dump(db: &TestDatabase<'_>) -> String {
     let mut command = client("pg_dump");
-    let output = command.args(["--exclude-schema=pgseal", "--dbname"]).arg(db.connection()).output().unwrap();
-    assert!(output.status.success(), "pg_dump: {}", String::from_utf8_lossy(&output.stderr));
+    let output = command
+        .args(["--exclude-schema=pgseal", "--dbname"])
+        .arg(db.connection())
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "pg_dump: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let text = String::from_utf8(output.stdout).unwrap();
     // A newer pg_dump writes a random word on these two lines.
-    let fixed = |line: &&str| !line.starts_with("\\restrict ") && !line.starts_with("\\unrestrict ");
+    let fixed =
+        |line: &&str| !line.starts_with("\\restrict ") && !line.starts_with("\\unrestrict ");
     let mut lines: Vec<&str> = text.lines().filter(fixed).collect();
     // Row order follows the last write, which no release promises to keep.
     let mut at = 0;
-    while let Some(copy) =
-        lines[at..].iter().position(|line| line.starts_with("COPY ") && line.ends_with(" FROM stdin;"))
+    while let Some(copy) = lines[at..]
+        .iter()
+        .position(|line| line.starts_with("COPY ") && line.ends_with(" FROM stdin;"))
     {
         let rows = at + copy + 1;
-        let count = lines[rows..].iter().position(|line| *line == "\\.").unwrap();
+        let count = lines[rows..]
+            .iter()
+            .position(|line| *line == "\\.")
+            .unwrap();
         lines[rows..rows + count].sort_unstable();
         at = rows + count;
     }
@@ -541,7 +632,10 @@ pub fn dump(db: &TestDatabase<'_>) -> String {
 #[track_caller]
 pub fn assert_same(before: &str, after: &str) {
     if before != after {
-        let differ = before.lines().zip(after.lines()).find(|(before, after)| before != after);
+        let differ = before
+            .lines()
+            .zip(after.lines())
+            .find(|(before, after)| before != after);
         let lines = (before.lines().count(), after.lines().count());
         panic!("the database changed: {differ:?}, {lines:?} lines");
     }
@@ -550,14 +644,21 @@ pub fn assert_same(before: &str, after: &str) {
 /// Runs psql as by hand: stops at the first error.
 pub fn psql(db: &TestDatabase<'_>, args: &[&str], dir: &Path) -> Output {
     let mut command = client("psql");
-    command.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "--dbname"]).arg(db.connection()).args(args);
+    command
+        .args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "--dbname"])
+        .arg(db.connection())
+        .args(args);
     command.current_dir(dir).output().unwrap()
 }
 
 /// A client program from the server's directory, else from PATH.
 pub fn client(name: &str) -> Command {
     let beside = programs().dir().join(name);
-    let mut command = if beside.is_file() { Command::new(beside) } else { Command::new(name) };
+    let mut command = if beside.is_file() {
+        Command::new(beside)
+    } else {
+        Command::new(name)
+    };
     command.stdin(Stdio::null()).env("LC_ALL", "C");
     command
 }
@@ -567,7 +668,10 @@ pub fn client(name: &str) -> Command {
 pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     let since = std::time::Instant::now();
     while !done() {
-        assert!(since.elapsed() < std::time::Duration::from_secs(30), "not after 30 s: {what}");
+        assert!(
+            since.elapsed() < std::time::Duration::from_secs(30),
+            "not after 30 s: {what}"
+        );
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
 }

@@ -35,8 +35,17 @@ impl Kept {
         let (uid, gid) = account();
         let out = fs::File::create(log).unwrap();
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", KEEPER, "keeper", signal]).arg(program).args(arguments).uid(uid).gid(gid);
-        command.current_dir("/").stdin(Stdio::piped()).stdout(out.try_clone().unwrap()).stderr(out);
+        command
+            .args(["-c", KEEPER, "keeper", signal])
+            .arg(program)
+            .args(arguments)
+            .uid(uid)
+            .gid(gid);
+        command
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(out.try_clone().unwrap())
+            .stderr(out);
         Self(command.spawn().unwrap())
     }
 }
@@ -60,7 +69,19 @@ impl Server {
     pub fn start(hba: &str, conf: &str) -> Self {
         let server = Self::unborn();
         let data = server.data();
-        run("initdb", &["-D", &data, "-U", "postgres", "--auth=trust", "--no-sync", "--locale=C", "--encoding=UTF8"]);
+        run(
+            "initdb",
+            &[
+                "-D",
+                &data,
+                "-U",
+                "postgres",
+                "--auth=trust",
+                "--no-sync",
+                "--locale=C",
+                "--encoding=UTF8",
+            ],
+        );
         server.begin(hba, conf)
     }
 
@@ -69,8 +90,11 @@ impl Server {
         self.stop();
         let standby = Self::unborn();
         run_program(Path::new("/bin/cp"), &["-a", &self.data(), &standby.data()]);
-        let from =
-            format!("primary_conninfo = 'host={} port={} user=postgres'\n", self.dir.path().display(), self.port);
+        let from = format!(
+            "primary_conninfo = 'host={} port={} user=postgres'\n",
+            self.dir.path().display(),
+            self.port
+        );
         self.restart();
         standby.write("data/standby.signal", "");
         standby.begin("local all all trust\nhost all all all trust\n", &from)
@@ -79,7 +103,11 @@ impl Server {
     fn unborn() -> Self {
         let dir = tempfile::tempdir_in("/tmp").unwrap();
         own(dir.path());
-        Self { running: None, port: free_port(), dir }
+        Self {
+            running: None,
+            port: free_port(),
+            dir,
+        }
     }
 
     fn begin(mut self, hba: &str, conf: &str) -> Self {
@@ -89,8 +117,11 @@ impl Server {
             self.port,
             self.dir.path().display()
         );
-        let hba =
-            if hba.contains("replication") { hba.to_owned() } else { format!("{hba}local replication all trust\n") };
+        let hba = if hba.contains("replication") {
+            hba.to_owned()
+        } else {
+            format!("{hba}local replication all trust\n")
+        };
         self.write("data/pg_hba.conf", &hba);
         self.write("data/conf", &format!("{own}{conf}"));
         let main = fs::read_to_string(self.path("data/postgresql.conf")).unwrap();
@@ -105,9 +136,17 @@ impl Server {
     pub fn restart(&mut self) {
         self.stop();
         let program = programs().dir().join("postgres");
-        self.running = Some(Kept::start(&program, &["-D", &self.data()], "QUIT", &self.path("log")));
+        self.running = Some(Kept::start(
+            &program,
+            &["-D", &self.data()],
+            "QUIT",
+            &self.path("log"),
+        ));
         let since = Instant::now();
-        while !fs::read_to_string(self.path("data/postmaster.pid")).unwrap_or_default().contains("ready") {
+        while !fs::read_to_string(self.path("data/postmaster.pid"))
+            .unwrap_or_default()
+            .contains("ready")
+        {
             let log = || fs::read_to_string(self.path("log")).unwrap();
             assert!(since.elapsed() < Duration::from_secs(60), "{}", log());
             thread::sleep(Duration::from_millis(20));
@@ -120,7 +159,11 @@ impl Server {
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
-        if name.is_empty() { self.dir.path().to_owned() } else { self.dir.path().join(name) }
+        if name.is_empty() {
+            self.dir.path().to_owned()
+        } else {
+            self.dir.path().join(name)
+        }
     }
 
     fn data(&self) -> String {
@@ -141,7 +184,11 @@ impl Server {
 
     /// Connection string for the superuser, by the unix socket.
     pub fn local(&self, database: &str) -> String {
-        format!("host={} port={} user=postgres dbname={database}", self.dir.path().display(), self.port)
+        format!(
+            "host={} port={} user=postgres dbname={database}",
+            self.dir.path().display(),
+            self.port
+        )
     }
 
     /// Runs SQL statements.
@@ -174,12 +221,21 @@ pub fn refusal(connection: &str) -> String {
 
 /// The single value of a query.
 pub fn ask(session: &mut dyn Session, sql: &str) -> String {
-    session.rows(sql, 1).unwrap().single().unwrap_or("NULL").to_owned()
+    session
+        .rows(sql, 1)
+        .unwrap()
+        .single()
+        .unwrap_or("NULL")
+        .to_owned()
 }
 
 /// A port without a listener.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 /// Gives a file or directory to the servers' user.
@@ -199,8 +255,19 @@ fn run(program: &str, arguments: &[&str]) {
 
 fn run_program(program: &Path, arguments: &[&str]) {
     let (uid, gid) = account();
-    let output = Command::new(program).args(arguments).uid(uid).gid(gid).current_dir("/").output().unwrap();
-    assert!(output.status.success(), "{}: {}", program.display(), String::from_utf8_lossy(&output.stderr));
+    let output = Command::new(program)
+        .args(arguments)
+        .uid(uid)
+        .gid(gid)
+        .current_dir("/")
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}: {}",
+        program.display(),
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 /// Certificates by the `openssl` program, in a separate directory.
@@ -221,21 +288,64 @@ impl Certificates {
 
     /// Creates a self-signed `NAME.crt` and `NAME.key`.
     pub fn authority(&self, name: &str) {
-        let (key, crt, subject) = (format!("{name}.key"), format!("{name}.crt"), format!("/CN={name}"));
-        self.openssl(&[&["req", "-x509", "-days", "30", "-out", &crt, "-subj", &subject], &new_key(&key)[..]].concat());
+        let (key, crt, subject) = (
+            format!("{name}.key"),
+            format!("{name}.crt"),
+            format!("/CN={name}"),
+        );
+        self.openssl(
+            &[
+                &[
+                    "req", "-x509", "-days", "30", "-out", &crt, "-subj", &subject,
+                ],
+                &new_key(&key)[..],
+            ]
+            .concat(),
+        );
     }
 
     /// Creates `NAME.crt` and `NAME.key`, signed by an authority. Empty `extensions` make a
     /// certificate of version 1.
-    pub fn signed(&self, authority: &str, name: &str, common_name: &str, extensions: &str, days: &str) {
-        let (key, csr, crt, ext) =
-            (format!("{name}.key"), format!("{name}.csr"), format!("{name}.crt"), format!("{name}.ext"));
-        let (ca, ca_key, subject) =
-            (format!("{authority}.crt"), format!("{authority}.key"), format!("/CN={common_name}"));
-        self.openssl(&[&["req", "-new", "-out", &csr, "-subj", &subject], &new_key(&key)[..]].concat());
+    pub fn signed(
+        &self,
+        authority: &str,
+        name: &str,
+        common_name: &str,
+        extensions: &str,
+        days: &str,
+    ) {
+        let (key, csr, crt, ext) = (
+            format!("{name}.key"),
+            format!("{name}.csr"),
+            format!("{name}.crt"),
+            format!("{name}.ext"),
+        );
+        let (ca, ca_key, subject) = (
+            format!("{authority}.crt"),
+            format!("{authority}.key"),
+            format!("/CN={common_name}"),
+        );
+        self.openssl(
+            &[
+                &["req", "-new", "-out", &csr, "-subj", &subject],
+                &new_key(&key)[..],
+            ]
+            .concat(),
+        );
         fs::write(self.path(&ext), extensions).unwrap();
-        let mut sign =
-            vec!["x509", "-req", "-in", &csr, "-CA", &ca, "-CAkey", &ca_key, "-CAcreateserial", "-out", &crt];
+        let mut sign = vec![
+            "x509",
+            "-req",
+            "-in",
+            &csr,
+            "-CA",
+            &ca,
+            "-CAkey",
+            &ca_key,
+            "-CAcreateserial",
+            "-out",
+            &crt,
+        ];
         sign.extend(["-days", days]);
         if !extensions.is_empty() {
             sign.extend(["-extfile", &ext]);
@@ -244,11 +354,27 @@ impl Certificates {
     }
 
     pub fn openssl(&self, arguments: &[&str]) {
-        let output = Command::new("openssl").current_dir(self.0.path()).args(arguments).output().unwrap();
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        let output = Command::new("openssl")
+            .current_dir(self.0.path())
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
 }
 
 fn new_key(path: &str) -> [&str; 7] {
-    ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", path]
+    [
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-keyout",
+        path,
+    ]
 }

@@ -17,20 +17,35 @@ pub enum Statement {
     /// ROLLBACK and ABORT, not to a savepoint
     Rollback { chain: bool },
     /// Changes a setting that the server reports; no value resets it to the default.
-    Set { name: String, value: Option<String>, local: bool },
+    Set {
+        name: String,
+        value: Option<String>,
+        local: bool,
+    },
     /// Any other statement.
     Other,
 }
 
 /// The statements of a message, without empty ones.
 pub fn statements(sql: &[u8]) -> Vec<Statement> {
-    split(sql).into_iter().filter_map(|(_, words)| kind(&words)).collect()
+    split(sql)
+        .into_iter()
+        .filter_map(|(_, words)| kind(&words))
+        .collect()
 }
 
 /// The statements' texts, without surrounding semicolons and white space, and without empty ones.
 pub fn texts(sql: &str) -> Vec<String> {
-    let text = |range: Range<usize>| sql[range].trim_matches(|c: char| c.is_whitespace() || c == ';').to_owned();
-    split(sql.as_bytes()).into_iter().filter(|(_, words)| !words.is_empty()).map(|(range, _)| text(range)).collect()
+    let text = |range: Range<usize>| {
+        sql[range]
+            .trim_matches(|c: char| c.is_whitespace() || c == ';')
+            .to_owned()
+    };
+    split(sql.as_bytes())
+        .into_iter()
+        .filter(|(_, words)| !words.is_empty())
+        .map(|(range, _)| text(range))
+        .collect()
 }
 
 /// Each statement's range, including its semicolon, and its words outside parentheses.
@@ -38,16 +53,23 @@ fn split(sql: &[u8]) -> Vec<(Range<usize>, Vec<String>)> {
     let mut list = Vec::new();
     let mut words = Vec::new();
     let mut start = 0;
-    let mut lexer = Lexer { bytes: sql, at: 0, depth: 0 };
+    let mut lexer = Lexer {
+        bytes: sql,
+        at: 0,
+        depth: 0,
+    };
     while let Some(token) = lexer.token() {
         // Semicolons in an SQL function body do not end the statement.
         let body = matches!(words.first().map(String::as_str), Some("create"))
-            && words.windows(2).any(|pair| pair[0] == "begin" && pair[1] == "atomic");
+            && words
+                .windows(2)
+                .any(|pair| pair[0] == "begin" && pair[1] == "atomic");
         match token {
             Token::Semicolon if body => {}
-            Token::Semicolon => {
-                list.push((std::mem::replace(&mut start, lexer.at)..lexer.at, std::mem::take(&mut words)))
-            }
+            Token::Semicolon => list.push((
+                std::mem::replace(&mut start, lexer.at)..lexer.at,
+                std::mem::take(&mut words),
+            )),
             Token::Word(word) => words.push(word),
         }
     }
@@ -57,7 +79,11 @@ fn split(sql: &[u8]) -> Vec<(Range<usize>, Vec<String>)> {
 
 fn kind(words: &[String]) -> Option<Statement> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let follows = |first, second: &[&str]| words.windows(2).any(|pair| pair[0] == first && second.contains(&pair[1]));
+    let follows = |first, second: &[&str]| {
+        words
+            .windows(2)
+            .any(|pair| pair[0] == first && second.contains(&pair[1]))
+    };
     let chain = follows("and", &["chain"]);
     Some(match *words.first()? {
         // The server accepts either name for the client's end.
@@ -67,13 +93,17 @@ fn kind(words: &[String]) -> Option<Statement> {
         "start" => Statement::Begin,
         "commit" | "end" if words.get(1) != Some(&"prepared") => Statement::Commit { chain },
         "prepare" if words.get(1) == Some(&"transaction") => Statement::Commit { chain: false },
-        "rollback" if words.get(1) == Some(&"prepared") || words.contains(&"to") => Statement::Other,
+        "rollback" if words.get(1) == Some(&"prepared") || words.contains(&"to") => {
+            Statement::Other
+        }
         "rollback" | "abort" => Statement::Rollback { chain },
         "set" => setting(&words[1..]).unwrap_or(Statement::Other),
         "reset" => match words.get(1) {
-            Some(name @ (&"client_encoding" | &"standard_conforming_strings")) => {
-                Statement::Set { name: (*name).to_owned(), value: None, local: false }
-            }
+            Some(name @ (&"client_encoding" | &"standard_conforming_strings")) => Statement::Set {
+                name: (*name).to_owned(),
+                value: None,
+                local: false,
+            },
             _ => Statement::Other,
         },
         _ => Statement::Other,
@@ -88,11 +118,22 @@ fn setting(words: &[&str]) -> Option<Statement> {
     };
     let (name, value) = match words {
         ["names", value @ ..] => ("client_encoding", value),
-        [name @ ("client_encoding" | "standard_conforming_strings"), "to" | "=", value @ ..] => (*name, value),
+        [
+            name @ ("client_encoding" | "standard_conforming_strings"),
+            "to" | "=",
+            value @ ..,
+        ] => (*name, value),
         _ => return None,
     };
-    let value = value.first().filter(|value| **value != "default").map(|value| value.trim_matches('\'').to_owned());
-    Some(Statement::Set { name: name.to_owned(), value, local })
+    let value = value
+        .first()
+        .filter(|value| **value != "default")
+        .map(|value| value.trim_matches('\'').to_owned());
+    Some(Statement::Set {
+        name: name.to_owned(),
+        value,
+        local,
+    })
 }
 
 enum Token {
@@ -120,10 +161,14 @@ impl Lexer<'_> {
                 b'(' => self.depth += 1,
                 b')' => self.depth = self.depth.saturating_sub(1),
                 b';' if self.depth == 0 => return Some(Token::Semicolon),
-                b'-' if rest.starts_with(b"--") => self.skip_to(|byte| byte == b'\n' || byte == b'\r'),
+                b'-' if rest.starts_with(b"--") => {
+                    self.skip_to(|byte| byte == b'\n' || byte == b'\r')
+                }
                 b'/' if rest.starts_with(b"/*") => self.comment(),
                 b'\'' | b'"' => {
-                    let escapes = byte == b'\'' && start > 0 && self.bytes[start - 1].eq_ignore_ascii_case(&b'e');
+                    let escapes = byte == b'\''
+                        && start > 0
+                        && self.bytes[start - 1].eq_ignore_ascii_case(&b'e');
                     self.quoted(byte, escapes);
                 }
                 b'$' => self.dollar(start),
@@ -180,7 +225,9 @@ impl Lexer<'_> {
         let opens = self.bytes.get(end) == Some(&b'$') && !self.bytes[self.at].is_ascii_digit();
         if opens {
             let tag = &self.bytes[start..=end];
-            let close = self.bytes[end + 1..].windows(tag.len()).position(|window| window == tag);
+            let close = self.bytes[end + 1..]
+                .windows(tag.len())
+                .position(|window| window == tag);
             self.at = close.map_or(self.bytes.len(), |close| end + 1 + close + tag.len());
         }
     }

@@ -26,7 +26,9 @@ pub struct Outcome {
 impl Site {
     /// An empty directory.
     pub fn empty() -> Self {
-        Self { dir: tempfile::tempdir().expect("a temporary directory") }
+        Self {
+            dir: tempfile::tempdir().expect("a temporary directory"),
+        }
     }
 
     /// A directory with `root.key`, `release.key`, their public halves, and a `trust.json` that
@@ -36,7 +38,16 @@ impl Site {
         for name in ["root", "release"] {
             site.run(["keygen", name, "--no-passphrase"]).done();
         }
-        site.run(["trust", "init", "trust.json", "--root-key", "root.key", "--role", "release:1=release.pub"]).done();
+        site.run([
+            "trust",
+            "init",
+            "trust.json",
+            "--root-key",
+            "root.key",
+            "--role",
+            "release:1=release.pub",
+        ])
+        .done();
         site
     }
 
@@ -67,7 +78,15 @@ impl Site {
             .stdin(Stdio::null())
             .env("PGSEAL_TRUST", "trust.json")
             .env("PGSEAL_GATE_USER", "gate_reader");
-        for name in ["SOURCE_DATE_EPOCH", "NO_COLOR", "PGHOST", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE"] {
+        for name in [
+            "SOURCE_DATE_EPOCH",
+            "NO_COLOR",
+            "PGHOST",
+            "PGPORT",
+            "PGDATABASE",
+            "PGUSER",
+            "PGSERVICE",
+        ] {
             command.env_remove(name);
         }
         command
@@ -78,34 +97,62 @@ impl Site {
     }
 
     /// Runs the program with text on standard input.
-    pub fn run_with<A: AsRef<OsStr>>(&self, input: &str, args: impl IntoIterator<Item = A>) -> Outcome {
+    pub fn run_with<A: AsRef<OsStr>>(
+        &self,
+        input: &str,
+        args: impl IntoIterator<Item = A>,
+    ) -> Outcome {
         let started = Instant::now();
         let mut command = self.command(args);
-        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
         let mut child = child.expect("the program starts");
         // A program that ignores its input is not an error here.
-        let _ = child.stdin.take().expect("piped").write_all(input.as_bytes());
+        let _ = child
+            .stdin
+            .take()
+            .expect("piped")
+            .write_all(input.as_bytes());
         Outcome::of(child.wait_with_output().expect("it ends"), started)
     }
 
     /// Runs a command that must fail: asserts its exit code, one error line that contains `why`, no
     /// output, and no change on disk.
-    pub fn refused<A: AsRef<OsStr>>(&self, exit: i32, why: &str, args: impl IntoIterator<Item = A>) -> Outcome {
+    pub fn refused<A: AsRef<OsStr>>(
+        &self,
+        exit: i32,
+        why: &str,
+        args: impl IntoIterator<Item = A>,
+    ) -> Outcome {
         let before = self.snapshot();
         let outcome = self.run(args);
         outcome.is_error(exit, why);
-        assert_eq!(self.snapshot(), before, "something was left behind, or changed");
+        assert_eq!(
+            self.snapshot(),
+            before,
+            "something was left behind, or changed"
+        );
         outcome
     }
 
     /// Every path below the directory, with mode and bytes of files below 4 MiB.
     pub fn snapshot(&self) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
         use std::os::unix::fs::{FileTypeExt, MetadataExt};
-        let entries = walkdir::WalkDir::new(self.dir()).into_iter().map(|entry| entry.expect("readable"));
+        let entries = walkdir::WalkDir::new(self.dir())
+            .into_iter()
+            .map(|entry| entry.expect("readable"));
         let state = |entry: walkdir::DirEntry| {
             let metadata = entry.metadata().expect("readable");
-            let readable = metadata.is_file() && metadata.len() < 4 << 20 && !metadata.file_type().is_fifo();
-            let bytes = if readable { std::fs::read(entry.path()).expect("readable") } else { Vec::new() };
+            let readable =
+                metadata.is_file() && metadata.len() < 4 << 20 && !metadata.file_type().is_fifo();
+            let bytes = if readable {
+                std::fs::read(entry.path()).expect("readable")
+            } else {
+                Vec::new()
+            };
             (entry.into_path(), (metadata.mode(), bytes))
         };
         entries.map(state).collect()
@@ -137,7 +184,11 @@ impl Outcome {
     /// Asserts an exit code and one error line that contains `why`, without terminal control
     /// characters.
     pub fn is_error(&self, exit: i32, why: &str) {
-        let errors: Vec<&str> = self.stderr.lines().filter(|line| line.starts_with("pgseal: error: ")).collect();
+        let errors: Vec<&str> = self
+            .stderr
+            .lines()
+            .filter(|line| line.starts_with("pgseal: error: "))
+            .collect();
         assert_eq!(self.code, exit, "{why}: {}{}", self.text(), self.stderr);
         assert_eq!(errors.len(), 1, "{why}: {}", self.stderr);
         assert!(errors[0].contains(why), "{why}: {}", self.stderr);
@@ -148,7 +199,10 @@ impl Outcome {
     /// Asserts that the output has no control characters other than line feeds.
     pub fn is_harmless(&self) {
         for text in [&self.stderr, &self.text()] {
-            assert!(!text.contains(|c: char| c.is_control() && c != '\n'), "{text:?}");
+            assert!(
+                !text.contains(|c: char| c.is_control() && c != '\n'),
+                "{text:?}"
+            );
             assert!(!text.contains('\u{202e}'), "{text:?}");
         }
     }
@@ -159,7 +213,13 @@ impl Outcome {
 
     /// The single JSON document on standard output.
     pub fn json(&self) -> Value {
-        assert_eq!(self.text().matches('\n').count(), 1, "one document, one line: {}", self.text());
-        serde_json::from_slice(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+        assert_eq!(
+            self.text().matches('\n').count(),
+            1,
+            "one document, one line: {}",
+            self.text()
+        );
+        serde_json::from_slice(&self.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 }

@@ -18,7 +18,10 @@ pub struct Tar {
 impl Member {
     /// A member in the one permitted form.
     pub fn new(name: &str, content: &[u8]) -> Self {
-        let mut member = Self { header: [0; 512], content: content.to_vec() };
+        let mut member = Self {
+            header: [0; 512],
+            content: content.to_vec(),
+        };
         member.set(100, b"0000644\0");
         member.set(108, b"0000000\0");
         member.set(116, b"0000000\0");
@@ -48,7 +51,10 @@ impl Member {
     }
 
     pub fn name(&self) -> String {
-        let end = self.header[..100].iter().position(|byte| *byte == 0).unwrap_or(100);
+        let end = self.header[..100]
+            .iter()
+            .position(|byte| *byte == 0)
+            .unwrap_or(100);
         String::from_utf8_lossy(&self.header[..end]).into_owned()
     }
 }
@@ -61,10 +67,16 @@ impl Tar {
             let header: [u8; 512] = bundle[at..at + 512].try_into().expect("512 bytes");
             let digits = std::str::from_utf8(&header[124..135]).expect("octal digits");
             let size = usize::from_str_radix(digits, 8).expect("octal digits");
-            members.push(Member { header, content: bundle[at + 512..at + 512 + size].to_vec() });
+            members.push(Member {
+                header,
+                content: bundle[at + 512..at + 512 + size].to_vec(),
+            });
             at += 512 + size.div_ceil(512) * 512;
         }
-        Self { members, end: bundle[at..].to_vec() }
+        Self {
+            members,
+            end: bundle[at..].to_vec(),
+        }
     }
 
     /// The bytes of the archive.
@@ -81,7 +93,10 @@ impl Tar {
 
     /// The index of a member.
     pub fn at(&self, name: &str) -> usize {
-        self.members.iter().position(|member| member.name() == name).expect("the bundle has this member")
+        self.members
+            .iter()
+            .position(|member| member.name() == name)
+            .expect("the bundle has this member")
     }
 
     /// A member, for modification.
@@ -92,13 +107,20 @@ impl Tar {
 
     /// The index of the release's first file, which follows the signatures and additions.
     pub fn first_file(&self) -> usize {
-        self.members.iter().position(|member| place(&member.name()).0 == 5).unwrap_or(self.members.len())
+        self.members
+            .iter()
+            .position(|member| place(&member.name()).0 == 5)
+            .unwrap_or(self.members.len())
     }
 
     /// Inserts a member in order, after one of the same name.
     pub fn add(&mut self, member: Member) {
         let after = |other: &Member| place(&other.name()) > place(&member.name());
-        let at = self.members.iter().position(after).unwrap_or(self.members.len());
+        let at = self
+            .members
+            .iter()
+            .position(after)
+            .unwrap_or(self.members.len());
         self.members.insert(at, member);
     }
 }

@@ -70,7 +70,9 @@ pub enum ThrowawayError {
         source: io::Error,
     },
     /// This process is root, and the system has neither a user `postgres` nor a user `nobody`.
-    #[error("PostgreSQL does not run as root, and this system has no user postgres or nobody to run it as")]
+    #[error(
+        "PostgreSQL does not run as root, and this system has no user postgres or nobody to run it as"
+    )]
     NoAccount,
     /// The server's user can run neither the programs nor a copy of them.
     #[error("the user {user} can't run the server programs in {}", .bin.display())]
@@ -120,11 +122,22 @@ impl ThrowawayServer {
         // Started before any file is created, so that the supervisor removes the directory from
         // here on.
         let supervisor = supervise(&account, dir.path()).map_err(ThrowawayError::Supervisor)?;
-        let mut server = Self { supervisor, account, bin: programs.dir().to_owned(), dir, pid: 0 };
-        server.bin = installation::reachable(programs.dir(), &server.account, server.dir()).map_err(|source| {
-            let user = server.account.to_string();
-            ThrowawayError::Programs { user, bin: programs.dir().to_owned(), source }
-        })?;
+        let mut server = Self {
+            supervisor,
+            account,
+            bin: programs.dir().to_owned(),
+            dir,
+            pid: 0,
+        };
+        server.bin = installation::reachable(programs.dir(), &server.account, server.dir())
+            .map_err(|source| {
+                let user = server.account.to_string();
+                ThrowawayError::Programs {
+                    user,
+                    bin: programs.dir().to_owned(),
+                    source,
+                }
+            })?;
         server.launch().map_err(ThrowawayError::Supervisor)?;
         server.pid = server.wait_until_ready()?;
         Ok(server)
@@ -133,13 +146,21 @@ impl ThrowawayServer {
     /// The connection string in libpq's keywords and values: `host=/tmp/pgseal-x port=5432
     /// user=postgres dbname=directus`.
     pub fn connection(&self, database: &str) -> String {
-        format!("host={} port=5432 user=postgres dbname={}", quote(&self.host()), quote(database))
+        format!(
+            "host={} port=5432 user=postgres dbname={}",
+            quote(&self.host()),
+            quote(database)
+        )
     }
 
     /// The connection string as a URL:
     /// `postgresql:///directus?host=/tmp/pgseal-x&port=5432&user=postgres`.
     pub fn url(&self, database: &str) -> String {
-        format!("postgresql:///{}?host={}&port=5432&user=postgres", percent(database, ""), percent(&self.host(), "/"))
+        format!(
+            "postgresql:///{}?host={}&port=5432&user=postgres",
+            percent(database, ""),
+            percent(&self.host(), "/")
+        )
     }
 
     /// Creates an empty database.
@@ -149,12 +170,19 @@ impl ThrowawayServer {
 
     /// Creates a database as a copy of `template`, which must have no connections.
     pub fn create_database_from(&self, name: &str, template: &str) -> Result<(), ThrowawayError> {
-        self.administer(&format!("CREATE DATABASE {} TEMPLATE {}", identifier(name), identifier(template)))
+        self.administer(&format!(
+            "CREATE DATABASE {} TEMPLATE {}",
+            identifier(name),
+            identifier(template)
+        ))
     }
 
     /// Drops a database if it exists, and ends its connections.
     pub fn drop_database(&self, name: &str) -> Result<(), ThrowawayError> {
-        self.administer(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", identifier(name)))
+        self.administer(&format!(
+            "DROP DATABASE IF EXISTS {} WITH (FORCE)",
+            identifier(name)
+        ))
     }
 
     /// The process id of the server.
@@ -200,12 +228,17 @@ impl ThrowawayServer {
     fn wait_until_ready(&mut self) -> Result<u32, ThrowawayError> {
         let since = Instant::now();
         loop {
-            let text = fs::read_to_string(self.dir().join("data/postmaster.pid")).unwrap_or_default();
+            let text =
+                fs::read_to_string(self.dir().join("data/postmaster.pid")).unwrap_or_default();
             if let Some(pid) = ready_pid(&text) {
                 return Ok(pid);
             }
             let log = || log_tail(self.dir.path(), LOG_LINES);
-            let gone = self.supervisor.try_wait().map_err(ThrowawayError::Supervisor)?.is_some();
+            let gone = self
+                .supervisor
+                .try_wait()
+                .map_err(ThrowawayError::Supervisor)?
+                .is_some();
             if gone || self.dir().join("exited").exists() {
                 return Err(ThrowawayError::Ended { log: log() });
             }
@@ -220,17 +253,29 @@ impl ThrowawayServer {
         // Closes the pipe; the supervisor does the rest.
         drop(self.supervisor.stdin.take());
         let since = Instant::now();
-        while self.supervisor.try_wait().map_err(ThrowawayError::Supervisor)?.is_none() {
+        while self
+            .supervisor
+            .try_wait()
+            .map_err(ThrowawayError::Supervisor)?
+            .is_none()
+        {
             if since.elapsed() > STOP_TIMEOUT {
-                return Err(ThrowawayError::LeftBehind { dir: self.dir().to_owned() });
+                return Err(ThrowawayError::LeftBehind {
+                    dir: self.dir().to_owned(),
+                });
             }
             thread::sleep(POLL);
         }
         if self.dir().exists() {
             // The supervisor was killed, or has no right to remove the directory from its parent.
             let mut stop = self.account.command(&self.bin.join("pg_ctl"));
-            let _ = stop.args(["stop", "--mode=immediate", "--pgdata"]).arg(self.dir().join("data")).status();
-            fs::remove_dir_all(self.dir()).map_err(|_| ThrowawayError::LeftBehind { dir: self.dir().to_owned() })?;
+            let _ = stop
+                .args(["stop", "--mode=immediate", "--pgdata"])
+                .arg(self.dir().join("data"))
+                .status();
+            fs::remove_dir_all(self.dir()).map_err(|_| ThrowawayError::LeftBehind {
+                dir: self.dir().to_owned(),
+            })?;
         }
         Ok(())
     }
@@ -248,19 +293,37 @@ fn make_dir(parent: Option<&Path>) -> Result<(TempDir, Account), ThrowawayError>
     let parent = parent.unwrap_or(Path::new(TEMP));
     let (dir, account) = make_dir_in(parent)?;
     let room = account.can_use(dir.path().parent().unwrap_or(parent));
-    let (dir, account) = if room && fits(dir.path()) { (dir, account) } else { make_dir_in(Path::new(TEMP))? };
-    account.own(dir.path()).map_err(|source| ThrowawayError::Directory { parent: parent.to_owned(), source })?;
+    let (dir, account) = if room && fits(dir.path()) {
+        (dir, account)
+    } else {
+        make_dir_in(Path::new(TEMP))?
+    };
+    account
+        .own(dir.path())
+        .map_err(|source| ThrowawayError::Directory {
+            parent: parent.to_owned(),
+            source,
+        })?;
     Ok((dir, account))
 }
 
 fn make_dir_in(parent: &Path) -> Result<(TempDir, Account), ThrowawayError> {
-    let failed = |source| ThrowawayError::Directory { parent: parent.to_owned(), source };
+    let failed = |source| ThrowawayError::Directory {
+        parent: parent.to_owned(),
+        source,
+    };
     // Absolute and without links: the supervisor runs elsewhere, and its user must have access to
     // every directory above.
     let real = fs::canonicalize(parent).map_err(failed)?;
     let mode = fs::Permissions::from_mode(0o700);
-    let dir = tempfile::Builder::new().prefix("pgseal-").permissions(mode).tempdir_in(real).map_err(failed)?;
-    let account = account::owner(dir.path()).and_then(Account::for_uid).map_err(failed)?;
+    let dir = tempfile::Builder::new()
+        .prefix("pgseal-")
+        .permissions(mode)
+        .tempdir_in(real)
+        .map_err(failed)?;
+    let account = account::owner(dir.path())
+        .and_then(Account::for_uid)
+        .map_err(failed)?;
     Ok((dir, account.ok_or(ThrowawayError::NoAccount)?))
 }
 
@@ -289,7 +352,11 @@ fn supervise(account: &Account, dir: &Path) -> io::Result<Child> {
 /// The process id in `postmaster.pid`, once the server has written `ready` in its eighth line.
 fn ready_pid(text: &str) -> Option<u32> {
     let status = text.lines().nth(7)?;
-    if status.trim_end() == "ready" { text.lines().next()?.parse().ok() } else { None }
+    if status.trim_end() == "ready" {
+        text.lines().next()?.parse().ok()
+    } else {
+        None
+    }
 }
 
 fn log_tail(dir: &Path, lines: usize) -> String {

@@ -26,12 +26,20 @@ impl Tsa {
     /// Creates an authority with other arguments to `openssl req -x509`, and with additional lines
     /// in its configuration.
     pub fn with(key: &[&str], arguments: &[&str], lines: &str) -> Self {
-        let tsa = Self { dir: tempfile::tempdir().expect("temp dir") };
+        let tsa = Self {
+            dir: tempfile::tempdir().expect("temp dir"),
+        };
         let config = "[tsa]\nserial = serial\ndefault_policy = 1.2.3.4.1\ndigests = sha1, sha256, sha384, sha512\n";
         tsa.write("ts.cnf", format!("{config}{lines}").as_bytes());
-        tsa.write("req.cnf", b"[req]\nprompt = no\ndistinguished_name = name\n[name]\nO = Example\nCN = Stamps\n");
+        tsa.write(
+            "req.cnf",
+            b"[req]\nprompt = no\ndistinguished_name = name\n[name]\nO = Example\nCN = Stamps\n",
+        );
         tsa.write("data", DATA);
-        let request = ["req", "-x509", "-nodes", "-config", "req.cnf", "-days", "30", "-keyout", "key", "-out", "cert"];
+        let request = [
+            "req", "-x509", "-nodes", "-config", "req.cnf", "-days", "30", "-keyout", "key",
+            "-out", "cert",
+        ];
         tsa.openssl(&[&request, key, arguments].concat());
         tsa
     }
@@ -49,18 +57,38 @@ impl Tsa {
     }
 
     pub fn try_openssl(&self, arguments: &[&str]) -> Result<(), String> {
-        let output = Command::new("openssl").current_dir(self.dir.path()).args(arguments).output().expect("openssl");
-        if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
+        let output = Command::new("openssl")
+            .current_dir(self.dir.path())
+            .args(arguments)
+            .output()
+            .expect("openssl");
+        if output.status.success() {
+            Ok(())
+        } else {
+            Err(String::from_utf8_lossy(&output.stderr).into_owned())
+        }
     }
 
     pub fn openssl(&self, arguments: &[&str]) {
-        self.try_openssl(arguments).unwrap_or_else(|error| panic!("openssl {}: {error}", arguments.join(" ")));
+        self.try_openssl(arguments)
+            .unwrap_or_else(|error| panic!("openssl {}: {error}", arguments.join(" ")));
     }
 
     /// The response to a query over [`DATA`].
     pub fn response(&self, query: &[&str]) -> Vec<u8> {
         self.openssl(&[&["ts", "-query", "-data", "data", "-out", "query"], query].concat());
-        let reply = ["ts", "-reply", "-config", "ts.cnf", "-section", "tsa", "-queryfile", "query", "-out", "response"];
+        let reply = [
+            "ts",
+            "-reply",
+            "-config",
+            "ts.cnf",
+            "-section",
+            "tsa",
+            "-queryfile",
+            "query",
+            "-out",
+            "response",
+        ];
         self.openssl(&[&reply[..], &["-signer", "cert", "-inkey", "key"]].concat());
         self.read("response")
     }
@@ -84,9 +112,27 @@ pub fn issue(agency: &Tsa, tsa: &Tsa) {
     tsa.write("agency", &agency.read("cert"));
     tsa.write("agency.key", &agency.read("key"));
     tsa.write("ext", b"extendedKeyUsage = critical,timeStamping\n");
-    tsa.openssl(&["req", "-new", "-config", "req.cnf", "-subj", "/CN=Leaf", "-key", "key", "-out", "csr"]);
-    let issue = ["x509", "-req", "-in", "csr", "-CA", "agency", "-CAkey", "agency.key", "-CAcreateserial"];
-    tsa.openssl(&[&issue[..], &["-extfile", "ext", "-days", "9", "-out", "cert"]].concat());
+    tsa.openssl(&[
+        "req", "-new", "-config", "req.cnf", "-subj", "/CN=Leaf", "-key", "key", "-out", "csr",
+    ]);
+    let issue = [
+        "x509",
+        "-req",
+        "-in",
+        "csr",
+        "-CA",
+        "agency",
+        "-CAkey",
+        "agency.key",
+        "-CAcreateserial",
+    ];
+    tsa.openssl(
+        &[
+            &issue[..],
+            &["-extfile", "ext", "-days", "9", "-out", "cert"],
+        ]
+        .concat(),
+    );
 }
 
 /// Issues a new self-signed certificate for an authority's key, with a validity that `openssl req`
@@ -97,7 +143,26 @@ pub fn self_sign(tsa: &Tsa, first: &str, last: &str) {
                   commonName = supplied\n[e]\nextendedKeyUsage = critical,timeStamping\n";
     tsa.write("ca.cnf", config.as_bytes());
     tsa.write("index", b"");
-    tsa.openssl(&["req", "-new", "-config", "req.cnf", "-key", "key", "-out", "csr"]);
-    let sign = ["ca", "-batch", "-notext", "-config", "ca.cnf", "-selfsign", "-keyfile", "key", "-in", "csr"];
-    tsa.openssl(&[&sign[..], &["-startdate", first, "-enddate", last, "-out", "cert"]].concat());
+    tsa.openssl(&[
+        "req", "-new", "-config", "req.cnf", "-key", "key", "-out", "csr",
+    ]);
+    let sign = [
+        "ca",
+        "-batch",
+        "-notext",
+        "-config",
+        "ca.cnf",
+        "-selfsign",
+        "-keyfile",
+        "key",
+        "-in",
+        "csr",
+    ];
+    tsa.openssl(
+        &[
+            &sign[..],
+            &["-startdate", first, "-enddate", last, "-out", "cert"],
+        ]
+        .concat(),
+    );
 }

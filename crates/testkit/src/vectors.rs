@@ -14,7 +14,10 @@ pub fn committed() -> PathBuf {
 
 /// The accepted vectors: their folders and descriptions.
 pub const GOOD: [(&str, &str); 2] = [
-    ("good_pass", "# good\n\nNothing is wrong with it: the other vectors differ from it in one thing each.\n"),
+    (
+        "good_pass",
+        "# good\n\nNothing is wrong with it: the other vectors differ from it in one thing each.\n",
+    ),
     (
         "approved_pass",
         "# approved\n\nThe good bundle with two approvals, a notarisation and a time stamp (RFC 3161), all genuine.\n",
@@ -36,7 +39,11 @@ pub fn write_good(dir: &Path, good: &Good) {
 pub fn write(dir: &Path, defect: &Defect, good: &Good) -> PathBuf {
     let folder = dir.join(format!("{}_fail", defect.name));
     std::fs::create_dir_all(&folder).expect("the directory is writable");
-    put(&folder, "README.md", format!("# {}\n\n{}\n", defect.name, defect.why).as_bytes());
+    put(
+        &folder,
+        "README.md",
+        format!("# {}\n\n{}\n", defect.name, defect.why).as_bytes(),
+    );
     let mut draft = good.draft();
     match defect.make {
         Make::Bundle(make) => put(&folder, "bundle.pgseal", &make(good)),
@@ -68,30 +75,54 @@ pub fn write(dir: &Path, defect: &Defect, good: &Good) -> PathBuf {
 /// Runs `pgseal verify --contents` in the folder. Returns its exit code and errors, in the form of
 /// `expect`.
 pub fn run(folder: &Path) -> String {
-    let choose = |own: &'static str, shared: &'static str| if folder.join(own).exists() { own } else { shared };
+    let choose = |own: &'static str, shared: &'static str| {
+        if folder.join(own).exists() {
+            own
+        } else {
+            shared
+        }
+    };
     let output = Command::new(crate::pgseal())
         .current_dir(folder)
-        .args(["verify", "--contents", choose("bundle.pgseal", "../good_pass/bundle.pgseal")])
+        .args([
+            "verify",
+            "--contents",
+            choose("bundle.pgseal", "../good_pass/bundle.pgseal"),
+        ])
         .args(["--trust", choose("trust.json", "../trust.json")])
         .env_remove("PGSEAL_TRUST")
         .output()
         .expect("the program starts");
     let stderr = String::from_utf8(output.stderr).expect("what it says is text");
-    let errors: Vec<&str> = stderr.lines().filter(|line| line.starts_with("pgseal: error:")).collect();
+    let errors: Vec<&str> = stderr
+        .lines()
+        .filter(|line| line.starts_with("pgseal: error:"))
+        .collect();
     let code = output.status.code().expect("it ends by itself");
-    assert_eq!(output.stdout.is_empty(), code != 0, "{}: a refused bundle shows nothing of itself", folder.display());
+    assert_eq!(
+        output.stdout.is_empty(),
+        code != 0,
+        "{}: a refused bundle shows nothing of itself",
+        folder.display()
+    );
     let mut expect = format!("exit: {code}\n");
     // Masks the version and the clock, so that vectors stay valid for new versions and at other
     // times.
-    errors.iter().for_each(|line| expect.extend([&without_clock(&line.replace(PGSEAL, "[VERSION]")), "\n"]));
+    errors
+        .iter()
+        .for_each(|line| expect.extend([&without_clock(&line.replace(PGSEAL, "[VERSION]")), "\n"]));
     expect
 }
 
 /// Masks the host's clock in an error line.
 fn without_clock(line: &str) -> String {
     const CLOCK: &str = "this host's clock (";
-    let shown = line.split_once(CLOCK).and_then(|(before, after)| Some((before, after.split_once(')')?.1)));
-    shown.map_or(line.to_owned(), |(before, after)| format!("{before}{CLOCK}[NOW]){after}"))
+    let shown = line
+        .split_once(CLOCK)
+        .and_then(|(before, after)| Some((before, after.split_once(')')?.1)));
+    shown.map_or(line.to_owned(), |(before, after)| {
+        format!("{before}{CLOCK}[NOW]){after}")
+    })
 }
 
 fn put(folder: &Path, name: &str, bytes: &[u8]) {

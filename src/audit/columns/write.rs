@@ -41,7 +41,9 @@ fn write_rows(findings: &[Finding], into: impl Write + Send) -> Result<(), Parqu
     let mut file = SerializedFileWriter::new(into, Arc::new(schema), Arc::new(properties))?;
     for rows in findings.chunks(ROWS) {
         let mut group = file.next_row_group()?;
-        COLUMNS.iter().try_for_each(|Column(_, cell)| column(&mut group, rows, cell))?;
+        COLUMNS
+            .iter()
+            .try_for_each(|Column(_, cell)| column(&mut group, rows, cell))?;
         group.close()?;
     }
     file.close()?;
@@ -73,16 +75,18 @@ fn column<W: Write + Send>(
     cell: &Cell,
 ) -> Result<(), ParquetError> {
     match cell {
-        Cell::Text(of) => single::<_, ByteArrayType>(group, rows, |row| Some(of(row)?.into_bytes().into())),
-        Cell::Number(of) => {
-            single::<_, Int64Type>(group, rows, |row| Some(i64::try_from(of(row)?).unwrap_or(i64::MAX)))
+        Cell::Text(of) => {
+            single::<_, ByteArrayType>(group, rows, |row| Some(of(row)?.into_bytes().into()))
         }
+        Cell::Number(of) => single::<_, Int64Type>(group, rows, |row| {
+            Some(i64::try_from(of(row)?).unwrap_or(i64::MAX))
+        }),
         Cell::Flag(of) => single::<_, BoolType>(group, rows, of),
         Cell::Time(of) => single::<_, Int64Type>(group, rows, |row| Some(micros(of(row)?))),
         Cell::List(members) => members.iter().try_for_each(|Member(_, cells)| match cells {
-            Cells::Texts(of) => {
-                list::<_, ByteArrayType>(group, rows, |row| all(of(row), |text| text.into_bytes().into()))
-            }
+            Cells::Texts(of) => list::<_, ByteArrayType>(group, rows, |row| {
+                all(of(row), |text| text.into_bytes().into())
+            }),
             Cells::Times(of) => list::<_, Int64Type>(group, rows, |row| all(of(row), micros)),
         }),
     }
@@ -130,8 +134,11 @@ fn put<W: Write + Send, T: DataType>(
     repeated: Option<&[i16]>,
 ) -> Result<(), ParquetError> {
     let next = group.next_column()?;
-    let mut column = next.ok_or_else(|| ParquetError::General("more columns than the schema has".to_owned()))?;
-    column.typed::<T>().write_batch(values, Some(defined), repeated)?;
+    let mut column =
+        next.ok_or_else(|| ParquetError::General("more columns than the schema has".to_owned()))?;
+    column
+        .typed::<T>()
+        .write_batch(values, Some(defined), repeated)?;
     column.close()
 }
 

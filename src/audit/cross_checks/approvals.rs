@@ -25,14 +25,20 @@ pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
     if archive.extent == Coverage::Part {
         return Vec::new();
     }
-    let runs = archive.receipts.iter().filter(|told| told.receipt.action == Action::Run && told.did_something());
+    let runs = archive
+        .receipts
+        .iter()
+        .filter(|told| told.receipt.action == Action::Run && told.did_something());
     runs.filter_map(|told| judged(archive, told)).collect()
 }
 
 fn judged(archive: &Archive<'_>, told: &ReceiptRecord<'_>) -> Option<Answer> {
     let known = archive.admitted_by(&told.receipt.trust);
     let policy = known.unwrap_or_else(|| archive.policy());
-    let said = archive.approvals.get(&told.release.id).map_or(&[][..], Vec::as_slice);
+    let said = archive
+        .approvals
+        .get(&told.release.id)
+        .map_or(&[][..], Vec::as_slice);
     // The content of a bundle that is not authentic is unknown.
     let is_sound = |at: usize| archive.findings[at].is_sound();
     let bundles = archive.bundles.get(&told.release.id);
@@ -42,9 +48,16 @@ fn judged(archive: &Archive<'_>, told: &ReceiptRecord<'_>) -> Option<Answer> {
         let mut keys = keys(archive, told, said, role);
         if keys.len() < usize::from(*needed) {
             short.push(format!("{role} {} of {needed}", keys.len()));
-            let later =
-                |key: &KeyId| said.iter().any(|said| said.key_id == *key && said.role == *role && is_later(told, said));
-            let claimed = told.receipt.approvals.iter().filter(|on| on.role == *role).map(|on| on.key_id);
+            let later = |key: &KeyId| {
+                said.iter()
+                    .any(|said| said.key_id == *key && said.role == *role && is_later(told, said))
+            };
+            let claimed = told
+                .receipt
+                .approvals
+                .iter()
+                .filter(|on| on.role == *role)
+                .map(|on| on.key_id);
             keys.extend(claimed.filter(|key| !has_bundle || later(key)));
             vouched &= keys.len() >= usize::from(*needed);
         }
@@ -53,15 +66,31 @@ fn judged(archive: &Archive<'_>, told: &ReceiptRecord<'_>) -> Option<Answer> {
         return None;
     }
     let (started, version) = (told.receipt.started, told.receipt.trust.version);
-    let whose = if known.is_some() { "" } else { " (that version is not here: today's is asked)" };
-    let only =
-        if vouched { "; those that the receipt names were replaced by later words of the same keys" } else { "" };
+    let whose = if known.is_some() {
+        ""
+    } else {
+        " (that version is not here: today's is asked)"
+    };
+    let only = if vouched {
+        "; those that the receipt names were replaced by later words of the same keys"
+    } else {
+        ""
+    };
     let text = format!(
         "it ran on {started}, and the approvals that version {version} of the trust root wants{whose} are not all here: {}{only}",
         short.join(", ")
     );
-    let weight = if known.is_some() && !vouched { told.weight } else { Severity::Note };
-    Some(answer(told.at, weight, FaultKind::RunWithoutApprovals, text))
+    let weight = if known.is_some() && !vouched {
+        told.weight
+    } else {
+        Severity::Note
+    };
+    Some(answer(
+        told.at,
+        weight,
+        FaultKind::RunWithoutApprovals,
+        text,
+    ))
 }
 
 /// Whether the decision was made after the run began. An approval that the receipt names may be
@@ -77,21 +106,42 @@ fn is_later(told: &ReceiptRecord<'_>, approval: &ApprovalFacts) -> bool {
 
 /// Whether the receipt lists the approval's key and role among the run's approvals.
 fn is_named(told: &ReceiptRecord<'_>, approval: &ApprovalFacts) -> bool {
-    told.receipt.approvals.iter().any(|on| on.key_id == approval.key_id && on.role == approval.role)
+    told.receipt
+        .approvals
+        .iter()
+        .any(|on| on.key_id == approval.key_id && on.role == approval.role)
 }
 
 /// The keys of a role whose latest decision at the start of the run was an approval.
-fn keys(archive: &Archive<'_>, told: &ReceiptRecord<'_>, said: &[&ApprovalFacts], role: &Name) -> BTreeSet<KeyId> {
+fn keys(
+    archive: &Archive<'_>,
+    told: &ReceiptRecord<'_>,
+    said: &[&ApprovalFacts],
+    role: &Name,
+) -> BTreeSet<KeyId> {
     let before = said.iter().copied().filter(|said| !is_later(told, said));
     let last = last_words(archive.root, told.receipt.started, before);
-    last.into_iter().filter(|said| said.role == *role && counted(archive, told, said)).map(|said| said.key_id).collect()
+    last.into_iter()
+        .filter(|said| said.role == *role && counted(archive, told, said))
+        .map(|said| said.key_id)
+        .collect()
 }
 
 fn counted(archive: &Archive<'_>, told: &ReceiptRecord<'_>, approval: &ApprovalFacts) -> bool {
     let started = told.receipt.started;
-    let yes = approval.decision == Decision::Approve && approval.expires.is_none_or(|expires| started <= expires);
+    let yes = approval.decision == Decision::Approve
+        && approval.expires.is_none_or(|expires| started <= expires);
     let code = told.receipt.apr.as_deref();
-    let for_it = code.is_none_or(|code| approval.apr.as_ref().is_some_and(|apr| apr.as_str() == code));
+    let for_it = code.is_none_or(|code| {
+        approval
+            .apr
+            .as_ref()
+            .is_some_and(|apr| apr.as_str() == code)
+    });
     let (when, proven) = (JudgedAt::AsOf(started), approval.evidence.proven());
-    yes && for_it && archive.root.counts_since(&approval.key_id, &approval.role, when, proven).is_ok()
+    yes && for_it
+        && archive
+            .root
+            .counts_since(&approval.key_id, &approval.role, when, proven)
+            .is_ok()
 }

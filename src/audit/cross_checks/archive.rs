@@ -65,31 +65,69 @@ impl<'a> Archive<'a> {
             if let Some(id) = finding.claimed_id {
                 claimed.entry(id).or_insert(at);
             }
-            let Some(facts) = &finding.facts else { continue };
-            let Some(release) = &facts.release else { continue };
+            let Some(facts) = &finding.facts else {
+                continue;
+            };
+            let Some(release) = &facts.release else {
+                continue;
+            };
             match (finding.kind, &facts.receipt) {
                 (Kind::Bundle, _) => bundles.entry(release.id).or_default().push((at, release)),
                 (Kind::Receipt, Some(receipt)) => {
                     // An unsigned receipt can be forged, so it proves no fault.
-                    let weight = if finding.is_unsigned() { Severity::Note } else { Severity::Fault };
-                    receipts.push(ReceiptRecord { at, release, receipt, weight });
+                    let weight = if finding.is_unsigned() {
+                        Severity::Note
+                    } else {
+                        Severity::Fault
+                    };
+                    receipts.push(ReceiptRecord {
+                        at,
+                        release,
+                        receipt,
+                        weight,
+                    });
                 }
                 _ => {}
             }
         }
-        let logs = findings.iter().filter(|finding| finding.kind == Kind::Log && finding.facts.is_some());
-        let logs = logs.filter_map(|log| log.path.strip_suffix(CHECKPOINT)).collect();
+        let logs = findings
+            .iter()
+            .filter(|finding| finding.kind == Kind::Log && finding.facts.is_some());
+        let logs = logs
+            .filter_map(|log| log.path.strip_suffix(CHECKPOINT))
+            .collect();
         let (approvals, ancestors) = (BTreeMap::new(), ancestors(findings, root));
-        let archive = Self { findings, root, extent, bundles, claimed, logs, receipts, approvals, ancestors };
-        Self { approvals: archive.said(), ..archive }
+        let archive = Self {
+            findings,
+            root,
+            extent,
+            bundles,
+            claimed,
+            logs,
+            receipts,
+            approvals,
+            ancestors,
+        };
+        Self {
+            approvals: archive.said(),
+            ..archive
+        }
     }
 
     fn said(&self) -> BTreeMap<Digest, Vec<&'a ApprovalFacts>> {
         let mut said = BTreeMap::<_, Vec<_>>::new();
         // Approvals in a faulty file have unknown value.
         for finding in self.findings.iter().filter(|finding| finding.is_sound()) {
-            let Some(facts) = finding.facts.as_ref().filter(|facts| !facts.approvals.is_empty()) else { continue };
-            let Some(release) = &facts.release else { continue };
+            let Some(facts) = finding
+                .facts
+                .as_ref()
+                .filter(|facts| !facts.approvals.is_empty())
+            else {
+                continue;
+            };
+            let Some(release) = &facts.release else {
+                continue;
+            };
             let mut bundles = self.bundles.get(&release.id).into_iter().flatten();
             if !bundles.any(|(bundle, _)| self.shows_another(facts, *bundle)) {
                 said.entry(release.id).or_default().extend(&facts.approvals);
@@ -100,25 +138,40 @@ impl<'a> Archive<'a> {
 
     /// Whether the approvals were given for another release or target than the bundle has.
     pub fn shows_another(&self, approvals: &Facts, bundle: usize) -> bool {
-        let shown = self.findings[bundle].facts.as_ref().and_then(|facts| facts.shown);
+        let shown = self.findings[bundle]
+            .facts
+            .as_ref()
+            .and_then(|facts| facts.shown);
         shown.is_some_and(|own| approvals.shown != Some(own))
     }
 
     /// Signed receipts, each document once.
     pub fn signed_receipts(&self) -> Vec<ReceiptRecord<'a>> {
         let mut seen = std::collections::BTreeSet::new();
-        let signed = self.receipts.iter().filter(|told| told.weight == Severity::Fault);
-        signed.filter(|told| seen.insert(told.receipt.sha256)).copied().collect()
+        let signed = self
+            .receipts
+            .iter()
+            .filter(|told| told.weight == Severity::Fault);
+        signed
+            .filter(|told| seen.insert(told.receipt.sha256))
+            .copied()
+            .collect()
     }
 
     /// The first bundle with one of these names that is not authentic, so its release is unknown.
     pub fn doubtful(&self, dir: &str, names: &[String]) -> Option<&'a Finding> {
         let own = |name: &String| {
             let path = format!("{dir}{name}");
-            let at = self.findings.binary_search_by(|finding| finding.path.cmp(&path)).ok()?;
+            let at = self
+                .findings
+                .binary_search_by(|finding| finding.path.cmp(&path))
+                .ok()?;
             Some(&self.findings[at])
         };
-        names.iter().filter_map(own).find(|finding| finding.kind == Kind::Bundle && is_doubtful(finding))
+        names
+            .iter()
+            .filter_map(own)
+            .find(|finding| finding.kind == Kind::Bundle && is_doubtful(finding))
     }
 
     /// Sorts conflicting releases, each with one of its bundles; the first is the reference for the
@@ -132,14 +185,26 @@ impl<'a> Archive<'a> {
         };
         let mut ranked: Vec<_> = releases.into_iter().filter_map(rank).collect();
         ranked.sort();
-        ranked.into_iter().map(|(_, at, release)| (at, release)).collect()
+        ranked
+            .into_iter()
+            .map(|(_, at, release)| (at, release))
+            .collect()
     }
 
     /// A receipt that is not authentic and has the name of a run of this release.
     pub fn doubtful_run(&self, release: &ReleaseFacts) -> Option<&'a Finding> {
         let start = format!("{}-{}-run-", release.name, release.version);
-        let is_run = |finding: &&Finding| finding.path.rsplit('/').next().is_some_and(|name| name.starts_with(&start));
-        let mut receipts = self.findings.iter().filter(|finding| finding.kind == Kind::Receipt && is_doubtful(finding));
+        let is_run = |finding: &&Finding| {
+            finding
+                .path
+                .rsplit('/')
+                .next()
+                .is_some_and(|name| name.starts_with(&start))
+        };
+        let mut receipts = self
+            .findings
+            .iter()
+            .filter(|finding| finding.kind == Kind::Receipt && is_doubtful(finding));
         receipts.find(is_run)
     }
 
@@ -147,8 +212,17 @@ impl<'a> Archive<'a> {
     /// never logged.
     fn is_logged(&self, at: usize) -> bool {
         let finding = &self.findings[at];
-        let in_log = |dir: &str| finding.path.strip_prefix(dir).is_some_and(|below| !is_in_tar(below));
-        finding.faults.iter().chain(&finding.notes).all(|fault| fault.kind.scope() != Scope::Place)
+        let in_log = |dir: &str| {
+            finding
+                .path
+                .strip_prefix(dir)
+                .is_some_and(|below| !is_in_tar(below))
+        };
+        finding
+            .faults
+            .iter()
+            .chain(&finding.notes)
+            .all(|fault| fault.kind.scope() != Scope::Place)
             && self.logs.iter().any(|dir| in_log(dir))
     }
 
@@ -177,7 +251,11 @@ impl<'a> Archive<'a> {
     /// The policy of the trust root of this audit.
     pub fn policy(&self) -> Policy<'a> {
         let policy = self.root.policy();
-        Policy { approvals: &policy.approvals, blocked: &policy.blocked_releases, rehearsal: policy.require_rehearsal }
+        Policy {
+            approvals: &policy.approvals,
+            blocked: &policy.blocked_releases,
+            rehearsal: policy.require_rehearsal,
+        }
     }
 }
 
@@ -194,24 +272,39 @@ pub struct Policy<'a> {
 
 /// Whether the file exists but its content is not authentic.
 fn is_doubtful(finding: &Finding) -> bool {
-    !finding.is_absent() && finding.facts.as_ref().is_none_or(|facts| facts.release.is_none())
+    !finding.is_absent()
+        && finding
+            .facts
+            .as_ref()
+            .is_none_or(|facts| facts.release.is_none())
 }
 
 /// Whether the path has a component named like a tar file. It may also be a directory of that name:
 /// the path does not distinguish them.
 fn is_in_tar(path: &str) -> bool {
-    Path::new(path).ancestors().skip(1).any(|dir| Named::of(dir) == Some(Named::Tar))
+    Path::new(path)
+        .ancestors()
+        .skip(1)
+        .any(|dir| Named::of(dir) == Some(Named::Tar))
 }
 
-fn trust_roots<'a>(findings: &'a [Finding]) -> impl Iterator<Item = (usize, &'a TrustRootFacts)> + use<'a> {
-    let of = |(at, finding): (usize, &'a Finding)| Some((at, finding.facts.as_ref()?.trust_root.as_ref()?));
+fn trust_roots<'a>(
+    findings: &'a [Finding],
+) -> impl Iterator<Item = (usize, &'a TrustRootFacts)> + use<'a> {
+    let of = |(at, finding): (usize, &'a Finding)| {
+        Some((at, finding.facts.as_ref()?.trust_root.as_ref()?))
+    };
     findings.iter().enumerate().filter_map(of)
 }
 
 /// The trust root of this audit and its ancestors, as far as the archive has the documents.
-fn ancestors<'a>(findings: &'a [Finding], root: &TrustRoot) -> BTreeMap<Digest, Option<&'a TrustRootFacts>> {
-    let all: BTreeMap<Digest, &TrustRootFacts> =
-        trust_roots(findings).map(|(_, facts)| (facts.sha256, facts)).collect();
+fn ancestors<'a>(
+    findings: &'a [Finding],
+    root: &TrustRoot,
+) -> BTreeMap<Digest, Option<&'a TrustRootFacts>> {
+    let all: BTreeMap<Digest, &TrustRootFacts> = trust_roots(findings)
+        .map(|(_, facts)| (facts.sha256, facts))
+        .collect();
     let mut ancestors = BTreeMap::from([(root.digest(), None)]);
     let mut before = root.document().prev_sha256;
     // The chain ends: a document can't contain its own digest or that of a later one.
@@ -223,5 +316,9 @@ fn ancestors<'a>(findings: &'a [Finding], root: &TrustRoot) -> BTreeMap<Digest, 
 }
 
 pub fn answer(at: usize, weight: Severity, kind: FaultKind, sentence: String) -> Answer {
-    Answer { at, weight, fault: Fault::new(kind, sentence) }
+    Answer {
+        at,
+        weight,
+        fault: Fault::new(kind, sentence),
+    }
 }

@@ -15,31 +15,55 @@ use pgseal_verify::format::file_name;
 pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
     let mut named = BTreeMap::new();
     for (at, release) in archive.bundles.values().flatten() {
-        named.entry((&release.name, &release.version)).or_insert(*at);
+        named
+            .entry((&release.name, &release.version))
+            .or_insert(*at);
     }
-    let has_bundles = archive.findings.iter().any(|finding| finding.kind == Kind::Bundle);
+    let has_bundles = archive
+        .findings
+        .iter()
+        .any(|finding| finding.kind == Kind::Bundle);
     let mut answers = Vec::new();
     for (at, finding) in archive.findings.iter().enumerate() {
-        let Some((without, differs)) = words(finding.kind) else { continue };
+        let Some((without, differs)) = words(finding.kind) else {
+            continue;
+        };
         // A file with approvals of several releases has no single bundle, and has its fault
         // already.
         if !finding.is_sound() {
             continue;
         }
-        let Some(facts) = &finding.facts else { continue };
-        let Some(about) = &facts.release else { continue };
-        let weight = if finding.is_unsigned() { Severity::Note } else { Severity::Fault };
-        let same = archive.bundles.get(&about.id).and_then(|bundles| bundles.first());
+        let Some(facts) = &finding.facts else {
+            continue;
+        };
+        let Some(about) = &facts.release else {
+            continue;
+        };
+        let weight = if finding.is_unsigned() {
+            Severity::Note
+        } else {
+            Severity::Fault
+        };
+        let same = archive
+            .bundles
+            .get(&about.id)
+            .and_then(|bundles| bundles.first());
         match (same, named.get(&(&about.name, &about.version))) {
             (Some((bundle, release)), _) if *release == about => {
                 if finding.kind == Kind::Approval && archive.shows_another(facts, *bundle) {
-                    let text = format!("it shows another target or summary than {}", archive.path(*bundle));
+                    let text = format!(
+                        "it shows another target or summary than {}",
+                        archive.path(*bundle)
+                    );
                     answers.push(answer(at, weight, differs, text));
                 }
             }
             (Some((bundle, release)), _) => {
                 let (says, is) = (said(about), said(release));
-                let text = format!("it says that its release is {says}; in {} it is {is}", archive.path(*bundle));
+                let text = format!(
+                    "it says that its release is {says}; in {} it is {is}",
+                    archive.path(*bundle)
+                );
                 answers.push(answer(at, weight, differs, text));
             }
             (None, Some(bundle)) if !archive.claimed.contains_key(&about.id) => {
@@ -63,18 +87,39 @@ pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
 /// claimed id or by its name.
 fn lost(archive: &Archive<'_>, finding: &Finding, about: &ReleaseFacts) -> String {
     if let Some(bundle) = archive.claimed.get(&about.id) {
-        return format!("is here, and is damaged or not authentic: {}", archive.path(*bundle));
+        return format!(
+            "is here, and is damaged or not authentic: {}",
+            archive.path(*bundle)
+        );
     }
-    let (dir, name) = finding.path.split_at(finding.path.rfind('/').map_or(0, |slash| slash + 1));
-    let stem = [".approval", ".receipt.json", file_name::REHEARSAL].iter().find_map(|end| name.strip_suffix(end));
+    let (dir, name) = finding
+        .path
+        .split_at(finding.path.rfind('/').map_or(0, |slash| slash + 1));
+    let stem = [".approval", ".receipt.json", file_name::REHEARSAL]
+        .iter()
+        .find_map(|end| name.strip_suffix(end));
     // A receipt is named after its run; a bundle usually after its release.
-    let names: Vec<String> = stem.map(|stem| format!("{stem}.pgseal")).into_iter().collect();
-    let names = [names, vec![format!("{}-{}.pgseal", about.name, about.version)]].concat();
+    let names: Vec<String> = stem
+        .map(|stem| format!("{stem}.pgseal"))
+        .into_iter()
+        .collect();
+    let names = [
+        names,
+        vec![format!("{}-{}.pgseal", about.name, about.version)],
+    ]
+    .concat();
     match archive.doubtful(dir, &names) {
-        Some(Finding { path, claimed_id: None, facts: None, .. }) => {
+        Some(Finding {
+            path,
+            claimed_id: None,
+            facts: None,
+            ..
+        }) => {
             format!("is not here, or is {path}, which can't be read")
         }
-        Some(Finding { path, .. }) => format!("is not here, or is {path}, which is damaged or not authentic"),
+        Some(Finding { path, .. }) => {
+            format!("is not here, or is {path}, which is damaged or not authentic")
+        }
         None => "is not here".to_owned(),
     }
 }

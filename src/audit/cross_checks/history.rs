@@ -20,13 +20,21 @@ pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
     let mut lines = BTreeMap::<Line<'_>, Vec<ReceiptRecord<'_>>>::new();
     for told in archive.signed_receipts() {
         let receipt = told.receipt;
-        let line = (receipt.system_identifier.as_deref(), receipt.database.as_str(), &told.release.name);
+        let line = (
+            receipt.system_identifier.as_deref(),
+            receipt.database.as_str(),
+            &told.release.name,
+        );
         lines.entry(line).or_default().push(told);
     }
     let mut answers = Vec::new();
     for ((system, ..), line) in lines {
         let line = ordered(line);
-        let weight = if system.is_some() { Severity::Fault } else { Severity::Note };
+        let weight = if system.is_some() {
+            Severity::Fault
+        } else {
+            Severity::Note
+        };
         answers.extend(walk(archive, &line, weight));
     }
     answers
@@ -34,7 +42,10 @@ pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
 
 fn walk(archive: &Archive<'_>, line: &[ReceiptRecord<'_>], weight: Severity) -> Vec<Answer> {
     let (mut stack, mut answers) = (Vec::<ReceiptRecord<'_>>::new(), Vec::new());
-    for told in line.iter().filter(|told| told.receipt.outcome == Outcome::Committed) {
+    for told in line
+        .iter()
+        .filter(|told| told.receipt.outcome == Outcome::Committed)
+    {
         let id = told.release.id;
         match told.receipt.action {
             Action::Run => {
@@ -44,10 +55,16 @@ fn walk(archive: &Archive<'_>, line: &[ReceiptRecord<'_>], weight: Severity) -> 
             }
             Action::Rollback => {
                 let ran = |other: &ReceiptRecord<'_>| {
-                    other.receipt.action == Action::Run && other.release.id == id && other.did_something()
+                    other.receipt.action == Action::Run
+                        && other.release.id == id
+                        && other.did_something()
                 };
                 if archive.extent == Coverage::Whole && !line.iter().any(ran) {
-                    let text = format!("it rolled {} back, and {}", told.release.title(), lost(archive, told));
+                    let text = format!(
+                        "it rolled {} back, and {}",
+                        told.release.title(),
+                        lost(archive, told)
+                    );
                     answers.push(answer(told.at, weight, FaultKind::RollbackWithoutRun, text));
                 }
                 stack.retain(|below| below.release.id != id);
@@ -62,7 +79,8 @@ fn walk(archive: &Archive<'_>, line: &[ReceiptRecord<'_>], weight: Severity) -> 
 fn lost(archive: &Archive<'_>, rollback: &ReceiptRecord<'_>) -> String {
     let unsigned = archive.receipts.iter().find(|told| {
         let (receipt, back) = (told.receipt, rollback.receipt);
-        let same = receipt.database == back.database && receipt.system_identifier == back.system_identifier;
+        let same = receipt.database == back.database
+            && receipt.system_identifier == back.system_identifier;
         told.weight == Severity::Note
             && same
             && receipt.action == Action::Run
@@ -70,10 +88,15 @@ fn lost(archive: &Archive<'_>, rollback: &ReceiptRecord<'_>) -> String {
             && told.did_something()
     });
     if let Some(unsigned) = unsigned {
-        return format!("no signed receipt here says that it ran: nobody signed {}", archive.path(unsigned.at));
+        return format!(
+            "no signed receipt here says that it ran: nobody signed {}",
+            archive.path(unsigned.at)
+        );
     }
     match archive.doubtful_run(rollback.release) {
-        Some(Finding { path, facts: None, .. }) => {
+        Some(Finding {
+            path, facts: None, ..
+        }) => {
             format!("the receipt of its run is not here, or is {path}, which can't be read")
         }
         Some(Finding { path, .. }) => {
@@ -91,23 +114,49 @@ fn run(
     weight: Severity,
 ) -> Option<Answer> {
     let weight_after = |before: &ReceiptRecord<'_>| {
-        if before.receipt.timeline == told.receipt.timeline { weight } else { Severity::Note }
+        if before.receipt.timeline == told.receipt.timeline {
+            weight
+        } else {
+            Severity::Note
+        }
     };
     let (title, database) = (told.release.title(), &told.receipt.database);
-    if let Some(before) = stack.iter().find(|before| before.release.id == told.release.id) {
+    if let Some(before) = stack
+        .iter()
+        .find(|before| before.release.id == told.release.id)
+    {
         let path = archive.path(before.at);
-        let text = format!("{title} ran on {database:?} already ({path}), and was not rolled back between");
-        return Some(answer(told.at, weight_after(before), FaultKind::RunTwice, text));
+        let text = format!(
+            "{title} ran on {database:?} already ({path}), and was not rolled back between"
+        );
+        return Some(answer(
+            told.at,
+            weight_after(before),
+            FaultKind::RunTwice,
+            text,
+        ));
     }
     // The sequence in the bundle takes precedence over the one in the receipt.
-    let sequence =
-        |told: &ReceiptRecord<'_>| match archive.bundles.get(&told.release.id).and_then(|bundles| bundles.first()) {
-            Some((_, release)) => release.sequence,
-            None => told.release.sequence,
-        };
+    let sequence = |told: &ReceiptRecord<'_>| match archive
+        .bundles
+        .get(&told.release.id)
+        .and_then(|bundles| bundles.first())
+    {
+        Some((_, release)) => release.sequence,
+        None => told.release.sequence,
+    };
     let own = sequence(told);
-    let before = stack.iter().filter(|before| sequence(before) > own).max_by_key(|before| sequence(before))?;
+    let before = stack
+        .iter()
+        .filter(|before| sequence(before) > own)
+        .max_by_key(|before| sequence(before))?;
     let (later, path) = (before.release.title(), archive.path(before.at));
-    let text = format!("{title} ran on {database:?} while the later {later} was in effect ({path})");
-    Some(answer(told.at, weight_after(before), FaultKind::SequenceBack, text))
+    let text =
+        format!("{title} ran on {database:?} while the later {later} was in effect ({path})");
+    Some(answer(
+        told.at,
+        weight_after(before),
+        FaultKind::SequenceBack,
+        text,
+    ))
 }

@@ -17,10 +17,20 @@ pub type AttachedApprovals<'a> = BTreeMap<Digest, Vec<(&'a str, &'a Facts)>>;
 /// Collects the sound approval files.
 pub fn approval_files(findings: &[Finding]) -> AttachedApprovals<'_> {
     let mut beside = AttachedApprovals::new();
-    for finding in findings.iter().filter(|finding| finding.kind == Kind::Approval && finding.is_sound()) {
-        let Some(facts) = &finding.facts else { continue };
-        let Some(release) = &facts.release else { continue };
-        beside.entry(release.id).or_default().push((finding.path.as_str(), facts));
+    for finding in findings
+        .iter()
+        .filter(|finding| finding.kind == Kind::Approval && finding.is_sound())
+    {
+        let Some(facts) = &finding.facts else {
+            continue;
+        };
+        let Some(release) = &facts.release else {
+            continue;
+        };
+        beside
+            .entry(release.id)
+            .or_default()
+            .push((finding.path.as_str(), facts));
     }
     beside
 }
@@ -29,7 +39,10 @@ pub fn approval_files(findings: &[Finding]) -> AttachedApprovals<'_> {
 pub(super) fn count(archive: &Archive<'_>) -> Vec<(usize, Vec<Quorum>)> {
     let beside = approval_files(archive.findings);
     let of = |(at, finding): (usize, &Finding)| {
-        let bundle = finding.facts.as_ref().filter(|facts| finding.kind == Kind::Bundle && facts.shown.is_some())?;
+        let bundle = finding
+            .facts
+            .as_ref()
+            .filter(|facts| finding.kind == Kind::Bundle && facts.shown.is_some())?;
         let said = approvals_of(archive.root, finding.as_of, bundle, &beside);
         Some((at, quorums(archive.root, &said, bundle.takes_apr)))
     };
@@ -46,7 +59,9 @@ pub fn approvals_of<'a>(
 ) -> Vec<&'a ApprovalFacts> {
     let id = bundle.release.as_ref().map(|release| release.id);
     let files = id.and_then(|id| beside.get(&id)).into_iter().flatten();
-    let shown = files.filter(|(_, facts)| facts.shown == bundle.shown).flat_map(|(_, facts)| &facts.approvals);
+    let shown = files
+        .filter(|(_, facts)| facts.shown == bundle.shown)
+        .flat_map(|(_, facts)| &facts.approvals);
     last_words(root, as_of, bundle.approvals.iter().chain(shown))
 }
 
@@ -60,7 +75,14 @@ pub(super) fn last_words<'a>(
     // A decision made while the key counted outranks later ones made after its revocation, which
     // may be an attacker's.
     let word = |said: &ApprovalFacts| {
-        let counts = root.counts_since(&said.key_id, &said.role, JudgedAt::AsOf(as_of), said.evidence.proven()).is_ok();
+        let counts = root
+            .counts_since(
+                &said.key_id,
+                &said.role,
+                JudgedAt::AsOf(as_of),
+                said.evidence.proven(),
+            )
+            .is_ok();
         (counts, said.at <= as_of, said.at, said.decision)
     };
     for said in said {
@@ -82,17 +104,31 @@ fn quorums(root: &TrustRoot, said: &[&ApprovalFacts], takes_apr: bool) -> Vec<Qu
     if !takes_apr || codes.len() < 2 {
         return vec![quorum(root, said, None)];
     }
-    let mut all: Vec<Quorum> = codes.into_iter().map(|code| quorum(root, said, Some(code))).collect();
-    all.sort_by_key(|quorum| std::cmp::Reverse(quorum.roles.iter().map(|role| role.counted).sum::<u64>()));
+    let mut all: Vec<Quorum> = codes
+        .into_iter()
+        .map(|code| quorum(root, said, Some(code)))
+        .collect();
+    all.sort_by_key(|quorum| {
+        std::cmp::Reverse(quorum.roles.iter().map(|role| role.counted).sum::<u64>())
+    });
     all
 }
 
 fn quorum(root: &TrustRoot, said: &[&ApprovalFacts], apr: Option<&AprCode>) -> Quorum {
     let roles = root.policy().approvals.iter().map(|(role, needed)| {
         let counts = |said: &&&ApprovalFacts| {
-            said.counts && said.role == *role && apr.is_none_or(|apr| said.apr.as_ref() == Some(apr))
+            said.counts
+                && said.role == *role
+                && apr.is_none_or(|apr| said.apr.as_ref() == Some(apr))
         };
-        RoleQuorum { role: role.clone(), needed: *needed, counted: said.iter().filter(counts).count() as u64 }
+        RoleQuorum {
+            role: role.clone(),
+            needed: *needed,
+            counted: said.iter().filter(counts).count() as u64,
+        }
     });
-    Quorum { apr: apr.cloned(), roles: roles.collect() }
+    Quorum {
+        apr: apr.cloned(),
+        roles: roles.collect(),
+    }
 }

@@ -18,16 +18,38 @@ pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
         return Vec::new();
     }
     let (proofs, wanting) = (proofs(archive), wanting(archive));
-    let has_bundles = archive.findings.iter().any(|finding| finding.kind == Kind::Bundle);
+    let has_bundles = archive
+        .findings
+        .iter()
+        .any(|finding| finding.kind == Kind::Bundle);
     let mut answers = Vec::new();
-    for told in archive.receipts.iter().filter(|told| told.receipt.action == Action::Run && told.did_something()) {
+    for told in archive
+        .receipts
+        .iter()
+        .filter(|told| told.receipt.action == Action::Run && told.did_something())
+    {
         let (id, started) = (told.release.id, told.receipt.started);
-        let by_policy = archive.admitted_by(&told.receipt.trust).is_some_and(|policy| policy.rehearsal);
-        let proved = proofs.get(&id).is_some_and(|times| times.iter().any(|finished| *finished <= started));
+        let by_policy = archive
+            .admitted_by(&told.receipt.trust)
+            .is_some_and(|policy| policy.rehearsal);
+        let proved = proofs
+            .get(&id)
+            .is_some_and(|times| times.iter().any(|finished| *finished <= started));
         if (by_policy || wanting.contains(&id)) && !proved {
-            let weight = if has_bundles { told.weight } else { Severity::Note };
-            let text = format!("it ran on {started}, and no receipt here proves the rehearsal that it needed");
-            answers.push(answer(told.at, weight, FaultKind::RunWithoutRehearsal, text));
+            let weight = if has_bundles {
+                told.weight
+            } else {
+                Severity::Note
+            };
+            let text = format!(
+                "it ran on {started}, and no receipt here proves the rehearsal that it needed"
+            );
+            answers.push(answer(
+                told.at,
+                weight,
+                FaultKind::RunWithoutRehearsal,
+                text,
+            ));
         }
     }
     answers
@@ -36,11 +58,19 @@ pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
 /// The end times of signed rehearsals with the outcome `Proved`, by release.
 fn proofs(archive: &Archive<'_>) -> BTreeMap<Digest, Vec<Timestamp>> {
     let mut proofs = BTreeMap::<_, Vec<_>>::new();
-    for facts in archive.findings.iter().filter(|finding| !finding.is_unsigned()).filter_map(|f| f.facts.as_ref()) {
+    for facts in archive
+        .findings
+        .iter()
+        .filter(|finding| !finding.is_unsigned())
+        .filter_map(|f| f.facts.as_ref())
+    {
         if let (Some(release), Some(rehearsal)) = (&facts.release, &facts.rehearsal)
             && rehearsal.outcome == RehearsalOutcome::Proved
         {
-            proofs.entry(release.id).or_default().push(rehearsal.finished);
+            proofs
+                .entry(release.id)
+                .or_default()
+                .push(rehearsal.finished);
         }
     }
     proofs
@@ -48,7 +78,15 @@ fn proofs(archive: &Archive<'_>) -> BTreeMap<Digest, Vec<Timestamp>> {
 
 /// Releases that require a rehearsal themselves.
 fn wanting(archive: &Archive<'_>) -> std::collections::BTreeSet<Digest> {
-    let wants = |at: usize| archive.findings[at].facts.as_ref().is_some_and(|facts| facts.require_rehearsal);
-    let wanting = archive.bundles.iter().filter(|(_, bundles)| bundles.iter().any(|(at, _)| wants(*at)));
+    let wants = |at: usize| {
+        archive.findings[at]
+            .facts
+            .as_ref()
+            .is_some_and(|facts| facts.require_rehearsal)
+    };
+    let wanting = archive
+        .bundles
+        .iter()
+        .filter(|(_, bundles)| bundles.iter().any(|(at, _)| wants(*at)));
     wanting.map(|(id, _)| *id).collect()
 }

@@ -14,8 +14,17 @@ pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
     for told in archive.signed_receipts() {
         let known = *first.entry(told.receipt.run_id.as_str()).or_insert(told.at);
         if known != told.at {
-            let text = format!("run {} has another receipt, {}", told.receipt.run_id, archive.path(known));
-            answers.push(answer(told.at, Severity::Fault, FaultKind::RunIdTwice, text));
+            let text = format!(
+                "run {} has another receipt, {}",
+                told.receipt.run_id,
+                archive.path(known)
+            );
+            answers.push(answer(
+                told.at,
+                Severity::Fault,
+                FaultKind::RunIdTwice,
+                text,
+            ));
         }
     }
     answers

@@ -18,22 +18,39 @@ pub fn ordered<'a>(mut line: Vec<ReceiptRecord<'a>>) -> Vec<ReceiptRecord<'a>> {
     line.sort_by_key(times);
     let mut in_effect = BTreeSet::new();
     let seconds = line.chunk_by(|one, other| times(one) == times(other));
-    seconds.flat_map(|second| fitted(second, &mut in_effect)).collect()
+    seconds
+        .flat_map(|second| fitted(second, &mut in_effect))
+        .collect()
 }
 
-fn fitted<'a>(second: &[ReceiptRecord<'a>], in_effect: &mut BTreeSet<Digest>) -> Vec<ReceiptRecord<'a>> {
-    let (committed, mut all): (Vec<_>, Vec<_>) =
-        second.iter().copied().partition(|told| told.receipt.outcome == Outcome::Committed);
+fn fitted<'a>(
+    second: &[ReceiptRecord<'a>],
+    in_effect: &mut BTreeSet<Digest>,
+) -> Vec<ReceiptRecord<'a>> {
+    let (committed, mut all): (Vec<_>, Vec<_>) = second
+        .iter()
+        .copied()
+        .partition(|told| told.receipt.outcome == Outcome::Committed);
     let mut left = BTreeMap::<Key, VecDeque<ReceiptRecord<'a>>>::new();
     for told in committed {
-        let key = (told.receipt.action == Action::Run, told.release.sequence, told.release.id);
+        let key = (
+            told.receipt.action == Action::Run,
+            told.release.sequence,
+            told.release.id,
+        );
         left.entry(key).or_default().push_back(told);
     }
     let mut ready: BTreeSet<Key> = left.keys().copied().collect();
     while let Some(key) = ready.pop_first() {
         let (is_run, sequence, id) = key;
         let fits = is_run != in_effect.contains(&id);
-        let Some(told) = left.get_mut(&key).filter(|_| fits).and_then(VecDeque::pop_front) else { continue };
+        let Some(told) = left
+            .get_mut(&key)
+            .filter(|_| fits)
+            .and_then(VecDeque::pop_front)
+        else {
+            continue;
+        };
         all.push(told);
         if is_run {
             in_effect.insert(id)

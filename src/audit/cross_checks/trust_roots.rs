@@ -19,7 +19,9 @@ pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
     for (at, facts) in archive.trust_roots() {
         if !facts.root_keys.iter().any(|key| family.contains(key)) {
             let version = facts.version;
-            let text = format!("version {version} of a trust root that shares no root key with the one that judges");
+            let text = format!(
+                "version {version} of a trust root that shares no root key with the one that judges"
+            );
             answers.push(answer(at, Severity::Note, FaultKind::TrustForeign, text));
         } else if facts.version > judge.version {
             answers.push(later(archive, at, facts));
@@ -42,8 +44,9 @@ type Versions<'a> = BTreeMap<u32, Vec<(usize, &'a TrustRootFacts)>>;
 fn later(archive: &Archive<'_>, at: usize, facts: &TrustRootFacts) -> Answer {
     let (version, judge) = (facts.version, archive.root.document().version);
     if version - 1 == judge && facts.prev_sha256 != Some(archive.root.digest()) {
-        let text =
-            format!("version {version} of the trust root follows another version {judge} than the one that judges");
+        let text = format!(
+            "version {version} of the trust root follows another version {judge} than the one that judges"
+        );
         return answer(at, Severity::Fault, FaultKind::TrustFork, text);
     }
     let text = format!("version {version} of the trust root: this audit judges by version {judge}");
@@ -74,9 +77,12 @@ fn forks(archive: &Archive<'_>, versions: &Versions<'_>) -> Vec<Answer> {
             }
             (None, _) => judges.to_owned(),
         };
-        let is_fork = |facts: &TrustRootFacts| measure.is_none_or(|(_, measure)| facts.sha256 != measure.sha256);
+        let is_fork = |facts: &TrustRootFacts| {
+            measure.is_none_or(|(_, measure)| facts.sha256 != measure.sha256)
+        };
         for (at, _) in roots.iter().filter(|(_, facts)| is_fork(facts)) {
-            let text = format!("version {version} of the trust root is another document than {other}");
+            let text =
+                format!("version {version} of the trust root is another document than {other}");
             answers.push(answer(*at, Severity::Fault, FaultKind::TrustFork, text));
         }
         if let Some((at, facts)) = measure
@@ -91,9 +97,17 @@ fn forks(archive: &Archive<'_>, versions: &Versions<'_>) -> Vec<Answer> {
 /// The root keys of the trust root of this audit and of its ancestors.
 fn family(archive: &Archive<'_>) -> BTreeSet<KeyId> {
     let root = name("root");
-    let own = archive.root.draft().keys().filter(|(_, entry)| entry.role == root).map(|(key, _)| key.id());
-    let before =
-        archive.ancestors.values().flatten().flat_map(|facts: &&TrustRootFacts| facts.root_keys.iter().copied());
+    let own = archive
+        .root
+        .draft()
+        .keys()
+        .filter(|(_, entry)| entry.role == root)
+        .map(|(key, _)| key.id());
+    let before = archive
+        .ancestors
+        .values()
+        .flatten()
+        .flat_map(|facts: &&TrustRootFacts| facts.root_keys.iter().copied());
     own.chain(before).collect()
 }
 
@@ -107,11 +121,20 @@ fn holes(versions: &Versions<'_>, judge: u32) -> Vec<Answer> {
     let hole = |pair: &[u32]| {
         let (below, above) = (pair[0], pair[1]);
         let (from, to) = (below + 1, above.checked_sub(1)?);
-        let which = if from == to { format!("version {from}") } else { format!("versions {from} to {to}") };
+        let which = if from == to {
+            format!("version {from}")
+        } else {
+            format!("versions {from} to {to}")
+        };
         let is_here = versions.contains_key(&above);
-        let (weight, that) =
-            if is_here { (Severity::Fault, "") } else { (Severity::Note, ", which judges and is not here itself") };
-        let text = format!("{which} of the trust root, between this one and version {above}{that}, is not here");
+        let (weight, that) = if is_here {
+            (Severity::Fault, "")
+        } else {
+            (Severity::Note, ", which judges and is not here itself")
+        };
+        let text = format!(
+            "{which} of the trust root, between this one and version {above}{that}, is not here"
+        );
         let (at, _) = versions.get(&below)?.first()?;
         (from <= to).then(|| answer(*at, weight, FaultKind::TrustVersionMissing, text))
     };

@@ -33,11 +33,17 @@ pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Audited {
                 let first = *facts.shown.get_or_insert(shown);
                 if release.id != id {
                     // An approval of another release is not counted for the release of this file.
-                    let text = format!("the approval by key {} is about another release ({id})", claimed.key);
+                    let text = format!(
+                        "the approval by key {} is about another release ({id})",
+                        claimed.key
+                    );
                     faults.push(Fault::new(FaultKind::MixedApprovals, text));
                     continue;
                 } else if first != shown {
-                    let text = format!("the approval by key {} shows another release or target", claimed.key);
+                    let text = format!(
+                        "the approval by key {} shows another release or target",
+                        claimed.key
+                    );
                     faults.push(Fault::new(FaultKind::MixedApprovals, text));
                 }
                 facts.approvals.push(approvals::facts(judge, &signed));
@@ -50,13 +56,19 @@ pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Audited {
         let no = || Verdict::of(Err(fault.sentence.clone()));
         (facts.then, facts.now) = (no(), no());
     }
-    Audited { facts: facts.release.is_some().then_some(facts), faults, ..Audited::default() }
+    Audited {
+        facts: facts.release.is_some().then_some(facts),
+        faults,
+        ..Audited::default()
+    }
 }
 
 /// Approval files have the same start as bundles, so the parser's error is reworded.
 fn said(error: MalformedError) -> String {
     match error {
-        MalformedError::Archive(ArchiveError::NotABundle { found }) => format!("not an approval file: {found}"),
+        MalformedError::Archive(ArchiveError::NotABundle { found }) => {
+            format!("not an approval file: {found}")
+        }
         error => error.to_string(),
     }
 }

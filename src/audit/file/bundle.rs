@@ -28,40 +28,73 @@ pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Audited {
     };
     let untrusted = match UntrustedBundle::parse_with(source, &Cores) {
         Ok(untrusted) => untrusted,
-        Err(error) => return Audited { claimed_id: claimed_id(place, found), ..Audited::fault(malformed(&error)) },
+        Err(error) => {
+            return Audited {
+                claimed_id: claimed_id(place, found),
+                ..Audited::fault(malformed(&error))
+            };
+        }
     };
-    let keys: Vec<KeyId> = untrusted.claimed_signatures().iter().map(|(key, _)| *key).collect();
+    let keys: Vec<KeyId> = untrusted
+        .claimed_signatures()
+        .iter()
+        .map(|(key, _)| *key)
+        .collect();
     let statement = untrusted.claimed_statement().to_vec();
     let audited = match untrusted.authenticate(judge.root, judge.then()) {
         Ok(bundle) => authentic(&bundle, &keys, judge),
         Err(error) => refused(&error, &statement, judge),
     };
-    let release = audited.facts.as_ref().and_then(|facts| facts.release.as_ref());
-    let notes = release.and_then(|release| bundle_name::differs(&found.path, release)).into_iter().collect();
+    let release = audited
+        .facts
+        .as_ref()
+        .and_then(|facts| facts.release.as_ref());
+    let notes = release
+        .and_then(|release| bundle_name::differs(&found.path, release))
+        .into_iter()
+        .collect();
     Audited { notes, ..audited }
 }
 
 fn authentic(bundle: &AuthenticatedBundle, keys: &[KeyId], judge: &Judge<'_>) -> Audited {
-    let faults: Vec<Fault> =
-        bundle.content_faults().iter().map(|error| Fault::new(FaultKind::BadContent, error.to_string())).collect();
+    let faults: Vec<Fault> = bundle
+        .content_faults()
+        .iter()
+        .map(|error| Fault::new(FaultKind::BadContent, error.to_string()))
+        .collect();
     let id = bundle.release_id().digest();
     let then = match faults.first() {
         None => Verdict::of(Ok(())),
         Some(fault) => Verdict::of(Err(fault.sentence.clone())),
     };
-    let now = if then.authentic { today(bundle.signatories(), judge) } else { then.clone() };
+    let now = if then.authentic {
+        today(bundle.signatories(), judge)
+    } else {
+        then.clone()
+    };
     let facts = Facts {
         release: Some(ReleaseFacts::new(&bundle.manifest().release, id)),
         signers: signers(bundle, keys, judge),
-        approvals: bundle.approvals().iter().map(|signed| approvals::facts(judge, signed)).collect(),
-        shown: Some(approvals::shown(&bundle.manifest().release, &bundle.manifest().target)),
+        approvals: bundle
+            .approvals()
+            .iter()
+            .map(|signed| approvals::facts(judge, signed))
+            .collect(),
+        shown: Some(approvals::shown(
+            &bundle.manifest().release,
+            &bundle.manifest().target,
+        )),
         takes_apr: bundle.takes_apr(),
         files: bundle.file_count() as u64,
         require_rehearsal: bundle.manifest().require_rehearsal,
         blocked: judge.root.policy().blocked_releases.contains(&id),
         ..Facts::new(then, now)
     };
-    Audited { facts: Some(facts), faults, ..Audited::default() }
+    Audited {
+        facts: Some(facts),
+        faults,
+        ..Audited::default()
+    }
 }
 
 /// The release id of a damaged bundle. Reads the statement after the format member (FORMAT.md 2.4),
@@ -76,18 +109,30 @@ fn claimed_id(place: &dyn Place, found: &Found) -> Option<Digest> {
         return None;
     }
     let mut statement = vec![0; size as usize];
-    source.read_exact_at(&mut statement, (AT + BLOCK) as u64).ok()?;
+    source
+        .read_exact_at(&mut statement, (AT + BLOCK) as u64)
+        .ok()?;
     Some(Digest::of(&statement))
 }
 
 /// All signing keys: those that count, and those with valid signatures that don't.
 fn signers(bundle: &AuthenticatedBundle, keys: &[KeyId], judge: &Judge<'_>) -> Vec<Signer> {
-    let counted = |key: &KeyId| bundle.signatories().iter().find(|signatory| signatory.key == *key);
+    let counted = |key: &KeyId| {
+        bundle
+            .signatories()
+            .iter()
+            .find(|signatory| signatory.key == *key)
+    };
     let one = |key: &KeyId| match counted(key) {
         Some(signatory) => signer(judge, *key, signatory.evidence, None),
         None => {
             let why_not = judge.root.counts(key, &name("release"), judge.then()).err();
-            signer(judge, *key, Evidence::Claimed(None), why_not.or_else(|| Some("does not count".to_owned())))
+            signer(
+                judge,
+                *key,
+                Evidence::Claimed(None),
+                why_not.or_else(|| Some("does not count".to_owned())),
+            )
         }
     };
     keys.iter().map(one).collect()
@@ -98,13 +143,29 @@ fn signers(bundle: &AuthenticatedBundle, keys: &[KeyId], judge: &Judge<'_>) -> V
 fn today(signatories: &[Signatory], judge: &Judge<'_>) -> Verdict {
     let role = name("release");
     let counts = |signatory: &Signatory| {
-        judge.root.counts_since(&signatory.key, &role, judge.now(), Seen::from(signatory.evidence).proven())
+        judge.root.counts_since(
+            &signatory.key,
+            &role,
+            judge.now(),
+            Seen::from(signatory.evidence).proven(),
+        )
     };
-    let counted = signatories.iter().filter(|signatory| counts(signatory).is_ok()).map(|signatory| signatory.key);
-    if judge.root.draft().met(&role, counted.collect(), Vec::new()).is_ok() {
+    let counted = signatories
+        .iter()
+        .filter(|signatory| counts(signatory).is_ok())
+        .map(|signatory| signatory.key);
+    if judge
+        .root
+        .draft()
+        .met(&role, counted.collect(), Vec::new())
+        .is_ok()
+    {
         return Verdict::of(Ok(()));
     }
-    let why: Vec<String> = signatories.iter().filter_map(|signatory| counts(signatory).err()).collect();
+    let why: Vec<String> = signatories
+        .iter()
+        .filter_map(|signatory| counts(signatory).err())
+        .collect();
     Verdict::of(Err(format!("its key {}", why.join("; "))))
 }
 
@@ -114,9 +175,12 @@ fn refused(error: &AuthenticateError, statement: &[u8], judge: &Judge<'_>) -> Au
         AuthenticateError::Files(_) => json::from_canonical::<Statement>(statement).ok(),
         _ => None,
     };
-    let release = release.map(|said| ReleaseFacts::new(&said.predicate.release, Digest::of(statement)));
+    let release =
+        release.map(|said| ReleaseFacts::new(&said.predicate.release, Digest::of(statement)));
     let faults = match error {
-        AuthenticateError::Files(SubjectError::Faults { faults, .. }) => faults.iter().map(of_file).collect(),
+        AuthenticateError::Files(SubjectError::Faults { faults, .. }) => {
+            faults.iter().map(of_file).collect()
+        }
         AuthenticateError::Files(SubjectError::Io(error)) => vec![unreadable(error)],
         error => vec![not_authentic(kind(error), error)],
     };
@@ -126,8 +190,17 @@ fn refused(error: &AuthenticateError, statement: &[u8], judge: &Judge<'_>) -> Au
     };
     let no = || Verdict::of(Err(error.to_string()));
     let claimed_id = release.is_none().then(|| Digest::of(statement));
-    let facts = Some(Facts { release, signers, ..Facts::new(no(), no()) });
-    Audited { claimed_id, facts, faults, ..Audited::default() }
+    let facts = Some(Facts {
+        release,
+        signers,
+        ..Facts::new(no(), no())
+    });
+    Audited {
+        claimed_id,
+        facts,
+        faults,
+        ..Audited::default()
+    }
 }
 
 fn kind(error: &AuthenticateError) -> FaultKind {
@@ -136,9 +209,9 @@ fn kind(error: &AuthenticateError) -> FaultKind {
         AuthenticateError::Signature(error) => word(error),
         AuthenticateError::Added(error) => added_word(error),
         AuthenticateError::Token(error) => token_word(error),
-        AuthenticateError::Statement(_) | AuthenticateError::NewerProgram { .. } | AuthenticateError::Files(_) => {
-            FaultKind::BadStatement
-        }
+        AuthenticateError::Statement(_)
+        | AuthenticateError::NewerProgram { .. }
+        | AuthenticateError::Files(_) => FaultKind::BadStatement,
     }
 }
 

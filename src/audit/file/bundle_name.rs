@@ -10,21 +10,29 @@ use crate::audit::fault::{Fault, FaultKind};
 /// (`shop-1.0.0-copy`), or the sequence.
 pub fn differs(path: &Path, release: &ReleaseFacts) -> Option<Fault> {
     let stem = path.file_name()?.to_str()?.strip_suffix(".pgseal")?;
-    let said = stem.strip_prefix(release.name.as_str())?.strip_prefix('-')?;
+    let said = stem
+        .strip_prefix(release.name.as_str())?
+        .strip_prefix('-')?;
     let said = said.strip_prefix('v').unwrap_or(said);
     let version = release.version.as_str();
     let version = version.strip_prefix('v').unwrap_or(version);
     let is_version = said.starts_with(|first: char| first.is_ascii_digit());
-    let is_same = begins(said, version) || begins(version, said) || said == release.sequence.to_string();
+    let is_same =
+        begins(said, version) || begins(version, said) || said == release.sequence.to_string();
     (is_version && !is_same).then(|| {
-        let text = format!("by its name it is {} {said}; it is {}", release.name, release.title());
+        let text = format!(
+            "by its name it is {} {said}; it is {}",
+            release.name,
+            release.title()
+        );
         Fault::new(FaultKind::NameDiffers, text)
     })
 }
 
 /// Whether `text` starts with `with` at a word boundary.
 fn begins(text: &str, with: &str) -> bool {
-    text.strip_prefix(with).is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
+    text.strip_prefix(with)
+        .is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
 }
 
 #[cfg(test)]
@@ -49,10 +57,23 @@ mod tests {
             ("other-2.0.0", "1.0.0", false),
             ("release", "1.0.0", false),
         ] {
-            let (name, version) = ("shop".parse().expect("a name"), version.parse().expect("a version"));
-            let release = ReleaseFacts { name, version, sequence: 7, id: Digest::of(b"") };
+            let (name, version) = (
+                "shop".parse().expect("a name"),
+                version.parse().expect("a version"),
+            );
+            let release = ReleaseFacts {
+                name,
+                version,
+                sequence: 7,
+                id: Digest::of(b""),
+            };
             let path = format!("archive/{file}.pgseal");
-            assert_eq!(differs(Path::new(&path), &release).is_some(), is_told, "{file} {}", release.version);
+            assert_eq!(
+                differs(Path::new(&path), &release).is_some(),
+                is_told,
+                "{file} {}",
+                release.version
+            );
         }
     }
 }

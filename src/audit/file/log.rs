@@ -11,7 +11,18 @@ use crate::trust::evidence::Evidence;
 pub fn facts(judge: &Judge<'_>, checkpoint: &Checkpoint, entries: usize, compared: usize) -> Facts {
     let head = checkpoint.authenticate(judge.root);
     let verdict = Verdict::of(head.as_ref().map(drop).map_err(ToString::to_string));
-    let signers = head.iter().map(|head| signer(judge, head.key(), Evidence::Claimed(None), None)).collect();
-    let log = LogFacts { origin: checkpoint.origin().to_owned(), entries: entries as u64, compared: compared as u64 };
-    Facts { signers, log: Some(log), ..Facts::new(verdict.clone(), verdict) }
+    let signers = head
+        .iter()
+        .map(|head| signer(judge, head.key(), Evidence::Claimed(None), None))
+        .collect();
+    let log = LogFacts {
+        origin: checkpoint.origin().to_owned(),
+        entries: entries as u64,
+        compared: compared as u64,
+    };
+    Facts {
+        signers,
+        log: Some(log),
+        ..Facts::new(verdict.clone(), verdict)
+    }
 }

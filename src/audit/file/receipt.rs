@@ -5,7 +5,9 @@ use std::path::Path;
 
 use super::signatures::{not_counted, signer, token_word, word};
 use super::{Audited, not_authentic, unreadable};
-use crate::audit::facts::{Facts, ReceiptFacts, RehearsalFacts, ReleaseFacts, RestsOn, Seen, Signer, Verdict};
+use crate::audit::facts::{
+    Facts, ReceiptFacts, RehearsalFacts, ReleaseFacts, RestsOn, Seen, Signer, Verdict,
+};
 use crate::audit::fault::{Fault, FaultKind};
 use crate::audit::judge::Judge;
 use crate::audit::place::{Found, Place, small};
@@ -35,15 +37,25 @@ pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Audited {
             let journal = journal(place, found, &read.statement);
             let said = read.statement.predicate;
             let facts = facts(judge, &said.release, &read.statement.subject, read.signed);
-            let audited = told(Facts { receipt: Some(receipt_facts(said, sha256)), ..facts });
-            Audited { faults: journal.into_iter().collect(), ..audited }
+            let audited = told(Facts {
+                receipt: Some(receipt_facts(said, sha256)),
+                ..facts
+            });
+            Audited {
+                faults: journal.into_iter().collect(),
+                ..audited
+            }
         }
     }
 }
 
 /// The fault of a receipt's journal, if any. A missing journal is no fault.
 fn journal(place: &dyn Place, found: &Found, statement: &ReceiptStatement) -> Option<Fault> {
-    let journal = Found { path: receipt::journal_path(&found.path), bytes: None, ..found.clone() };
+    let journal = Found {
+        path: receipt::journal_path(&found.path),
+        bytes: None,
+        ..found.clone()
+    };
     let read = place.open(&journal).and_then(|source| {
         if source.size() > limits::JOURNAL_BYTES {
             return Ok(None);
@@ -54,7 +66,10 @@ fn journal(place: &dyn Place, found: &Found, statement: &ReceiptStatement) -> Op
     });
     match read.map(|chain| receipt::compare(chain.as_ref(), statement)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => Some(Fault::new(FaultKind::Unreadable, format!("the journal beside it can't be read: {error}"))),
+        Err(error) => Some(Fault::new(
+            FaultKind::Unreadable,
+            format!("the journal beside it can't be read: {error}"),
+        )),
         Ok(JournalCheck::Differs(why)) => {
             let text = format!("the journal beside it does not agree: {why}");
             Some(Fault::new(FaultKind::JournalDiffers, text))
@@ -74,7 +89,10 @@ pub fn audit_rehearsal(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> A
         Ok(read) => {
             let said = read.statement.predicate;
             let facts = facts(judge, &said.release, &read.statement.subject, read.signed);
-            told(Facts { rehearsal: Some(rehearsal_facts(said, sha256)), ..facts })
+            told(Facts {
+                rehearsal: Some(rehearsal_facts(said, sha256)),
+                ..facts
+            })
         }
     }
 }
@@ -86,7 +104,14 @@ fn parts(place: &dyn Place, found: &Found) -> io::Result<(Parts, Digest)> {
     let sha256 = Digest::of(&document);
     let name = Path::new(found.path.file_name().unwrap_or_default());
     let beside = |extension: &str| place.sibling(found, &name.with_extension(extension));
-    Ok((Parts { document, signature: beside("sig")?, token: beside("tsr")? }, sha256))
+    Ok((
+        Parts {
+            document,
+            signature: beside("sig")?,
+            token: beside("tsr")?,
+        },
+        sha256,
+    ))
 }
 
 fn refused(error: &ReceiptError, judge: &Judge<'_>) -> Audited {
@@ -95,30 +120,54 @@ fn refused(error: &ReceiptError, judge: &Judge<'_>) -> Audited {
         ReceiptError::Signature(error) => not_counted(judge, error),
         _ => Vec::new(),
     };
-    let facts = (!signers.is_empty()).then(|| Facts { signers, ..Facts::new(no(), no()) });
-    Audited { facts, ..Audited::fault(not_authentic(kind(error), error)) }
+    let facts = (!signers.is_empty()).then(|| Facts {
+        signers,
+        ..Facts::new(no(), no())
+    });
+    Audited {
+        facts,
+        ..Audited::fault(not_authentic(kind(error), error))
+    }
 }
 
 fn kind(error: &ReceiptError) -> FaultKind {
     match error {
         ReceiptError::Io(_) => FaultKind::Unreadable,
-        ReceiptError::Document(_) | ReceiptError::Subject | ReceiptError::SignatureLength(_) => FaultKind::Malformed,
+        ReceiptError::Document(_) | ReceiptError::Subject | ReceiptError::SignatureLength(_) => {
+            FaultKind::Malformed
+        }
         ReceiptError::Stripped { .. } => FaultKind::Stripped,
         ReceiptError::Signature(error) => word(error),
         ReceiptError::Token(error) => token_word(error),
     }
 }
 
-fn facts(judge: &Judge<'_>, release: &Release, subject: &[Subject], signed: Option<(KeyId, Evidence)>) -> Facts {
+fn facts(
+    judge: &Judge<'_>,
+    release: &Release,
+    subject: &[Subject],
+    signed: Option<(KeyId, Evidence)>,
+) -> Facts {
     let unsigned = || Verdict::of(Err("nobody signed it".to_owned()));
     let (then, now) = match signed {
         None => (unsigned(), unsigned()),
         Some((key, evidence)) => {
-            let today = judge.root.counts_since(&key, &name("receipt"), judge.now(), Seen::from(evidence).proven());
-            (Verdict::of(Ok(())), Verdict::of(today.map_err(|why| format!("its key {why}"))))
+            let today = judge.root.counts_since(
+                &key,
+                &name("receipt"),
+                judge.now(),
+                Seen::from(evidence).proven(),
+            );
+            (
+                Verdict::of(Ok(())),
+                Verdict::of(today.map_err(|why| format!("its key {why}"))),
+            )
         }
     };
-    let signers: Vec<Signer> = signed.map(|(key, evidence)| signer(judge, key, evidence, None)).into_iter().collect();
+    let signers: Vec<Signer> = signed
+        .map(|(key, evidence)| signer(judge, key, evidence, None))
+        .into_iter()
+        .collect();
     // Reading the receipt checked that it has exactly one subject.
     let id = subject.first().map(|subject| subject.digest.sha256);
     Facts {
@@ -130,9 +179,23 @@ fn facts(judge: &Judge<'_>, release: &Release, subject: &[Subject], signed: Opti
 }
 
 fn told(facts: Facts) -> Audited {
-    let unsigned = || Fault::new(FaultKind::UnsignedReceipt, "nobody signed it: anybody can have written it");
-    let notes = facts.signers.is_empty().then(unsigned).into_iter().collect();
-    Audited { facts: Some(facts), notes, ..Audited::default() }
+    let unsigned = || {
+        Fault::new(
+            FaultKind::UnsignedReceipt,
+            "nobody signed it: anybody can have written it",
+        )
+    };
+    let notes = facts
+        .signers
+        .is_empty()
+        .then(unsigned)
+        .into_iter()
+        .collect();
+    Audited {
+        facts: Some(facts),
+        notes,
+        ..Audited::default()
+    }
 }
 
 fn receipt_facts(said: Receipt, sha256: Digest) -> ReceiptFacts {
@@ -153,7 +216,10 @@ fn receipt_facts(said: Receipt, sha256: Digest) -> ReceiptFacts {
         approvals: said
             .approvals
             .into_iter()
-            .map(|approval| RestsOn { key_id: KeyId::claimed(approval.key_id), role: approval.role })
+            .map(|approval| RestsOn {
+                key_id: KeyId::claimed(approval.key_id),
+                role: approval.role,
+            })
             .collect(),
         trust: said.trust,
         journal_sha256: said.journal_sha256,

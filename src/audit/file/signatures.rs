@@ -14,7 +14,9 @@ pub fn word(error: &SignatureError) -> FaultKind {
     match error {
         SignatureError::UnknownKey(_) => FaultKind::UnknownKey,
         SignatureError::Invalid(_) => FaultKind::InvalidSignature,
-        SignatureError::Threshold { why, .. } if why.iter().any(|(_, _, reason)| reason.is_revoked()) => {
+        SignatureError::Threshold { why, .. }
+            if why.iter().any(|(_, _, reason)| reason.is_revoked()) =>
+        {
             FaultKind::RevokedKey
         }
         SignatureError::Threshold { .. } => FaultKind::TooFewSignatures,
@@ -36,12 +38,19 @@ pub fn added_word(error: &AttestationError) -> FaultKind {
 /// The fault kind of a timestamp error.
 pub fn token_word(error: &TokenError) -> FaultKind {
     match error {
-        TokenError::NoSignature(_) | TokenError::Token { .. } | TokenError::NoAuthority(_) => FaultKind::BadTimeStamp,
+        TokenError::NoSignature(_) | TokenError::Token { .. } | TokenError::NoAuthority(_) => {
+            FaultKind::BadTimeStamp
+        }
     }
 }
 
 /// Facts about a key with a valid signature.
-pub fn signer(judge: &Judge<'_>, key_id: KeyId, evidence: Evidence, why_not: Option<String>) -> Signer {
+pub fn signer(
+    judge: &Judge<'_>,
+    key_id: KeyId,
+    evidence: Evidence,
+    why_not: Option<String>,
+) -> Signer {
     let entry = judge.root.entry(&key_id);
     Signer {
         key_id,
@@ -55,9 +64,16 @@ pub fn signer(judge: &Judge<'_>, key_id: KeyId, evidence: Evidence, why_not: Opt
 
 /// The keys of an unmet threshold: their signatures are valid and don't count.
 pub fn not_counted(judge: &Judge<'_>, error: &SignatureError) -> Vec<Signer> {
-    let SignatureError::Threshold { why, .. } = error else { return Vec::new() };
+    let SignatureError::Threshold { why, .. } = error else {
+        return Vec::new();
+    };
     let one = |(key, _, reason): &(KeyId, String, crate::trust::judge::NotCounted)| {
-        signer(judge, *key, Evidence::Claimed(None), Some(reason.to_string()))
+        signer(
+            judge,
+            *key,
+            Evidence::Claimed(None),
+            Some(reason.to_string()),
+        )
     };
     why.iter().map(one).collect()
 }

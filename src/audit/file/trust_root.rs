@@ -31,29 +31,55 @@ pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Audited {
     let signed = judged(signatures, draft);
     match signed {
         Ok((root, keys)) => {
-            let signers = keys.into_iter().map(|key| signer(judge, key, claimed(&root), None)).collect();
+            let signers = keys
+                .into_iter()
+                .map(|key| signer(judge, key, claimed(&root), None))
+                .collect();
             let yes = || Verdict::of(Ok(()));
-            let facts = Facts { signers, trust_root: Some(facts(&root)), ..Facts::new(yes(), yes()) };
-            Audited { facts: Some(facts), ..Audited::default() }
+            let facts = Facts {
+                signers,
+                trust_root: Some(facts(&root)),
+                ..Facts::new(yes(), yes())
+            };
+            Audited {
+                facts: Some(facts),
+                ..Audited::default()
+            }
         }
         Err(fault) => Audited::fault(fault),
     }
 }
 
-fn judged(signatures: Vec<ClaimedSignature>, draft: DraftRoot) -> Result<(TrustRoot, Vec<KeyId>), Fault> {
+fn judged(
+    signatures: Vec<ClaimedSignature>,
+    draft: DraftRoot,
+) -> Result<(TrustRoot, Vec<KeyId>), Fault> {
     if signatures.is_empty() {
-        return Err(Fault::new(FaultKind::Unsigned, "not authentic: the trust root is not signed"));
+        return Err(Fault::new(
+            FaultKind::Unsigned,
+            "not authentic: the trust root is not signed",
+        ));
     }
     let keys = signatures.iter().map(|(key, _)| *key).collect();
-    let signed = draft.signed(&signatures).map_err(|error| not_authentic(word(&error), &error))?;
+    let signed = draft
+        .signed(&signatures)
+        .map_err(|error| not_authentic(word(&error), &error))?;
     Ok((signed, keys))
 }
 
 /// Reads the signatures of its own root keys by file name. Keys that only the previous version
 /// lists sign to approve this one; installation checks those signatures.
-fn signatures(place: &dyn Place, found: &Found, draft: &DraftRoot) -> io::Result<Vec<ClaimedSignature>> {
+fn signatures(
+    place: &dyn Place,
+    found: &Found,
+    draft: &DraftRoot,
+) -> io::Result<Vec<ClaimedSignature>> {
     // `install` keeps earlier versions in the directory of signatures.
-    let kept = found.path.parent().and_then(|dir| dir.extension()).is_some_and(|extension| extension == "sigs");
+    let kept = found
+        .path
+        .parent()
+        .and_then(|dir| dir.extension())
+        .is_some_and(|extension| extension == "sigs");
     let mut dir = found.path.file_name().unwrap_or_default().to_owned();
     dir.push(".sigs");
     let dir = if kept { Path::new("") } else { Path::new(&dir) };
@@ -63,9 +89,16 @@ fn signatures(place: &dyn Place, found: &Found, draft: &DraftRoot) -> io::Result
         if entry.role != name("root") {
             continue;
         }
-        let Some(bytes) = place.sibling(found, &dir.join(format!("{version}.{}.sig", key.id())))? else { continue };
+        let Some(bytes) = place.sibling(found, &dir.join(format!("{version}.{}.sig", key.id())))?
+        else {
+            continue;
+        };
         let cut = |bytes: Vec<u8>| {
-            let text = format!("the signature by key {} has {} bytes, expected 64", key.id(), bytes.len());
+            let text = format!(
+                "the signature by key {} has {} bytes, expected 64",
+                key.id(),
+                bytes.len()
+            );
             io::Error::new(io::ErrorKind::InvalidData, text)
         };
         signatures.push((key.id(), <[u8; 64]>::try_from(bytes).map_err(cut)?));
@@ -86,7 +119,12 @@ fn facts(root: &TrustRoot) -> TrustRootFacts {
         prev_sha256: document.prev_sha256,
         issued: document.issued,
         expires: document.expires,
-        root_keys: root.draft().keys().filter(|(_, entry)| entry.role == root_role).map(|(key, _)| key.id()).collect(),
+        root_keys: root
+            .draft()
+            .keys()
+            .filter(|(_, entry)| entry.role == root_role)
+            .map(|(key, _)| key.id())
+            .collect(),
         approvals: document.policy.approvals.clone(),
         blocked_releases: document.policy.blocked_releases.clone(),
         require_rehearsal: document.policy.require_rehearsal,

@@ -21,7 +21,9 @@ pub struct Directory {
 impl Directory {
     /// Stores the path without opening it.
     pub fn new(path: &Path) -> Self {
-        Self { path: path.to_owned() }
+        Self {
+            path: path.to_owned(),
+        }
     }
 }
 
@@ -33,12 +35,17 @@ impl Place for Directory {
         }
         if path.exists() && !path.is_dir() {
             let error = io::Error::new(io::ErrorKind::InvalidInput, "not a regular file");
-            return tell(Err(Unlisted::unreadable(path, Kind::of(path).unwrap_or(Kind::Bundle), error)));
+            return tell(Err(Unlisted::unreadable(
+                path,
+                Kind::of(path).unwrap_or(Kind::Bundle),
+                error,
+            )));
         }
         for entry in WalkDir::new(path).sort_by_file_name() {
             match entry {
                 // The path named by the user may be a link.
-                Ok(entry) if entry.file_type().is_dir() || (entry.depth() == 0 && path.is_dir()) => {}
+                Ok(entry)
+                    if entry.file_type().is_dir() || (entry.depth() == 0 && path.is_dir()) => {}
                 Ok(entry) => {
                     let path = entry.path();
                     if let Some(kind) = Kind::of(path) {
@@ -52,7 +59,9 @@ impl Place for Directory {
                 }
                 Err(error) => {
                     let path = error.path().unwrap_or(path).to_owned();
-                    let error = error.into_io_error().unwrap_or_else(|| io::Error::other("a loop of links"));
+                    let error = error
+                        .into_io_error()
+                        .unwrap_or_else(|| io::Error::other("a loop of links"));
                     tell(Err(Unlisted::unreadable(&path, Kind::Directory, error)));
                 }
             }
@@ -76,13 +85,22 @@ impl Place for Directory {
 /// directories without a kind.
 fn is_told(path: &Path) -> bool {
     let is_nobodys = || Kind::of(path).is_none() && path.is_dir();
-    path.symlink_metadata().is_ok_and(|it| !(it.is_dir() || it.is_symlink() && is_nobodys()))
+    path.symlink_metadata()
+        .is_ok_and(|it| !(it.is_dir() || it.is_symlink() && is_nobodys()))
 }
 
 fn found(path: &Path, kind: Kind) -> Found {
     let metadata = std::fs::metadata(path).ok();
-    let modified = metadata.as_ref().and_then(|metadata| metadata.modified().ok());
+    let modified = metadata
+        .as_ref()
+        .and_then(|metadata| metadata.modified().ok());
     let since = modified.and_then(|modified| modified.duration_since(UNIX_EPOCH).ok());
-    let modified = since.and_then(|since| Timestamp::from_seconds(i64::try_from(since.as_secs()).ok()?));
-    Found { path: path.to_owned(), kind, bytes: metadata.map(|metadata| metadata.len()), modified }
+    let modified =
+        since.and_then(|since| Timestamp::from_seconds(i64::try_from(since.as_secs()).ok()?));
+    Found {
+        path: path.to_owned(),
+        kind,
+        bytes: metadata.map(|metadata| metadata.len()),
+        modified,
+    }
 }

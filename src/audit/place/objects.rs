@@ -50,11 +50,21 @@ impl Objects {
     /// Connects to the objects below `prefix` of a store reported as `address`. Fails if the first
     /// page can't be listed.
     pub fn reach(store: Arc<dyn Store>, address: &str, prefix: &str) -> io::Result<Self> {
-        let prefix = Path::parse(prefix).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        let prefix = Path::parse(prefix)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         let turn = event_loop()?;
-        let objects = Self { store, turn, address: address.to_owned(), prefix };
+        let objects = Self {
+            store,
+            turn,
+            address: address.to_owned(),
+            prefix,
+        };
         let first = objects.listing().next();
-        if let Some(Entry::Broken(error)) = first { Err(why::told(error)) } else { Ok(objects) }
+        if let Some(Entry::Broken(error)) = first {
+            Err(why::told(error))
+        } else {
+            Ok(objects)
+        }
     }
 
     fn listing(&self) -> Listing<'_> {
@@ -70,8 +80,11 @@ impl Objects {
     }
 
     fn key(&self, path: &FilePath) -> io::Result<Path> {
-        let key = path.to_str().and_then(|path| path.strip_prefix(&self.address));
-        Path::parse(key.ok_or(io::ErrorKind::NotFound)?).map_err(|error| io::Error::new(io::ErrorKind::NotFound, error))
+        let key = path
+            .to_str()
+            .and_then(|path| path.strip_prefix(&self.address));
+        Path::parse(key.ok_or(io::ErrorKind::NotFound)?)
+            .map_err(|error| io::Error::new(io::ErrorKind::NotFound, error))
     }
 
     fn found(&self, meta: &ObjectMeta, kind: Kind) -> Found {
@@ -87,7 +100,10 @@ impl Objects {
     fn alone(&self) -> Result<Found, Unlisted> {
         let path = self.path(&self.prefix);
         let kind = Kind::of(&path).unwrap_or(Kind::Bundle);
-        let asked = GetOptions { head: true, ..GetOptions::default() };
+        let asked = GetOptions {
+            head: true,
+            ..GetOptions::default()
+        };
         match self.wait(self.store.get_opts(&self.prefix, asked)) {
             Ok(got) => Ok(self.found(&got.meta, kind)),
             Err(error) => Err(Unlisted::unreadable(&path, kind, why::told(error))),
@@ -100,7 +116,11 @@ impl Objects {
 }
 
 fn event_loop() -> io::Result<Loop> {
-    Ok(Arc::new(tokio::runtime::Builder::new_current_thread().enable_all().build()?))
+    Ok(Arc::new(
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?,
+    ))
 }
 
 impl Place for Objects {
@@ -127,8 +147,13 @@ impl Place for Objects {
                 }
                 Entry::Broken(error) => {
                     let error = why::told(error);
-                    let error = io::Error::new(error.kind(), format!("the list ends here: {error}"));
-                    tell(Err(Unlisted::unreadable(&self.path(&self.prefix), Kind::Directory, error)));
+                    let error =
+                        io::Error::new(error.kind(), format!("the list ends here: {error}"));
+                    tell(Err(Unlisted::unreadable(
+                        &self.path(&self.prefix),
+                        Kind::Directory,
+                        error,
+                    )));
                 }
             }
         }
@@ -139,22 +164,35 @@ impl Place for Objects {
 
     fn open(&self, found: &Found) -> io::Result<Box<dyn ByteSource>> {
         let key = self.key(&found.path)?;
-        let asked = GetOptions { head: found.bytes.is_some_and(|bytes| bytes > WHOLE_BYTES), ..GetOptions::default() };
-        let got = self.wait(self.store.get_opts(&key, asked)).map_err(why::told)?;
+        let asked = GetOptions {
+            head: found.bytes.is_some_and(|bytes| bytes > WHOLE_BYTES),
+            ..GetOptions::default()
+        };
+        let got = self
+            .wait(self.store.get_opts(&key, asked))
+            .map_err(why::told)?;
         if got.meta.size > WHOLE_BYTES {
-            return Ok(Box::new(Ranged::new(self.store.clone(), self.turn.clone(), got.meta)));
+            return Ok(Box::new(Ranged::new(
+                self.store.clone(),
+                self.turn.clone(),
+                got.meta,
+            )));
         }
         Ok(Box::new(InMemory(self.whole(got)?.into())))
     }
 
     fn sibling(&self, found: &Found, name: &FilePath) -> io::Result<Option<Vec<u8>>> {
         let key = self.key(&found.path.with_file_name(name))?;
-        match self.wait(self.store.get_opts(&key, GetOptions::default())).map_err(why::told) {
+        match self
+            .wait(self.store.get_opts(&key, GetOptions::default()))
+            .map_err(why::told)
+        {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
-            Ok(got) if got.meta.size > limits::DOCUMENT_BYTES => {
-                Err(io::Error::new(io::ErrorKind::InvalidInput, "not of the size of a document"))
-            }
+            Ok(got) if got.meta.size > limits::DOCUMENT_BYTES => Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "not of the size of a document",
+            )),
             Ok(got) => self.whole(got).map(Some),
         }
     }

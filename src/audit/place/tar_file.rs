@@ -38,12 +38,21 @@ impl TarFile {
     /// member's own time is not the time of storage.
     pub fn read(path: &Path, source: Arc<dyn ByteSource>, modified: Option<Timestamp>) -> Self {
         let members = members(path, source.as_ref());
-        Self { path: path.to_owned(), source, modified, members }
+        Self {
+            path: path.to_owned(),
+            source,
+            modified,
+            members,
+        }
     }
 
     fn content(&self, path: &Path) -> Option<io::Result<Box<dyn ByteSource>>> {
         let (offset, size) = *self.members.as_ref().ok()?.get(path)?;
-        let content = Content { source: self.source.clone(), offset, size };
+        let content = Content {
+            source: self.source.clone(),
+            offset,
+            size,
+        };
         if size > limits::BUFFERED_BUNDLE_BYTES {
             return Some(Ok(Box::new(content)));
         }
@@ -60,13 +69,22 @@ impl Place for TarFile {
             Err(error) => {
                 let copy = io::Error::new(error.kind(), error.to_string());
                 let is_doubtful = error.kind() == io::ErrorKind::InvalidData;
-                let unlisted = if is_doubtful { Unlisted::malformed } else { Unlisted::unreadable };
+                let unlisted = if is_doubtful {
+                    Unlisted::malformed
+                } else {
+                    Unlisted::unreadable
+                };
                 return tell(Err(unlisted(&self.path, Kind::Tar, copy)));
             }
         };
         for (path, (_, size)) in members {
             if let Some(kind) = Kind::of(path) {
-                tell(Ok(Found { path: path.clone(), kind, bytes: Some(*size), modified: self.modified }));
+                tell(Ok(Found {
+                    path: path.clone(),
+                    kind,
+                    bytes: Some(*size),
+                    modified: self.modified,
+                }));
             } else if let Some(missing) = left_over(path, |path| members.contains_key(path)) {
                 tell(Err(missing));
             }
@@ -82,7 +100,9 @@ impl Place for TarFile {
     }
 
     fn sibling(&self, found: &Found, name: &Path) -> io::Result<Option<Vec<u8>>> {
-        self.content(&found.path.with_file_name(name)).map(|content| small(content?.as_ref())).transpose()
+        self.content(&found.path.with_file_name(name))
+            .map(|content| small(content?.as_ref()))
+            .transpose()
     }
 }
 
@@ -119,16 +139,25 @@ fn members(tar: &Path, source: &dyn ByteSource) -> io::Result<BTreeMap<PathBuf, 
         let content = content.map(|size| (start, size));
         let first = members.insert(tar.join(&name), content);
         if first.is_some_and(|first| first.is_some() || content.is_some()) {
-            let why = format!("{} is in it twice, and programs keep the first or the last", name.display());
+            let why = format!(
+                "{} is in it twice, and programs keep the first or the last",
+                name.display()
+            );
             return Err(refused(start, &why));
         }
     }
     check_end(source, at)?;
     let is_file = |path: &Path| members.get(path).is_some_and(Option::is_some);
-    if let Some(path) = members.keys().find(|path| path.ancestors().skip(1).any(is_file)) {
+    if let Some(path) = members
+        .keys()
+        .find(|path| path.ancestors().skip(1).any(is_file))
+    {
         return Err(refused(at, &format!("{} is below a file", path.display())));
     }
-    Ok(members.into_iter().filter_map(|(path, content)| Some((path, content?))).collect())
+    Ok(members
+        .into_iter()
+        .filter_map(|(path, content)| Some((path, content?)))
+        .collect())
 }
 
 fn header(source: &dyn ByteSource, at: u64) -> io::Result<[u8; BLOCK]> {
@@ -159,7 +188,11 @@ fn decode(block: &[u8; BLOCK]) -> Result<(PathBuf, Option<u64>), &'static str> {
         b"ustar  \0" => 345,
         _ => return Err("a header is not of the ustar format"),
     };
-    if [&block[own..], &block[157..257]].concat().iter().any(|byte| *byte != 0) {
+    if [&block[own..], &block[157..257]]
+        .concat()
+        .iter()
+        .any(|byte| *byte != 0)
+    {
         return Err("a header has fields that plain ustar files and directories do not have");
     }
     let mut size = [0; 12];
@@ -168,16 +201,29 @@ fn decode(block: &[u8; BLOCK]) -> Result<(PathBuf, Option<u64>), &'static str> {
     size[11] = if size[11] == b' ' { 0 } else { size[11] };
     let size = octal(&size).ok_or("the size of a member is not eleven octal digits")?;
     let (prefix, name) = (until_nul(&block[345..500]), until_nul(&block[..100]));
-    let name = if prefix.is_empty() { name.to_vec() } else { [prefix, b"/", name].concat() };
+    let name = if prefix.is_empty() {
+        name.to_vec()
+    } else {
+        [prefix, b"/", name].concat()
+    };
     let path = Path::new(OsStr::from_bytes(&name));
-    if name.is_empty() || !path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
+    if name.is_empty()
+        || !path
+            .components()
+            .all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
+    {
         return Err("the name of a member is empty, begins with / or has .. in it");
     }
-    let plain: PathBuf = path.components().filter(|part| *part != Component::CurDir).collect();
+    let plain: PathBuf = path
+        .components()
+        .filter(|part| *part != Component::CurDir)
+        .collect();
     match block[156] {
         b'0' if !name.ends_with(b"/") && !plain.as_os_str().is_empty() => Ok((plain, Some(size))),
         b'5' if size == 0 => Ok((plain, None)),
-        _ => Err("a member is neither a plain file nor a directory (a link, a long name, PAX, sparse)"),
+        _ => Err(
+            "a member is neither a plain file nor a directory (a link, a long name, PAX, sparse)",
+        ),
     }
 }
 
@@ -189,7 +235,10 @@ fn until_nul(field: &[u8]) -> &[u8] {
 fn check_end(source: &dyn ByteSource, at: u64) -> io::Result<()> {
     let length = source.size() - at;
     if !(2 * BLOCK as u64..=PADDING_BYTES).contains(&length) {
-        return Err(refused(at, "the tar file does not end with two to 32,768 blocks of zeros"));
+        return Err(refused(
+            at,
+            "the tar file does not end with two to 32,768 blocks of zeros",
+        ));
     }
     let mut end = vec![0; length as usize];
     source.read_exact_at(&mut end, at)?;
@@ -202,7 +251,8 @@ fn check_end(source: &dyn ByteSource, at: u64) -> io::Result<()> {
 /// Whether a member is a checkpoint or an entry tile of a log.
 fn is_of_log(member: &Path) -> bool {
     let entries = Path::new(TILE).join("entries");
-    member.file_name().is_some_and(|name| name == CHECKPOINT) || member.ancestors().any(|dir| dir.ends_with(&entries))
+    member.file_name().is_some_and(|name| name == CHECKPOINT)
+        || member.ancestors().any(|dir| dir.ends_with(&entries))
 }
 
 fn refused(at: u64, why: &str) -> io::Error {

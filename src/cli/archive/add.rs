@@ -74,14 +74,17 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         let appended = log.append(&work.new, &root, signer.as_ref());
         Some(appended.inspect_err(|_| {
             // Once entries are written, the next add continues with them and needs their files.
-            let is_untouched = append::head(&args.dir, &root).is_ok_and(|(now, _)| now.size() == first)
+            let is_untouched = append::head(&args.dir, &root)
+                .is_ok_and(|(now, _)| now.size() == first)
                 && append::pending(&args.dir, first).is_ok_and(|entries| entries.is_empty());
             if is_untouched {
                 place.take_back(&named);
             }
         })?)
     };
-    let size = checkpoint.as_ref().map_or(first, |checkpoint| checkpoint.size());
+    let size = checkpoint
+        .as_ref()
+        .map_or(first, |checkpoint| checkpoint.size());
     let added = (first..).zip(&work.new);
     out.document(&serde_json::json!({
         "archive": args.dir.to_string_lossy(), "size": size, "checkpoint": checkpoint.as_ref().map(super::document),
@@ -89,16 +92,34 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         "present": work.present, "restored": work.restored,
     }));
     for (index, entry) in added {
-        out.line(format!("{index}  {}  {}", entry.kind.as_str(), escape(entry.path.as_str())));
+        out.line(format!(
+            "{index}  {}  {}",
+            entry.kind.as_str(),
+            escape(entry.path.as_str())
+        ));
     }
-    work.present.iter().for_each(|path| out.line(format!("{}: is there already", escape(path.as_str()))));
-    work.restored.iter().for_each(|path| out.line(format!("{}: put back", escape(path.as_str()))));
-    out.line(format!("{}: {} more, {}", display_path(&args.dir), work.new.len(), count(size, "entry")));
+    work.present
+        .iter()
+        .for_each(|path| out.line(format!("{}: is there already", escape(path.as_str()))));
+    work.restored
+        .iter()
+        .for_each(|path| out.line(format!("{}: put back", escape(path.as_str()))));
+    out.line(format!(
+        "{}: {} more, {}",
+        display_path(&args.dir),
+        work.new.len(),
+        count(size, "entry")
+    ));
     Ok(Exit::Done)
 }
 
 /// Authenticates all files, those of an interrupted add first; fails with every reason at once.
-fn taken(args: &Args, taker: &Taker<'_>, log: &LockedLog, out: Output) -> Result<Vec<Taken>, CliError> {
+fn taken(
+    args: &Args,
+    taker: &Taker<'_>,
+    log: &LockedLog,
+    out: Output,
+) -> Result<Vec<Taken>, CliError> {
     let given = given(args, taker, out)?;
     let mut all = unfinished(taker, log.pending()?, &given)?;
     all.extend(given);
@@ -108,7 +129,11 @@ fn taken(args: &Args, taker: &Taker<'_>, log: &LockedLog, out: Output) -> Result
 /// Authenticates the files given as arguments.
 fn given(args: &Args, taker: &Taker<'_>, out: Output) -> Result<Vec<Taken>, CliError> {
     let (mut all, mut refused) = (Vec::new(), Vec::new());
-    let lists = args.files.iter().map(|file| Taker::list(file)).collect::<Vec<_>>();
+    let lists = args
+        .files
+        .iter()
+        .map(|file| Taker::list(file))
+        .collect::<Vec<_>>();
     let of: usize = lists.iter().flatten().map(Vec::len).sum();
     let (beside, mut done) = (Notifier::drawing(out), 0);
     for list in lists {
@@ -118,7 +143,12 @@ fn given(args: &Args, taker: &Taker<'_>, out: Output) -> Result<Vec<Taken>, CliE
         });
         for (typed, real) in list {
             done += 1;
-            beside.moving(|| format!("{done} of {of} files authenticated: {}", display_path(&typed)));
+            beside.moving(|| {
+                format!(
+                    "{done} of {of} files authenticated: {}",
+                    display_path(&typed)
+                )
+            });
             match taker.take(&typed, &real) {
                 Ok(taken) => all.extend(taken),
                 Err(error) => refused.push(error),
@@ -131,19 +161,28 @@ fn given(args: &Args, taker: &Taker<'_>, out: Output) -> Result<Vec<Taken>, CliE
         first.lines.extend(error.lines);
         first
     });
-    let Some(error) = all_of_them else { return Ok(all) };
+    let Some(error) = all_of_them else {
+        return Ok(all);
+    };
     let nothing = "nothing was added";
     let hint = match &error.hint {
         _ if is_alone && args.files.len() == 1 => return Err(error),
         Some(hint) if is_alone => format!("{nothing}; {hint}"),
         _ => nothing.to_owned(),
     };
-    Err(CliError { hint: Some(hint), ..error })
+    Err(CliError {
+        hint: Some(hint),
+        ..error
+    })
 }
 
 /// Files of the entries that an interrupted add left after the checkpoint, in log order. Each is
 /// either in its place or among the given files.
-fn unfinished(taker: &Taker<'_>, pending: Vec<LogEntry>, given: &[Taken]) -> Result<Vec<Taken>, CliError> {
+fn unfinished(
+    taker: &Taker<'_>,
+    pending: Vec<LogEntry>,
+    given: &[Taken],
+) -> Result<Vec<Taken>, CliError> {
     let mains: BTreeSet<String> = pending.iter().flat_map(mains_of).collect();
     let mut there: BTreeMap<&ArchivePath, Taken> = BTreeMap::new();
     let (mut lying, mut refused) = (Vec::new(), BTreeMap::new());
@@ -154,15 +193,30 @@ fn unfinished(taker: &Taker<'_>, pending: Vec<LogEntry>, given: &[Taken]) -> Res
             Some(Err(error)) => drop(refused.insert(main.as_str(), error)),
         }
     }
-    let wanted: BTreeMap<&ArchivePath, &LogEntry> = pending.iter().map(|entry| (&entry.path, entry)).collect();
-    let is_wanted = |taken: &&Taken| wanted.get(&taken.entry.path).is_some_and(|entry| **entry == taken.entry);
+    let wanted: BTreeMap<&ArchivePath, &LogEntry> =
+        pending.iter().map(|entry| (&entry.path, entry)).collect();
+    let is_wanted = |taken: &&Taken| {
+        wanted
+            .get(&taken.entry.path)
+            .is_some_and(|entry| **entry == taken.entry)
+    };
     for taken in lying.iter().chain(given).filter(is_wanted) {
-        there.entry(&taken.entry.path).or_insert_with(|| taken.clone());
+        there
+            .entry(&taken.entry.path)
+            .or_insert_with(|| taken.clone());
     }
     let mut all = Vec::new();
     for entry in &pending {
-        let mut refused = || mains_of(entry).iter().find_map(|main| refused.remove(main.as_str()));
-        all.push(there.remove(&entry.path).ok_or_else(|| missing(taker, entry, refused()))?);
+        let mut refused = || {
+            mains_of(entry)
+                .iter()
+                .find_map(|main| refused.remove(main.as_str()))
+        };
+        all.push(
+            there
+                .remove(&entry.path)
+                .ok_or_else(|| missing(taker, entry, refused()))?,
+        );
     }
     Ok(all)
 }
@@ -175,10 +229,14 @@ fn missing(taker: &Taker<'_>, entry: &LogEntry, refused: Option<CliError>) -> Cl
     }
     if taker.has(entry.path.as_str()) {
         let text = format!("{path}: not the file of the entry behind the checkpoint");
-        return CliError::new(Exit::NotAuthentic, text).hint("`pgseal archive verify` tells all that is wrong");
+        return CliError::new(Exit::NotAuthentic, text)
+            .hint("`pgseal archive verify` tells all that is wrong");
     }
-    let text =
-        format!("{path}: gone, and its entry stands behind the checkpoint: {} {}", entry.kind.as_str(), entry.sha256);
+    let text = format!(
+        "{path}: gone, and its entry stands behind the checkpoint: {} {}",
+        entry.kind.as_str(),
+        entry.sha256
+    );
     CliError::new(Exit::NotAuthentic, text)
         .hint("entries behind the checkpoint come first: name this file too, and it is put back; or begin a new log")
 }
@@ -198,7 +256,9 @@ fn plan(place: &Place<'_>, log: &LockedLog, taken: Vec<Taken>) -> Result<Work, C
             if other.sha256 == entry.sha256 {
                 continue;
             }
-            return Err(differs("two different files would have this name in the archive"));
+            return Err(differs(
+                "two different files would have this name in the archive",
+            ));
         }
         let before = logged.get(&entry.path);
         if before.is_some_and(|before| before.sha256 != entry.sha256) {
@@ -211,7 +271,9 @@ fn plan(place: &Place<'_>, log: &LockedLog, taken: Vec<Taken>) -> Result<Work, C
                     is_lost = true;
                     work.named.push((at, entry.path.clone()));
                 }
-                Some(digest) if digest != entry.sha256 => return Err(differs("another file is there by this name")),
+                Some(digest) if digest != entry.sha256 => {
+                    return Err(differs("another file is there by this name"));
+                }
                 Some(_) => {}
             }
         }

@@ -18,7 +18,8 @@ pub struct Args {
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let root = args.trust.load()?;
-    let (checkpoint, head) = append::head(&args.dir, &root).map_err(|error| super::unusable(&args.dir, error))?;
+    let (checkpoint, head) =
+        append::head(&args.dir, &root).map_err(|error| super::unusable(&args.dir, error))?;
     out.document(&serde_json::json!({
         "archive": args.dir.to_string_lossy(), "checkpoint": super::document(&checkpoint),
         "key_id": head.key(), "owner": root.owner(&head.key()),

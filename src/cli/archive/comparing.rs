@@ -15,7 +15,10 @@ pub struct Comparing {
 impl Comparing {
     /// Draws only if stderr is a terminal.
     pub fn new(dir: &Path, out: Output) -> Self {
-        Self { dir: dir.to_owned(), beside: Notifier::drawing(out) }
+        Self {
+            dir: dir.to_owned(),
+            beside: Notifier::drawing(out),
+        }
     }
 
     /// Updates the line; callable from any thread.
@@ -23,7 +26,9 @@ impl Comparing {
         match progress {
             Progress::Waiting => self.beside.line(waits_for(&self.dir)),
             Progress::Read { done, of } => {
-                self.beside.moving(|| format!("{}: {done} of {of} files compared", display_path(&self.dir)));
+                self.beside.moving(|| {
+                    format!("{}: {done} of {of} files compared", display_path(&self.dir))
+                });
             }
         }
     }

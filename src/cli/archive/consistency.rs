@@ -42,7 +42,11 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             .hint("keep both checkpoints: two that are signed and don't fit together prove that the log was changed")
     };
     if before.origin() != now.origin() {
-        let (since, kept, is) = (display_path(&args.since), escape(before.origin()), escape(now.origin()));
+        let (since, kept, is) = (
+            display_path(&args.since),
+            escape(before.origin()),
+            escape(now.origin()),
+        );
         let text = format!("{since}: a checkpoint of another log, {kept}; this is {is}");
         return Err(CliError::new(Exit::Faults, text).hint(format!(
             "give a checkpoint of {is}; but if this archive was {kept} once, its log was begun anew: keep both checkpoints"
@@ -50,12 +54,15 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     }
     if before.size() > now.size() {
         let (kept, is) = (count(before.size(), "entry"), now.size());
-        return Err(fork(format!("the log was of {kept} and is of {is}: entries were taken away")));
+        return Err(fork(format!(
+            "the log was of {kept} and is of {is}: entries were taken away"
+        )));
     }
     let stored = Stored::new(&args.dir, now.size());
     // A log that did not grow needs no proof, but its tiles are checked in any case.
     append::check_tiles(&args.dir, &stored, &now).map_err(unusable)?;
-    let proof = consistency(&stored, before.size(), now.size()).map_err(|error| unusable(error.into()))?;
+    let proof =
+        consistency(&stored, before.size(), now.size()).map_err(|error| unusable(error.into()))?;
     check_consistency((before.size(), before.root()), (now.size(), now.root()), &proof).map_err(
         |error| match error {
             ProofError::Root => fork(format!(
@@ -73,7 +80,10 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let (origin, entries) = (escape(now.origin()), count(before.size(), "entry"));
     out.line(match now.size() - before.size() {
         0 => format!("{ok}: {origin} did not grow since, it has {entries}"),
-        more => format!("{ok}: {origin} grew from {entries} by {}", count(more, "entry")),
+        more => format!(
+            "{ok}: {origin} grew from {entries} by {}",
+            count(more, "entry")
+        ),
     });
     Ok(Exit::Done)
 }
@@ -81,7 +91,10 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
 /// Error for a missing log of which only a saved checkpoint is known.
 fn gone(dir: &Path, kept: &TrustedHead) -> CliError {
     let (origin, entries) = (escape(kept.origin()), count(kept.size(), "entry"));
-    let text = format!("{}: there is no log; a checkpoint of {origin} with {entries} was kept", display_path(dir));
+    let text = format!(
+        "{}: there is no log; a checkpoint of {origin} with {entries} was kept",
+        display_path(dir)
+    );
     CliError::new(Exit::Faults, text)
         .hint("if this is the directory, the log was taken away: put back its `checkpoint` and `tile/` from a copy, and keep the checkpoint")
 }
@@ -90,7 +103,11 @@ fn gone(dir: &Path, kept: &TrustedHead) -> CliError {
 pub fn kept(path: &Path) -> Result<Checkpoint, CliError> {
     use crate::tlog::checkpoint::CheckpointError;
     read::checkpoint(path).map_err(|error| {
-        let exit = if matches!(error, CheckpointError::Io(_)) { Exit::Internal } else { Exit::Malformed };
+        let exit = if matches!(error, CheckpointError::Io(_)) {
+            Exit::Internal
+        } else {
+            Exit::Malformed
+        };
         CliError::new(exit, format!("{}: {error}", display_path(path)))
             .hint("a checkpoint is what `pgseal archive checkpoint DIR` prints")
     })

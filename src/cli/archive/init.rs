@@ -46,15 +46,26 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     out.document(&serde_json::json!({
         "archive": args.dir.to_string_lossy(), "checkpoint": super::document(&made), "key_id": id, "verifier_key": verifier,
     }));
-    out.line(format!("{}: an empty log, {}", display_path(&args.dir), escape(&origin)));
-    out.line(format!("its checkpoints are signed by {id}; for other tools: {}", escape(&verifier)));
+    out.line(format!(
+        "{}: an empty log, {}",
+        display_path(&args.dir),
+        escape(&origin)
+    ));
+    out.line(format!(
+        "its checkpoints are signed by {id}; for other tools: {}",
+        escape(&verifier)
+    ));
     Ok(Exit::Done)
 }
 
 /// `HOST/DIR`, with characters that an origin can't have replaced.
 fn own_name(dir: &Path) -> String {
     let dir = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
-    let name = dir.file_name().map_or("archive".into(), |name| name.to_string_lossy());
+    let name = dir
+        .file_name()
+        .map_or("archive".into(), |name| name.to_string_lossy());
     let own = format!("{}/{name}", host::operator().host);
-    own.chars().map(|c| if is_name(&c.to_string()) { c } else { '-' }).collect()
+    own.chars()
+        .map(|c| if is_name(&c.to_string()) { c } else { '-' })
+        .collect()
 }

@@ -12,7 +12,10 @@ use pgseal_verify::format::log_entry::{LogEntry, LogKind};
 
 /// Kind of a file by its name; any other `.json` may be a trust root.
 pub fn kind(path: &Path) -> Result<LogKind, CliError> {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let name = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
     let kind = LogKind::of(path).or_else(|| name.ends_with(".json").then_some(LogKind::Trust));
     kind.ok_or_else(|| {
         CliError::new(Exit::Usage, format!("{}: by its name not a file that an archive takes", display_path(path)))
@@ -27,13 +30,18 @@ pub fn files_below(dir: &Path) -> Result<Vec<PathBuf>, CliError> {
     let log = dir.join(TILE);
     // Directories for temporary files, of this command and others.
     let aside = |entry: &walkdir::DirEntry| {
-        entry.file_type().is_dir() && entry.file_name().as_encoded_bytes().starts_with(b".pgseal-")
+        entry.file_type().is_dir()
+            && entry
+                .file_name()
+                .as_encoded_bytes()
+                .starts_with(b".pgseal-")
     };
     let walk = WalkDir::new(dir).sort_by_file_name().into_iter();
     for entry in walk.filter_entry(|entry| !(aside(entry) || is_log && entry.path() == log)) {
         let entry = entry.map_err(|error| CliError::new(Exit::Internal, error).about(dir))?;
         let kind = LogKind::of(entry.path());
-        let is_main = kind.is_some_and(|kind| !matches!(kind, LogKind::Signature | LogKind::Journal));
+        let is_main =
+            kind.is_some_and(|kind| !matches!(kind, LogKind::Signature | LogKind::Journal));
         files.extend((is_main && !entry.file_type().is_dir()).then(|| entry.into_path()));
     }
     Ok(files)
@@ -51,11 +59,16 @@ pub fn mains_of(entry: &LogEntry) -> Vec<String> {
                 vec![main.to_owned(), format!("{main}.sigs/{version}.json")]
             }
             None => {
-                let stem = path.strip_suffix(".sig").or_else(|| path.strip_suffix(".tsr"));
+                let stem = path
+                    .strip_suffix(".sig")
+                    .or_else(|| path.strip_suffix(".tsr"));
                 vec![format!("{}.json", stem.unwrap_or(path))]
             }
         },
-        LogKind::Journal => vec![format!("{}.receipt.json", path.strip_suffix(".journal").unwrap_or(path))],
+        LogKind::Journal => vec![format!(
+            "{}.receipt.json",
+            path.strip_suffix(".journal").unwrap_or(path)
+        )],
         _ => vec![path.to_owned()],
     }
 }
@@ -63,7 +76,12 @@ pub fn mains_of(entry: &LogEntry) -> Vec<String> {
 /// A path as in the entries of the log.
 pub fn text(path: &Path) -> Result<String, CliError> {
     let text = path.to_str().map(str::to_owned);
-    text.ok_or_else(|| CliError::new(Exit::Usage, format!("{}: its name is not UTF-8", display_path(path))))
+    text.ok_or_else(|| {
+        CliError::new(
+            Exit::Usage,
+            format!("{}: its name is not UTF-8", display_path(path)),
+        )
+    })
 }
 
 #[cfg(test)]
@@ -75,12 +93,28 @@ mod tests {
     #[test]
     fn what_stands_beside_a_file_has_one_ending_more() {
         for (kind, path, mains) in [
-            (LogKind::Signature, "a/r.receipt.sig", &["a/r.receipt.json"][..]),
-            (LogKind::Signature, "a.sig.receipt.sig", &["a.sig.receipt.json"]),
+            (
+                LogKind::Signature,
+                "a/r.receipt.sig",
+                &["a/r.receipt.json"][..],
+            ),
+            (
+                LogKind::Signature,
+                "a.sig.receipt.sig",
+                &["a.sig.receipt.json"],
+            ),
             (LogKind::Signature, "a.sig.sig", &["a.sig.json"]),
             (LogKind::Signature, "a.tsr.sig", &["a.tsr.json"]),
-            (LogKind::Signature, "t.json.sigs/2.ab.sig", &["t.json", "t.json.sigs/2.json"]),
-            (LogKind::Journal, "r.journal.journal", &["r.journal.receipt.json"]),
+            (
+                LogKind::Signature,
+                "t.json.sigs/2.ab.sig",
+                &["t.json", "t.json.sigs/2.json"],
+            ),
+            (
+                LogKind::Journal,
+                "r.journal.journal",
+                &["r.journal.receipt.json"],
+            ),
             (LogKind::Release, "a.sig.pgseal", &["a.sig.pgseal"]),
         ] {
             let entry = LogEntry {

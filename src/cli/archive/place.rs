@@ -29,12 +29,20 @@ impl<'a> Place<'a> {
     pub fn open(dir: &'a Path) -> Result<Self, CliError> {
         let io = |error: io::Error| CliError::io(dir, &error);
         let archive = dir.canonicalize().map_err(io)?;
-        Ok(Self { dir, below: DirHandle::open(&archive).map_err(io)?, archive })
+        Ok(Self {
+            dir,
+            below: DirHandle::open(&archive).map_err(io)?,
+            archive,
+        })
     }
 
     /// Digest of the file at a path; `None` if it does not exist.
     pub fn digest(&self, path: &ArchivePath) -> Result<Option<Digest>, CliError> {
-        match self.below.file(Path::new(path.as_str())).and_then(|file| digest_of(file, &|_| {})) {
+        match self
+            .below
+            .file(Path::new(path.as_str()))
+            .and_then(|file| digest_of(file, &|_| {}))
+        {
             Ok((_, digest)) => Ok(Some(digest)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(unread(&self.dir.join(path.as_str()), &error)),
@@ -45,16 +53,24 @@ impl<'a> Place<'a> {
     /// are durable, also those that were already in place.
     pub fn put<'w>(&self, work: &'w Work) -> Result<Vec<&'w ArchivePath>, CliError> {
         let io = |error: io::Error| CliError::io(self.dir, &error);
-        let aside: BTreeMap<&ArchivePath, &PathBuf> = work.named.iter().map(|(at, path)| (path, at)).collect();
+        let aside: BTreeMap<&ArchivePath, &PathBuf> =
+            work.named.iter().map(|(at, path)| (path, at)).collect();
         if work.new.len() > FILES_EACH {
-            rustix::fs::syncfs(File::open(self.dir).map_err(io)?).map_err(|error| io(error.into()))?;
+            rustix::fs::syncfs(File::open(self.dir).map_err(io)?)
+                .map_err(|error| io(error.into()))?;
         } else {
-            for path in work.new.iter().map(|entry| &entry.path).chain(aside.keys().copied()) {
+            for path in work
+                .new
+                .iter()
+                .map(|entry| &entry.path)
+                .chain(aside.keys().copied())
+            {
                 let file = match aside.get(path) {
                     Some(at) => File::open(at),
                     None => self.below.file(Path::new(path.as_str())),
                 };
-                file.and_then(|file| file.sync_all()).map_err(|error| unread(&self.dir.join(path.as_str()), &error))?;
+                file.and_then(|file| file.sync_all())
+                    .map_err(|error| unread(&self.dir.join(path.as_str()), &error))?;
             }
         }
         let mut named = Vec::new();
@@ -65,9 +81,14 @@ impl<'a> Place<'a> {
             }
             named.push(path);
         }
-        let dirs: BTreeMap<Option<&Path>, &Path> =
-            named.iter().map(|path| Path::new(path.as_str())).map(|path| (path.parent(), path)).collect();
-        dirs.into_values().try_for_each(|path| self.below.sync_dir(path)).map_err(io)?;
+        let dirs: BTreeMap<Option<&Path>, &Path> = named
+            .iter()
+            .map(|path| Path::new(path.as_str()))
+            .map(|path| (path.parent(), path))
+            .collect();
+        dirs.into_values()
+            .try_for_each(|path| self.below.sync_dir(path))
+            .map_err(io)?;
         Ok(named)
     }
 

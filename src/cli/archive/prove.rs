@@ -37,7 +37,8 @@ pub struct Args {
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let root = args.trust.load()?;
-    let (checkpoint, head) = append::head(&args.dir, &root).map_err(|error| super::unusable(&args.dir, error))?;
+    let (checkpoint, head) =
+        append::head(&args.dir, &root).map_err(|error| super::unusable(&args.dir, error))?;
     let (size, sha256) = digest(&args.file, out).map_err(|error| unread(args, &error))?;
     let stored = Stored::new(&args.dir, head.size());
     let found = find(&stored, head.size(), sha256, out)
@@ -52,14 +53,29 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     };
     let path = inclusion(&stored, index, head.size()).map_err(LogError::from)?;
     let bytes = json::to_canonical(&entry).map_err(LogError::from)?;
-    let proof = ProofFile { entry: bytes, index, path, checkpoint };
+    let proof = ProofFile {
+        entry: bytes,
+        index,
+        path,
+        checkpoint,
+    };
     // Verify the proof before writing it.
     proof.authenticate(&root).map_err(|error| {
-        CliError::new(Kind::ProofInvalid, format!("{}: the proof would not hold: {error}", display_path(&args.dir)))
-            .hint("the log is damaged: `pgseal archive verify` tells all that is wrong with it")
+        CliError::new(
+            Kind::ProofInvalid,
+            format!(
+                "{}: the proof would not hold: {error}",
+                display_path(&args.dir)
+            ),
+        )
+        .hint("the log is damaged: `pgseal archive verify` tells all that is wrong with it")
     })?;
     let text = proof.to_string();
-    let written = args.output.as_deref().map(|path| write(path, &text)).transpose();
+    let written = args
+        .output
+        .as_deref()
+        .map(|path| write(path, &text))
+        .transpose();
     written?;
     out.document(&serde_json::json!({
         "archive": args.dir.to_string_lossy(), "file": args.file.to_string_lossy(), "index": index, "entry": entry,
@@ -67,7 +83,11 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         "written": args.output.as_ref().map(|path| path.to_string_lossy()),
     }));
     match &args.output {
-        Some(path) => out.line(format!("wrote {}: entry {index} of {}", display_path(path), head.size())),
+        Some(path) => out.line(format!(
+            "wrote {}: entry {index} of {}",
+            display_path(path),
+            head.size()
+        )),
         None if !out.json => out.content(text.as_bytes())?,
         None => {}
     }
@@ -99,21 +119,32 @@ fn digest(file: &Path, out: Output) -> io::Result<(u64, Digest)> {
     // Opening a pipe would wait for a writer.
     let metadata = std::fs::metadata(file)?;
     if !metadata.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "not a regular file",
+        ));
     }
     let moved = ByteProgress::new("read", file, metadata.len(), out);
     digest_of(File::open(file)?, &|bytes| moved.by(bytes))
 }
 
 /// Finds the first entry with this digest.
-fn find(stored: &Stored, size: u64, sha256: Digest, out: Output) -> Result<Option<(u64, LogEntry)>, LogError> {
+fn find(
+    stored: &Stored,
+    size: u64,
+    sha256: Digest,
+    out: Output,
+) -> Result<Option<(u64, LogEntry)>, LogError> {
     let (text, beside) = (sha256.to_string(), Notifier::drawing(out));
     let search = |bundle: u64| -> Result<Option<(u64, LogEntry)>, LogError> {
         beside.moving(|| format!("{} of {size} entries searched", bundle * WIDTH));
         // Only entries that contain the digest as text are parsed; most entries of a large log do
         // not.
         let has = |entry: &[u8]| memchr::memmem::find(entry, text.as_bytes()).is_some();
-        for (index, bytes) in (bundle * WIDTH..).zip(stored.entries(bundle)?).filter(|(_, bytes)| has(bytes)) {
+        for (index, bytes) in (bundle * WIDTH..)
+            .zip(stored.entries(bundle)?)
+            .filter(|(_, bytes)| has(bytes))
+        {
             let entry: LogEntry = json::from_canonical(&bytes)?;
             if entry.sha256 == sha256 {
                 return Ok(Some((index, entry)));
@@ -121,7 +152,10 @@ fn find(stored: &Stored, size: u64, sha256: Digest, out: Output) -> Result<Optio
         }
         Ok(None)
     };
-    let found = (0..size.div_ceil(WIDTH)).map(search).find_map(Result::transpose).transpose();
+    let found = (0..size.div_ceil(WIDTH))
+        .map(search)
+        .find_map(Result::transpose)
+        .transpose();
     beside.finish();
     found
 }

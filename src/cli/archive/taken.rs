@@ -64,24 +64,45 @@ pub struct Found {
 
 impl<'a> Taker<'a> {
     /// Creates a temporary directory in an archive, which must be locked.
-    pub fn new(archive: &Path, root: &'a TrustRoot, when: JudgedAt, known: Known) -> Result<Self, CliError> {
+    pub fn new(
+        archive: &Path,
+        root: &'a TrustRoot,
+        when: JudgedAt,
+        known: Known,
+    ) -> Result<Self, CliError> {
         let io = |error: std::io::Error| CliError::io(archive, &error);
         let archive_path = archive.canonicalize().map_err(io)?;
         let below = DirHandle::open(&archive_path).map_err(io)?;
         let aside = Scratch::new(&archive_path, ASIDE).map_err(io)?;
         aside.sweep();
-        Ok(Self { typed: archive.to_owned(), archive: archive_path, below, aside, root, when, known })
+        Ok(Self {
+            typed: archive.to_owned(),
+            archive: archive_path,
+            below,
+            aside,
+            root,
+            when,
+            known,
+        })
     }
 
     /// Lists the files of an argument as pairs of typed and resolved path: the file itself, or all
     /// files of a directory with a known name.
     pub fn list(path: &Path) -> Result<Vec<(PathBuf, PathBuf)>, CliError> {
-        let real = path.canonicalize().map_err(|error| CliError::io(path, &error))?;
+        let real = path
+            .canonicalize()
+            .map_err(|error| CliError::io(path, &error))?;
         if !real.is_dir() {
             return Ok(vec![(path.to_owned(), real)]);
         }
-        let typed = |file: &PathBuf| file.strip_prefix(&real).map_or_else(|_| file.clone(), |below| path.join(below));
-        Ok(files_below(&real)?.into_iter().map(|file| (typed(&file), file)).collect())
+        let typed = |file: &PathBuf| {
+            file.strip_prefix(&real)
+                .map_or_else(|_| file.clone(), |below| path.join(below))
+        };
+        Ok(files_below(&real)?
+            .into_iter()
+            .map(|file| (typed(&file), file))
+            .collect())
     }
 
     /// True if the name exists in the archive, also as a link.
@@ -91,7 +112,8 @@ impl<'a> Taker<'a> {
 
     /// Authenticates a file that is already in the archive; `None` if it does not exist.
     pub fn take_there(&self, name: &str) -> Option<Result<Vec<Taken>, CliError>> {
-        self.has(name).then(|| self.take(&self.typed.join(name), &self.archive.join(name)))
+        self.has(name)
+            .then(|| self.take(&self.typed.join(name), &self.archive.join(name)))
     }
 
     /// Authenticates a file and its sibling files.
@@ -103,13 +125,15 @@ impl<'a> Taker<'a> {
                 // Authenticate a private copy, so that the logged bytes are exactly the
                 // authenticated ones.
                 let (copied, _aside) = self.copy(found, typed)?;
-                self.authenticate(&copied, typed, &mut taken).map_err(|error| half_put(error, &copied))?;
+                self.authenticate(&copied, typed, &mut taken)
+                    .map_err(|error| half_put(error, &copied))?;
                 for one in &mut taken {
                     one.at = self.archive.join(one.entry.path.as_str());
                     let there = self.open(&one.at).and_then(|file| digest_of(file, &|_| {}));
                     let (size, sha256) = there.map_err(|error| unread(typed, &error))?;
                     if (size, sha256) != (one.entry.size, one.entry.sha256) {
-                        let text = format!("{}: it changed while it was added", display_path(typed));
+                        let text =
+                            format!("{}: it changed while it was added", display_path(typed));
                         return Err(CliError::new(Exit::NotAuthentic, text).hint("add it again"));
                     }
                 }
@@ -117,7 +141,11 @@ impl<'a> Taker<'a> {
             Err(_) => {
                 let all = match kind(typed)? {
                     LogKind::Trust => trust_versions::of(real)?,
-                    _ => vec![self.found(typed, real, text(Path::new(real.file_name().unwrap_or_default()))?)?],
+                    _ => vec![self.found(
+                        typed,
+                        real,
+                        text(Path::new(real.file_name().unwrap_or_default()))?,
+                    )?],
                 };
                 for found in all {
                     let (copied, aside) = self.copy(found, typed)?;
@@ -134,16 +162,18 @@ impl<'a> Taker<'a> {
     fn open(&self, path: &Path) -> std::io::Result<File> {
         match path.strip_prefix(&self.archive) {
             Ok(below) => self.below.file(below),
-            Err(_) if !std::fs::metadata(path)?.is_file() => {
-                Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "not a regular file"))
-            }
+            Err(_) if !std::fs::metadata(path)?.is_file() => Err(std::io::Error::new(
+                std::io::ErrorKind::InvalidInput,
+                "not a regular file",
+            )),
             Err(_) => File::open(path),
         }
     }
 
     /// Copies a file and its sibling files to a new temporary directory.
     fn copy(&self, found: Found, typed: &Path) -> Result<(Found, TempDir), CliError> {
-        let aside = tempfile::tempdir_in(self.aside.path()).map_err(|error| CliError::io(&self.typed, &error))?;
+        let aside = tempfile::tempdir_in(self.aside.path())
+            .map_err(|error| CliError::io(&self.typed, &error))?;
         let copy = |from: &Path, name: &str| -> std::io::Result<PathBuf> {
             let to = aside.path().join(name);
             to.parent().map_or(Ok(()), std::fs::create_dir_all)?;
@@ -154,13 +184,29 @@ impl<'a> Taker<'a> {
         let beside = found.beside.iter().map(|(from, name, kind)| {
             // Errors name the sibling in the typed directory.
             let shown = typed.with_file_name(from.file_name().unwrap_or_default());
-            Ok((copy(from, name).map_err(|error| unread(&shown, &error))?, name.clone(), *kind))
+            Ok((
+                copy(from, name).map_err(|error| unread(&shown, &error))?,
+                name.clone(),
+                *kind,
+            ))
         });
         let beside = beside.collect::<Result<_, CliError>>()?;
-        Ok((Found { from, beside, ..found }, aside))
+        Ok((
+            Found {
+                from,
+                beside,
+                ..found
+            },
+            aside,
+        ))
     }
 
-    fn authenticate(&self, found: &Found, typed: &Path, taken: &mut Vec<Taken>) -> Result<(), CliError> {
+    fn authenticate(
+        &self,
+        found: &Found,
+        typed: &Path,
+        taken: &mut Vec<Taken>,
+    ) -> Result<(), CliError> {
         let release_id = match found.kind {
             LogKind::Release => Some(
                 authenticate(&found.from, self.root, self.when)
@@ -174,22 +220,42 @@ impl<'a> Taker<'a> {
                 let read = rehearsal::read(&found.from, self.root, self.when);
                 let read = read.map_err(|error| not_authentic(&error, typed))?;
                 signed(read.signed.is_some(), typed)?;
-                read.statement.subject.first().map(|subject| subject.digest.sha256)
+                read.statement
+                    .subject
+                    .first()
+                    .map(|subject| subject.digest.sha256)
             }
             LogKind::Trust => {
                 trust_versions::authenticate(&found.from, typed, self.root, &self.known)?;
                 None
             }
             LogKind::Signature | LogKind::Journal => {
-                return Err(CliError::new(Exit::Usage, format!("{}: is nothing by itself", display_path(typed)))
-                    .hint("it is taken with the receipt or trust root that it stands beside: add that"));
+                return Err(CliError::new(
+                    Exit::Usage,
+                    format!("{}: is nothing by itself", display_path(typed)),
+                )
+                .hint(
+                    "it is taken with the receipt or trust root that it stands beside: add that",
+                ));
             }
         };
         let main = (found.from.clone(), found.name.clone(), found.kind);
         for (at, name, kind) in std::iter::once(main).chain(found.beside.iter().cloned()) {
             let (size, sha256) = file_digest(&at).map_err(|error| CliError::io(&at, &error))?;
-            let path: ArchivePath = name.parse().map_err(|error| CliError::new(Exit::Usage, error).about(typed))?;
-            taken.push(Taken { at, entry: LogEntry { format: Format1, kind, path, release_id, sha256, size } });
+            let path: ArchivePath = name
+                .parse()
+                .map_err(|error| CliError::new(Exit::Usage, error).about(typed))?;
+            taken.push(Taken {
+                at,
+                entry: LogEntry {
+                    format: Format1,
+                    kind,
+                    path,
+                    release_id,
+                    sha256,
+                    size,
+                },
+            });
         }
         Ok(())
     }
@@ -208,7 +274,11 @@ impl<'a> Taker<'a> {
         match kind {
             LogKind::Receipt | LogKind::Rehearsal => {
                 for extension in ["sig", "tsr"] {
-                    look(real.with_extension(extension), of.with_extension(extension), LogKind::Signature)?;
+                    look(
+                        real.with_extension(extension),
+                        of.with_extension(extension),
+                        LogKind::Signature,
+                    )?;
                 }
                 if kind == LogKind::Receipt {
                     let journal = |path: &Path| path.with_extension("").with_extension("journal");
@@ -218,32 +288,48 @@ impl<'a> Taker<'a> {
             LogKind::Trust => {
                 // Signatures in the archive; for other locations see `trust_versions::of`.
                 let dir = signed_in(of);
-                let signatures = trust_versions::signatures(&self.archive.join(&dir), real, &text(&dir)?)?;
-                signatures.into_iter().try_for_each(|(from, name)| look(from, name.into(), LogKind::Signature))?;
+                let signatures =
+                    trust_versions::signatures(&self.archive.join(&dir), real, &text(&dir)?)?;
+                signatures
+                    .into_iter()
+                    .try_for_each(|(from, name)| look(from, name.into(), LogKind::Signature))?;
             }
             LogKind::Release | LogKind::Approval | LogKind::Signature | LogKind::Journal => {}
         }
-        Ok(Found { from: real.to_owned(), name, kind, beside })
+        Ok(Found {
+            from: real.to_owned(),
+            name,
+            kind,
+            beside,
+        })
     }
 
     fn approval(&self, file: &Path, typed: &Path) -> Result<Digest, CliError> {
         let source = open_file::open(file).map_err(|error| open_error(typed, &error))?;
-        let added = Attestations::parse(source).map_err(|error| CliError::from(error).about(typed))?;
+        let added =
+            Attestations::parse(source).map_err(|error| CliError::from(error).about(typed))?;
         let mut about = BTreeSet::new();
         for claimed in &added.statements {
-            let read = self.root.added_to_any(claimed).map_err(crate::bundle::AuthenticateError::from);
+            let read = self
+                .root
+                .added_to_any(claimed)
+                .map_err(crate::bundle::AuthenticateError::from);
             about.insert(read.map_err(|error| CliError::from(error).about(typed))?.0);
         }
         match about.into_iter().collect::<Vec<_>>()[..] {
             [one] => Ok(one),
-            _ => Err(CliError::new(Exit::NotAuthentic, "its approvals are of different releases")
-                .about(typed)
-                .hint("give each release an approval file of its own")),
+            _ => Err(CliError::new(
+                Exit::NotAuthentic,
+                "its approvals are of different releases",
+            )
+            .about(typed)
+            .hint("give each release an approval file of its own")),
         }
     }
 
     fn receipt(&self, file: &Path, typed: &Path) -> Result<Digest, CliError> {
-        let read = receipts::read(file, self.root, self.when).map_err(|error| not_authentic(&error, typed))?;
+        let read = receipts::read(file, self.root, self.when)
+            .map_err(|error| not_authentic(&error, typed))?;
         signed(read.signed.is_some(), typed)?;
         if let JournalCheck::Differs(why) =
             journal_of(file, &read.statement).map_err(|error| CliError::io(typed, &error))?
@@ -251,8 +337,13 @@ impl<'a> Taker<'a> {
             return Err(CliError::new(Exit::NotAuthentic, format!("the journal beside it: {why}")).about(typed)
                 .hint("the receipt is authentic, the journal is not its own: find the right one, or add a copy of the receipt without it"));
         }
-        let subject = read.statement.subject.first().map(|subject| subject.digest.sha256);
-        subject.ok_or_else(|| CliError::new(Exit::NotAuthentic, "it is about no release").about(typed))
+        let subject = read
+            .statement
+            .subject
+            .first()
+            .map(|subject| subject.digest.sha256);
+        subject
+            .ok_or_else(|| CliError::new(Exit::NotAuthentic, "it is about no release").about(typed))
     }
 }
 
@@ -261,7 +352,10 @@ impl<'a> Taker<'a> {
 fn half_put(error: CliError, found: &Found) -> CliError {
     let is_signed = match found.kind {
         LogKind::Trust => store::read(&found.from).is_ok(),
-        LogKind::Receipt | LogKind::Rehearsal => found.beside.iter().any(|(.., kind)| *kind == LogKind::Signature),
+        LogKind::Receipt | LogKind::Rehearsal => found
+            .beside
+            .iter()
+            .any(|(.., kind)| *kind == LogKind::Signature),
         LogKind::Release | LogKind::Approval | LogKind::Signature | LogKind::Journal => true,
     };
     if is_signed {
@@ -276,19 +370,27 @@ fn half_put(error: CliError, found: &Found) -> CliError {
 /// Replaces the path of the copy in an error with the path that the operator typed.
 fn renamed(mut error: CliError, found: &Found, typed: &Path) -> CliError {
     let (copy, typed) = (display_path(&found.from), display_path(typed));
-    error.lines.iter_mut().for_each(|line| *line = line.replace(&copy, &typed));
+    error
+        .lines
+        .iter_mut()
+        .for_each(|line| *line = line.replace(&copy, &typed));
     error
 }
 
 fn not_authentic(error: &ReceiptError, typed: &Path) -> CliError {
-    CliError::new(receipt_exit(error), format!("{}: {error}", display_path(typed)))
+    CliError::new(
+        receipt_exit(error),
+        format!("{}: {error}", display_path(typed)),
+    )
 }
 
 fn signed(is_signed: bool, typed: &Path) -> Result<(), CliError> {
     if is_signed {
         return Ok(());
     }
-    Err(CliError::new(Kind::Unsigned, "nobody signed it, so it proves nothing")
-        .about(typed)
-        .hint("a host with --receipt-key signs its receipts"))
+    Err(
+        CliError::new(Kind::Unsigned, "nobody signed it, so it proves nothing")
+            .about(typed)
+            .hint("a host with --receipt-key signs its receipts"),
+    )
 }

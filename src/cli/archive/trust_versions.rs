@@ -27,7 +27,10 @@ impl Known {
         // Filter by name, so that only these files of a large archive are read. Documents among
         // signatures have no ending but `.json`.
         let documents = paths.iter().filter(|path| {
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let name = path
+                .file_name()
+                .and_then(|name| name.to_str())
+                .unwrap_or_default();
             let kind = LogKind::of(path);
             kind == Some(LogKind::Trust) || (kind.is_none() && name.ends_with(".json"))
         });
@@ -42,7 +45,10 @@ fn read(path: &Path) -> Result<DraftRoot, CliError> {
 
 fn listed(dir: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| path.is_file()).collect();
+    let mut paths: Vec<PathBuf> = entries
+        .map(|entry| entry.path())
+        .filter(|path| path.is_file())
+        .collect();
     paths.sort();
     paths
 }
@@ -52,20 +58,36 @@ pub fn of(path: &Path) -> Result<Vec<Found>, CliError> {
     let newest = read(path)?.document().version;
     let mut all = Vec::new();
     for version in 1..=newest {
-        let from = if version == newest { path.to_owned() } else { signed_in(path).join(format!("{version}.json")) };
+        let from = if version == newest {
+            path.to_owned()
+        } else {
+            signed_in(path).join(format!("{version}.json"))
+        };
         if !from.is_file() {
             continue;
         }
         let name = format!("{version}.trust.json");
         let beside = signatures(&signed_in(path), &from, &format!("{name}.sigs"))?;
-        let beside = beside.into_iter().map(|(from, name)| (from, name, LogKind::Signature)).collect();
-        all.push(Found { from, name, kind: LogKind::Trust, beside });
+        let beside = beside
+            .into_iter()
+            .map(|(from, name)| (from, name, LogKind::Signature))
+            .collect();
+        all.push(Found {
+            from,
+            name,
+            kind: LogKind::Trust,
+            beside,
+        });
     }
     Ok(all)
 }
 
 /// Signatures of a document in a directory, with their paths below an archive directory `name`.
-pub fn signatures(dir: &Path, document: &Path, name: &str) -> Result<Vec<(PathBuf, String)>, CliError> {
+pub fn signatures(
+    dir: &Path,
+    document: &Path,
+    name: &str,
+) -> Result<Vec<(PathBuf, String)>, CliError> {
     let start = format!("{}.", read(document)?.document().version);
     let named = listed(dir).into_iter().filter_map(|path| {
         let file = path.file_name()?.to_str()?.to_owned();
@@ -77,11 +99,17 @@ pub fn signatures(dir: &Path, document: &Path, name: &str) -> Result<Vec<(PathBu
 
 /// Checks that a document is a version of this trust root: the root itself, an older version that
 /// it leads back to by the digests of previous versions, or the next one.
-pub fn authenticate(document: &Path, typed: &Path, root: &TrustRoot, known: &Known) -> Result<(), CliError> {
+pub fn authenticate(
+    document: &Path,
+    typed: &Path,
+    root: &TrustRoot,
+    known: &Known,
+) -> Result<(), CliError> {
     let read = store::read(document).map_err(|error| match error {
-        store::StoreError::Trust { source, .. } => {
-            CliError::from(store::StoreError::Trust { path: typed.to_owned(), source })
-        }
+        store::StoreError::Trust { source, .. } => CliError::from(store::StoreError::Trust {
+            path: typed.to_owned(),
+            source,
+        }),
         error => error.into(),
     })?;
     let (installed, version) = (root.document().version, read.document().version);
@@ -98,7 +126,10 @@ pub fn authenticate(document: &Path, typed: &Path, root: &TrustRoot, known: &Kno
             return Ok(());
         }
         let chain = std::iter::once(root.draft()).chain(&known.0);
-        next = chain.into_iter().find(|draft| draft.digest() == digest).and_then(|draft| draft.document().prev_sha256);
+        next = chain
+            .into_iter()
+            .find(|draft| draft.digest() == digest)
+            .and_then(|draft| draft.document().prev_sha256);
     }
     let text = format!(
         "{}: version {version} is none that version {installed} of the trust root goes back to",

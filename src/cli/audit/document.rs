@@ -36,7 +36,12 @@ fn finding(finding: &Finding) -> Value {
 
 fn release(facts: &Facts) -> Option<Value> {
     let release = facts.release.as_ref()?;
-    let counted = || facts.signers.iter().filter(|signer| signer.why_not.is_none());
+    let counted = || {
+        facts
+            .signers
+            .iter()
+            .filter(|signer| signer.why_not.is_none())
+    };
     Some(json!({
         "title": release.title(),
         "name": release.name,

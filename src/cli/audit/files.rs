@@ -35,32 +35,55 @@ impl FileArgs {
             return Err(CliError::new(Exit::Usage, "this pgseal was built without Parquet")
                 .hint("building pgseal with `--features parquet` puts it in; or read --jsonl with the same tools"));
         }
-        let files: Vec<&PathBuf> = [answer, self.parquet.as_ref(), self.html.as_ref()].into_iter().flatten().collect();
-        let mut taken: BTreeMap<PathBuf, &str> =
-            read.iter().map(|path| (real(path), "is what this audit reads")).collect();
+        let files: Vec<&PathBuf> = [answer, self.parquet.as_ref(), self.html.as_ref()]
+            .into_iter()
+            .flatten()
+            .collect();
+        let mut taken: BTreeMap<PathBuf, &str> = read
+            .iter()
+            .map(|path| (real(path), "is what this audit reads"))
+            .collect();
         for path in files {
-            let refused = |why: &str| CliError::new(Exit::Usage, format!("{} {why}", display_path(path)));
+            let refused =
+                |why: &str| CliError::new(Exit::Usage, format!("{} {why}", display_path(path)));
             let real = real(path);
             if [path, &real].into_iter().any(|path| is_evidence(path)) {
-                return Err(refused("has the name of what an audit reads, so nothing is written there").hint(OWN_NAME));
+                return Err(refused(
+                    "has the name of what an audit reads, so nothing is written there",
+                )
+                .hint(OWN_NAME));
             }
             if [path, &real].into_iter().any(|path| is_key(path)) {
-                return Err(refused("has the name of a secret key, so nothing is written there").hint(OWN_NAME));
+                return Err(
+                    refused("has the name of a secret key, so nothing is written there")
+                        .hint(OWN_NAME),
+                );
             }
             if let Some(what) = taken.insert(real, "is to be written twice") {
                 return Err(refused(what).hint("give each answer a file of its own"));
             }
-            let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let dir = path
+                .parent()
+                .filter(|dir| !dir.as_os_str().is_empty())
+                .unwrap_or(Path::new("."));
             if !dir.is_dir() || path.is_dir() {
-                return Err(CliError::new(Exit::Internal, format!("{} can't be written", display_path(path)))
-                    .hint("name a file in a directory that is there"));
+                return Err(CliError::new(
+                    Exit::Internal,
+                    format!("{} can't be written", display_path(path)),
+                )
+                .hint("name a file in a directory that is there"));
             }
         }
         Ok(())
     }
 
     /// Writes the requested files.
-    pub fn write(&self, report: &Report, summary: &Summary, judge: &Judge<'_>) -> Result<(), CliError> {
+    pub fn write(
+        &self,
+        report: &Report,
+        summary: &Summary,
+        judge: &Judge<'_>,
+    ) -> Result<(), CliError> {
         if let Some(path) = &self.parquet {
             replace(path, |file| parquet(report, file))?;
         }
@@ -73,7 +96,8 @@ impl FileArgs {
 }
 
 /// Hint for a name that is already in use.
-const OWN_NAME: &str = "give the answer a name of its own: audit.txt, audit.jsonl, audit.html, audit.parquet";
+const OWN_NAME: &str =
+    "give the answer a name of its own: audit.txt, audit.jsonl, audit.html, audit.parquet";
 
 /// True if audits read files with such a path.
 fn is_evidence(path: &Path) -> bool {
@@ -87,17 +111,33 @@ fn is_key(path: &Path) -> bool {
 
 /// True for a file of an archive's log.
 fn is_of_log(path: &Path) -> bool {
-    let has_log = |dir: &Path| tlog::has_log(if dir.as_os_str().is_empty() { Path::new(".") } else { dir });
-    let is_checkpoint = path.file_name().is_some_and(|name| name == CHECKPOINT) && path.parent().is_some_and(has_log);
-    let above = path.ancestors().skip(1).filter(|dir| dir.file_name().is_some_and(|name| name == TILE));
+    let has_log = |dir: &Path| {
+        tlog::has_log(if dir.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            dir
+        })
+    };
+    let is_checkpoint = path.file_name().is_some_and(|name| name == CHECKPOINT)
+        && path.parent().is_some_and(has_log);
+    let above = path
+        .ancestors()
+        .skip(1)
+        .filter(|dir| dir.file_name().is_some_and(|name| name == TILE));
     is_checkpoint || above.filter_map(Path::parent).any(has_log)
 }
 
 /// Resolves links in the path of a file, which need not exist.
 fn real(path: &Path) -> PathBuf {
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let dir = path
+        .parent()
+        .filter(|dir| !dir.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let by_dir = || Some(dir.canonicalize().ok()?.join(path.file_name()?));
-    path.canonicalize().ok().or_else(by_dir).unwrap_or_else(|| path.to_owned())
+    path.canonicalize()
+        .ok()
+        .or_else(by_dir)
+        .unwrap_or_else(|| path.to_owned())
 }
 
 fn replace(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> Result<(), CliError> {

@@ -31,10 +31,18 @@ pub fn ask(
         .map(|path| Ok((path.as_path(), consistency::kept(path)?)))
         .collect::<Result<Vec<(&Path, Checkpoint)>, CliError>>()?;
     let (mut told_of, mut without_log) = (ToldOf::default(), kept.clone());
-    for dir in paths.iter().flat_map(|path| logged(path)).collect::<BTreeSet<PathBuf>>() {
+    for dir in paths
+        .iter()
+        .flat_map(|path| logged(path))
+        .collect::<BTreeSet<PathBuf>>()
+    {
         // The checkpoint may have been saved from any of several copies of an archive, so it is
         // compared with each.
-        let own: Vec<_> = kept.iter().filter(|(_, checkpoint)| is_of(&dir, checkpoint)).cloned().collect();
+        let own: Vec<_> = kept
+            .iter()
+            .filter(|(_, checkpoint)| is_of(&dir, checkpoint))
+            .cloned()
+            .collect();
         without_log.retain(|one| !own.contains(one));
         told_of.log(findings, &dir, own, judge, out);
     }
@@ -58,7 +66,9 @@ fn is_of(dir: &Path, kept: &Checkpoint) -> bool {
     match read::checkpoint(&dir.join(CHECKPOINT)) {
         Ok(checkpoint) => checkpoint.origin() == kept.origin(),
         Err(_) => {
-            kept.size() > 0 && root(&Stored::new(dir, kept.size()), kept.size()).is_ok_and(|root| root == kept.root())
+            kept.size() > 0
+                && root(&Stored::new(dir, kept.size()), kept.size())
+                    .is_ok_and(|root| root == kept.root())
         }
     }
 }
@@ -88,18 +98,37 @@ impl ToldOf {
         // For an archive given as `.`, files are reported as `./NAME`, as everywhere else.
         let below = |path: &Path| told(&dir.join(path));
         match compared {
-            Ok(Comparison { checkpoint, entries, behind, faults }) => {
+            Ok(Comparison {
+                checkpoint,
+                entries,
+                behind,
+                faults,
+            }) => {
                 if let Some(checkpoint) = checkpoint {
                     let facts = log::facts(judge, &checkpoint, entries.len(), kept.len());
                     cross_checks::add(findings, &path, Kind::Log, Some(facts), judge);
                 }
-                let fault = |fault: LogFault| (below(&fault.path), Fault::new(kind(fault.kind), fault.sentence));
+                let fault = |fault: LogFault| {
+                    (
+                        below(&fault.path),
+                        Fault::new(kind(fault.kind), fault.sentence),
+                    )
+                };
                 self.faults.extend(faults.into_iter().map(fault));
-                let note = || Fault::new(FaultKind::LogUnfinished, "logged behind the log's checkpoint only");
-                self.notes.extend(behind.iter().map(|path| (below(path), note())));
+                let note = || {
+                    Fault::new(
+                        FaultKind::LogUnfinished,
+                        "logged behind the log's checkpoint only",
+                    )
+                };
+                self.notes
+                    .extend(behind.iter().map(|path| (below(path), note())));
             }
             Err(error) => {
-                let fault = Fault::new(FaultKind::LogBroken, format!("the log can't be read: {error}"));
+                let fault = Fault::new(
+                    FaultKind::LogBroken,
+                    format!("the log can't be read: {error}"),
+                );
                 self.faults.push((path, fault));
             }
         }
@@ -109,22 +138,43 @@ impl ToldOf {
 /// Names the tar files that contain logs; the missing log may be in one of them.
 fn unasked(findings: &[Finding]) -> String {
     let has_log = |finding: &&Finding| {
-        finding.kind == Kind::Tar && finding.notes.iter().any(|note| note.kind == FaultKind::PassedOver)
+        finding.kind == Kind::Tar
+            && finding
+                .notes
+                .iter()
+                .any(|note| note.kind == FaultKind::PassedOver)
     };
-    let tars: Vec<&str> = findings.iter().filter(has_log).map(|finding| finding.path.as_str()).collect();
-    if tars.is_empty() { String::new() } else { format!("; not asked is what log is in {}", tars.join(", ")) }
+    let tars: Vec<&str> = findings
+        .iter()
+        .filter(has_log)
+        .map(|finding| finding.path.as_str())
+        .collect();
+    if tars.is_empty() {
+        String::new()
+    } else {
+        format!("; not asked is what log is in {}", tars.join(", "))
+    }
 }
 
 /// Directories below a path that have a log. The sweep reports directories that can't be walked.
 fn logged(path: &Path) -> Vec<PathBuf> {
     // The tiles of a log are no archive. Any other directory may have the same name.
     let is_tiles = |entry: &DirEntry| {
-        entry.depth() > 0 && entry.file_name() == TILE && entry.path().parent().is_some_and(tlog::has_log)
+        entry.depth() > 0
+            && entry.file_name() == TILE
+            && entry.path().parent().is_some_and(tlog::has_log)
     };
-    let walk = WalkDir::new(path).into_iter().filter_entry(|entry| !is_tiles(entry));
+    let walk = WalkDir::new(path)
+        .into_iter()
+        .filter_entry(|entry| !is_tiles(entry));
     // The path given as argument may be a link.
-    let directories = walk.flatten().filter(|entry| entry.file_type().is_dir() || entry.depth() == 0);
-    directories.map(DirEntry::into_path).filter(|dir| tlog::has_log(dir)).collect()
+    let directories = walk
+        .flatten()
+        .filter(|entry| entry.file_type().is_dir() || entry.depth() == 0);
+    directories
+        .map(DirEntry::into_path)
+        .filter(|dir| tlog::has_log(dir))
+        .collect()
 }
 
 fn kind(kind: LogFaultKind) -> FaultKind {

@@ -40,9 +40,15 @@ pub fn text(report: &Report, summary: &Summary, judge: &Judge<'_>) -> String {
 }
 
 fn sections(report: &Report, summary: &Summary, judge: &Judge<'_>) -> Markup {
-    let faults = summary.fault_kinds.iter().map(|(kind, count)| (kind.as_str(), *count));
+    let faults = summary
+        .fault_kinds
+        .iter()
+        .map(|(kind, count)| (kind.as_str(), *count));
     let count = |kind: Kind| summary.kinds.get(&kind).copied().unwrap_or_default();
-    let kinds = Kind::ALL.into_iter().map(|kind| (kind.words(), count(kind))).filter(|(_, count)| *count > 0);
+    let kinds = Kind::ALL
+        .into_iter()
+        .map(|kind| (kind.words(), count(kind)))
+        .filter(|(_, count)| *count > 0);
     html! {
         @if summary.faults > 0 {
             (section("fault-kinds", "Faults by kind", &counts("fault", faults)))
@@ -60,14 +66,25 @@ fn sections(report: &Report, summary: &Summary, judge: &Judge<'_>) -> Markup {
 }
 
 fn counts<'a>(head: &'static str, counts: impl Iterator<Item = (&'a str, usize)>) -> Markup {
-    let row = |(what, count): (&str, usize)| vec![Cell::from(what.to_owned()), Cell::from(count.to_string())];
-    table(&[Column::own(head), Column::count("count")], counts.map(row))
+    let row = |(what, count): (&str, usize)| {
+        vec![Cell::from(what.to_owned()), Cell::from(count.to_string())]
+    };
+    table(
+        &[Column::own(head), Column::count("count")],
+        counts.map(row),
+    )
 }
 
 fn listed(report: &Report, of: impl Fn(&Finding) -> &[Fault]) -> Markup {
     let row = |finding: &Finding, fault: &Fault| {
-        vec![Cell::from(fault.kind.to_string()), Cell::with(finding.path.clone(), fault.sentence.clone())]
+        vec![
+            Cell::from(fault.kind.to_string()),
+            Cell::with(finding.path.clone(), fault.sentence.clone()),
+        ]
     };
-    let all = report.findings.iter().flat_map(|finding| of(finding).iter().map(move |fault| row(finding, fault)));
+    let all = report
+        .findings
+        .iter()
+        .flat_map(|finding| of(finding).iter().map(move |fault| row(finding, fault)));
     table(&[Column::own("what"), Column::free("where and why")], all)
 }

@@ -20,7 +20,8 @@ pub fn place(path: &Path) -> Result<Arc<dyn Place>, CliError> {
     }
     // An existing but unreadable file is a finding, as it is below a directory. A path that does
     // not exist is a mistyped argument.
-    path.symlink_metadata().map_err(|error| CliError::io(path, &error))?;
+    path.symlink_metadata()
+        .map_err(|error| CliError::io(path, &error))?;
     Ok(Arc::new(Directory::new(path)))
 }
 
@@ -28,26 +29,43 @@ pub fn place(path: &Path) -> Result<Arc<dyn Place>, CliError> {
 pub fn plain(argument: &Path) -> Result<PathBuf, CliError> {
     let Some(rest) = argument.as_os_str().as_bytes().strip_prefix(b"file://") else {
         let is_url = argument.to_str().is_some_and(is_url);
-        return Ok(if is_url { argument.to_owned() } else { tidy(argument) });
+        return Ok(if is_url {
+            argument.to_owned()
+        } else {
+            tidy(argument)
+        });
     };
     let local = rest.strip_prefix(b"localhost").unwrap_or(rest);
-    let path = Some(local).filter(|local| local.starts_with(b"/")).and_then(decoded);
+    let path = Some(local)
+        .filter(|local| local.starts_with(b"/"))
+        .and_then(decoded);
     path.map(|path| tidy(&path)).ok_or_else(|| {
-        CliError::new(Exit::Usage, format!("{} names no file of this host", display_path(argument)))
-            .hint("write file:///DIR, or the path itself")
+        CliError::new(
+            Exit::Usage,
+            format!("{} names no file of this host", display_path(argument)),
+        )
+        .hint("write file:///DIR, or the path itself")
     })
 }
 
 /// Removes `.` and redundant slashes: `./archive/` is `archive`. Keeps `..`, which leads elsewhere
 /// after a link.
 fn tidy(path: &Path) -> PathBuf {
-    let tidy: PathBuf = path.components().filter(|part| *part != Component::CurDir).collect();
+    let tidy: PathBuf = path
+        .components()
+        .filter(|part| *part != Component::CurDir)
+        .collect();
     // An empty path is not the current directory.
-    if tidy.as_os_str().is_empty() && !path.as_os_str().is_empty() { PathBuf::from(".") } else { tidy }
+    if tidy.as_os_str().is_empty() && !path.as_os_str().is_empty() {
+        PathBuf::from(".")
+    } else {
+        tidy
+    }
 }
 
 fn is_url(path: &str) -> bool {
-    path.split_once("://").is_some_and(|(scheme, _)| !scheme.contains('/'))
+    path.split_once("://")
+        .is_some_and(|(scheme, _)| !scheme.contains('/'))
 }
 
 /// Decodes percent-encoding (RFC 3986, 2.1).
@@ -61,8 +79,9 @@ fn decoded(text: &[u8]) -> Option<PathBuf> {
         } else {
             let (digits, after) = rest.split_at_checked(2)?;
             rest = after;
-            let digits =
-                std::str::from_utf8(digits).ok().filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))?;
+            let digits = std::str::from_utf8(digits)
+                .ok()
+                .filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))?;
             u8::from_str_radix(digits, 16).ok()?
         });
     }
@@ -88,7 +107,11 @@ mod tests {
             ("file:///%+1", None),
             ("file:///a%00b", None),
         ] {
-            assert_eq!(plain(Path::new(argument)).ok(), path.map(PathBuf::from), "{argument}");
+            assert_eq!(
+                plain(Path::new(argument)).ok(),
+                path.map(PathBuf::from),
+                "{argument}"
+            );
         }
     }
 

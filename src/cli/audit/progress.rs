@@ -23,17 +23,29 @@ impl Progress {
     /// Draws only if stderr is a terminal.
     pub fn new(out: Output) -> Self {
         let (files, faults) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Self { beside: Notifier::drawing(out), started: Instant::now(), files, faults }
+        Self {
+            beside: Notifier::drawing(out),
+            started: Instant::now(),
+            files,
+            faults,
+        }
     }
 
     /// Counts a file; callable from any thread.
     pub fn seen(&self, finding: &Finding) {
-        let faults = self.faults.fetch_add(finding.faults.len(), Ordering::Relaxed) + finding.faults.len();
+        let faults = self
+            .faults
+            .fetch_add(finding.faults.len(), Ordering::Relaxed)
+            + finding.faults.len();
         let files = self.files.fetch_add(1, Ordering::Relaxed) + 1;
         if files.is_multiple_of(EVERY) {
             self.beside.moving(|| {
                 let rate = files as f64 / self.started.elapsed().as_secs_f64().max(0.001);
-                format!("{}, {}, {rate:.0} a second", plural::count(files, "file"), plural::count(faults, "fault"))
+                format!(
+                    "{}, {}, {rate:.0} a second",
+                    plural::count(files, "file"),
+                    plural::count(faults, "fault")
+                )
             });
         }
     }

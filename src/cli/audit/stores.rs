@@ -13,12 +13,20 @@ pub fn place(scheme: &str, rest: &str) -> Result<Arc<dyn Place>, CliError> {
     let shown = escape(&format!("{scheme}://{rest}"));
     let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
     if !["s3", "gs", "az"].contains(&scheme) {
-        return Err(CliError::new(Exit::Usage, format!("{shown}: audit does not read {}://", escape(scheme)))
-            .hint("s3://, gs://, az://, file:// and paths are read"));
+        return Err(CliError::new(
+            Exit::Usage,
+            format!("{shown}: audit does not read {}://", escape(scheme)),
+        )
+        .hint("s3://, gs://, az://, file:// and paths are read"));
     }
     if bucket.is_empty() || prefix.starts_with('/') {
-        return Err(CliError::new(Exit::Usage, format!("{shown} names no bucket or no objects in it"))
-            .hint(format!("write {scheme}://BUCKET or {scheme}://BUCKET/PREFIX")));
+        return Err(CliError::new(
+            Exit::Usage,
+            format!("{shown} names no bucket or no objects in it"),
+        )
+        .hint(format!(
+            "write {scheme}://BUCKET or {scheme}://BUCKET/PREFIX"
+        )));
     }
     open(scheme, bucket, prefix, &shown)
 }
@@ -34,17 +42,25 @@ fn open(scheme: &str, bucket: &str, prefix: &str, shown: &str) -> Result<Arc<dyn
     use crate::audit::place::objects::Objects;
 
     let refused = |exit, error: &dyn std::fmt::Display| {
-        CliError::new(exit, format!("{shown} can't be listed: {}", escape(&error.to_string()))).hint(hint(scheme))
+        CliError::new(
+            exit,
+            format!("{shown} can't be listed: {}", escape(&error.to_string())),
+        )
+        .hint(hint(scheme))
     };
     let store = client(scheme, bucket).map_err(|error| refused(Exit::Usage, &error))?;
     let objects = Objects::reach(store, &format!("{scheme}://{bucket}"), prefix);
-    Ok(Arc::new(objects.map_err(|error| refused(Exit::Internal, &error))?))
+    Ok(Arc::new(
+        objects.map_err(|error| refused(Exit::Internal, &error))?,
+    ))
 }
 
 #[cfg(feature = "object-store")]
 fn hint(scheme: &str) -> &'static str {
     match scheme {
-        "s3" => "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and AWS_ENDPOINT_URL say who asks, and where",
+        "s3" => {
+            "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and AWS_ENDPOINT_URL say who asks, and where"
+        }
         "gs" => "GOOGLE_SERVICE_ACCOUNT names a file with a service account's key",
         _ => "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY say where, and who asks",
     }
@@ -63,9 +79,17 @@ fn client(scheme: &str, bucket: &str) -> Result<Arc<dyn Store>, object_store::Er
     // Fails if a provider is already installed: then it is ours, from another store.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let second = Duration::from_secs(1);
-    let backoff = BackoffConfig { init_backoff: second / 10, max_backoff: second * 5, base: 2.0 };
+    let backoff = BackoffConfig {
+        init_backoff: second / 10,
+        max_backoff: second * 5,
+        base: 2.0,
+    };
     // Retries for at most 30 seconds; after that the store, or this object, counts as unreachable.
-    let retry = RetryConfig { backoff, max_retries: 5, retry_timeout: second * 30 };
+    let retry = RetryConfig {
+        backoff,
+        max_retries: 5,
+        retry_timeout: second * 30,
+    };
     Ok(match scheme {
         "s3" => {
             let builder = object_store::aws::AmazonS3Builder::from_env();
@@ -77,7 +101,12 @@ fn client(scheme: &str, bucket: &str) -> Result<Arc<dyn Store>, object_store::Er
         }
         _ => {
             let builder = object_store::azure::MicrosoftAzureBuilder::from_env();
-            Arc::new(builder.with_container_name(bucket).with_retry(retry).build()?)
+            Arc::new(
+                builder
+                    .with_container_name(bucket)
+                    .with_retry(retry)
+                    .build()?,
+            )
         }
     })
 }

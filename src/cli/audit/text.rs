@@ -21,14 +21,28 @@ const FEW: usize = 100;
 pub fn lines(report: &Report, summary: &Summary, all: bool, out: Output) -> String {
     let every = all || report.findings.len() <= FEW;
     let mut text = String::new();
-    let around = if every { Around::of(report) } else { Around::default() };
-    for line in report.findings.iter().flat_map(|finding| finding_lines(finding, every, &around, out)) {
+    let around = if every {
+        Around::of(report)
+    } else {
+        Around::default()
+    };
+    for line in report
+        .findings
+        .iter()
+        .flat_map(|finding| finding_lines(finding, every, &around, out))
+    {
         text.push_str(&line);
         text.push('\n');
     }
     if summary.notes + summary.faults > FEW {
-        for (what, kinds) in [("faults", &summary.fault_kinds), ("notes", &summary.note_kinds)] {
-            let list: Vec<String> = kinds.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+        for (what, kinds) in [
+            ("faults", &summary.fault_kinds),
+            ("notes", &summary.note_kinds),
+        ] {
+            let list: Vec<String> = kinds
+                .iter()
+                .map(|(kind, count)| format!("{kind} {count}"))
+                .collect();
             if !list.is_empty() {
                 text.push_str(&format!("{what}: {}\n", list.join(", ")));
             }
@@ -40,12 +54,28 @@ pub fn lines(report: &Report, summary: &Summary, all: bool, out: Output) -> Stri
 /// `2 bundles, 1 receipt, 3 authentic, 0 faulty, 0 faults`
 pub fn sum(summary: &Summary) -> String {
     let count = |kind: Kind| summary.kinds.get(&kind).copied().unwrap_or_default();
-    let shown = Kind::ALL.into_iter().filter(|kind| *kind == Kind::Bundle || count(*kind) > 0);
-    let counted: Vec<String> = shown.map(|kind| plural::count(count(kind), kind.words())).collect();
-    let Summary { authentic, unsigned, faulty, .. } = summary;
-    let unsigned = if *unsigned == 0 { String::new() } else { format!("{unsigned} not signed, ") };
+    let shown = Kind::ALL
+        .into_iter()
+        .filter(|kind| *kind == Kind::Bundle || count(*kind) > 0);
+    let counted: Vec<String> = shown
+        .map(|kind| plural::count(count(kind), kind.words()))
+        .collect();
+    let Summary {
+        authentic,
+        unsigned,
+        faulty,
+        ..
+    } = summary;
+    let unsigned = if *unsigned == 0 {
+        String::new()
+    } else {
+        format!("{unsigned} not signed, ")
+    };
     let faults = plural::count(summary.faults, "fault");
-    format!("{}, {authentic} authentic, {unsigned}{faulty} faulty, {faults}", counted.join(", "))
+    format!(
+        "{}, {authentic} authentic, {unsigned}{faulty} faulty, {faults}",
+        counted.join(", ")
+    )
 }
 
 fn finding_lines(finding: &Finding, every: bool, around: &Around<'_>, out: Output) -> Vec<String> {
@@ -54,16 +84,34 @@ fn finding_lines(finding: &Finding, every: bool, around: &Around<'_>, out: Outpu
     if let (Some(facts), false, true) = (&finding.facts, finding.is_faulty(), every) {
         // An unsigned receipt is not ok: `receipt verify` rejects it.
         let is_unsigned = finding.is_unsigned();
-        let ok = if is_unsigned { out.paint(Paint::Bad, "unsigned") } else { out.paint(Paint::Good, "ok") };
+        let ok = if is_unsigned {
+            out.paint(Paint::Bad, "unsigned")
+        } else {
+            out.paint(Paint::Good, "ok")
+        };
         lines.push(format!("{ok} {path}: {}", said(finding.kind, facts)));
-        lines.extend(facts.approvals.iter().map(|said| format!("    {}", approval(said))));
+        lines.extend(
+            facts
+                .approvals
+                .iter()
+                .map(|said| format!("    {}", approval(said))),
+        );
         if let (Kind::Bundle, Some(release)) = (finding.kind, &facts.release) {
             let beside = around.beside.get(&release.id).into_iter().flatten();
             for (path, said) in beside.filter(|(_, said)| said.shown == facts.shown) {
                 let path = escape(path);
-                lines.extend(said.approvals.iter().map(|said| format!("    {}: {path}", approval(said))));
+                lines.extend(
+                    said.approvals
+                        .iter()
+                        .map(|said| format!("    {}: {path}", approval(said))),
+                );
             }
-            lines.extend(facts.quorum.iter().map(|counted| format!("    approvals{}", quorum(counted))));
+            lines.extend(
+                facts
+                    .quorum
+                    .iter()
+                    .map(|counted| format!("    approvals{}", quorum(counted))),
+            );
             let chain = around.chains.get(&release.id).into_iter().flatten();
             lines.extend(chain.map(|(.., line)| format!("    {line}")));
         }
@@ -81,8 +129,16 @@ fn finding_lines(finding: &Finding, every: bool, around: &Around<'_>, out: Outpu
         lines.push(format!("{bad} {path}: {sentence} ({})", fault.kind));
     }
     // The first line has already reported the missing signature.
-    for note in finding.notes.iter().filter(|note| !every || note.kind != FaultKind::UnsignedReceipt) {
-        lines.push(format!("note {path}: {} ({})", escape(&note.sentence), note.kind));
+    for note in finding
+        .notes
+        .iter()
+        .filter(|note| !every || note.kind != FaultKind::UnsignedReceipt)
+    {
+        lines.push(format!(
+            "note {path}: {} ({})",
+            escape(&note.sentence),
+            note.kind
+        ));
     }
     lines
 }
@@ -96,7 +152,10 @@ struct Around<'a> {
 
 impl<'a> Around<'a> {
     fn of(report: &'a Report) -> Self {
-        Self { chains: chains(report), beside: cross_checks::approval_files(&report.findings) }
+        Self {
+            chains: chains(report),
+            beside: cross_checks::approval_files(&report.findings),
+        }
     }
 }
 
@@ -107,14 +166,30 @@ type Chains<'a> = BTreeMap<&'a Digest, Vec<(Timestamp, bool, String)>>;
 /// its rollback.
 fn chains(report: &Report) -> Chains<'_> {
     let mut chains = Chains::new();
-    for finding in report.findings.iter().filter(|finding| !finding.is_faulty() && !finding.is_unsigned()) {
-        let Some(facts) = &finding.facts else { continue };
-        let Some(release) = &facts.release else { continue };
+    for finding in report
+        .findings
+        .iter()
+        .filter(|finding| !finding.is_faulty() && !finding.is_unsigned())
+    {
+        let Some(facts) = &finding.facts else {
+            continue;
+        };
+        let Some(release) = &facts.release else {
+            continue;
+        };
         let path = escape(&finding.path);
         if let Some(said) = &facts.receipt {
             let (action, outcome) = (said.action.as_str(), ended(said.outcome));
-            let line = format!("{action} on {}, {}, {outcome}: {path}", escape(&said.database), said.started);
-            chains.entry(&release.id).or_default().push((said.started, said.action == Action::Rollback, line));
+            let line = format!(
+                "{action} on {}, {}, {outcome}: {path}",
+                escape(&said.database),
+                said.started
+            );
+            chains.entry(&release.id).or_default().push((
+                said.started,
+                said.action == Action::Rollback,
+                line,
+            ));
         }
         if let Some(said) = &facts.rehearsal {
             let outcome = match said.outcome {
@@ -124,7 +199,10 @@ fn chains(report: &Report) -> Chains<'_> {
                 RehearsalOutcome::Incomplete => "did not come to its end",
             };
             let line = format!("rehearsal, {}, {outcome}: {path}", said.started);
-            chains.entry(&release.id).or_default().push((said.started, false, line));
+            chains
+                .entry(&release.id)
+                .or_default()
+                .push((said.started, false, line));
         }
     }
     chains.values_mut().for_each(|chain| chain.sort());
@@ -141,11 +219,19 @@ fn ended(outcome: Outcome) -> &'static str {
 }
 
 fn said(kind: Kind, facts: &Facts) -> String {
-    let signers = facts.signers.iter().filter(|signer| signer.why_not.is_none());
-    let signers: Vec<String> =
-        signers.map(|signer| format!("{}{}", escape(&signer.owner), since(signer.evidence))).collect();
+    let signers = facts
+        .signers
+        .iter()
+        .filter(|signer| signer.why_not.is_none());
+    let signers: Vec<String> = signers
+        .map(|signer| format!("{}{}", escape(&signer.owner), since(signer.evidence)))
+        .collect();
     let signers = signers.join(", ");
-    let title = facts.release.as_ref().map(|release| escape(&release.title())).unwrap_or_default();
+    let title = facts
+        .release
+        .as_ref()
+        .map(|release| escape(&release.title()))
+        .unwrap_or_default();
     let receipt = |what: &str| match signers.as_str() {
         "" => format!("{title}, a {what} that anybody can have written: it proves nothing"),
         signers => format!("{title}, a {what} signed by {signers}"),
@@ -159,23 +245,37 @@ fn said(kind: Kind, facts: &Facts) -> String {
             format!("version {version} of a trust root, signed by {signers}")
         }
         Kind::Log => {
-            let (origin, entries, compared) =
-                facts.log.as_ref().map_or(("", 0, 0), |log| (log.origin.as_str(), log.entries, log.compared));
+            let (origin, entries, compared) = facts.log.as_ref().map_or(("", 0, 0), |log| {
+                (log.origin.as_str(), log.entries, log.compared)
+            });
             let kept = match compared {
                 0 => "; compared with no checkpoint that was kept elsewhere".to_owned(),
-                _ => format!("; leads on from {} kept elsewhere", plural::count(compared, "checkpoint")),
+                _ => format!(
+                    "; leads on from {} kept elsewhere",
+                    plural::count(compared, "checkpoint")
+                ),
             };
-            format!("log {}, {}, signed by {signers}{kept}", escape(origin), plural::count(entries, "entry"))
+            format!(
+                "log {}, {}, signed by {signers}{kept}",
+                escape(origin),
+                plural::count(entries, "entry")
+            )
         }
         Kind::Bundle | Kind::Tar | Kind::Directory => {
-            format!("{title}, {}, signed by {signers}", plural::count(facts.files, "file"))
+            format!(
+                "{title}, {}, signed by {signers}",
+                plural::count(facts.files, "file")
+            )
         }
     }
 }
 
 /// The time since which a signature exists, if there is evidence of one.
 fn since(evidence: Seen) -> String {
-    evidence.at.map(|_| format!(", {evidence}")).unwrap_or_default()
+    evidence
+        .at
+        .map(|_| format!(", {evidence}"))
+        .unwrap_or_default()
 }
 
 fn approval(said: &ApprovalFacts) -> String {
@@ -183,20 +283,40 @@ fn approval(said: &ApprovalFacts) -> String {
         Decision::Approve => "approved by",
         Decision::Withdraw => "approval withdrawn by",
     };
-    let apr = said.apr.as_ref().map(|apr| format!(", {apr}")).unwrap_or_default();
-    let until = said.expires.map(|expires| format!(", until {expires}")).unwrap_or_default();
+    let apr = said
+        .apr
+        .as_ref()
+        .map(|apr| format!(", {apr}"))
+        .unwrap_or_default();
+    let until = said
+        .expires
+        .map(|expires| format!(", until {expires}"))
+        .unwrap_or_default();
     let why = match &said.why_not {
-        Some(reason) if said.decision == Decision::Approve => format!("; does not count: it {}", escape(reason)),
+        Some(reason) if said.decision == Decision::Approve => {
+            format!("; does not count: it {}", escape(reason))
+        }
         _ => String::new(),
     };
-    let reason = said.reason.as_deref().map(|reason| format!(" ({})", escape(reason))).unwrap_or_default();
+    let reason = said
+        .reason
+        .as_deref()
+        .map(|reason| format!(" ({})", escape(reason)))
+        .unwrap_or_default();
     let (owner, role, evidence) = (escape(&said.owner), &said.role, said.evidence);
     format!("{what} {owner} as {role}{apr}, {evidence}{until}{reason}{why}")
 }
 
 /// `: l2 1 of 1`
 pub fn quorum(quorum: &Quorum) -> String {
-    let roles = quorum.roles.iter().map(|role| format!("{} {} of {}", role.role, role.counted, role.needed));
-    let code = quorum.apr.as_ref().map(|code| format!(" for {code}")).unwrap_or_default();
+    let roles = quorum
+        .roles
+        .iter()
+        .map(|role| format!("{} {} of {}", role.role, role.counted, role.needed));
+    let code = quorum
+        .apr
+        .as_ref()
+        .map(|code| format!(" for {code}"))
+        .unwrap_or_default();
     format!("{code}: {}", roles.collect::<Vec<_>>().join(", "))
 }

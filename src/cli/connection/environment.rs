@@ -20,18 +20,23 @@ pub fn complete(parameters: &mut Parameters) -> Result<(), SettingsError> {
     for variable in SESSION_VARIABLES {
         if env::var_os(variable).is_some_and(|value| !value.is_empty()) {
             let why = "it could change what a gate sees; unset it".to_owned();
-            return Err(SettingsError::Refused { keyword: variable.to_owned(), why });
+            return Err(SettingsError::Refused {
+                keyword: variable.to_owned(),
+                why,
+            });
         }
     }
     for keyword in KEYWORDS {
         from_variable(parameters, keyword.name)?;
     }
-    if !parameters.has("sslmode") && variable("PGREQUIRESSL")?.is_some_and(|value| value.starts_with('1')) {
+    if !parameters.has("sslmode")
+        && variable("PGREQUIRESSL")?.is_some_and(|value| value.starts_with('1'))
+    {
         parameters.set("sslmode", "require")?;
     }
     if parameters.get("user").is_none() {
-        let name =
-            whoami::username().map_err(|e| SettingsError::Together(format!("who runs this is not known: {e}")))?;
+        let name = whoami::username()
+            .map_err(|e| SettingsError::Together(format!("who runs this is not known: {e}")))?;
         parameters.set("user", &name)?;
     }
     files_of_tls(parameters)
@@ -48,7 +53,10 @@ pub fn home() -> Option<PathBuf> {
 }
 
 fn from_variable(parameters: &mut Parameters, keyword: &str) -> Result<(), SettingsError> {
-    let known = KEYWORDS.iter().find(|known| known.name == keyword).and_then(|known| known.variable);
+    let known = KEYWORDS
+        .iter()
+        .find(|known| known.name == keyword)
+        .and_then(|known| known.variable);
     match known.map(variable).transpose()?.flatten() {
         Some(value) => parameters.set_default(keyword, &value),
         None => Ok(()),
@@ -56,18 +64,33 @@ fn from_variable(parameters: &mut Parameters, keyword: &str) -> Result<(), Setti
 }
 
 fn variable(name: &str) -> Result<Option<String>, SettingsError> {
-    let Some(value) = env::var_os(name) else { return Ok(None) };
-    value.into_string().map(Some).map_err(|_| SettingsError::Syntax(format!("{name} is not UTF-8")))
+    let Some(value) = env::var_os(name) else {
+        return Ok(None);
+    };
+    value
+        .into_string()
+        .map(Some)
+        .map_err(|_| SettingsError::Syntax(format!("{name} is not UTF-8")))
 }
 
 /// Sets the parameters of files that libpq uses if they exist.
 fn files_of_tls(parameters: &mut Parameters) -> Result<(), SettingsError> {
-    let Some(dir) = home().map(|home| home.join(".postgresql")) else { return Ok(()) };
-    for (keyword, name) in [("sslrootcert", "root.crt"), ("sslcrl", "root.crl"), ("sslcert", "postgresql.crt")] {
+    let Some(dir) = home().map(|home| home.join(".postgresql")) else {
+        return Ok(());
+    };
+    for (keyword, name) in [
+        ("sslrootcert", "root.crt"),
+        ("sslcrl", "root.crl"),
+        ("sslcert", "postgresql.crt"),
+    ] {
         let file = dir.join(name);
         if let Some(path) = file.to_str().filter(|_| file.exists()) {
             // A revocation list does not apply to the system's certificates.
-            if keyword != "sslcrl" || parameters.get("sslrootcert").is_some_and(|roots| roots != "system") {
+            if keyword != "sslcrl"
+                || parameters
+                    .get("sslrootcert")
+                    .is_some_and(|roots| roots != "system")
+            {
                 parameters.set_default(keyword, path)?;
             }
         }

@@ -12,7 +12,10 @@ use crate::postgres::{Parameters, Password, Settings};
 
 /// Path of the password file.
 pub fn path(parameters: &Parameters) -> Option<PathBuf> {
-    parameters.get("passfile").map(PathBuf::from).or_else(|| Some(home()?.join(".pgpass")))
+    parameters
+        .get("passfile")
+        .map(PathBuf::from)
+        .or_else(|| Some(home()?.join(".pgpass")))
 }
 
 /// Sets the password of each host. Like libpq, ignores a file that others may access, and returns a
@@ -20,19 +23,34 @@ pub fn path(parameters: &Parameters) -> Option<PathBuf> {
 pub fn fill(settings: &mut Settings, path: &Path) -> Option<String> {
     let about = fs::metadata(path).ok()?;
     if !about.is_file() {
-        return Some(format!("the password file {} is not a plain file, so it is not used", path.display()));
+        return Some(format!(
+            "the password file {} is not a plain file, so it is not used",
+            path.display()
+        ));
     }
     if about.mode() & 0o077 != 0 {
         let path = path.display();
-        return Some(format!("the password file {path} may be read by others, so it is not used: chmod 0600 {path}"));
+        return Some(format!(
+            "the password file {path} may be read by others, so it is not used: chmod 0600 {path}"
+        ));
     }
     let text = match fs::read(path) {
         Ok(bytes) => Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned()),
-        Err(e) => return Some(format!("the password file {} can't be read: {e}", path.display())),
+        Err(e) => {
+            return Some(format!(
+                "the password file {} can't be read: {e}",
+                path.display()
+            ));
+        }
     };
     for host in &mut settings.hosts {
         let port = host.port.to_string();
-        let wanted = [host.in_password_file(), &port, &settings.database, &settings.user];
+        let wanted = [
+            host.in_password_file(),
+            &port,
+            &settings.database,
+            &settings.user,
+        ];
         host.password = find(&text, wanted).map(|password| Password::new(&password));
     }
     None
@@ -89,9 +107,19 @@ mod tests {
 
     #[test]
     fn the_first_line_that_fits() {
-        assert_eq!(ask("#*:*:*:*:no\nx:*:*:*:no\nh\\:1:5432:*:lena:a\\:b\\\\c:d\n*:*:*:*:late").unwrap(), "a:b\\c:d");
+        assert_eq!(
+            ask("#*:*:*:*:no\nx:*:*:*:no\nh\\:1:5432:*:lena:a\\:b\\\\c:d\n*:*:*:*:late").unwrap(),
+            "a:b\\c:d"
+        );
         assert_eq!(ask("*:*:*:*:all\n").unwrap(), "all");
-        for none in ["", "*:*:*:all", "h:1:5432:shop:lena:x", "\\*:*:*:*:x", "*:*:*:*:", "h\\:1:5433:*:*:x"] {
+        for none in [
+            "",
+            "*:*:*:all",
+            "h:1:5432:shop:lena:x",
+            "\\*:*:*:*:x",
+            "*:*:*:*:",
+            "h\\:1:5433:*:*:x",
+        ] {
             assert_eq!(ask(none), None, "{none}");
         }
     }

@@ -17,7 +17,13 @@ pub fn apply(name: &str, parameters: &mut Parameters) -> Result<(), SettingsErro
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(e) => return Err(SettingsError::File { keyword: "service", path, why: e.to_string() }),
+            Err(e) => {
+                return Err(SettingsError::File {
+                    keyword: "service",
+                    path,
+                    why: e.to_string(),
+                });
+            }
         };
         if let Some(pairs) = section(&text, name).map_err(|(line, why)| wrong(&path, line, &why))? {
             for (line, keyword, value) in pairs {
@@ -30,7 +36,9 @@ pub fn apply(name: &str, parameters: &mut Parameters) -> Result<(), SettingsErro
             return Ok(());
         }
     }
-    Err(SettingsError::Together(format!("no service file has the service {name:?}")))
+    Err(SettingsError::Together(format!(
+        "no service file has the service {name:?}"
+    )))
 }
 
 fn files(parameters: &Parameters) -> Vec<PathBuf> {
@@ -40,7 +48,9 @@ fn files(parameters: &Parameters) -> Vec<PathBuf> {
         Some(dir) => vec![PathBuf::from(dir)],
         None => SYSTEM.iter().map(PathBuf::from).collect(),
     };
-    own.into_iter().chain(system.into_iter().map(|dir| dir.join("pg_service.conf"))).collect()
+    own.into_iter()
+        .chain(system.into_iter().map(|dir| dir.join("pg_service.conf")))
+        .collect()
 }
 
 type Pairs<'t> = Vec<(usize, &'t str, &'t str)>;
@@ -59,12 +69,17 @@ fn section<'t>(text: &'t str, name: &str) -> Result<Option<Pairs<'t>>, (usize, S
                 break;
             }
             // Compares up to the first bracket, like libpq.
-            found = (title.strip_prefix(name).is_some_and(|rest| rest.starts_with(']'))).then(Vec::new);
+            found = (title
+                .strip_prefix(name)
+                .is_some_and(|rest| rest.starts_with(']')))
+            .then(Vec::new);
         } else if let Some(pairs) = &mut found {
             if line.starts_with("ldap") {
                 return Err((number + 1, "services in LDAP are not looked up".to_owned()));
             }
-            let pair = line.split_once('=').ok_or_else(|| (number + 1, "this is no KEYWORD=VALUE".to_owned()))?;
+            let pair = line
+                .split_once('=')
+                .ok_or_else(|| (number + 1, "this is no KEYWORD=VALUE".to_owned()))?;
             if !pairs.iter().any(|(_, keyword, _)| *keyword == pair.0) {
                 pairs.push((number + 1, pair.0, pair.1));
             }
@@ -83,9 +98,11 @@ mod tests {
 
     #[test]
     fn a_section_is_found_by_its_whole_name() {
-        let text =
-            "# services\nhost=nobody\n[shop2]\nhost=two\n\n[shop]\nhost=one\n  port=7  \nhost=later\n[x]\nport=1\n";
-        assert_eq!(section(text, "shop").unwrap().unwrap(), [(7, "host", "one"), (8, "port", "7")]);
+        let text = "# services\nhost=nobody\n[shop2]\nhost=two\n\n[shop]\nhost=one\n  port=7  \nhost=later\n[x]\nport=1\n";
+        assert_eq!(
+            section(text, "shop").unwrap().unwrap(),
+            [(7, "host", "one"), (8, "port", "7")]
+        );
         assert_eq!(section(text, "sho").unwrap(), None);
         assert_eq!(section("[a]\nhost\n", "a").unwrap_err().0, 2);
     }

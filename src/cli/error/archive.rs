@@ -14,8 +14,7 @@ use crate::trust::root::SignatureError;
 const VERIFY: &str = "`pgseal archive verify` tells all that is wrong with it; nothing was changed";
 
 /// Hint for a symbolic link inside an archive.
-pub const NO_LINK: &str =
-    "the files of an archive lie in it, not elsewhere: put the file or directory itself in the link's place";
+pub const NO_LINK: &str = "the files of an archive lie in it, not elsewhere: put the file or directory itself in the link's place";
 
 impl From<LogError> for CliError {
     fn from(error: LogError) -> Self {

@@ -19,8 +19,7 @@ use crate::trust::store::StoreError;
 use crate::trust::timestamp::TimestampError;
 
 /// Hint for a host clock that must be wrong.
-pub const CLOCK_HINT: &str =
-    "set this host's clock: keys and expiry are judged by it, and no flag makes it right; nothing was changed";
+pub const CLOCK_HINT: &str = "set this host's clock: keys and expiry are judged by it, and no flag makes it right; nothing was changed";
 
 impl From<MalformedError> for CliError {
     fn from(error: MalformedError) -> Self {
@@ -99,12 +98,22 @@ impl From<AttachError> for CliError {
             AttachError::Authenticate(error) => return error.into(),
             AttachError::Bundle(error) => return error.into(),
             AttachError::Timestamp(error) => return Self::new(Kind::Malformed, error),
-            AttachError::UnknownItem => {
-                (Kind::Malformed, "a signature is its 64 raw bytes: `base64 -d` makes them of text")
-            }
-            AttachError::FromTheFuture(_) => (Kind::Usage, "is this clock right, or the approver's? nothing was added"),
-            AttachError::Revoked(_) => (Kind::KeyRole, "a thief of the key may have made this; nothing was added"),
-            AttachError::NotToBeSigned => (Kind::Malformed, "name the file that `--tbs` wrote; nothing was added"),
+            AttachError::UnknownItem => (
+                Kind::Malformed,
+                "a signature is its 64 raw bytes: `base64 -d` makes them of text",
+            ),
+            AttachError::FromTheFuture(_) => (
+                Kind::Usage,
+                "is this clock right, or the approver's? nothing was added",
+            ),
+            AttachError::Revoked(_) => (
+                Kind::KeyRole,
+                "a thief of the key may have made this; nothing was added",
+            ),
+            AttachError::NotToBeSigned => (
+                Kind::Malformed,
+                "name the file that `--tbs` wrote; nothing was added",
+            ),
             AttachError::NoKey => (Kind::Usage, "--key KEY.pub"),
             AttachError::Signature => (
                 Kind::SignatureInvalid,
@@ -115,7 +124,9 @@ impl From<AttachError> for CliError {
                 "ask for one of signatures/KEYID.sig: openssl ts -query -data KEYID.sig -sha256 -out request.tsq",
             ),
             AttachError::NotAReleaseKey(_) => (Kind::KeyRole, "nothing was added"),
-            AttachError::Superseded(_) | AttachError::Stamped(_) => (Kind::AlreadyAttached, "nothing was added"),
+            AttachError::Superseded(_) | AttachError::Stamped(_) => {
+                (Kind::AlreadyAttached, "nothing was added")
+            }
         };
         Self::new(kind, error).hint(hint)
     }
@@ -126,7 +137,9 @@ pub fn signature_kind(error: &SignatureError) -> Kind {
     match error {
         SignatureError::UnknownKey(_) => Kind::UnknownKey,
         SignatureError::Invalid(_) => Kind::SignatureInvalid,
-        SignatureError::Threshold { why, .. } if why.iter().any(|(_, _, why)| why.is_revoked()) => Kind::KeyRevoked,
+        SignatureError::Threshold { why, .. } if why.iter().any(|(_, _, why)| why.is_revoked()) => {
+            Kind::KeyRevoked
+        }
         SignatureError::Threshold { .. } => Kind::SignaturesMissing,
     }
 }
@@ -138,7 +151,9 @@ impl From<PolicyError> for CliError {
             PolicyError::Blocked(_) => Kind::ReleaseBlocked,
             PolicyError::Sequence { .. } => Kind::SequenceTooLow,
             PolicyError::ClockBehind { .. } => Kind::ClockBehind,
-            PolicyError::Approvals(tallies) if tallies.iter().any(|tally| !tally.other_codes.is_empty()) => {
+            PolicyError::Approvals(tallies)
+                if tallies.iter().any(|tally| !tally.other_codes.is_empty()) =>
+            {
                 Kind::AprMismatch
             }
             PolicyError::Approvals(_) => Kind::ApprovalsMissing,
@@ -170,9 +185,8 @@ impl From<PolicyError> for CliError {
 impl From<ContentError> for CliError {
     fn from(error: ContentError) -> Self {
         match error {
-            ContentError::NotFound(_) => {
-                Self::new(Kind::NoFile, &error).hint("`pgseal inspect FILE` lists the files of a release")
-            }
+            ContentError::NotFound(_) => Self::new(Kind::NoFile, &error)
+                .hint("`pgseal inspect FILE` lists the files of a release"),
             ContentError::Io { .. } => Self::new(Kind::Io, &error),
             _ => Self::new(Kind::ContentChanged, &error),
         }
@@ -203,14 +217,19 @@ impl From<SecretKeyError> for CliError {
     fn from(error: SecretKeyError) -> Self {
         let this = |kind: Kind| Self::new(kind, &error);
         match &error {
-            SecretKeyError::Readable { path, .. } => this(Kind::KeyUnusable)
-                .hint(format!("chmod 600 {}; if others may have read it, make a new key", display_path(path))),
+            SecretKeyError::Readable { path, .. } => this(Kind::KeyUnusable).hint(format!(
+                "chmod 600 {}; if others may have read it, make a new key",
+                display_path(path)
+            )),
             SecretKeyError::NotEd25519 { .. } => {
                 this(Kind::KeyUnusable).hint("`pgseal keygen NAME` makes an Ed25519 key")
             }
-            SecretKeyError::Io { .. } | SecretKeyError::Passphrase { .. } => this(Kind::KeyUnusable),
-            SecretKeyError::NoPassphrase { .. } => this(Kind::KeyUnusable)
-                .hint("run it on a terminal, or give --passphrase-fd N: a line for each encrypted key"),
+            SecretKeyError::Io { .. } | SecretKeyError::Passphrase { .. } => {
+                this(Kind::KeyUnusable)
+            }
+            SecretKeyError::NoPassphrase { .. } => this(Kind::KeyUnusable).hint(
+                "run it on a terminal, or give --passphrase-fd N: a line for each encrypted key",
+            ),
             SecretKeyError::Random(_) => this(Kind::Internal),
         }
     }
@@ -246,7 +265,9 @@ impl From<MemoryError> for CliError {
 /// The exit code of what is wrong with a receipt.
 pub fn receipt_exit(error: &ReceiptError) -> Exit {
     match error {
-        ReceiptError::Io(error) if error.kind() != std::io::ErrorKind::InvalidInput => Exit::Internal,
+        ReceiptError::Io(error) if error.kind() != std::io::ErrorKind::InvalidInput => {
+            Exit::Internal
+        }
         ReceiptError::Io(_) | ReceiptError::Document(_) => Exit::Malformed,
         ReceiptError::Stripped { .. }
         | ReceiptError::Subject

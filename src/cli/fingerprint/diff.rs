@@ -22,12 +22,19 @@ pub struct Args {
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let (a, b) = (read(&args.a)?, read(&args.b)?);
     if a.scope != b.scope {
-        let text = format!("{} and {} don't cover the same tables", display_path(&args.a), display_path(&args.b));
-        return Err(CliError::new(Exit::Usage, text).hint("take both with the same --schema-only or --tables"));
+        let text = format!(
+            "{} and {} don't cover the same tables",
+            display_path(&args.a),
+            display_path(&args.b)
+        );
+        return Err(CliError::new(Exit::Usage, text)
+            .hint("take both with the same --schema-only or --tables"));
     }
     let (of_a, of_b) = (a.server_version_num / 10_000, b.server_version_num / 10_000);
     if of_a != of_b {
-        out.warning(format!("PostgreSQL {of_a} and {of_b} may spell the same definition differently"));
+        out.warning(format!(
+            "PostgreSQL {of_a} and {of_b} may spell the same definition differently"
+        ));
     }
     let differences = fingerprint::differences(&a, &b);
     out.document(&serde_json::json!({
@@ -79,7 +86,9 @@ fn show(folded: &Folded<'_>, out: Output) {
 fn read(path: &Path) -> Result<Fingerprint, CliError> {
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(|error| CliError::io(path, &error))?;
-    file.take(limits::FINGERPRINT_BYTES).read_to_end(&mut bytes).map_err(|error| CliError::io(path, &error))?;
+    file.take(limits::FINGERPRINT_BYTES)
+        .read_to_end(&mut bytes)
+        .map_err(|error| CliError::io(path, &error))?;
     fingerprint::parse(&bytes).map_err(|error| {
         CliError::new(Exit::Malformed, format!("{} is not a fingerprint: {error}", display_path(path)))
             .hint("a fingerprint is what `pgseal fingerprint --db URL -o FILE` writes; it is never edited")

@@ -34,7 +34,12 @@ impl Process {
     /// Runs this program.
     pub fn own() -> Self {
         let program = std::env::current_exe().map(Into::into);
-        Self { program, arguments: vec!["lint-worker".into()], limit: LIMIT, left: Mutex::new(3 * LIMIT) }
+        Self {
+            program,
+            arguments: vec!["lint-worker".into()],
+            limit: LIMIT,
+            left: Mutex::new(3 * LIMIT),
+        }
     }
 
     fn left(&self) -> MutexGuard<'_, Duration> {
@@ -42,19 +47,29 @@ impl Process {
     }
 
     fn started(&self) -> Result<Child, String> {
-        let program = self.program.as_ref().map_err(|error| format!("this program's file is not known: {error}"))?;
+        let program = self
+            .program
+            .as_ref()
+            .map_err(|error| format!("this program's file is not known: {error}"))?;
         let mut command = Command::new(program);
         // The child inherits no environment; the error output of a crashing parser helps no reader.
         command.args(&self.arguments).env_clear().current_dir("/");
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        command.spawn().map_err(|error| format!("the linter's process did not start: {error}"))
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        command
+            .spawn()
+            .map_err(|error| format!("the linter's process did not start: {error}"))
     }
 }
 
 impl SquawkClient for Process {
     fn ask(&self, question: &Question) -> Result<Answer, String> {
         let body = serde_json::to_vec(question).map_err(|error| error.to_string())?;
-        let length = u32::try_from(body.len()).ok().filter(|length| *length <= QUESTION_BYTES);
+        let length = u32::try_from(body.len())
+            .ok()
+            .filter(|length| *length <= QUESTION_BYTES);
         let length = length.ok_or("the question is too long")?;
         let limit = self.limit.min(*self.left());
         if limit.is_zero() {
@@ -62,10 +77,16 @@ impl SquawkClient for Process {
         }
         let mut child = self.started()?;
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
-        let (Some(mut stdin), Some(stdout)) = (stdin, stdout) else { return Err("it has no pipes".to_owned()) };
+        let (Some(mut stdin), Some(stdout)) = (stdin, stdout) else {
+            return Err("it has no pipes".to_owned());
+        };
         // Each direction has its own thread, since a process that reads nothing must not block this
         // one. A killed process closes both pipes, which ends both threads.
-        thread::spawn(move || stdin.write_all(&length.to_be_bytes()).and_then(|()| stdin.write_all(&body)));
+        thread::spawn(move || {
+            stdin
+                .write_all(&length.to_be_bytes())
+                .and_then(|()| stdin.write_all(&body))
+        });
         let (send, receive) = channel();
         thread::spawn(move || {
             let mut text = Vec::new();
@@ -78,13 +99,21 @@ impl SquawkClient for Process {
         let mut left = self.left();
         *left = left.saturating_sub(begun.elapsed());
         drop(left);
-        let late = || format!("the linter's process took longer than {} s", limit.as_secs());
-        let text = text.map_err(|_| late())?.map_err(|error| error.to_string())?;
+        let late = || {
+            format!(
+                "the linter's process took longer than {} s",
+                limit.as_secs()
+            )
+        };
+        let text = text
+            .map_err(|_| late())?
+            .map_err(|error| error.to_string())?;
         let status = status.ok_or_else(late)?;
         if !status.success() {
             return Err(died(status));
         }
-        serde_json::from_slice(&text).map_err(|error| format!("the linter's process answered nonsense: {error}"))
+        serde_json::from_slice(&text)
+            .map_err(|error| format!("the linter's process answered nonsense: {error}"))
     }
 }
 
@@ -106,9 +135,14 @@ fn end(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
 
 fn died(status: ExitStatus) -> String {
     match status.signal() {
-        Some(6 | 11) => "its nesting is too deep for the linter's parser, whose process died".to_owned(),
+        Some(6 | 11) => {
+            "its nesting is too deep for the linter's parser, whose process died".to_owned()
+        }
         Some(signal) => format!("the linter's process was ended by signal {signal}"),
-        None => format!("the linter's process gave up (exit code {})", status.code().unwrap_or_default()),
+        None => format!(
+            "the linter's process gave up (exit code {})",
+            status.code().unwrap_or_default()
+        ),
     }
 }
 
@@ -119,8 +153,16 @@ mod tests {
     fn shell(script: &str, limit: Duration) -> Result<Answer, String> {
         let arguments = vec!["-c".into(), script.into()];
         let statements = vec!["select 1;".repeat(100_000)];
-        let process = Process { program: Ok("/bin/sh".into()), arguments, limit, left: Mutex::new(limit) };
-        process.ask(&Question { rules: Vec::new(), statements })
+        let process = Process {
+            program: Ok("/bin/sh".into()),
+            arguments,
+            limit,
+            left: Mutex::new(limit),
+        };
+        process.ask(&Question {
+            rules: Vec::new(),
+            statements,
+        })
     }
 
     #[test]
@@ -133,7 +175,10 @@ mod tests {
             ("cat > /dev/null; echo nonsense", "nonsense"),
             ("cat > /dev/null", "nonsense"),
         ] {
-            assert!(shell(script, long).is_err_and(|why| why.contains(says)), "{script}");
+            assert!(
+                shell(script, long).is_err_and(|why| why.contains(says)),
+                "{script}"
+            );
         }
         let answer = shell("cat > /dev/null; echo '{\"findings\":[]}'", long);
         assert_eq!(answer, Ok(Answer::default()));
@@ -143,7 +188,11 @@ mod tests {
     fn nobody_waits_for_a_process_that_hangs() {
         let begun = Instant::now();
         // The first reads nothing, the second has closed its output, the third never answers.
-        for script in ["exec sleep 60", "exec >&-; exec sleep 60", "cat > /dev/null; exec sleep 60"] {
+        for script in [
+            "exec sleep 60",
+            "exec >&-; exec sleep 60",
+            "cat > /dev/null; exec sleep 60",
+        ] {
             let why = shell(script, Duration::from_millis(300)).expect_err("it hangs");
             assert!(why.contains("longer"), "{why}");
         }

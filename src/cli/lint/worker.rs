@@ -17,12 +17,17 @@ const STACK: usize = 64 * 1024 * 1024;
 /// Reads the length in four bytes, big-endian, then the query as JSON.
 pub fn run(out: Output) -> Result<Exit, CliError> {
     let unfit = |error: &dyn std::fmt::Display| {
-        CliError::new(Exit::Usage, format!("this is no question to the linter: {error}"))
-            .hint("`pgseal lint DIR` starts this command itself")
+        CliError::new(
+            Exit::Usage,
+            format!("this is no question to the linter: {error}"),
+        )
+        .hint("`pgseal lint DIR` starts this command itself")
     };
     let mut length = [0; 4];
     let mut stdin = std::io::stdin().lock();
-    stdin.read_exact(&mut length).map_err(|error| unfit(&error))?;
+    stdin
+        .read_exact(&mut length)
+        .map_err(|error| unfit(&error))?;
     let length = u32::from_be_bytes(length);
     if length > QUESTION_BYTES {
         return Err(unfit(&format!("it has {length} bytes")));
@@ -30,10 +35,14 @@ pub fn run(out: Output) -> Result<Exit, CliError> {
     let mut text = vec![0; length as usize];
     stdin.read_exact(&mut text).map_err(|error| unfit(&error))?;
     let question: Question = serde_json::from_slice(&text).map_err(|error| unfit(&error))?;
-    let thread = std::thread::Builder::new().stack_size(STACK).spawn(move || answer(&question));
+    let thread = std::thread::Builder::new()
+        .stack_size(STACK)
+        .spawn(move || answer(&question));
     let internal = |text: String| CliError::new(Exit::Internal, text);
     let thread = thread.map_err(|error| internal(error.to_string()))?;
-    let answer = thread.join().map_err(|_| internal("the linter's parser gave up".to_owned()))?;
+    let answer = thread
+        .join()
+        .map_err(|_| internal("the linter's parser gave up".to_owned()))?;
     out.json_line(&answer);
     Ok(Exit::Done)
 }

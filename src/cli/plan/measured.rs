@@ -35,22 +35,37 @@ pub fn find(
             Ok(Some(rehearsed)) => Ok(Some(rehearsed)),
             Ok(None) => {
                 let text = format!("{}: it is of another release", display_path(file));
-                Err(CliError::new(Exit::Usage, text).hint("`pgseal rehearse FILE` makes one of this release"))
+                Err(CliError::new(Exit::Usage, text)
+                    .hint("`pgseal rehearse FILE` makes one of this release"))
             }
-            Err(why) => Err(CliError::new(Exit::NotAuthentic, format!("{}: {why}", display_path(file)))),
+            Err(why) => Err(CliError::new(
+                Exit::NotAuthentic,
+                format!("{}: {why}", display_path(file)),
+            )),
         };
     }
     // A missing directory has none.
-    let entries = std::fs::read_dir(receipts).into_iter().flatten().filter_map(Result::ok);
-    let files = entries.map(|entry| entry.path()).filter(|path| rehearsal::is_one(path));
+    let entries = std::fs::read_dir(receipts)
+        .into_iter()
+        .flatten()
+        .filter_map(Result::ok);
+    let files = entries
+        .map(|entry| entry.path())
+        .filter(|path| rehearsal::is_one(path));
     let mut found: Vec<Rehearsed> = Vec::new();
     for file in files {
         match read(&file, root, bundle, when) {
             Ok(rehearsed) => found.extend(rehearsed),
-            Err(why) => out.note(format!("{}: not looked at: {}", display_path(&file), escape(&why))),
+            Err(why) => out.note(format!(
+                "{}: not looked at: {}",
+                display_path(&file),
+                escape(&why)
+            )),
         }
     }
-    Ok(found.into_iter().max_by_key(|rehearsed| rehearsed.rehearsal.finished.seconds()))
+    Ok(found
+        .into_iter()
+        .max_by_key(|rehearsed| rehearsed.rehearsal.finished.seconds()))
 }
 
 fn read(
@@ -59,19 +74,31 @@ fn read(
     bundle: &AuthenticatedBundle,
     when: JudgedAt,
 ) -> Result<Option<Rehearsed>, String> {
-    let ReadRehearsal { statement, signed } = rehearsal::read(file, root, when).map_err(|error| error.to_string())?;
+    let ReadRehearsal { statement, signed } =
+        rehearsal::read(file, root, when).map_err(|error| error.to_string())?;
     let id = bundle.release_id().digest();
-    if statement.subject.first().is_none_or(|subject| subject.digest.sha256 != id) {
+    if statement
+        .subject
+        .first()
+        .is_none_or(|subject| subject.digest.sha256 != id)
+    {
         return Ok(None);
     }
     let signer = signed.map(|(key, _)| root.owner(&key).to_owned());
-    Ok(Some(Rehearsed { file: file.to_owned(), rehearsal: statement.predicate, signer }))
+    Ok(Some(Rehearsed {
+        file: file.to_owned(),
+        rehearsal: statement.predicate,
+        signer,
+    }))
 }
 
 impl Rehearsed {
     /// All locked relations.
     pub fn relations(&self) -> impl Iterator<Item = &str> {
-        self.rehearsal.locks.iter().map(|lock| lock.relation.as_str())
+        self.rehearsal
+            .locks
+            .iter()
+            .map(|lock| lock.relation.as_str())
     }
 
     /// Locks of a tier that can make other sessions wait, longest first. `tables` maps indexes to
@@ -80,11 +107,14 @@ impl Rehearsed {
     pub fn locks(&self, tier: &str, tables: &BTreeMap<String, String>) -> Vec<&LockRecord> {
         let all = &self.rehearsal.locks;
         let with_its_table = |lock: &LockRecord| {
-            let table = tables.get(&lock.relation).and_then(|table| all.iter().find(|other| other.relation == *table));
+            let table = tables
+                .get(&lock.relation)
+                .and_then(|table| all.iter().find(|other| other.relation == *table));
             table.is_some_and(|table| Mode::named(&table.mode) >= Mode::named(&lock.mode))
         };
-        let is_told =
-            |lock: &&LockRecord| lock.tier == tier && Mode::named(&lock.mode).is_some() && !with_its_table(lock);
+        let is_told = |lock: &&LockRecord| {
+            lock.tier == tier && Mode::named(&lock.mode).is_some() && !with_its_table(lock)
+        };
         let mut locks: Vec<&LockRecord> = all.iter().filter(is_told).collect();
         locks.sort_by_key(|lock| std::cmp::Reverse(lock.milliseconds));
         locks
@@ -92,16 +122,24 @@ impl Rehearsed {
 
     /// Duration of a tier.
     pub fn milliseconds(&self, tier: &str) -> Option<u64> {
-        self.rehearsal.tiers.iter().find(|record| record.name == tier).map(|record| record.milliseconds)
+        self.rehearsal
+            .tiers
+            .iter()
+            .find(|record| record.name == tier)
+            .map(|record| record.milliseconds)
     }
 
     /// Prints one line for people.
     pub fn show(&self, out: Output) {
         let outcome = match self.rehearsal.outcome {
             RehearsalOutcome::Proved => out.paint(Paint::Good, "rehearsed"),
-            RehearsalOutcome::Limited => out.paint(Paint::Bad, "rehearsed without comparing all rows"),
+            RehearsalOutcome::Limited => {
+                out.paint(Paint::Bad, "rehearsed without comparing all rows")
+            }
             RehearsalOutcome::Failed => out.paint(Paint::Bad, "a rehearsal failed"),
-            RehearsalOutcome::Incomplete => out.paint(Paint::Bad, "a rehearsal did not come to its end"),
+            RehearsalOutcome::Incomplete => {
+                out.paint(Paint::Bad, "a rehearsal did not come to its end")
+            }
         };
         let signer = match &self.signer {
             Some(owner) => format!("signed by {}", escape(owner)),

@@ -25,7 +25,10 @@ impl Said {
         let receipt = &statement.predicate;
         Self {
             release: receipt.release.clone(),
-            release_id: statement.subject.first().map(|subject| subject.digest.sha256),
+            release_id: statement
+                .subject
+                .first()
+                .map(|subject| subject.digest.sha256),
             run_id: receipt.run_id.clone(),
             action: json!(receipt.action),
             outcome: json!(receipt.outcome),
@@ -37,7 +40,10 @@ impl Said {
         let rehearsal = &statement.predicate;
         Self {
             release: rehearsal.release.clone(),
-            release_id: statement.subject.first().map(|subject| subject.digest.sha256),
+            release_id: statement
+                .subject
+                .first()
+                .map(|subject| subject.digest.sha256),
             run_id: rehearsal.rehearsal_id.clone(),
             action: json!("rehearsal"),
             outcome: json!(rehearsal.outcome),

@@ -54,11 +54,24 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let root = args.trust.load()?;
     let as_of = args.as_of.unwrap_or_else(now);
     let when = JudgedAt::AsOf(as_of);
-    let bundle = args.bundle.as_deref().map(|file| authenticate(file, &root, when)).transpose()?;
-    let findings: Vec<Finding<'_>> =
-        args.files.iter().map(|path| find(path, &root, when, bundle.as_ref(), out)).collect();
-    let faulty = findings.iter().filter(|finding| !finding.faults.is_empty()).count();
-    let unsigned = findings.iter().filter(|finding| finding.is_unsigned()).count();
+    let bundle = args
+        .bundle
+        .as_deref()
+        .map(|file| authenticate(file, &root, when))
+        .transpose()?;
+    let findings: Vec<Finding<'_>> = args
+        .files
+        .iter()
+        .map(|path| find(path, &root, when, bundle.as_ref(), out))
+        .collect();
+    let faulty = findings
+        .iter()
+        .filter(|finding| !finding.faults.is_empty())
+        .count();
+    let unsigned = findings
+        .iter()
+        .filter(|finding| finding.is_unsigned())
+        .count();
     let authentic = findings.len() - faulty - unsigned;
     out.document(&serde_json::json!({
         "as_of": as_of,
@@ -67,11 +80,22 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         "unsigned": unsigned,
         "faulty": faulty,
     }));
-    findings.iter().for_each(|finding| show(finding, &root, out));
+    findings
+        .iter()
+        .for_each(|finding| show(finding, &root, out));
     let all = count(findings.len(), "receipt");
-    let not_signed = if unsigned == 0 { String::new() } else { format!("{unsigned} not signed, ") };
-    out.line(format!("{all}, {authentic} authentic, {not_signed}{faulty} faulty"));
-    let exits = findings.iter().flat_map(|finding| &finding.faults).map(|(exit, _)| *exit);
+    let not_signed = if unsigned == 0 {
+        String::new()
+    } else {
+        format!("{unsigned} not signed, ")
+    };
+    out.line(format!(
+        "{all}, {authentic} authentic, {not_signed}{faulty} faulty"
+    ));
+    let exits = findings
+        .iter()
+        .flat_map(|finding| &finding.faults)
+        .map(|(exit, _)| *exit);
     // The caller asks whether these files are authentic; an unsigned file is not.
     let exits = exits.chain((unsigned > 0).then_some(Exit::NotAuthentic));
     Ok(exits.max_by_key(|exit| exit.code()).unwrap_or(Exit::Done))
@@ -84,10 +108,17 @@ fn find<'a>(
     bundle: Option<&AuthenticatedBundle>,
     out: Output,
 ) -> Finding<'a> {
-    let mut finding = Finding { path, said: None, signed: None, journal: None, faults: Vec::new() };
+    let mut finding = Finding {
+        path,
+        said: None,
+        signed: None,
+        journal: None,
+        faults: Vec::new(),
+    };
     let mut receipt = None;
     let read = match rehearsal::is_one(path) {
-        true => rehearsal::read(path, root, when).map(|read| (Said::of_rehearsal(&read.statement, out), read.signed)),
+        true => rehearsal::read(path, root, when)
+            .map(|read| (Said::of_rehearsal(&read.statement, out), read.signed)),
         false => receipt::read(path, root, when).map(|read| {
             let said = Said::of_receipt(&read.statement);
             receipt = Some(read.statement);
@@ -97,13 +128,20 @@ fn find<'a>(
     let (said, signed) = match read {
         Ok(read) => read,
         Err(error) => {
-            finding.faults.push((receipt_exit(&error), error.to_string()));
+            finding
+                .faults
+                .push((receipt_exit(&error), error.to_string()));
             return finding;
         }
     };
     let mut fault = |text: String| finding.faults.push((Exit::NotAuthentic, text));
-    if let Some(id) = bundle.map(AuthenticatedBundle::release_id).filter(|id| said.release_id != Some(id.digest())) {
-        fault(format!("it is of another release than the bundle, whose id is {id}"));
+    if let Some(id) = bundle
+        .map(AuthenticatedBundle::release_id)
+        .filter(|id| said.release_id != Some(id.digest()))
+    {
+        fault(format!(
+            "it is of another release than the bundle, whose id is {id}"
+        ));
     }
     // A rehearsal leaves no journal: its clone is dropped.
     match receipt.map(|statement| receipt::journal_of(path, &statement)) {
@@ -115,7 +153,10 @@ fn find<'a>(
             finding.journal = Some(beside);
         }
         Some(Err(error)) => {
-            finding.faults.push((Exit::Internal, format!("the journal beside it can't be read: {error}")));
+            finding.faults.push((
+                Exit::Internal,
+                format!("the journal beside it can't be read: {error}"),
+            ));
         }
     }
     (finding.said, finding.signed) = (Some(said), signed);
@@ -147,18 +188,29 @@ fn document(finding: &Finding<'_>, root: &TrustRoot) -> serde_json::Value {
 fn show(finding: &Finding<'_>, root: &TrustRoot, out: Output) {
     let path = display_path(finding.path);
     for (_, fault) in &finding.faults {
-        out.line(format!("{} {path}: {}", out.paint(Paint::Bad, "FAULT"), escape(fault)));
+        out.line(format!(
+            "{} {path}: {}",
+            out.paint(Paint::Bad, "FAULT"),
+            escape(fault)
+        ));
     }
-    let (Some(said), []) = (&finding.said, &finding.faults[..]) else { return };
+    let (Some(said), []) = (&finding.said, &finding.faults[..]) else {
+        return;
+    };
     let what = &said.headline;
     match finding.signed {
         Some((key, evidence)) => {
             let (owner, since) = (escape(root.owner(&key)), approvals::since(evidence));
-            out.line(format!("{} {path}: {what}, signed by {owner}{since}", out.paint(Paint::Good, "ok")));
+            out.line(format!(
+                "{} {path}: {what}, signed by {owner}{since}",
+                out.paint(Paint::Good, "ok")
+            ));
         }
         None => {
             let word = out.paint(Paint::Bad, "unsigned");
-            out.line(format!("{word} {path}: {what}, a receipt that anybody can have written: it proves nothing"));
+            out.line(format!(
+                "{word} {path}: {what}, a receipt that anybody can have written: it proves nothing"
+            ));
         }
     }
     if let Some(line) = finding.journal.as_ref().and_then(self::said) {
@@ -170,10 +222,17 @@ fn show(finding: &Finding<'_>, root: &TrustRoot, out: Output) {
 pub fn said(beside: &JournalCheck) -> Option<String> {
     match beside {
         JournalCheck::Missing => Some("no journal is beside it".to_owned()),
-        JournalCheck::Agrees(lines) => Some(format!("the journal beside it agrees: {}", count(*lines, "line"))),
-        JournalCheck::Unnamed(lines) => {
-            Some(format!("it names no journal; the one beside it is whole: {}", count(*lines, "line")))
-        }
-        JournalCheck::Differs(why) => Some(format!("the journal beside it does not agree: {}", escape(why))),
+        JournalCheck::Agrees(lines) => Some(format!(
+            "the journal beside it agrees: {}",
+            count(*lines, "line")
+        )),
+        JournalCheck::Unnamed(lines) => Some(format!(
+            "it names no journal; the one beside it is whole: {}",
+            count(*lines, "line")
+        )),
+        JournalCheck::Differs(why) => Some(format!(
+            "the journal beside it does not agree: {}",
+            escape(why)
+        )),
     }
 }

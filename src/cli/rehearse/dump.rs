@@ -21,23 +21,39 @@ pub fn read(path: &Path) -> Result<ClonedFrom<'_>, CliError> {
     let failed = |error: io::Error| CliError::io(path, &error);
     if path.is_dir() {
         if !path.join(CONTENTS).is_file() {
-            return Err(CliError::new(Exit::Usage, format!("{} is no dump: it has no toc.dat", display_path(path)))
-                .hint("a directory is a dump of pg_dump --format=directory"));
+            return Err(CliError::new(
+                Exit::Usage,
+                format!("{} is no dump: it has no toc.dat", display_path(path)),
+            )
+            .hint("a directory is a dump of pg_dump --format=directory"));
         }
         let (sha256, bytes) = directory(path).map_err(failed)?;
-        return Ok(ClonedFrom::Dump { path, sha256, bytes, is_sql: false });
+        return Ok(ClonedFrom::Dump {
+            path,
+            sha256,
+            bytes,
+            is_sql: false,
+        });
     }
     let mut first = Vec::new();
-    File::open(path).and_then(|file| file.take(512).read_to_end(&mut first)).map_err(failed)?;
+    File::open(path)
+        .and_then(|file| file.take(512).read_to_end(&mut first))
+        .map_err(failed)?;
     let is_tar = first.starts_with(CONTENTS.as_bytes()) && first.get(257..262) == Some(b"ustar");
     let is_sql = !first.starts_with(CUSTOM) && !is_tar;
     let (sha256, bytes) = file(path).map_err(failed)?;
-    Ok(ClonedFrom::Dump { path, sha256, bytes, is_sql })
+    Ok(ClonedFrom::Dump {
+        path,
+        sha256,
+        bytes,
+        is_sql,
+    })
 }
 
 /// Digest and length of a file.
 fn file(path: &Path) -> io::Result<(Digest, u64)> {
-    let (mut file, mut hasher, mut buffer) = (File::open(path)?, Hasher::default(), vec![0; 1 << 16]);
+    let (mut file, mut hasher, mut buffer) =
+        (File::open(path)?, Hasher::default(), vec![0; 1 << 16]);
     let mut bytes = 0;
     loop {
         match file.read(&mut buffer)? {
@@ -54,11 +70,18 @@ fn file(path: &Path) -> io::Result<(Digest, u64)> {
 /// length.
 fn directory(path: &Path) -> io::Result<(Digest, u64)> {
     let entries = std::fs::read_dir(path)?.collect::<io::Result<Vec<_>>>()?;
-    let mut files: Vec<PathBuf> = entries.iter().map(std::fs::DirEntry::path).filter(|path| path.is_file()).collect();
+    let mut files: Vec<PathBuf> = entries
+        .iter()
+        .map(std::fs::DirEntry::path)
+        .filter(|path| path.is_file())
+        .collect();
     files.sort();
     let (mut hasher, mut bytes) = (Hasher::default(), 0);
     for one in files {
-        let name = one.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = one
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default();
         let (sha256, length) = file(&one)?;
         hasher.update(format!("{sha256}  {name}\n").as_bytes());
         bytes += length;

@@ -28,7 +28,11 @@ pub struct Args {
 /// does not support that; the program then ends when its pipe is closed.
 pub fn launcher() -> Vec<OsString> {
     if cfg!(target_os = "linux") && Path::new(OURSELVES).exists() {
-        return vec![OURSELVES.into(), "end-with".into(), std::process::id().to_string().into()];
+        return vec![
+            OURSELVES.into(),
+            "end-with".into(),
+            std::process::id().to_string().into(),
+        ];
     }
     Vec::new()
 }
@@ -36,7 +40,10 @@ pub fn launcher() -> Vec<OsString> {
 pub fn run(args: &Args) -> Result<Exit, CliError> {
     follow(args.pid)?;
     let error = dump::become_program(&args.program, &args.arguments);
-    Err(CliError::new(Exit::Internal, format!("{}: {error}", display_path(&args.program))))
+    Err(CliError::new(
+        Exit::Internal,
+        format!("{}: {error}", display_path(&args.program)),
+    ))
 }
 
 /// Requests SIGKILL at the parent's death. The request survives `exec`.
@@ -46,12 +53,22 @@ fn follow(pid: u32) -> Result<(), CliError> {
 
     use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 
-    let failed = |error| CliError::new(Exit::Internal, format!("can't end with process {pid}: {error}"));
-    let stranger = || {
-        CliError::new(Exit::Usage, format!("process {pid} is no pgseal that started this one"))
-            .hint("`pgseal rehearse` starts this command itself")
+    let failed = |error| {
+        CliError::new(
+            Exit::Internal,
+            format!("can't end with process {pid}: {error}"),
+        )
     };
-    let program = |process: &str| std::fs::metadata(format!("/proc/{process}/exe")).map(|exe| (exe.dev(), exe.ino()));
+    let stranger = || {
+        CliError::new(
+            Exit::Usage,
+            format!("process {pid} is no pgseal that started this one"),
+        )
+        .hint("`pgseal rehearse` starts this command itself")
+    };
+    let program = |process: &str| {
+        std::fs::metadata(format!("/proc/{process}/exe")).map(|exe| (exe.dev(), exe.ino()))
+    };
     match (program("self"), program(&pid.to_string())) {
         (Ok(ours), Ok(theirs)) if ours == theirs => {}
         _ => return Err(stranger()),

@@ -29,12 +29,16 @@ impl Steps for Narrator {
         let notifier = self.progress.notifier();
         if step.ok {
             let done = self.out.paint(Paint::Good, "ok");
-            notifier.line(format!("{done} {name}: {} ({milliseconds} ms)", escape(&first(&step.detail))));
+            notifier.line(format!(
+                "{done} {name}: {} ({milliseconds} ms)",
+                escape(&first(&step.detail))
+            ));
             return;
         }
         let failed = self.out.paint(Paint::Bad, "FAILED");
         notifier.line(format!("{failed} {name} ({milliseconds} ms)"));
-        kept.into_iter().for_each(|line| notifier.line(format!("  {line}")));
+        kept.into_iter()
+            .for_each(|line| notifier.line(format!("  {line}")));
     }
 }
 

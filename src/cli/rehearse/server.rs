@@ -18,7 +18,10 @@ pub struct Here {
 impl Here {
     /// Does not connect yet.
     pub fn new(connector: Connector, parameters: Parameters) -> Self {
-        Self { connector, parameters }
+        Self {
+            connector,
+            parameters,
+        }
     }
 
     /// The database of `--db`.
@@ -29,7 +32,8 @@ impl Here {
     fn dumps(&self) -> Result<Dumps, String> {
         let explicit = std::env::var_os("PGSEAL_POSTGRES_BIN").map(PathBuf::from);
         let found = dump_programs(explicit.as_deref(), std::env::var_os("PATH").as_deref());
-        let dir = found.map_err(|error| format!("{error}; PGSEAL_POSTGRES_BIN names their directory"))?;
+        let dir =
+            found.map_err(|error| format!("{error}; PGSEAL_POSTGRES_BIN names their directory"))?;
         Ok(Dumps::new(&dir, &self.parameters, &self.connector).started_by(end_with::launcher()))
     }
 }
@@ -40,10 +44,14 @@ impl Server for Here {
     }
 
     fn copy(&self, from: &str, to: &str, is_stopped: &dyn Fn() -> bool) -> Result<(), String> {
-        self.dumps()?.copy(from, to, is_stopped).map_err(|error| error.to_string())
+        self.dumps()?
+            .copy(from, to, is_stopped)
+            .map_err(|error| error.to_string())
     }
 
     fn restore(&self, dump: &Path, to: &str, is_stopped: &dyn Fn() -> bool) -> Result<(), String> {
-        self.dumps()?.restore(dump, to, is_stopped).map_err(|error| error.to_string())
+        self.dumps()?
+            .restore(dump, to, is_stopped)
+            .map_err(|error| error.to_string())
     }
 }

@@ -10,23 +10,44 @@ const LOCKS_SHOWN: usize = 20;
 
 /// Lock modes that make others wait, strongest first. All but the last make writers wait; the last
 /// conflicts with itself, the stronger modes and VACUUM.
-const STRONG: [&str; 5] =
-    ["AccessExclusiveLock", "ExclusiveLock", "ShareRowExclusiveLock", "ShareLock", "ShareUpdateExclusiveLock"];
+const STRONG: [&str; 5] = [
+    "AccessExclusiveLock",
+    "ExclusiveLock",
+    "ShareRowExclusiveLock",
+    "ShareLock",
+    "ShareUpdateExclusiveLock",
+];
 
 /// Prints all steps and the locks that make others wait.
 pub fn show(rehearsal: &Rehearsal, out: Output) {
     let row = |step: &RehearsalStep| {
         let ok = if step.ok { "ok" } else { "FAILED" };
-        vec![ok.to_owned(), escape(&step.name), step.milliseconds.to_string(), escape(&step.detail)]
+        vec![
+            ok.to_owned(),
+            escape(&step.name),
+            step.milliseconds.to_string(),
+            escape(&step.detail),
+        ]
     };
-    out.line(table::render(&["", "step", "ms", ""], rehearsal.steps.iter().map(row).collect()));
+    out.line(table::render(
+        &["", "step", "ms", ""],
+        rehearsal.steps.iter().map(row).collect(),
+    ));
     let strong = strong(rehearsal);
     if !strong.is_empty() {
         let row = |lock: &&LockRecord| {
-            vec![escape(&lock.relation), escape(&lock.mode), escape(&lock.tier), lock.milliseconds.to_string()]
+            vec![
+                escape(&lock.relation),
+                escape(&lock.mode),
+                escape(&lock.tier),
+                lock.milliseconds.to_string(),
+            ]
         };
         let rows = strong.iter().take(LOCKS_SHOWN).map(row).collect();
-        out.line(table::render(&["locked", "mode", "by tier", "ms until COMMIT"], rows));
+        out.line(table::render(
+            &["locked", "mode", "by tier", "ms until COMMIT"],
+            rows,
+        ));
     }
     out.line(headline(rehearsal, out));
 }
@@ -40,9 +61,10 @@ pub fn headline(rehearsal: &Rehearsal, out: Output) -> String {
     };
     let outcome = match rehearsal.outcome {
         RehearsalOutcome::Proved => out.paint(Paint::Good, "proved"),
-        RehearsalOutcome::Limited => {
-            out.paint(Paint::Bad, "held, but not all rows were compared, so it proves nothing about data")
-        }
+        RehearsalOutcome::Limited => out.paint(
+            Paint::Bad,
+            "held, but not all rows were compared, so it proves nothing about data",
+        ),
         RehearsalOutcome::Failed => out.paint(Paint::Bad, "failed"),
         RehearsalOutcome::Incomplete => out.paint(Paint::Bad, "not rehearsed to the end"),
     };
@@ -68,5 +90,9 @@ pub fn locks(rehearsal: &Rehearsal) -> Option<String> {
 }
 
 fn strong(rehearsal: &Rehearsal) -> Vec<&LockRecord> {
-    rehearsal.locks.iter().filter(|lock| STRONG.contains(&lock.mode.as_str())).collect()
+    rehearsal
+        .locks
+        .iter()
+        .filter(|lock| STRONG.contains(&lock.mode.as_str()))
+        .collect()
 }

@@ -16,7 +16,11 @@ const ON_CLONE: &str = "it happened on the clone; no session of a rehearsal writ
 /// Converts the error of a step.
 pub fn told(trouble: RehearsalError, step: &str) -> CliError {
     // After a rollback, a state that does not hold is the rollback's fault.
-    let fault = if step.contains("rollback") { Kind::NotRestored } else { Kind::NotHeld };
+    let fault = if step.contains("rollback") {
+        Kind::NotRestored
+    } else {
+        Kind::NotHeld
+    };
     let this = match trouble {
         RehearsalError::Clone(error) => clone(&error),
         RehearsalError::Copy(text) => CliError::new(Kind::CloneRefused, text).hint("nothing was rehearsed"),
@@ -50,7 +54,11 @@ pub fn told(trouble: RehearsalError, step: &str) -> CliError {
         RehearsalError::Interrupted => CliError::new(Kind::Interrupted, "the rehearsal was interrupted")
             .hint("nothing of it is left on the server"),
     };
-    if step.is_empty() { this } else { at(this, step) }
+    if step.is_empty() {
+        this
+    } else {
+        at(this, step)
+    }
 }
 
 /// The clone starts in the state of its source. The hints are about the source, since a rehearsal
@@ -84,7 +92,8 @@ fn list(kind: Kind, prefix: &str, lines: &[String]) -> CliError {
         [one] => CliError::new(kind, format!("{prefix}{one}")),
         lines => {
             let mut this = CliError::new(kind, format!("{prefix}{} differences", lines.len()));
-            this.lines.extend(lines.iter().map(|line| format!("  {}", escape(line))));
+            this.lines
+                .extend(lines.iter().map(|line| format!("  {}", escape(line))));
             this
         }
     }
@@ -92,11 +101,13 @@ fn list(kind: Kind, prefix: &str, lines: &[String]) -> CliError {
 
 fn clone(error: &CloneError) -> CliError {
     match error {
-        CloneError::Database { error: database, .. } if database.code() == Some("42501") => {
-            CliError::new(Kind::CloneRefused, error)
-                .hint("the role needs CREATEDB, and has to be a member of the source's owner")
+        CloneError::Database {
+            error: database, ..
+        } if database.code() == Some("42501") => CliError::new(Kind::CloneRefused, error)
+            .hint("the role needs CREATEDB, and has to be a member of the source's owner"),
+        CloneError::Database { .. } => {
+            CliError::new(Kind::ServerError, error).hint("nothing was rehearsed")
         }
-        CloneError::Database { .. } => CliError::new(Kind::ServerError, error).hint("nothing was rehearsed"),
         CloneError::Name { .. } | CloneError::Other(_) => CliError::new(Kind::CloneRefused, error),
     }
 }
@@ -114,5 +125,9 @@ fn failed(report: Report) -> CliError {
         Some(failure) => error::failure(exit, &prefix, failure),
         None => CliError::new(exit, prefix),
     };
-    if this.hint.is_some() { this } else { this.hint(ON_CLONE) }
+    if this.hint.is_some() {
+        this
+    } else {
+        this.hint(ON_CLONE)
+    }
 }

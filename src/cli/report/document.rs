@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use super::Report;
-use crate::readiness::{Approver, Cell, CellStatus, Database, Kept, ReleaseFacts, Signer, timeline, values};
+use crate::readiness::{
+    Approver, Cell, CellStatus, Database, Kept, ReleaseFacts, Signer, timeline, values,
+};
 
 /// Builds the document.
 pub fn value(report: &Report) -> Value {

@@ -23,12 +23,24 @@ use pgseal_verify::format::timestamp::Timestamp;
 pub fn gather(args: &Args, out: Output) -> Result<Facts, CliError> {
     let at = now();
     let root = args.bundle.root()?;
-    let file = args.bundle.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let file = args
+        .bundle
+        .file
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     let bundle = match authenticate(args, &root, at) {
         Ok(bundle) => bundle,
         Err((row, error)) if [Exit::Malformed, Exit::NotAuthentic].contains(&error.exit) => {
             let (blockers, known) = (vec![(row, stop(&error))], Known::default());
-            return Ok(Facts { now: at, file, known, blockers, release: None });
+            return Ok(Facts {
+                now: at,
+                file,
+                known,
+                blockers,
+                release: None,
+            });
         }
         Err((_, error)) => return Err(error.about(&args.bundle.file)),
     };
@@ -51,7 +63,10 @@ pub fn gather(args: &Args, out: Output) -> Result<Facts, CliError> {
         Some(apr) => policy::tally(&root, bundle.approvals(), Some(apr), judged),
         None => {
             let all = approvals::tallies(&root, bundle.approvals(), bundle.takes_apr(), judged);
-            all.into_iter().next().map(|(_, tallies)| tallies).unwrap_or_default()
+            all.into_iter()
+                .next()
+                .map(|(_, tallies)| tallies)
+                .unwrap_or_default()
         }
     };
     let release = ReleaseFacts {
@@ -59,10 +74,17 @@ pub fn gather(args: &Args, out: Output) -> Result<Facts, CliError> {
         release_id: bundle.release_id().digest(),
         files: bundle.file_count(),
         signers: bundle.signatories().iter().map(signer).collect(),
-        trust: TrustReference { version: root.document().version, sha256: root.digest() },
+        trust: TrustReference {
+            version: root.document().version,
+            sha256: root.digest(),
+        },
         trust_expires: root.document().expires,
         tallies,
-        approvers: bundle.approvals().iter().map(|signed| approver(&root, signed, apr, judged)).collect(),
+        approvers: bundle
+            .approvals()
+            .iter()
+            .map(|signed| approver(&root, signed, apr, judged))
+            .collect(),
         receipts: papers.receipts,
         rehearsals: papers.rehearsals,
         values: run_context::values(manifest, &given, true).ok(),
@@ -71,21 +93,31 @@ pub fn gather(args: &Args, out: Output) -> Result<Facts, CliError> {
         database: answers,
     };
     let known = args.known(lines::values(given, &root, &bundle, judged));
-    Ok(Facts { now: at, file, known, blockers, release: Some(Box::new(release)) })
+    Ok(Facts {
+        now: at,
+        file,
+        known,
+        blockers,
+        release: Some(Box::new(release)),
+    })
 }
 
 /// Authenticates the bundle. An error is returned with the matrix row that it belongs to.
-fn authenticate<'r>(args: &Args, root: &'r TrustRoot, at: Timestamp) -> Result<BundleToRun<'r>, (Row, CliError)> {
+fn authenticate<'r>(
+    args: &Args,
+    root: &'r TrustRoot,
+    at: Timestamp,
+) -> Result<BundleToRun<'r>, (Row, CliError)> {
     let file = open(&args.bundle.file).map_err(|error| (Row::Files, error))?;
     file.authenticate_to_run(root, at).map_err(|error| {
         let row = match &error {
-            AuthenticateError::Files(_) | AuthenticateError::Statement(_) | AuthenticateError::NewerProgram { .. } => {
-                Row::Files
-            }
+            AuthenticateError::Files(_)
+            | AuthenticateError::Statement(_)
+            | AuthenticateError::NewerProgram { .. } => Row::Files,
             AuthenticateError::Added(_) => Row::Approvals,
-            AuthenticateError::Unsigned | AuthenticateError::Signature(_) | AuthenticateError::Token(_) => {
-                Row::Signatures
-            }
+            AuthenticateError::Unsigned
+            | AuthenticateError::Signature(_)
+            | AuthenticateError::Token(_) => Row::Signatures,
         };
         (row, error.into())
     })
@@ -100,19 +132,43 @@ fn admission(
     in_effect: bool,
     at: Timestamp,
 ) -> Vec<(Row, Blocker)> {
-    let admitted = policy::check_policy(root, &bundle.manifest().release, bundle.release_id(), JudgedAt::At(at)).err();
-    let admitted = admitted.filter(|error| !in_effect || matches!(error, policy::PolicyError::Blocked(_)));
-    let clock = crate::record::memory::check_clock(&args.receipts, at).err().filter(|_| !in_effect);
-    let errors = clock.map(CliError::from).into_iter().chain(admitted.map(CliError::from));
-    errors.map(|error| (Row::Signatures, stop(&error))).collect()
+    let admitted = policy::check_policy(
+        root,
+        &bundle.manifest().release,
+        bundle.release_id(),
+        JudgedAt::At(at),
+    )
+    .err();
+    let admitted =
+        admitted.filter(|error| !in_effect || matches!(error, policy::PolicyError::Blocked(_)));
+    let clock = crate::record::memory::check_clock(&args.receipts, at)
+        .err()
+        .filter(|_| !in_effect);
+    let errors = clock
+        .map(CliError::from)
+        .into_iter()
+        .chain(admitted.map(CliError::from));
+    errors
+        .map(|error| (Row::Signatures, stop(&error)))
+        .collect()
 }
 
 fn signer(signatory: &crate::bundle::Signatory) -> Signer {
     let (at, evidence) = (signatory.evidence.time(), signatory.evidence.level());
-    Signer { key: signatory.key.digest(), owner: signatory.owner.clone(), at, evidence }
+    Signer {
+        key: signatory.key.digest(),
+        owner: signatory.owner.clone(),
+        at,
+        evidence,
+    }
 }
 
-fn approver(root: &TrustRoot, signed: &SignedApproval, apr: Option<&str>, when: JudgedAt) -> Approver {
+fn approver(
+    root: &TrustRoot,
+    signed: &SignedApproval,
+    apr: Option<&str>,
+    when: JudgedAt,
+) -> Approver {
     let approval = signed.approval();
     Approver {
         key: signed.key().digest(),
@@ -128,7 +184,16 @@ fn approver(root: &TrustRoot, signed: &SignedApproval, apr: Option<&str>, when: 
 
 /// Converts an error to a trouble with the same text, excerpt, hint and exit code.
 pub fn stop(error: &CliError) -> Blocker {
-    let (text, excerpt) =
-        error.lines.split_first().map(|(first, below)| (first.clone(), below.to_vec())).unwrap_or_default();
-    Blocker { exit: error.exit.code(), text, excerpt, hint: error.hint.clone(), waits: false }
+    let (text, excerpt) = error
+        .lines
+        .split_first()
+        .map(|(first, below)| (first.clone(), below.to_vec()))
+        .unwrap_or_default();
+    Blocker {
+        exit: error.exit.code(),
+        text,
+        excerpt,
+        hint: error.hint.clone(),
+        waits: false,
+    }
 }

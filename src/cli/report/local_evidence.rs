@@ -34,9 +34,18 @@ pub struct LocalEvidence {
 const UNSIGNED: &str = "it is not signed, so anybody can have written it";
 
 /// Reads the directory of receipts and the rehearsal receipts given as arguments.
-pub fn read(args: &Args, root: &TrustRoot, id: ReleaseId, at: Timestamp) -> Result<LocalEvidence, CliError> {
-    let mut papers =
-        LocalEvidence { receipts: Vec::new(), rehearsals: Vec::new(), uncounted: Vec::new(), blockers: Vec::new() };
+pub fn read(
+    args: &Args,
+    root: &TrustRoot,
+    id: ReleaseId,
+    at: Timestamp,
+) -> Result<LocalEvidence, CliError> {
+    let mut papers = LocalEvidence {
+        receipts: Vec::new(),
+        rehearsals: Vec::new(),
+        uncounted: Vec::new(),
+        blockers: Vec::new(),
+    };
     let files = files(&args.receipts).map_err(|error| CliError::io(&args.receipts, &error))?;
     // A run is over. The next run depends on a rehearsal, so it is judged as `run` judges it.
     let (when, rested_on) = (JudgedAt::AsOf(at), JudgedAt::At(at));
@@ -54,7 +63,11 @@ pub fn read(args: &Args, root: &TrustRoot, id: ReleaseId, at: Timestamp) -> Resu
     }
     for path in &args.rehearsal {
         match rehearsed(path, root, id, rested_on) {
-            Ok(Some(kept)) if papers.rehearsals.iter().any(|known| known.sha256 == kept.sha256) => {}
+            Ok(Some(kept))
+                if papers
+                    .rehearsals
+                    .iter()
+                    .any(|known| known.sha256 == kept.sha256) => {}
             Ok(Some(kept)) => papers.rehearsals.push(kept),
             Ok(None) => papers.refuse(path, "it is of another release"),
             Err(why) => papers.refuse(path, &why),
@@ -72,13 +85,20 @@ impl LocalEvidence {
             Ok(read) => match read.signed {
                 Some((key, _)) => {
                     let sha256 = digest_of(&read.statement);
-                    self.receipts.push(kept(name(path), sha256, key, root, read.statement.predicate));
+                    self.receipts.push(kept(
+                        name(path),
+                        sha256,
+                        key,
+                        root,
+                        read.statement.predicate,
+                    ));
                 }
                 None => self.uncounted.push((name(path), UNSIGNED.to_owned())),
             },
             // Receipts of other releases are skipped. An unreadable one may be about this release.
             Err(error) => {
-                let other = receipt::claimed(path).is_ok_and(|statement| !is_about(&statement.subject, id));
+                let other =
+                    receipt::claimed(path).is_ok_and(|statement| !is_about(&statement.subject, id));
                 if !other {
                     self.uncounted.push((name(path), error.to_string()));
                 }
@@ -88,23 +108,39 @@ impl LocalEvidence {
 
     /// Records a fault: a file given as argument is meant to count.
     fn refuse(&mut self, path: &Path, why: &str) {
+        let error = CliError::new(
+            Exit::NotAuthentic,
+            format!("the rehearsal receipt {} does not count: {why}", name(path)),
+        );
         let error =
-            CliError::new(Exit::NotAuthentic, format!("the rehearsal receipt {} does not count: {why}", name(path)));
-        let error = error.hint("name the receipt that `pgseal rehearse` wrote for this very release");
+            error.hint("name the receipt that `pgseal rehearse` wrote for this very release");
         self.blockers.push((Row::Rehearsal, stop(&error)));
     }
 }
 
 /// Reads a rehearsal receipt signed by a key of the role `receipt`; `None` if it is of another
 /// release.
-fn rehearsed(path: &Path, root: &TrustRoot, id: ReleaseId, when: JudgedAt) -> Result<Option<Kept<Rehearsal>>, String> {
+fn rehearsed(
+    path: &Path,
+    root: &TrustRoot,
+    id: ReleaseId,
+    when: JudgedAt,
+) -> Result<Option<Kept<Rehearsal>>, String> {
     let read = rehearsal::read(path, root, when).map_err(|error| error.to_string())?;
     if !is_about(&read.statement.subject, id) {
         return Ok(None);
     }
-    let Some((key, _)) = read.signed else { return Err(UNSIGNED.to_owned()) };
+    let Some((key, _)) = read.signed else {
+        return Err(UNSIGNED.to_owned());
+    };
     let sha256 = digest_of(&read.statement);
-    Ok(Some(kept(name(path), sha256, key, root, read.statement.predicate)))
+    Ok(Some(kept(
+        name(path),
+        sha256,
+        key,
+        root,
+        read.statement.predicate,
+    )))
 }
 
 /// Digest of the bytes that were authenticated: a parsed document has exactly one encoding.
@@ -113,7 +149,13 @@ fn digest_of(statement: &impl serde::Serialize) -> Digest {
 }
 
 fn kept<T>(name: String, sha256: Digest, key: KeyId, root: &TrustRoot, document: T) -> Kept<T> {
-    Kept { name, sha256, key: key.digest(), owner: root.owner(&key).to_owned(), document }
+    Kept {
+        name,
+        sha256,
+        key: key.digest(),
+        owner: root.owner(&key).to_owned(),
+        document,
+    }
 }
 
 fn is_about(subject: &[Subject], id: ReleaseId) -> bool {
@@ -121,7 +163,10 @@ fn is_about(subject: &[Subject], id: ReleaseId) -> bool {
 }
 
 fn name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    path.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// Files of a directory, sorted by path; none if the directory is missing.
@@ -130,7 +175,9 @@ fn files(dir: &Path) -> io::Result<Vec<PathBuf>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
     };
-    let mut files = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+    let mut files = entries
+        .map(|entry| Ok(entry?.path()))
+        .collect::<io::Result<Vec<_>>>()?;
     files.sort();
     Ok(files)
 }

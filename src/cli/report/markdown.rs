@@ -14,15 +14,25 @@ use pgseal_verify::format::version::PGSEAL;
 pub fn text(report: &Report) -> String {
     let verdict = &report.verdict;
     let mut lines = Lines::default();
-    lines.line(format!("# {}: {}", verdict.status.as_str(), inline(&name(report))));
+    lines.line(format!(
+        "# {}: {}",
+        verdict.status.as_str(),
+        inline(&name(report))
+    ));
     lines.paragraph(inline(&verdict.sentence));
     if let Some(release) = &report.facts.release {
         lines.paragraph(inline(&release.manifest.release.summary));
     }
-    lines.paragraph(format!("Made {} by pgseal {PGSEAL}.", day_and_time(report.facts.now)));
+    lines.paragraph(format!(
+        "Made {} by pgseal {PGSEAL}.",
+        day_and_time(report.facts.now)
+    ));
     for section in sections(report) {
         lines.paragraph(format!("## {}", section.heading));
-        section.blocks.iter().for_each(|one| block(report, one, &mut lines));
+        section
+            .blocks
+            .iter()
+            .for_each(|one| block(report, one, &mut lines));
     }
     lines.0
 }
@@ -40,11 +50,16 @@ impl Lines {
     }
 
     fn list(&mut self, items: impl IntoIterator<Item = String>) {
-        items.into_iter().for_each(|item| self.line(format!("- {item}")));
+        items
+            .into_iter()
+            .for_each(|item| self.line(format!("- {item}")));
     }
 
     fn numbered(&mut self, items: impl IntoIterator<Item = String>) {
-        items.into_iter().enumerate().for_each(|(at, item)| self.line(format!("{}. {item}", at + 1)));
+        items
+            .into_iter()
+            .enumerate()
+            .for_each(|(at, item)| self.line(format!("{}. {item}", at + 1)));
     }
 }
 
@@ -54,27 +69,49 @@ fn block(report: &Report, block: &Block, lines: &mut Lines) {
         Block::Text(text) => lines.line(inline(text)),
         Block::Note(text) => lines.line(text),
         Block::Tasks(tasks) => lines.numbered(tasks.iter().map(|(what, command)| {
-            let command = command.as_ref().map(|command| format!("\n   {}", fenced(command))).unwrap_or_default();
+            let command = command
+                .as_ref()
+                .map(|command| format!("\n   {}", fenced(command)))
+                .unwrap_or_default();
             format!("{}{command}", prose(what))
         })),
         Block::Steps(steps) => lines.numbered(steps.iter().map(|step| prose(step))),
         Block::Matrix => matrix(report, lines),
         Block::Timeline(turns) => lines.numbered(turns.iter().map(|turn| {
-            let about = if turn.about.is_empty() { String::new() } else { format!("{} — ", inline(&turn.about)) };
+            let about = if turn.about.is_empty() {
+                String::new()
+            } else {
+                format!("{} — ", inline(&turn.about))
+            };
             format!("{about}{}", inline(&tier(turn)))
         })),
         Block::Values(heads, rows) => values(heads, rows, lines),
-        Block::People(people) => {
-            lines.list(people.iter().map(|(who, said)| format!("{} {}", inline(who), inline(said))))
-        }
+        Block::People(people) => lines.list(
+            people
+                .iter()
+                .map(|(who, said)| format!("{} {}", inline(who), inline(said))),
+        ),
         Block::Rehearsal(steps) => lines.numbered(steps.iter().map(|(name, ok, detail)| {
-            format!("{}: {}: {}", inline(name), if *ok { "held" } else { "did not hold" }, inline(detail))
+            format!(
+                "{}: {}: {}",
+                inline(name),
+                if *ok { "held" } else { "did not hold" },
+                inline(detail)
+            )
         })),
         Block::Evidence => lines.numbered(evidence(report).into_iter().map(piece)),
-        Block::Facts(facts) => lines.list(facts.iter().map(|(term, what)| format!("{term}: {}", inline(what)))),
+        Block::Facts(facts) => lines.list(
+            facts
+                .iter()
+                .map(|(term, what)| format!("{term}: {}", inline(what))),
+        ),
         Block::Uncounted(files) => {
             lines.line("### Files that count for nothing\n");
-            lines.list(files.iter().map(|(name, why)| format!("{}: {}", inline(name), inline(why))));
+            lines.list(
+                files
+                    .iter()
+                    .map(|(name, why)| format!("{}: {}", inline(name), inline(why))),
+            );
         }
     }
 }
@@ -82,15 +119,29 @@ fn block(report: &Report, block: &Block, lines: &mut Lines) {
 fn matrix(report: &Report, lines: &mut Lines) {
     lines.line("| question | answer | | evidence |\n|---|---|---|---|");
     for cell in &report.matrix.cells {
-        let numbers: Vec<_> = evidence_of(report, cell).iter().map(|(number, _)| format!("({number})")).collect();
+        let numbers: Vec<_> = evidence_of(report, cell)
+            .iter()
+            .map(|(number, _)| format!("({number})"))
+            .collect();
         let (says, age) = (in_table(&cell.says), freshness(report, cell));
-        lines.line(format!("| {} | {} | {says} | {age}{} |", cell.row.title(), cell.mark.as_str(), numbers.join(" ")));
+        lines.line(format!(
+            "| {} | {} | {says} | {age}{} |",
+            cell.row.title(),
+            cell.mark.as_str(),
+            numbers.join(" ")
+        ));
     }
-    let open = report.matrix.cells.iter().filter(|cell| !cell.mark.is_clear());
+    let open = report
+        .matrix
+        .cells
+        .iter()
+        .filter(|cell| !cell.mark.is_clear());
     for cell in open.filter(|cell| !(cell.details.is_empty() && cell.excerpt.is_empty())) {
         lines.paragraph(format!("{}:\n", cell.row.title()));
         // Any text indented by four columns is code.
-        cell.excerpt.iter().for_each(|line| lines.line(format!("    {}", escape(line))));
+        cell.excerpt
+            .iter()
+            .for_each(|line| lines.line(format!("    {}", escape(line))));
         if !(cell.excerpt.is_empty() || cell.details.is_empty()) {
             lines.line("");
         }
@@ -99,25 +150,48 @@ fn matrix(report: &Report, lines: &mut Lines) {
 }
 
 fn values(heads: &[&str; 3], rows: &[ValueRow], lines: &mut Lines) {
-    lines.line(format!("| Value | {} |\n|---|---|---|---|", heads.join(" | ")));
+    lines.line(format!(
+        "| Value | {} |\n|---|---|---|---|",
+        heads.join(" | ")
+    ));
     for row in rows {
         let mut cells = row.cells.each_ref().map(|text| inline(text));
-        cells[row.now].push_str(row.holds.map_or("", |holds| if holds { " ✓" } else { " ✕" }));
+        cells[row.now].push_str(
+            row.holds
+                .map_or("", |holds| if holds { " ✓" } else { " ✕" }),
+        );
         lines.line(format!("| {} | {} |", inline(&row.name), cells.join(" | ")));
     }
 }
 
 fn piece(proof: &Proof) -> String {
-    let at = proof.at.map(|at| format!(", {}", day_and_time(at))).unwrap_or_default();
-    let sha256 = proof.sha256.map(|digest| format!(", SHA-256 `{digest}`")).unwrap_or_default();
-    let keys: String = proof.keys.iter().map(|key| format!(", key `{key}`")).collect();
-    format!("{}: {}{at}{sha256}{keys}", proof.of.as_str(), inline(&proof.name))
+    let at = proof
+        .at
+        .map(|at| format!(", {}", day_and_time(at)))
+        .unwrap_or_default();
+    let sha256 = proof
+        .sha256
+        .map(|digest| format!(", SHA-256 `{digest}`"))
+        .unwrap_or_default();
+    let keys: String = proof
+        .keys
+        .iter()
+        .map(|key| format!(", key `{key}`"))
+        .collect();
+    format!(
+        "{}: {}{at}{sha256}{keys}",
+        proof.of.as_str(),
+        inline(&proof.name)
+    )
 }
 
 /// Escapes foreign text to one line that Markdown, and the HTML made from it, take literally.
 fn inline(text: &str) -> String {
     escape(text).chars().fold(String::new(), |mut line, c| {
-        if matches!(c, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' | '&' | '!' | '~') {
+        if matches!(
+            c,
+            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' | '&' | '!' | '~'
+        ) {
             line.push('\\');
         }
         line.push(c);
@@ -141,14 +215,24 @@ fn with_code(text: &str, code: impl Fn(&str) -> String) -> String {
     if parts.len().is_multiple_of(2) {
         return inline(text);
     }
-    let part = |(at, part): (usize, &&str)| if at.is_multiple_of(2) { inline(part) } else { code(part) };
+    let part = |(at, part): (usize, &&str)| {
+        if at.is_multiple_of(2) {
+            inline(part)
+        } else {
+            code(part)
+        }
+    };
     parts.iter().enumerate().map(part).collect()
 }
 
 /// Puts code between more backquotes than its own longest run of them.
 fn fenced(code: &str) -> String {
     let code = escape(code);
-    let longest = code.split(|c| c != '`').map(str::len).max().unwrap_or_default();
+    let longest = code
+        .split(|c| c != '`')
+        .map(str::len)
+        .max()
+        .unwrap_or_default();
     let fence = "`".repeat(longest + 1);
     let blank = if longest > 0 { " " } else { "" };
     format!("{fence}{blank}{code}{blank}{fence}")
@@ -160,10 +244,16 @@ mod tests {
 
     #[test]
     fn foreign_text_is_neither_markdown_nor_html() {
-        assert_eq!(inline("<b>|[x](y)\u{202e}\n"), "\\<b\\>\\|\\[x\\](y)\\\\u{202e}\\\\u{a}");
+        assert_eq!(
+            inline("<b>|[x](y)\u{202e}\n"),
+            "\\<b\\>\\|\\[x\\](y)\\\\u{202e}\\\\u{a}"
+        );
         assert_eq!(prose("run `a|b` <now>"), "run `a|b` \\<now\\>");
         assert_eq!(in_table("run `a|b` | <now>"), "run `a\\|b` \\| \\<now\\>");
-        assert_eq!((fenced("a"), fenced("'`'")), ("`a`".to_owned(), "`` '`' ``".to_owned()));
+        assert_eq!(
+            (fenced("a"), fenced("'`'")),
+            ("`a`".to_owned(), "`` '`' ``".to_owned())
+        );
         assert_eq!(prose("one ` alone"), "one \\` alone");
     }
 }

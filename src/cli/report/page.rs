@@ -12,19 +12,29 @@ use pgseal_verify::format::version::PGSEAL;
 
 /// Renders the page.
 pub fn text(report: &Report) -> String {
-    let (word, name, made) = (report.verdict.status, name(report), day_and_time(report.facts.now));
+    let (word, name, made) = (
+        report.verdict.status,
+        name(report),
+        day_and_time(report.facts.now),
+    );
     let (class, icon) = match word {
         Status::Ready => ("ready", icon::GO),
         Status::Blocked => ("blocked", icon::PAUSE),
         Status::Done => ("done", icon::TICK),
         Status::Stop => ("stop", icon::HALT),
     };
-    let summary = report.facts.release.as_ref().map(|release| release.manifest.release.summary.as_str());
+    let summary = report
+        .facts
+        .release
+        .as_ref()
+        .map(|release| release.manifest.release.summary.as_str());
     let footer = [
         &format!(
             "This page says what was known on {made}. It asks no server and opens no gate: a run asks everything again."
         ),
-        &format!("pgseal {PGSEAL}. No script, no network, nothing hidden: folded parts open with a click."),
+        &format!(
+            "pgseal {PGSEAL}. No script, no network, nothing hidden: folded parts open with a click."
+        ),
     ];
     Answer {
         title: &format!("{}: {name}", word.as_str()),
@@ -43,7 +53,10 @@ pub fn text(report: &Report) -> String {
 /// Name and version of the release; the file name if the file is not authentic.
 pub fn name(report: &Report) -> String {
     match &report.facts.release {
-        Some(release) => title(&release.manifest.release.name, &release.manifest.release.version),
+        Some(release) => title(
+            &release.manifest.release.name,
+            &release.manifest.release.version,
+        ),
         None => report.facts.file.clone(),
     }
 }
@@ -85,7 +98,11 @@ fn block(report: &Report, block: &Block) -> Markup {
         },
         Block::Values(heads, rows) => {
             let columns: Vec<&str> = std::iter::once("Value").chain(*heads).collect();
-            table("values", &columns, &html! { @for one in rows { (row(one, heads)) } })
+            table(
+                "values",
+                &columns,
+                &html! { @for one in rows { (row(one, heads)) } },
+            )
         }
         Block::People(people) => {
             html! { ul.people { @for (who, said) in people { li { strong { (who) } " " (said) } } } }
@@ -102,7 +119,9 @@ fn block(report: &Report, block: &Block) -> Markup {
                 li id={ "evidence-" (at + 1) } { (piece(proof)) }
             } }
         },
-        Block::Facts(facts) => html! { dl { @for (term, what) in facts { div { dt { (term) } dd { (what) } } } } },
+        Block::Facts(facts) => {
+            html! { dl { @for (term, what) in facts { div { dt { (term) } dd { (what) } } } } }
+        }
         Block::Uncounted(files) => html! {
             h3 { "Files that count for nothing" }
             ul { @for (name, why) in files { li { (name) ": " (why) } } }

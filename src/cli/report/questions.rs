@@ -39,7 +39,13 @@ pub fn ask(
     let given = database.variables()?;
     let lenient = run_context::values(manifest, &given, false)?;
     let limits = (&args.limits, &manifest.limits);
-    let ordered = DatabaseCommand::prepare(database, limits, Command::reads("report"), out, Notifier::plain(out))?;
+    let ordered = DatabaseCommand::prepare(
+        database,
+        limits,
+        Command::reads("report"),
+        out,
+        Notifier::plain(out),
+    )?;
     let told = |error: CliError| Err(ordered.or_interrupted(error));
     let order = ordered.order(bundle, &lenient);
     let status = match status::ask(order.connect, &args.receipts) {
@@ -48,9 +54,17 @@ pub fn ask(
         Err(error) => return Ok((Database::Silent, vec![(Row::Target, stop(&error.into()))])),
     };
     let mut blockers = going_on(&status);
-    if let Err(error) = target::check(&manifest.target, bundle.root().policy(), None, &status.target) {
+    if let Err(error) = target::check(
+        &manifest.target,
+        bundle.root().policy(),
+        None,
+        &status.target,
+    ) {
         blockers.push((Row::Target, stop(&error.into())));
-        return Ok((Database::Answered(Box::new(answers(&status, None))), blockers));
+        return Ok((
+            Database::Answered(Box::new(answers(&status, None))),
+            blockers,
+        ));
     }
     let in_effect = in_effect(&status, bundle);
     let answers = answers(&status, in_effect);
@@ -61,7 +75,14 @@ pub fn ask(
             Ok(strict) => strict,
             Err(error) => return told(error.into()),
         };
-        baseline(answers, ContextToRun { variables: &strict, ..order }, &mut blockers)
+        baseline(
+            answers,
+            ContextToRun {
+                variables: &strict,
+                ..order
+            },
+            &mut blockers,
+        )
     };
     if ordered.stop.is_requested() {
         return Err(ordered.command.interrupted());
@@ -71,13 +92,32 @@ pub fn ask(
 
 fn answers(status: &Status, in_effect: Option<Entry>) -> Answers {
     let (target, rows) = (status.target.clone(), status.ledger.len());
-    Answers { at: now(), target, in_effect, rows, gates: None, observed: None, checks: None }
+    Answers {
+        at: now(),
+        target,
+        in_effect,
+        rows,
+        gates: None,
+        observed: None,
+        checks: None,
+    }
 }
 
 fn in_effect(status: &Status, bundle: &AuthenticatedBundle) -> Option<Entry> {
-    let (name, id) = (bundle.manifest().release.name.as_str(), bundle.release_id().to_string());
-    let rows: Vec<Entry> = status.ledger.iter().filter(|row| row.release == name).cloned().collect();
-    ledger::in_effect(&rows).into_iter().rfind(|row| row.release_id == id).cloned()
+    let (name, id) = (
+        bundle.manifest().release.name.as_str(),
+        bundle.release_id().to_string(),
+    );
+    let rows: Vec<Entry> = status
+        .ledger
+        .iter()
+        .filter(|row| row.release == name)
+        .cloned()
+        .collect();
+    ledger::in_effect(&rows)
+        .into_iter()
+        .rfind(|row| row.release_id == id)
+        .cloned()
 }
 
 /// Troubles for unfinished runs, interrupted or in progress, as `status` reports them.
@@ -87,9 +127,15 @@ fn going_on(status: &Status) -> Troubles {
         let trouble = match &one.ending {
             Ending::Resolved(Resolution::Unknown(why)) => Blocker {
                 exit: Exit::Unknown.code(),
-                text: format!("nobody can say whether the {} was committed: {why}", one.what),
+                text: format!(
+                    "nobody can say whether the {} was committed: {why}",
+                    one.what
+                ),
                 excerpt: Vec::new(),
-                hint: Some("compare the values by hand before anything else; `pgseal status` asks again".to_owned()),
+                hint: Some(
+                    "compare the values by hand before anything else; `pgseal status` asks again"
+                        .to_owned(),
+                ),
                 waits: false,
             },
             Ending::InProgress => Blocker {
@@ -105,7 +151,13 @@ fn going_on(status: &Status) -> Troubles {
     }
     if let Some((entry, _)) = status.stopped.as_ref().filter(|_| status.holder.is_none()) {
         let error = CliError::from(PreflightError::Unfinished(Box::new(entry.clone())));
-        blockers.push((Row::Ledger, Blocker { exit: Exit::Partial.code(), ..stop(&error) }));
+        blockers.push((
+            Row::Ledger,
+            Blocker {
+                exit: Exit::Partial.code(),
+                ..stop(&error)
+            },
+        ));
     }
     blockers
 }
@@ -116,17 +168,33 @@ fn baseline(mut answers: Answers, order: ContextToRun<'_>, blockers: &mut Troubl
     answers.gates = plan.gates;
     answers.observed = plan.now;
     for met in plan.obstacles {
-        let Some(row) = row_of(&met, answers.observed.is_some()) else { continue };
+        let Some(row) = row_of(&met, answers.observed.is_some()) else {
+            continue;
+        };
         let exit = match &met {
             Obstacle::Preflight(PreflightError::Unfinished(_)) => Some(Exit::Partial),
             Obstacle::Gate(GateError::Lock(LockError::Held(_))) => Some(Exit::Blocked),
             _ => None,
         };
         let trouble = stop(&obstacle(met));
-        let (code, waits) = (exit.map_or(trouble.exit, Exit::code), exit == Some(Exit::Blocked));
-        blockers.push((row, Blocker { exit: code, waits, ..trouble }));
+        let (code, waits) = (
+            exit.map_or(trouble.exit, Exit::code),
+            exit == Some(Exit::Blocked),
+        );
+        blockers.push((
+            row,
+            Blocker {
+                exit: code,
+                waits,
+                ..trouble
+            },
+        ));
     }
-    let wrong = |row: Row| blockers.iter().any(|(about, trouble)| *about == row && !trouble.waits);
+    let wrong = |row: Row| {
+        blockers
+            .iter()
+            .any(|(about, trouble)| *about == row && !trouble.waits)
+    };
     if wrong(Row::Target) || wrong(Row::Ledger) {
         return answers;
     }
@@ -143,12 +211,16 @@ fn row_of(obstacle: &Obstacle, is_seen: bool) -> Option<Row> {
     match obstacle {
         Obstacle::Gate(GateError::Blocked(_)) => None,
         Obstacle::Preflight(PreflightError::State(_)) if is_seen => None,
-        Obstacle::Gate(GateError::Open(OpenError::Connect(_) | OpenError::Target(_))) => Some(Row::Target),
-        Obstacle::Gate(GateError::Lock(_)) => Some(Row::Ledger),
-        Obstacle::Gate(GateError::Unanswered(..) | GateError::Open(OpenError::Role(_))) => Some(Row::Gate),
-        Obstacle::Preflight(PreflightError::Open(_) | PreflightError::Probe(_) | PreflightError::State(_)) => {
-            Some(Row::State)
+        Obstacle::Gate(GateError::Open(OpenError::Connect(_) | OpenError::Target(_))) => {
+            Some(Row::Target)
         }
+        Obstacle::Gate(GateError::Lock(_)) => Some(Row::Ledger),
+        Obstacle::Gate(GateError::Unanswered(..) | GateError::Open(OpenError::Role(_))) => {
+            Some(Row::Gate)
+        }
+        Obstacle::Preflight(
+            PreflightError::Open(_) | PreflightError::Probe(_) | PreflightError::State(_),
+        ) => Some(Row::State),
         Obstacle::Preflight(_) => Some(Row::Ledger),
         Obstacle::Script(_) => Some(Row::Files),
     }
@@ -167,7 +239,11 @@ fn finalized(mut answers: Answers, order: &RunContext<'_>, blockers: &mut Troubl
 }
 
 fn records(checked: Checked) -> Vec<VerifyRecord> {
-    checked.records.into_iter().map(|(record, _)| record).collect()
+    checked
+        .records
+        .into_iter()
+        .map(|(record, _)| record)
+        .collect()
 }
 
 /// Converts a failed check. A partial run is skipped, since the ledger reports it already.

@@ -4,7 +4,8 @@
 use super::Report;
 use crate::readiness::human_time::{count, day_and_time, near, sentence, span};
 use crate::readiness::{
-    Approver, Cell, Kept, Proof, ReleaseFacts, Signer, Status, Took, TookIn, Turn, timeline, values, why,
+    Approver, Cell, Kept, Proof, ReleaseFacts, Signer, Status, Took, TookIn, Turn, timeline,
+    values, why,
 };
 use pgseal_verify::format::rehearsal::{Rehearsal, RehearsalOutcome};
 
@@ -67,26 +68,58 @@ pub fn sections(report: &Report) -> Vec<Section> {
         Status::Done => ("What opens it", "What happens now"),
         Status::Stop => ("What to repair", "What happens now"),
     };
-    let tasks: Vec<_> = verdict.missing.iter().map(|one| (one.what.clone(), one.command.clone())).collect();
+    let tasks: Vec<_> = verdict
+        .missing
+        .iter()
+        .map(|one| (one.what.clone(), one.command.clone()))
+        .collect();
     let some = |is_empty: bool, block: Block| if is_empty { Vec::new() } else { vec![block] };
     let release = report.facts.release.as_deref();
-    let of_release = |blocks: fn(&ReleaseFacts) -> Vec<Block>| release.map(blocks).unwrap_or_default();
+    let of_release =
+        |blocks: fn(&ReleaseFacts) -> Vec<Block>| release.map(blocks).unwrap_or_default();
     let note = "Every answer rests on evidence, which it links to. Without evidence, or with evidence that is too old, the answer is \
                 UNKNOWN, and that never counts as a yes.";
     let all = [
-        ("missing", opens, some(tasks.is_empty(), Block::Tasks(tasks))),
-        ("then", then, some(verdict.then.is_empty(), Block::Steps(verdict.then.clone()))),
-        ("matrix", "Nine questions and their answers", vec![Block::Note(note), Block::Matrix]),
+        (
+            "missing",
+            opens,
+            some(tasks.is_empty(), Block::Tasks(tasks)),
+        ),
+        (
+            "then",
+            then,
+            some(verdict.then.is_empty(), Block::Steps(verdict.then.clone())),
+        ),
+        (
+            "matrix",
+            "Nine questions and their answers",
+            vec![Block::Note(note), Block::Matrix],
+        ),
         ("timeline", "Step by step", of_release(steps)),
         ("values", "Before and after", of_release(before_and_after)),
         ("people", "Who signed and who approved", of_release(people)),
         ("rehearsal", "The rehearsal", of_release(rehearsal)),
-        ("evidence", "The evidence", some(evidence(report).is_empty(), Block::Evidence)),
+        (
+            "evidence",
+            "The evidence",
+            some(evidence(report).is_empty(), Block::Evidence),
+        ),
         ("technical", "Technical details", technical(report)),
     ];
-    let folded = |id| (id == "technical").then_some("Release id, target, trust root, and files that count for nothing");
-    let section = |(id, heading, blocks)| Section { id, heading, folded: folded(id), blocks };
-    all.into_iter().map(section).filter(|section| !section.blocks.is_empty()).collect()
+    let folded = |id| {
+        (id == "technical")
+            .then_some("Release id, target, trust root, and files that count for nothing")
+    };
+    let section = |(id, heading, blocks)| Section {
+        id,
+        heading,
+        folded: folded(id),
+        blocks,
+    };
+    all.into_iter()
+        .map(section)
+        .filter(|section| !section.blocks.is_empty())
+        .collect()
 }
 
 /// Returns every piece of evidence once, in the order of first mention.
@@ -102,13 +135,20 @@ pub fn evidence(report: &Report) -> Vec<&Proof> {
 
 /// Returns the evidence of an answer with its numbers in the list.
 pub fn evidence_of<'a>(report: &'a Report, cell: &Cell) -> Vec<(usize, &'a Proof)> {
-    let numbered = evidence(report).into_iter().enumerate().map(|(at, proof)| (at + 1, proof));
-    numbered.filter(|(_, proof)| cell.proofs.contains(proof)).collect()
+    let numbered = evidence(report)
+        .into_iter()
+        .enumerate()
+        .map(|(at, proof)| (at + 1, proof));
+    numbered
+        .filter(|(_, proof)| cell.proofs.contains(proof))
+        .collect()
 }
 
 /// Age of an answer's evidence, and its expiry.
 pub fn freshness(report: &Report, cell: &Cell) -> String {
-    let Some(at) = cell.at else { return "No evidence. ".to_owned() };
+    let Some(at) = cell.at else {
+        return "No evidence. ".to_owned();
+    };
     let now = report.facts.now;
     let age = now.seconds() - at.seconds();
     let from = if age < 60 {
@@ -125,36 +165,72 @@ pub fn freshness(report: &Report, cell: &Cell) -> String {
 
 fn steps(release: &ReleaseFacts) -> Vec<Block> {
     let turns = timeline(release);
-    let measured = turns.iter().find_map(|turn| turn.took.as_ref()).map(|took| match took.measured {
-        TookIn::Run => Block::Note("The times are of the run itself."),
-        TookIn::Rehearsal => Block::Note("The times are of the rehearsal, on a copy."),
-    });
-    std::iter::once(Block::Timeline(turns)).chain(measured).collect()
+    let measured = turns
+        .iter()
+        .find_map(|turn| turn.took.as_ref())
+        .map(|took| match took.measured {
+            TookIn::Run => Block::Note("The times are of the run itself."),
+            TookIn::Rehearsal => Block::Note("The times are of the rehearsal, on a copy."),
+        });
+    std::iter::once(Block::Timeline(turns))
+        .chain(measured)
+        .collect()
 }
 
 /// Name of a tier, how it is committed, and its duration.
 pub fn tier(turn: &Turn) -> String {
-    let alone = if turn.alone { " · committed step by step" } else { "" };
-    let took = turn.took.as_ref().map(|took| format!(" · {}", duration(took))).unwrap_or_default();
+    let alone = if turn.alone {
+        " · committed step by step"
+    } else {
+        ""
+    };
+    let took = turn
+        .took
+        .as_ref()
+        .map(|took| format!(" · {}", duration(took)))
+        .unwrap_or_default();
     format!("{}{alone}{took}", turn.name)
 }
 
 fn duration(took: &Took) -> String {
     let (seconds, rest) = (took.milliseconds / 1_000, took.milliseconds % 1_000 / 100);
-    let time = if took.milliseconds < 100 { "less than 0.1 s".to_owned() } else { format!("{seconds}.{rest} s") };
-    format!("{time} · {} · {}", count(took.statements, "statement"), count(took.rows, "row"))
+    let time = if took.milliseconds < 100 {
+        "less than 0.1 s".to_owned()
+    } else {
+        format!("{seconds}.{rest} s")
+    };
+    format!(
+        "{time} · {} · {}",
+        count(took.statements, "statement"),
+        count(took.rows, "row")
+    )
 }
 
 fn before_and_after(release: &ReleaseFacts) -> Vec<Block> {
     let done = release.in_effect().is_some();
-    let heads = if done { ["Before", "Now", "Promised"] } else { ["Now", "Expected now", "Promised after"] };
+    let heads = if done {
+        ["Before", "Now", "Promised"]
+    } else {
+        ["Now", "Expected now", "Promised after"]
+    };
     let mut rows: Vec<ValueRow> = values(release)
         .into_iter()
         .map(|value| {
             let changes = value.baseline != value.finalized;
-            let (first, second) = if done { (value.before, value.now) } else { (value.now, value.baseline) };
-            let cells = [first, second, value.finalized].map(|text| text.unwrap_or_else(|| "—".to_owned()));
-            ValueRow { name: value.name, cells, now: usize::from(done), holds: value.holds, changes }
+            let (first, second) = if done {
+                (value.before, value.now)
+            } else {
+                (value.now, value.baseline)
+            };
+            let cells =
+                [first, second, value.finalized].map(|text| text.unwrap_or_else(|| "—".to_owned()));
+            ValueRow {
+                name: value.name,
+                cells,
+                now: usize::from(done),
+                holds: value.holds,
+                changes,
+            }
         })
         .collect();
     rows.sort_by_key(|row| !row.changes);
@@ -163,9 +239,16 @@ fn before_and_after(release: &ReleaseFacts) -> Vec<Block> {
 }
 
 fn people(release: &ReleaseFacts) -> Vec<Block> {
-    let signed =
-        release.signers.iter().map(|signer| (signer.owner.clone(), format!("signed the release{}", since(signer))));
-    let approved = release.approvers.iter().map(|approver| (approver.owner.clone(), statement(approver)));
+    let signed = release.signers.iter().map(|signer| {
+        (
+            signer.owner.clone(),
+            format!("signed the release{}", since(signer)),
+        )
+    });
+    let approved = release
+        .approvers
+        .iter()
+        .map(|approver| (approver.owner.clone(), statement(approver)));
     let none = match (release.approvers.is_empty(), release.tallies.is_empty()) {
         (false, _) => None,
         (true, true) => Some("No approval is needed: the trust root of this host asks for none."),
@@ -177,16 +260,29 @@ fn people(release: &ReleaseFacts) -> Vec<Block> {
 }
 
 fn since(signer: &Signer) -> String {
-    signer.at.map(|at| format!(", {} on {}.", signer.evidence, day_and_time(at))).unwrap_or_else(|| ".".to_owned())
+    signer
+        .at
+        .map(|at| format!(", {} on {}.", signer.evidence, day_and_time(at)))
+        .unwrap_or_else(|| ".".to_owned())
 }
 
 fn statement(approver: &Approver) -> String {
-    let apr = approver.apr.as_ref().map(|apr| format!(" under {apr}")).unwrap_or_default();
-    let until = approver.expires.map(|until| format!(", valid until {}", day_and_time(until))).unwrap_or_default();
+    let apr = approver
+        .apr
+        .as_ref()
+        .map(|apr| format!(" under {apr}"))
+        .unwrap_or_default();
+    let until = approver
+        .expires
+        .map(|until| format!(", valid until {}", day_and_time(until)))
+        .unwrap_or_default();
     let at = day_and_time(approver.at);
     match &approver.why_not {
         None => format!("approved it as {}{apr} on {at}{until}.", approver.role),
-        Some(why) => format!("spoke as {} on {at}, which does not count: {why}.", approver.role),
+        Some(why) => format!(
+            "spoke as {} on {at}, which does not count: {why}.",
+            approver.role
+        ),
     }
 }
 
@@ -196,8 +292,15 @@ fn rehearsal(release: &ReleaseFacts) -> Vec<Block> {
                     undone there, and the states before and after are compared.";
         return vec![Block::Text(text.to_owned())];
     };
-    let steps = kept.document.steps.iter().map(|step| (step.name.clone(), step.ok, step.detail.clone()));
-    vec![Block::Text(summary(kept)), Block::Rehearsal(steps.collect())]
+    let steps = kept
+        .document
+        .steps
+        .iter()
+        .map(|step| (step.name.clone(), step.ok, step.detail.clone()));
+    vec![
+        Block::Text(summary(kept)),
+        Block::Rehearsal(steps.collect()),
+    ]
 }
 
 fn summary(kept: &Kept<Rehearsal>) -> String {
@@ -205,15 +308,27 @@ fn summary(kept: &Kept<Rehearsal>) -> String {
     let outcome = match rehearsal.outcome {
         RehearsalOutcome::Proved => "Every step held.".to_owned(),
         RehearsalOutcome::Limited => "Every step held, but not all rows were compared.".to_owned(),
-        RehearsalOutcome::Incomplete => sentence(&format!("It did not come to its end{}", why(rehearsal))),
+        RehearsalOutcome::Incomplete => {
+            sentence(&format!("It did not come to its end{}", why(rehearsal)))
+        }
         RehearsalOutcome::Failed => sentence(&format!("It failed{}", why(rehearsal))),
     };
-    let of = rehearsal.source.database.as_ref().map_or("a dump".to_owned(), |name| format!("the database {name}"));
+    let of = rehearsal
+        .source
+        .database
+        .as_ref()
+        .map_or("a dump".to_owned(), |name| format!("the database {name}"));
     let stand_in = match &rehearsal.approval {
-        Some(_) => " On the copy, a script stood in for the people who open the gate; it counts nowhere else.",
+        Some(_) => {
+            " On the copy, a script stood in for the people who open the gate; it counts nowhere else."
+        }
         None => "",
     };
-    let dump = rehearsal.source.dump().map(|dump| format!(" The copy was {dump}.")).unwrap_or_default();
+    let dump = rehearsal
+        .source
+        .dump()
+        .map(|dump| format!(" The copy was {dump}."))
+        .unwrap_or_default();
     format!(
         "On {} the release was rehearsed on a copy of {of}, in {}. {outcome} The receipt is signed by {}.{stand_in}{dump}",
         day_and_time(rehearsal.finished),
@@ -225,7 +340,9 @@ fn summary(kept: &Kept<Rehearsal>) -> String {
 fn technical(report: &Report) -> Vec<Block> {
     let Some(release) = report.facts.release.as_deref() else {
         let file = &report.facts.file;
-        return vec![Block::Text(format!("File {file}. Nothing of it is shown, since it is not authentic."))];
+        return vec![Block::Text(format!(
+            "File {file}. Nothing of it is shown, since it is not authentic."
+        ))];
     };
     let mut blocks = vec![Block::Facts(facts(report, release))];
     if !release.uncounted.is_empty() {
@@ -237,17 +354,38 @@ fn technical(report: &Report) -> Vec<Block> {
 fn facts(report: &Report, release: &ReleaseFacts) -> Vec<(&'static str, String)> {
     let manifest = &release.manifest;
     let target = &manifest.target;
-    let server = target.server.as_ref().map(|range| format!(", PostgreSQL {range}")).unwrap_or_default();
-    let role = target.role.as_ref().map(|role| format!(", role {role}")).unwrap_or_default();
+    let server = target
+        .server
+        .as_ref()
+        .map(|range| format!(", PostgreSQL {range}"))
+        .unwrap_or_default();
+    let role = target
+        .role
+        .as_ref()
+        .map(|role| format!(", role {role}"))
+        .unwrap_or_default();
     let mut facts = vec![
         ("File", report.facts.file.clone()),
         ("Release id", release.release_id.to_string()),
         ("Sequence", manifest.release.sequence.to_string()),
-        ("Made for", format!("database {}{server}{role}", target.database)),
-        ("Trust root", format!("version {}, {}", release.trust.version, release.trust.sha256)),
+        (
+            "Made for",
+            format!("database {}{server}{role}", target.database),
+        ),
+        (
+            "Trust root",
+            format!(
+                "version {}, {}",
+                release.trust.version, release.trust.sha256
+            ),
+        ),
     ];
     if let Some(answers) = release.answers() {
-        let system = answers.target.system_identifier.as_deref().unwrap_or("unknown");
+        let system = answers
+            .target
+            .system_identifier
+            .as_deref()
+            .unwrap_or("unknown");
         let text = format!(
             "{}, PostgreSQL {}, system {system}, role {}",
             answers.target.database, answers.target.server_version, answers.target.role

@@ -22,12 +22,22 @@ fn events(text: &str) -> Vec<Event<'_>> {
             Event::Start(Tag::HtmlBlock) => Event::Start(Tag::Paragraph),
             Event::End(TagEnd::HtmlBlock) => Event::End(TagEnd::Paragraph),
             Event::Start(Tag::Image { .. }) | Event::End(TagEnd::Image) => continue,
-            Event::Start(Tag::Link { link_type, dest_url, title, id }) => {
+            Event::Start(Tag::Link {
+                link_type,
+                dest_url,
+                title,
+                id,
+            }) => {
                 links.push(is_harmless(&dest_url));
                 if !is_harmless(&dest_url) {
                     continue;
                 }
-                Event::Start(Tag::Link { link_type, dest_url, title, id })
+                Event::Start(Tag::Link {
+                    link_type,
+                    dest_url,
+                    title,
+                    id,
+                })
             }
             Event::End(TagEnd::Link) if links.pop() == Some(false) => continue,
             event => event,
@@ -37,7 +47,11 @@ fn events(text: &str) -> Vec<Event<'_>> {
 }
 
 fn is_harmless(address: &str) -> bool {
-    let begins = |scheme: &str| address.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+    let begins = |scheme: &str| {
+        address
+            .get(..scheme.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    };
     // A mail address in angle brackets has no scheme here; the HTML writer adds `mailto:`.
     begins("https://")
         || begins("http://")
@@ -56,13 +70,33 @@ mod tests {
                     [a](javascript:alert(1)) [b](https://example.org) <a@example.org> [c](#d) [e](file:///etc/passwd)\n\n\
                     | a | b |\n|---|---|\n| `<i>` | 2 |\n";
         let page = page("</title><script>", text);
-        for word in ["<script", "<img", "<b>", "<i>", "javascript:", "file:", "src="] {
-            assert!(!page.contains(&format!("\"{word}")) && !page.contains(&format!("<{word}")), "{word}: {page}");
+        for word in [
+            "<script",
+            "<img",
+            "<b>",
+            "<i>",
+            "javascript:",
+            "file:",
+            "src=",
+        ] {
+            assert!(
+                !page.contains(&format!("\"{word}")) && !page.contains(&format!("<{word}")),
+                "{word}: {page}"
+            );
         }
-        assert!(!page.contains("<script") && !page.contains("<img") && !page.contains("href=\"javascript"), "{page}");
-        for word in
-            ["&lt;script&gt;alert(1)", "words", "href=\"https://example.org\"", "mailto:a@example.org", "<td>2</td>"]
-        {
+        assert!(
+            !page.contains("<script")
+                && !page.contains("<img")
+                && !page.contains("href=\"javascript"),
+            "{page}"
+        );
+        for word in [
+            "&lt;script&gt;alert(1)",
+            "words",
+            "href=\"https://example.org\"",
+            "mailto:a@example.org",
+            "<td>2</td>",
+        ] {
             assert!(page.contains(word), "{word}: {page}");
         }
     }

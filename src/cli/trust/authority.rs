@@ -52,15 +52,27 @@ pub struct RevokeArgs {
 }
 
 pub fn add(args: &AddArgs, out: Output) -> Result<Exit, CliError> {
-    let pem = small_text(&args.certificate)
-        .map_err(|error| CliError::new(Exit::Usage, format!("{}: {error}", display_path(&args.certificate))))?;
+    let pem = small_text(&args.certificate).map_err(|error| {
+        CliError::new(
+            Exit::Usage,
+            format!("{}: {error}", display_path(&args.certificate)),
+        )
+    })?;
     let authority = TimestampAuthority::from_pem(&pem).map_err(|error| {
         CliError::new(Exit::Usage, error)
             .about(&args.certificate)
             .hint("it must be the one certificate that signs time stamps, with the extended key usage timeStamping")
     })?;
-    let owner = args.owner.clone().unwrap_or_else(|| stem(&args.certificate));
-    next::make("add-authority", &args.next, |next| Ok(next.add_authority(&authority, owner, args.not_after)?), out)
+    let owner = args
+        .owner
+        .clone()
+        .unwrap_or_else(|| stem(&args.certificate));
+    next::make(
+        "add-authority",
+        &args.next,
+        |next| Ok(next.add_authority(&authority, owner, args.not_after)?),
+        out,
+    )
 }
 
 pub fn retire(args: &RetireArgs, out: Output) -> Result<Exit, CliError> {
@@ -83,11 +95,16 @@ pub fn revoke(args: &RevokeArgs, out: Output) -> Result<Exit, CliError> {
 fn find(document: &TrustDocument, text: &str) -> Result<Digest, DraftError> {
     let authorities = document.timestamp_authorities.iter();
     let named = authorities
-        .filter(|entry| entry.owner == text || (text.len() >= 8 && entry.id.to_string().starts_with(text)))
+        .filter(|entry| {
+            entry.owner == text || (text.len() >= 8 && entry.id.to_string().starts_with(text))
+        })
         .map(|entry| entry.id);
     match named.collect::<Vec<Digest>>()[..] {
         [id] => Ok(id),
         [] => Err(DraftError::no_authority(document, text)),
-        ref ids => Err(DraftError::ManyKeys { text: text.to_owned(), ids: ids.to_vec() }),
+        ref ids => Err(DraftError::ManyKeys {
+            text: text.to_owned(),
+            ids: ids.to_vec(),
+        }),
     }
 }

@@ -105,13 +105,26 @@ pub fn retire(args: &RetireArgs, out: Output) -> Result<Exit, CliError> {
 }
 
 pub fn revoke(args: &RevokeArgs, out: Output) -> Result<Exit, CliError> {
-    let new = args.new.as_deref().map(|path| Ok::<_, CliError>((public_key(path)?, path))).transpose()?;
+    let new = args
+        .new
+        .as_deref()
+        .map(|path| Ok::<_, CliError>((public_key(path)?, path)))
+        .transpose()?;
     let edit = |next: &mut NextVersion| {
         let key = find(next.document(), &args.key)?;
         next.revoke(key, args.compromised_since)?;
         if let Some((new, path)) = new {
-            let (role, owner) = (next.role_of(key)?, args.owner.clone().unwrap_or_else(|| stem(path)));
-            next.add(NewKey { role, key: new, owner, not_before: None, not_after: None })?;
+            let (role, owner) = (
+                next.role_of(key)?,
+                args.owner.clone().unwrap_or_else(|| stem(path)),
+            );
+            next.add(NewKey {
+                role,
+                key: new,
+                owner,
+                not_before: None,
+                not_after: None,
+            })?;
         }
         Ok(())
     };
@@ -125,7 +138,13 @@ pub fn rotate(args: &RotateArgs, out: Output) -> Result<Exit, CliError> {
         let old = find(next.document(), &args.old)?;
         let role = next.role_of(old)?;
         next.retire(old, args.not_after.unwrap_or_else(now))?;
-        next.add(NewKey { role, key, owner, not_before: None, not_after: None })?;
+        next.add(NewKey {
+            role,
+            key,
+            owner,
+            not_before: None,
+            not_after: None,
+        })?;
         Ok(())
     };
     next::make("rotate", &args.next, edit, out)
@@ -135,8 +154,13 @@ pub fn rotate(args: &RotateArgs, out: Output) -> Result<Exit, CliError> {
 fn find(document: &TrustDocument, text: &str) -> Result<Digest, CliError> {
     let mut ids = keys_named(document, text);
     let file = Path::new(text);
-    let pem = small_text(file).ok().and_then(|text| PublicKey::from_text(&text).ok());
-    ids.extend(pem.map(|key| key.id().digest()).filter(|id| document.keys.iter().any(|key| key.id == *id)));
+    let pem = small_text(file)
+        .ok()
+        .and_then(|text| PublicKey::from_text(&text).ok());
+    ids.extend(
+        pem.map(|key| key.id().digest())
+            .filter(|id| document.keys.iter().any(|key| key.id == *id)),
+    );
     ids.sort();
     ids.dedup();
     match ids[..] {
@@ -146,6 +170,10 @@ fn find(document: &TrustDocument, text: &str) -> Result<Digest, CliError> {
             Err(DraftError::NoKey(text.to_owned()).into())
         }
         [] => Err(DraftError::NoKey(text.to_owned()).into()),
-        _ => Err(DraftError::ManyKeys { text: text.to_owned(), ids }.into()),
+        _ => Err(DraftError::ManyKeys {
+            text: text.to_owned(),
+            ids,
+        }
+        .into()),
     }
 }

@@ -63,7 +63,8 @@ const YEAR: i64 = 365 * 24 * 60 * 60;
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     if args.file.symlink_metadata().is_ok() {
         let message = format!("{} exists already", display_path(&args.file));
-        return Err(CliError::new(Exit::Usage, message).hint("`pgseal trust add-key` makes its next version"));
+        return Err(CliError::new(Exit::Usage, message)
+            .hint("`pgseal trust add-key` makes its next version"));
     }
     let root_keys = args.passphrase.keys(&args.root_key)?;
     let (mut keys, mut thresholds) = (Vec::new(), BTreeMap::new());
@@ -72,8 +73,14 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         put_in(&mut keys, name("root"), key.public_key(), path)?;
     }
     for spec in &args.role {
-        if thresholds.insert(spec.role.clone(), spec.threshold).is_some() {
-            let text = format!("role {} is given twice (root keys are given by --root-key)", spec.role);
+        if thresholds
+            .insert(spec.role.clone(), spec.threshold)
+            .is_some()
+        {
+            let text = format!(
+                "role {} is given twice (root keys are given by --root-key)",
+                spec.role
+            );
             return Err(CliError::new(Exit::Usage, text));
         }
         for path in &spec.keys {
@@ -96,22 +103,43 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         ..Policy::default()
     };
     let now = now();
-    let expires = args.expires.or_else(|| Timestamp::from_seconds(now.seconds() + YEAR)).unwrap_or(now);
+    let expires = args
+        .expires
+        .or_else(|| Timestamp::from_seconds(now.seconds() + YEAR))
+        .unwrap_or(now);
     // An expired document was not issued now: it serves to judge the past.
     let issued = Some(now).filter(|now| *now < expires);
     if issued.is_none() {
-        out.warning(format!("{expires} is in the past: nothing runs by this trust root"));
+        out.warning(format!(
+            "{expires} is in the past: nothing runs by this trust root"
+        ));
     }
-    let wrong = |error: &dyn std::fmt::Display| CliError::new(Exit::Usage, error).hint("nothing was written");
+    let wrong = |error: &dyn std::fmt::Display| {
+        CliError::new(Exit::Usage, error).hint("nothing was written")
+    };
     let document = draft::first(keys, thresholds, policy, issued, expires);
     let draft = DraftRoot::of(&document).map_err(|error| wrong(&error))?;
     let signers: Vec<&dyn Signer> = root_keys.iter().map(|key| key as &dyn Signer).collect();
     let signed = signatures::sign(&draft, &signers)?;
-    draft.root_signatures(&signed).map_err(|error| wrong(&error))?;
+    draft
+        .root_signatures(&signed)
+        .map_err(|error| wrong(&error))?;
     store::create(&args.file, &draft, &signed)?;
-    out.note(format!("wrote {} and its signature below {}.sigs", display_path(&args.file), display_path(&args.file)));
+    out.note(format!(
+        "wrote {} and its signature below {}.sigs",
+        display_path(&args.file),
+        display_path(&args.file)
+    ));
     let progress = signatures::progress(&draft, None, &signed)?;
-    show::print(&show::Shown { file: &args.file, draft: &draft, progress, steps: &[] }, out);
+    show::print(
+        &show::Shown {
+            file: &args.file,
+            draft: &draft,
+            progress,
+            steps: &[],
+        },
+        out,
+    );
     Ok(Exit::Done)
 }
 
@@ -119,20 +147,44 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
 fn put_in(keys: &mut Vec<NewKey>, role: Name, key: PublicKey, path: &Path) -> Result<(), CliError> {
     if let Some(known) = keys.iter().find(|known| known.key.id() == key.id()) {
         let text = match &known.role {
-            has if *has == role => format!("{} is there twice: a key counts once", display_path(path)),
-            has => format!("{} has the role {has} already: a key has one role", display_path(path)),
+            has if *has == role => {
+                format!("{} is there twice: a key counts once", display_path(path))
+            }
+            has => format!(
+                "{} has the role {has} already: a key has one role",
+                display_path(path)
+            ),
         };
-        return Err(CliError::new(Exit::Usage, text).hint("name another key for it; nothing was written"));
+        return Err(
+            CliError::new(Exit::Usage, text).hint("name another key for it; nothing was written")
+        );
     }
-    keys.push(NewKey { role, key, owner: stem(path), not_before: None, not_after: None });
+    keys.push(NewKey {
+        role,
+        key,
+        owner: stem(path),
+        not_before: None,
+        not_after: None,
+    });
     Ok(())
 }
 
 fn approvals(args: &Args, thresholds: &BTreeMap<Name, u8>) -> Result<BTreeMap<Name, u8>, CliError> {
-    let roles = thresholds.iter().map(|(role, threshold)| (role.clone(), Role { threshold: *threshold })).collect();
+    let roles = thresholds
+        .iter()
+        .map(|(role, threshold)| {
+            (
+                role.clone(),
+                Role {
+                    threshold: *threshold,
+                },
+            )
+        })
+        .collect();
     let one = |(role, count): &(Name, Option<u8>)| {
         let count = draft::approvals(&roles, role, *count).map_err(|error| {
-            CliError::new(Exit::Usage, format!("--require {role}: {error}")).hint("define it by --role")
+            CliError::new(Exit::Usage, format!("--require {role}: {error}"))
+                .hint("define it by --role")
         })?;
         Ok((role.clone(), count))
     };
@@ -140,11 +192,17 @@ fn approvals(args: &Args, thresholds: &BTreeMap<Name, u8>) -> Result<BTreeMap<Na
 }
 
 fn role_spec(text: &str) -> Result<RoleSpec, String> {
-    let parts = text.split_once('=').and_then(|(head, keys)| Some((head.split_once(':')?, keys)));
+    let parts = text
+        .split_once('=')
+        .and_then(|(head, keys)| Some((head.split_once(':')?, keys)));
     let ((role, threshold), keys) = parts.ok_or("write NAME:THRESHOLD=A.pub,B.pub")?;
     Ok(RoleSpec {
-        role: role.parse().map_err(|error: pgseal_verify::format::name::NameError| error.to_string())?,
-        threshold: threshold.parse().map_err(|_| format!("{threshold:?} is not a threshold from 1 to 255"))?,
+        role: role
+            .parse()
+            .map_err(|error: pgseal_verify::format::name::NameError| error.to_string())?,
+        threshold: threshold
+            .parse()
+            .map_err(|_| format!("{threshold:?} is not a threshold from 1 to 255"))?,
         keys: keys.split(',').map(PathBuf::from).collect(),
     })
 }

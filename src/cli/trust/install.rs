@@ -25,25 +25,46 @@ pub struct Args {
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let file = args.trust.path();
     let chain = store::read_chain(&args.new).map_err(damaged)?;
-    let installed = Installed::lock(&file, &|| out.waits_for(&file)).map_err(|error| first(&file, error))?;
+    let installed =
+        Installed::lock(&file, &|| out.waits_for(&file)).map_err(|error| first(&file, error))?;
     let steps = walk(installed.root(), chain)?;
     let (mut before, mut changes, mut last) = (installed.root(), Vec::new(), None);
     for step in &steps {
         changes.push(change(before.draft(), step.root().draft()));
-        last = Some((signatures::progress(step.root().draft(), Some(before), step.signatures())?, step));
+        last = Some((
+            signatures::progress(step.root().draft(), Some(before), step.signatures())?,
+            step,
+        ));
         before = step.root();
     }
     for step in &steps {
         refusal::from_the_future(step.root().document(), now())?;
     }
     installed.install(&steps).map_err(refusal::unwritten)?;
-    let Some((progress, step)) = last else { return Ok(Exit::Done) };
+    let Some((progress, step)) = last else {
+        return Ok(Exit::Done);
+    };
     let document = step.root().document();
     if document.expires <= now() {
-        out.warning(format!("version {} expired on {}: nothing runs by it", document.version, document.expires));
+        out.warning(format!(
+            "version {} expired on {}: nothing runs by it",
+            document.version, document.expires
+        ));
     }
-    out.note(format!("installed version {} as {}", document.version, display_path(&file)));
-    show::print(&Shown { file: &file, draft: step.root().draft(), progress, steps: &changes }, out);
+    out.note(format!(
+        "installed version {} as {}",
+        document.version,
+        display_path(&file)
+    ));
+    show::print(
+        &Shown {
+            file: &file,
+            draft: step.root().draft(),
+            progress,
+            steps: &changes,
+        },
+        out,
+    );
     Ok(Exit::Done)
 }
 

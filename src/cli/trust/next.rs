@@ -49,22 +49,43 @@ pub fn make(
         let before = store::read(&args.file).map_err(refusal::base)?;
         let draft = edited(&before, args, edit, out)?;
         let keys = args.passphrase.keys(&args.root_key)?;
-        return write(command, args, &before, &draft, &sign(&before, &draft, &keys)?, out);
+        return write(
+            command,
+            args,
+            &before,
+            &draft,
+            &sign(&before, &draft, &keys)?,
+            out,
+        );
     }
     // Ask for the passphrase before taking the lock.
     let keys = args.passphrase.keys(&args.root_key)?;
-    let installed = Installed::lock(&args.file, &|| out.waits_for(&args.file)).map_err(refusal::base)?;
+    let installed =
+        Installed::lock(&args.file, &|| out.waits_for(&args.file)).map_err(refusal::base)?;
     let before = installed.root();
     let draft = edited(before, args, edit, out)?;
     let signatures = sign(before, &draft, &keys)?;
     let progress = signatures::progress(&draft, Some(before), &signatures)?;
-    let steps = rotation::walk(before, vec![Candidate { draft, signatures }]).map_err(refusal::at_once)?;
+    let steps =
+        rotation::walk(before, vec![Candidate { draft, signatures }]).map_err(refusal::at_once)?;
     installed.install(&steps).map_err(refusal::unwritten)?;
     for step in &steps {
         let draft = step.root().draft();
-        out.note(format!("wrote version {} of {}", draft.document().version, display_path(&args.file)));
+        out.note(format!(
+            "wrote version {} of {}",
+            draft.document().version,
+            display_path(&args.file)
+        ));
         let steps = [change(before.draft(), draft)];
-        show::print(&Shown { file: &args.file, draft, progress, steps: &steps }, out);
+        show::print(
+            &Shown {
+                file: &args.file,
+                draft,
+                progress,
+                steps: &steps,
+            },
+            out,
+        );
     }
     Ok(Exit::Done)
 }
@@ -72,7 +93,11 @@ pub fn make(
 /// Changes from one version to the next.
 pub fn change(before: &DraftRoot, after: &DraftRoot) -> Change {
     let changes = changes(before.document(), after.document());
-    Change { version: after.document().version, sha256: after.digest(), changes }
+    Change {
+        version: after.document().version,
+        sha256: after.digest(),
+        changes,
+    }
 }
 
 fn edited(
@@ -84,11 +109,17 @@ fn edited(
     let mut next = NextVersion::after(before, now(), args.expires)?;
     edit(&mut next)?;
     let draft = next.finish()?;
-    warnings(before.document(), draft.document()).into_iter().for_each(|text| out.warning(text));
+    warnings(before.document(), draft.document())
+        .into_iter()
+        .for_each(|text| out.warning(text));
     Ok(draft)
 }
 
-fn sign(before: &TrustRoot, draft: &DraftRoot, keys: &[SecretKey]) -> Result<Vec<ClaimedSignature>, CliError> {
+fn sign(
+    before: &TrustRoot,
+    draft: &DraftRoot,
+    keys: &[SecretKey],
+) -> Result<Vec<ClaimedSignature>, CliError> {
     let signers: Vec<&dyn Signer> = keys.iter().map(|key| key as &dyn Signer).collect();
     for signer in &signers {
         may_sign(draft, Some(before), &signer.public_key().id())?;
@@ -100,23 +131,42 @@ fn sign(before: &TrustRoot, draft: &DraftRoot, keys: &[SecretKey]) -> Result<Vec
 /// makes every host reject the draft; one that counts in neither version is useless.
 pub fn may_sign(draft: &DraftRoot, before: Option<&TrustRoot>, id: &KeyId) -> Result<(), CliError> {
     let versions = [Some(draft), before.map(TrustRoot::draft)];
-    let entries = versions.map(|version| version?.key(id).map(|(_, entry)| entry).filter(|entry| is_root(entry)));
+    let entries = versions.map(|version| {
+        version?
+            .key(id)
+            .map(|(_, entry)| entry)
+            .filter(|entry| is_root(entry))
+    });
     let version = draft.document().version;
     let known = before.is_some() || version == 1;
     let refused = |what: &str, hint: &str| {
-        let text =
-            format!("key {id} is {what} of version {version}{}", if known { " or of the one before it" } else { "" });
+        let text = format!(
+            "key {id} is {what} of version {version}{}",
+            if known {
+                " or of the one before it"
+            } else {
+                ""
+            }
+        );
         Err(CliError::new(Exit::Usage, text).hint(format!("{hint}; nothing was signed")))
     };
-    match entries.iter().flatten().find(|entry| entry.status == KeyStatus::Active) {
+    match entries
+        .iter()
+        .flatten()
+        .find(|entry| entry.status == KeyStatus::Active)
+    {
         Some(_) => Ok(()),
         None if entries.iter().all(Option::is_none) && known => {
             refused("not a root key", "trust roots are signed by root keys")
         }
-        None if entries.iter().all(Option::is_none) => {
-            refused("not a root key", "if it is one of the version before, name that one by --trust FILE")
-        }
-        None if known => refused("not an active root key", "what a retired or revoked key signs does not count"),
+        None if entries.iter().all(Option::is_none) => refused(
+            "not a root key",
+            "if it is one of the version before, name that one by --trust FILE",
+        ),
+        None if known => refused(
+            "not an active root key",
+            "what a retired or revoked key signs does not count",
+        ),
         // Retired or revoked by this draft: the previous version may still count it.
         None => Ok(()),
     }
@@ -135,16 +185,38 @@ fn write(
     out: Output,
 ) -> Result<Exit, CliError> {
     let (from, to) = (before.document().version, draft.document().version);
-    let file = args.output.clone().unwrap_or_else(|| beside(&args.file, from, to));
+    let file = args
+        .output
+        .clone()
+        .unwrap_or_else(|| beside(&args.file, from, to));
     let progress = signatures::progress(draft, Some(before), signatures)?;
     store::create(&file, draft, signatures)
         .map_err(|error| refusal::draft_exists(error, command, args.output.is_none()))?;
     let steps = [change(before.draft(), draft)];
-    out.note(format!("wrote the draft {}; {}", display_path(&file), show::said(&progress, to)));
+    out.note(format!(
+        "wrote the draft {}; {}",
+        display_path(&file),
+        show::said(&progress, to)
+    ));
     let next = if progress.is_met() { "install" } else { "sign" };
-    let rest = if progress.is_met() { "" } else { " --key ROOT.key" };
-    out.note(format!("next: pgseal trust {next} {}{rest}", display_path(&file)));
-    show::print(&Shown { file: &file, draft, progress, steps: &steps }, out);
+    let rest = if progress.is_met() {
+        ""
+    } else {
+        " --key ROOT.key"
+    };
+    out.note(format!(
+        "next: pgseal trust {next} {}{rest}",
+        display_path(&file)
+    ));
+    show::print(
+        &Shown {
+            file: &file,
+            draft,
+            progress,
+            steps: &steps,
+        },
+        out,
+    );
     Ok(Exit::Done)
 }
 
@@ -152,7 +224,9 @@ fn write(
 fn beside(file: &Path, from: u32, to: u32) -> PathBuf {
     use std::os::unix::ffi::{OsStrExt, OsStringExt};
     let stem = file.file_stem().map(OsStrExt::as_bytes).unwrap_or_default();
-    let stem = stem.strip_suffix(format!(".{from}").as_bytes()).unwrap_or(stem);
+    let stem = stem
+        .strip_suffix(format!(".{from}").as_bytes())
+        .unwrap_or(stem);
     let mut name = OsString::from_vec([stem, format!(".{to}").as_bytes()].concat());
     if let Some(extension) = file.extension() {
         name.push(".");
@@ -167,7 +241,11 @@ mod tests {
 
     #[test]
     fn drafts_lie_beside_what_they_follow() {
-        for (file, draft) in [("a/trust.json", "a/trust.2.json"), ("trust.1.json", "trust.2.json"), ("t", "t.2")] {
+        for (file, draft) in [
+            ("a/trust.json", "a/trust.2.json"),
+            ("trust.1.json", "trust.2.json"),
+            ("t", "t.2"),
+        ] {
             assert_eq!(beside(Path::new(file), 1, 2), Path::new(draft));
         }
     }

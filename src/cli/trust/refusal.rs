@@ -46,21 +46,31 @@ impl From<RotationError> for CliError {
     fn from(error: RotationError) -> Self {
         let too_few = |source: &SignatureError| matches!(source, SignatureError::Threshold { .. });
         let hint = match &error {
-            RotationError::Role { .. } => "a key has one role for ever: its owners draft it again, with a new key",
+            RotationError::Role { .. } => {
+                "a key has one role for ever: its owners draft it again, with a new key"
+            }
             RotationError::Nothing => "name a trust document, or a directory with some",
-            RotationError::Installed { .. } => "there is nothing to do; `pgseal trust show` shows it",
+            RotationError::Installed { .. } => {
+                "there is nothing to do; `pgseal trust show` shows it"
+            }
             RotationError::Rollback { .. } => {
                 "a trust root never goes back: ask its owners for a version after the installed one"
             }
             RotationError::Fork { .. } | RotationError::Previous { .. } => {
                 "don't install either: ask the owners of the root keys which one is theirs, and how the other was made"
             }
-            RotationError::Skip { .. } => "bring every version in between too, with its .sigs directory",
-            RotationError::Issued { .. } => "its owners draft it again on a host whose clock is right",
+            RotationError::Skip { .. } => {
+                "bring every version in between too, with its .sigs directory"
+            }
+            RotationError::Issued { .. } => {
+                "its owners draft it again on a host whose clock is right"
+            }
             RotationError::Stranger { .. } => {
                 "take that file out of the .sigs directory if its owner is known to you; else ask for a fresh copy"
             }
-            RotationError::Agreement { source, .. } | RotationError::Own { source, .. } if too_few(source) => {
+            RotationError::Agreement { source, .. } | RotationError::Own { source, .. }
+                if too_few(source) =>
+            {
                 "more root keys must sign: `pgseal trust sign DRAFT --key ROOT.key`; bring its .sigs directory whole"
             }
             RotationError::Agreement { .. } | RotationError::Own { .. } => {
@@ -72,7 +82,9 @@ impl From<RotationError> for CliError {
             RotationError::Rollback { .. } => Kind::TrustRollback,
             RotationError::Fork { .. } | RotationError::Previous { .. } => Kind::TrustFork,
             RotationError::Skip { .. } => Kind::TrustGap,
-            RotationError::Agreement { source, .. } | RotationError::Own { source, .. } => signature_kind(source),
+            RotationError::Agreement { source, .. } | RotationError::Own { source, .. } => {
+                signature_kind(source)
+            }
             RotationError::Role { .. }
             | RotationError::Nothing
             | RotationError::Issued { .. }
@@ -87,12 +99,18 @@ pub fn base(error: StoreError) -> CliError {
     match &error {
         StoreError::Trust {
             path,
-            source: TrustError::Signature(SignatureError::Threshold { counted, threshold, .. }),
+            source:
+                TrustError::Signature(SignatureError::Threshold {
+                    counted, threshold, ..
+                }),
         } => {
-            let text =
-                format!("{} is a draft that lacks root signatures ({counted} of {threshold})", display_path(path));
-            CliError::new(Kind::DraftUnsigned, text)
-                .hint("one command makes one version: collect its signatures first, then draft the next")
+            let text = format!(
+                "{} is a draft that lacks root signatures ({counted} of {threshold})",
+                display_path(path)
+            );
+            CliError::new(Kind::DraftUnsigned, text).hint(
+                "one command makes one version: collect its signatures first, then draft the next",
+            )
         }
         _ => error.into(),
     }
@@ -117,7 +135,8 @@ pub fn draft_exists(error: StoreError, command: &str, by_default: bool) -> CliEr
 pub fn unwritten(error: StoreError) -> CliError {
     match &error {
         StoreError::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
-            CliError::new(Kind::Io, &error).hint("run it as the owner of the trust root; nothing was changed")
+            CliError::new(Kind::Io, &error)
+                .hint("run it as the owner of the trust root; nothing was changed")
         }
         _ => error.into(),
     }
@@ -135,7 +154,10 @@ pub fn at_once(error: RotationError) -> CliError {
 pub fn from_the_future(document: &TrustDocument, now: Timestamp) -> Result<(), CliError> {
     match document.issued {
         Some(issued) if policy::is_behind(now, issued) => {
-            let text = format!("version {} was issued on {issued}, and this host's clock says {now}", document.version);
+            let text = format!(
+                "version {} was issued on {issued}, and this host's clock says {now}",
+                document.version
+            );
             Err(CliError::new(Kind::TrustRefused, text).hint(
                 "is this clock right? Otherwise its owners draft it again where the clock is; nothing was changed",
             ))

@@ -17,9 +17,16 @@ pub fn said(document: &TrustDocument, role: &Name) -> String {
         return format!("role {role}: its key signs the checkpoints of archives");
     }
     if !approves(role) {
-        return format!("role {role}: {} of its keys must sign", needed(document, role));
+        return format!(
+            "role {role}: {} of its keys must sign",
+            needed(document, role)
+        );
     }
-    let keys = document.keys.iter().filter(|key| key.role == *role && key.status != KeyStatus::Revoked).count();
+    let keys = document
+        .keys
+        .iter()
+        .filter(|key| key.role == *role && key.status != KeyStatus::Revoked)
+        .count();
     match document.policy.approvals.get(role) {
         Some(count) => format!("role {role} (approves): a run needs {count} of its {keys} keys"),
         None => format!("role {role} (approves): no run needs it"),

@@ -34,8 +34,7 @@ pub struct Args {
 }
 
 /// Help text of `--trust` for commands that sign a draft.
-const BEFORE: &str =
-    "The version before the draft, to show what changes [default: PGSEAL_TRUST, then /etc/pgseal/trust.json]";
+const BEFORE: &str = "The version before the draft, to show what changes [default: PGSEAL_TRUST, then /etc/pgseal/trust.json]";
 
 #[derive(clap::Args, Debug)]
 pub struct AttachArgs {
@@ -61,16 +60,26 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         let signers: Vec<&dyn Signer> = signers.iter().map(AsRef::as_ref).collect();
         return desk.add(signatures::sign(&desk.draft, &signers)?, out);
     };
-    let written = durable::create_new(tbs, |file| file.write_all(&signatures::to_be_signed(&desk.draft)));
+    let written = durable::create_new(tbs, |file| {
+        file.write_all(&signatures::to_be_signed(&desk.draft))
+    });
     written.map_err(|error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => {
-            CliError::new(Kind::FileExists, format!("{} exists already", display_path(tbs))).hint("name a new file")
-        }
+        std::io::ErrorKind::AlreadyExists => CliError::new(
+            Kind::FileExists,
+            format!("{} exists already", display_path(tbs)),
+        )
+        .hint("name a new file"),
         _ => CliError::io(tbs, &error),
     })?;
     desk.show_changes(out);
-    out.note(format!("wrote {}: sign these bytes by Ed25519 as they are", display_path(tbs)));
-    out.note(format!("then: pgseal trust attach {} SIGNATURE --key ROOT.pub", display_path(&args.draft)));
+    out.note(format!(
+        "wrote {}: sign these bytes by Ed25519 as they are",
+        display_path(tbs)
+    ));
+    out.note(format!(
+        "then: pgseal trust attach {} SIGNATURE --key ROOT.pub",
+        display_path(&args.draft)
+    ));
     desk.answer(&desk.known, out)
 }
 
@@ -104,7 +113,11 @@ impl<'a> SignatureCollector<'a> {
         let candidate = store::read_draft(file)?;
         // Version 1 has no predecessor, and this host's trust root may belong to another owner.
         let first = candidate.draft.document().version == 1;
-        let here = if first { trust.load_if_named()? } else { trust.load_if_there()? };
+        let here = if first {
+            trust.load_if_named()?
+        } else {
+            trust.load_if_there()?
+        };
         can_be_shown(&candidate.draft, here.as_ref())?;
         refusal::from_the_future(candidate.draft.document(), now())?;
         Self::of(file, candidate, here)
@@ -114,7 +127,9 @@ impl<'a> SignatureCollector<'a> {
     fn to_attach(file: &'a Path, trust: &TrustArgs, out: Output) -> Result<Self, CliError> {
         let desk = Self::of(file, store::read_draft(file)?, trust.load_if_named()?)?;
         if desk.before.is_none() && desk.draft.document().version > 1 {
-            out.note("what changes can't be shown: name the version before the draft by --trust FILE");
+            out.note(
+                "what changes can't be shown: name the version before the draft by --trust FILE",
+            );
         }
         Ok(desk)
     }
@@ -125,19 +140,33 @@ impl<'a> SignatureCollector<'a> {
         if let Some(before) = &before {
             rotation::follows(before.draft(), &draft)?;
         }
-        let steps = before.iter().map(|before| change(before.draft(), &draft)).collect();
-        Ok(Self { file, draft, known: signatures, before, steps })
+        let steps = before
+            .iter()
+            .map(|before| change(before.draft(), &draft))
+            .collect();
+        Ok(Self {
+            file,
+            draft,
+            known: signatures,
+            before,
+            steps,
+        })
     }
 
     /// Shows the changes before any prompt or signature, so as notes and not as the answer.
     fn show_changes(&self, out: Output) {
-        show::changes(&self.steps).into_iter().for_each(|line| out.note(line));
+        show::changes(&self.steps)
+            .into_iter()
+            .for_each(|line| out.note(line));
     }
 
     /// Adds signatures, unless the result would have one that makes hosts reject it.
     fn add(&self, new: Vec<ClaimedSignature>, out: Output) -> Result<Exit, CliError> {
         let mut all: BTreeMap<_, _> = self.known.iter().copied().collect();
-        let had = new.iter().filter(|(id, signature)| all.get(id) == Some(signature)).count();
+        let had = new
+            .iter()
+            .filter(|(id, signature)| all.get(id) == Some(signature))
+            .count();
         all.extend(new.iter().copied());
         let all: Vec<ClaimedSignature> = all.into_iter().collect();
         signatures::progress(&self.draft, self.before.as_ref(), &all)
@@ -153,12 +182,24 @@ impl<'a> SignatureCollector<'a> {
     fn answer(&self, signatures: &[ClaimedSignature], out: Output) -> Result<Exit, CliError> {
         let progress = signatures::progress(&self.draft, self.before.as_ref(), signatures)
             .map_err(|error| show::not_signed(self.file, &error))?;
-        out.document(&show::document(&Shown { file: self.file, draft: &self.draft, progress, steps: &self.steps }));
+        out.document(&show::document(&Shown {
+            file: self.file,
+            draft: &self.draft,
+            progress,
+            steps: &self.steps,
+        }));
         let version = self.draft.document().version;
-        out.line(format!("{}: version {version}, {}", display_path(self.file), self.draft.digest()));
+        out.line(format!(
+            "{}: version {version}, {}",
+            display_path(self.file),
+            self.draft.digest()
+        ));
         out.line(show::said(&progress, version));
         if self.before.is_none() && version > 1 {
-            out.note(format!("what version {} needs is not known here", version - 1));
+            out.note(format!(
+                "what version {} needs is not known here",
+                version - 1
+            ));
         }
         Ok(Exit::Done)
     }
@@ -170,10 +211,16 @@ fn can_be_shown(draft: &DraftRoot, here: Option<&TrustRoot>) -> Result<(), CliEr
     let before = version.saturating_sub(1);
     let blind = |why: &str| {
         let text = format!("what this draft changes can't be shown: {why}");
-        Err(CliError::new(Exit::Usage, text).hint(format!("name version {before} by --trust FILE; nothing was signed")))
+        Err(CliError::new(Exit::Usage, text).hint(format!(
+            "name version {before} by --trust FILE; nothing was signed"
+        )))
     };
     let Some(root) = here else {
-        return if version == 1 { Ok(()) } else { blind("no trust root is named") };
+        return if version == 1 {
+            Ok(())
+        } else {
+            blind("no trust root is named")
+        };
     };
     let (at, digest) = (root.document().version, root.digest());
     if draft.document().prev_sha256 == Some(digest) || (version == 1 && digest == draft.digest()) {
@@ -185,24 +232,38 @@ fn can_be_shown(draft: &DraftRoot, here: Option<&TrustRoot>) -> Result<(), CliEr
     };
     match at {
         _ if digest == draft.digest() => blind("the trust root here is this very version"),
-        _ if at == version => {
-            fork(format!("this draft is version {version}, and another version {version} is installed ({digest})"))
-        }
-        _ if at > version => fork(format!("this draft is version {version}, and version {at} is installed ({digest})")),
-        _ if at == before => fork(format!("this draft follows another version {before} than the one here ({digest})")),
+        _ if at == version => fork(format!(
+            "this draft is version {version}, and another version {version} is installed ({digest})"
+        )),
+        _ if at > version => fork(format!(
+            "this draft is version {version}, and version {at} is installed ({digest})"
+        )),
+        _ if at == before => fork(format!(
+            "this draft follows another version {before} than the one here ({digest})"
+        )),
         _ => blind(&format!("the trust root here is version {at}")),
     }
 }
 
 fn read_signature(path: &Path) -> Result<[u8; 64], CliError> {
-    let io = |error: std::io::Error| CliError::new(Exit::Usage, format!("{}: {error}", display_path(path)));
+    let io = |error: std::io::Error| {
+        CliError::new(Exit::Usage, format!("{}: {error}", display_path(path)))
+    };
     if !path.metadata().map_err(io)?.is_file() {
-        return Err(CliError::new(Exit::Usage, format!("{}: not a regular file", display_path(path))));
+        return Err(CliError::new(
+            Exit::Usage,
+            format!("{}: not a regular file", display_path(path)),
+        ));
     }
     let mut bytes = Vec::new();
-    std::fs::File::open(path).and_then(|file| file.take(65).read_to_end(&mut bytes)).map_err(io)?;
+    std::fs::File::open(path)
+        .and_then(|file| file.take(65).read_to_end(&mut bytes))
+        .map_err(io)?;
     <[u8; 64]>::try_from(bytes).map_err(|_| {
-        CliError::new(Exit::Usage, format!("{}: a signature has 64 raw bytes", display_path(path)))
-            .hint("not hexadecimal, not base64, and no Ed25519ph")
+        CliError::new(
+            Exit::Usage,
+            format!("{}: a signature has 64 raw bytes", display_path(path)),
+        )
+        .hint("not hexadecimal, not base64, and no Ed25519ph")
     })
 }

@@ -28,7 +28,9 @@ const SECRET: &str = "pass|pwd|secret|token|credential|private|key|auth";
 pub(in super::super) fn expand(sql: &str, major: u32) -> String {
     let mut sql = sql.to_owned();
     while let Some(end) = sql.find('}') {
-        let Some(start) = sql[..end].rfind('{') else { break };
+        let Some(start) = sql[..end].rfind('{') else {
+            break;
+        };
         let text = one(&sql[start + 1..end], major);
         sql.replace_range(start..=end, &text);
     }
@@ -57,10 +59,14 @@ fn one(inside: &str, major: u32) -> String {
         ),
         ("free", [catalog, oid]) => not_member(catalog, oid),
         ("role", [oid]) => format!("pg_get_userbyid({oid})"),
-        ("acl", [kind, acl, owner]) => grants(&format!("coalesce({acl}, acldefault('{kind}', {owner}))")),
+        ("acl", [kind, acl, owner]) => {
+            grants(&format!("coalesce({acl}, acldefault('{kind}', {owner}))"))
+        }
         ("granted", [acl]) => grants(acl),
         ("flag", _) => format!("case when {rest} then 'yes' end"),
-        ("sorted", _) => format!("(select string_agg(s, E'\\n' order by s collate \"C\") from unnest({rest}) s)"),
+        ("sorted", _) => {
+            format!("(select string_agg(s, E'\\n' order by s collate \"C\") from unnest({rest}) s)")
+        }
         ("options", _) => format!(
             "(select string_agg(o.name || '=' || case when o.name ~* '{SECRET}' then '(hidden: ' || \
              left(encode(sha256(convert_to(o.name || '=' || o.value, 'UTF8')), 'hex'), 6) || ')' else o.value end, \
@@ -68,7 +74,9 @@ fn one(inside: &str, major: u32) -> String {
              substr(s, strpos(s, '=') + 1) as value from unnest({rest}) s) o)"
         ),
         ("since", [version, ..]) => match version.parse::<u32>() {
-            Ok(version) if major >= version => rest.split_once(' ').map_or("", |(_, sql)| sql).to_owned(),
+            Ok(version) if major >= version => {
+                rest.split_once(' ').map_or("", |(_, sql)| sql).to_owned()
+            }
             _ => "null".to_owned(),
         },
         // The tests expand every query for every version.
@@ -86,7 +94,11 @@ fn not_member(catalog: &str, oid: &str) -> String {
 
 /// The catalog's own identifier; a column that contains one stays unchanged.
 fn class(catalog: &str) -> String {
-    if catalog.contains('.') { catalog.to_owned() } else { format!("'{catalog}'::regclass") }
+    if catalog.contains('.') {
+        catalog.to_owned()
+    } else {
+        format!("'{catalog}'::regclass")
+    }
 }
 
 /// A line for each grantee and grantor, with `*` after privileges that can be granted on.
@@ -109,14 +121,23 @@ mod tests {
         for major in 13..=18 {
             for sql in questions().map(|question| question.sql).chain([TABLES]) {
                 let sql = expand(sql, major);
-                assert!(!sql.contains('{') && !sql.contains('}') && !sql.contains("macro "), "{sql}");
+                assert!(
+                    !sql.contains('{') && !sql.contains('}') && !sql.contains("macro "),
+                    "{sql}"
+                );
             }
         }
     }
 
     #[test]
     fn columns_that_came_later_are_null_before() {
-        assert_eq!(expand("select {since 14 a.attcompression = 'p'} as c", 13), "select null as c");
-        assert_eq!(expand("select {since 14 a.attcompression = 'p'} as c", 14), "select a.attcompression = 'p' as c");
+        assert_eq!(
+            expand("select {since 14 a.attcompression = 'p'} as c", 13),
+            "select null as c"
+        );
+        assert_eq!(
+            expand("select {since 14 a.attcompression = 'p'} as c", 14),
+            "select a.attcompression = 'p' as c"
+        );
     }
 }

@@ -75,7 +75,9 @@ pub(super) const QUESTIONS: &[Question] = &[
            where m.acl is distinct from i.initprivs and {granted coalesce(m.acl,acldefault(m.kind,m.owner))}
                is distinct from {granted coalesce(i.initprivs,m.start,acldefault(m.kind,m.owner))}"#,
     ),
-    always(r#"select {identity pg_default_acl a.oid 0}, {granted a.defaclacl} as grants from pg_default_acl a"#),
+    always(
+        r#"select {identity pg_default_acl a.oid 0}, {granted a.defaclacl} as grants from pg_default_acl a"#,
+    ),
     always(
         r#"select 'large object ' || l.oid, {role l.lomowner} as owner, {acl L l.lomacl l.lomowner} as grants
            from pg_largeobject_metadata l"#,

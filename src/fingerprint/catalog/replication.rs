@@ -15,7 +15,10 @@ pub(super) const QUESTIONS: &[Question] = &[
                {since 15 pg_get_expr(r.prqual, r.prrelid)} as "where"
            from pg_publication_rel r"#,
     ),
-    since(15, r#"select {identity pg_publication_namespace s.oid 0} from pg_publication_namespace s"#),
+    since(
+        15,
+        r#"select {identity pg_publication_namespace s.oid 0} from pg_publication_namespace s"#,
+    ),
     // Never `subconninfo`. Ordinary roles may read only some columns; before PostgreSQL 14 not even
     // the oid.
     always(

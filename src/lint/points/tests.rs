@@ -8,9 +8,13 @@ use psql_script::{Script, inspect};
 /// The effect of a rollback script on one statement: the line, or a keyword.
 fn undone(sql: &str, rollback_script: &str) -> String {
     let mut rollback = Rollback::default();
-    let files = BTreeMap::from([("r.sql".parse().expect("a path"), Arc::from(rollback_script.as_bytes()))]);
+    let files = BTreeMap::from([(
+        "r.sql".parse().expect("a path"),
+        Arc::from(rollback_script.as_bytes()),
+    )]);
     let files = Source::from_files(files);
-    let mut script = Script::open(&files, "r.sql", psql_script::Variables::default()).expect("a script");
+    let mut script =
+        Script::open(&files, "r.sql", psql_script::Variables::default()).expect("a script");
     while let Some(step) = script.next_step().expect("a good script") {
         if let psql_script::Step::Statement(statement) = step {
             rollback.note(1, &statement);
@@ -34,30 +38,78 @@ fn statements_and_what_takes_them_back() {
         ("set work_mem = '1MB'", "", "nothing"),
         ("select a from t", "", "nothing"),
         ("select f()", "", "unseen"),
-        ("create index concurrently I on s.t (a)", "select 1;\ndrop index if exists s.i;", "2"),
-        ("create index concurrently i on s.t (a)", "drop index if exists r.i;", "unseen"),
-        ("create index concurrently i on s.t (a)", "drop index j;\ndrop table s.t;", "2"),
-        ("create index concurrently i on s.t (a)", "drop schema s cascade;", "1"),
-        ("create index concurrently i on s.t (a)", "do $$ begin drop index I; end $$;", "1"),
-        ("create index concurrently i on s.t (a)", "alter index s.i rename to j;", "unseen"),
-        ("create index concurrently i on s.t (a)", "alter index i rename to j;\ndrop index if exists j;", "2"),
+        (
+            "create index concurrently I on s.t (a)",
+            "select 1;\ndrop index if exists s.i;",
+            "2",
+        ),
+        (
+            "create index concurrently i on s.t (a)",
+            "drop index if exists r.i;",
+            "unseen",
+        ),
+        (
+            "create index concurrently i on s.t (a)",
+            "drop index j;\ndrop table s.t;",
+            "2",
+        ),
+        (
+            "create index concurrently i on s.t (a)",
+            "drop schema s cascade;",
+            "1",
+        ),
+        (
+            "create index concurrently i on s.t (a)",
+            "do $$ begin drop index I; end $$;",
+            "1",
+        ),
+        (
+            "create index concurrently i on s.t (a)",
+            "alter index s.i rename to j;",
+            "unseen",
+        ),
+        (
+            "create index concurrently i on s.t (a)",
+            "alter index i rename to j;\ndrop index if exists j;",
+            "2",
+        ),
         (
             "create index concurrently i on s.t (a)",
             "alter index i rename to j;\nalter index i rename to k;\ndrop index k;",
             "3",
         ),
-        ("drop index concurrently s.i", "create unique index if not exists i on s.t (a);", "1"),
+        (
+            "drop index concurrently s.i",
+            "create unique index if not exists i on s.t (a);",
+            "1",
+        ),
         ("drop index concurrently s.i", "drop index s.i;", "unseen"),
-        ("alter table p detach partition q concurrently", "alter table p attach partition q default;", "1"),
-        ("alter table p detach partition q concurrently", "alter table p attach partition r default;", "unseen"),
-        ("alter table p attach partition q default", "alter table only p detach partition q;", "1"),
+        (
+            "alter table p detach partition q concurrently",
+            "alter table p attach partition q default;",
+            "1",
+        ),
+        (
+            "alter table p detach partition q concurrently",
+            "alter table p attach partition r default;",
+            "unseen",
+        ),
+        (
+            "alter table p attach partition q default",
+            "alter table only p detach partition q;",
+            "1",
+        ),
         ("create table t (a int)", "drop table if exists t;", "1"),
         ("drop table t", "create table t (a int);", "1"),
         ("insert into s.t values (1)", "truncate s.t;", "1"),
         ("insert into s.t values (1)", "delete from r.t;", "unseen"),
         ("copy t from stdin", "delete from t;", "1"),
         ("alter type e add value 'x'", "drop type e;", "1"),
-        ("grant select on t to r", "revoke select on t from r;", "unseen"),
+        (
+            "grant select on t to r",
+            "revoke select on t from r;",
+            "unseen",
+        ),
         ("do $$ begin null; end $$", "drop table t;", "unseen"),
         ("call p()", "drop table t;", "unseen"),
     ] {
@@ -77,7 +129,10 @@ fn what_stays() {
         ("alter type s.e add value 'x'", "the value of s.e stays"),
     ] {
         let found = undone(sql, "drop table t;");
-        assert!(found.starts_with("left: ") && found.contains(words), "{sql}: {found}");
+        assert!(
+            found.starts_with("left: ") && found.contains(words),
+            "{sql}: {found}"
+        );
     }
 }
 

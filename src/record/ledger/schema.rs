@@ -22,12 +22,22 @@ pub fn ensure(session: &mut dyn Session) -> Result<(), DatabaseError> {
     let schema = if has_schema(session)? { "" } else { SCHEMA };
     session.batch(&format!("{schema};\n{TABLES}"))?;
     // Rights that default privileges of the role have granted.
-    for role in session.query(GIVEN, &[])?.rows.into_iter().flatten().flatten() {
-        session.batch(&format!("revoke all on pgseal.ledger, pgseal.steps from {role}"))?;
+    for role in session
+        .query(GIVEN, &[])?
+        .rows
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        session.batch(&format!(
+            "revoke all on pgseal.ledger, pgseal.steps from {role}"
+        ))?;
     }
     match version(session)? {
         Some(FORMAT) => Ok(()),
-        _ => Err(DatabaseError::ledger("the ledger is not the one that was just made".to_owned())),
+        _ => Err(DatabaseError::ledger(
+            "the ledger is not the one that was just made".to_owned(),
+        )),
     }
 }
 
@@ -38,7 +48,10 @@ const GIVEN: &str = "select distinct coalesce(quote_ident(r.rolname), 'public')
     where n.nspname = 'pgseal' and c.relname in ('ledger', 'steps') and a.grantee <> c.relowner";
 
 fn has_schema(session: &mut dyn Session) -> Result<bool, DatabaseError> {
-    Ok(!session.query("select from pg_namespace where nspname = 'pgseal'", &[])?.rows.is_empty())
+    Ok(!session
+        .query("select from pg_namespace where nspname = 'pgseal'", &[])?
+        .rows
+        .is_empty())
 }
 
 /// Whether the ledger exists, or the role may create it.
@@ -46,7 +59,10 @@ pub fn may_be_made(session: &mut dyn Session) -> Result<bool, DatabaseError> {
     if version(session)?.is_some() {
         return Ok(true);
     }
-    let may = session.query("select has_database_privilege(current_database()::text, 'CREATE')::text", &[])?;
+    let may = session.query(
+        "select has_database_privilege(current_database()::text, 'CREATE')::text",
+        &[],
+    )?;
     Ok(may.single() == Some("true"))
 }
 
@@ -94,7 +110,9 @@ pub(super) fn version(session: &mut dyn Session) -> Result<Option<u32>, Database
     let (mut format, mut said) = (None, None);
     let (mut has_ledger, mut has_steps) = (false, false);
     for row in &found.rows {
-        let [Some(name), comment, Some(owner), Some(why)] = row.as_slice() else { continue };
+        let [Some(name), comment, Some(owner), Some(why)] = row.as_slice() else {
+            continue;
+        };
         if !owner.is_empty() {
             return Err(of_somebody_else(&format!("table pgseal.{name}"), owner));
         }
@@ -105,22 +123,34 @@ pub(super) fn version(session: &mut dyn Session) -> Result<Option<u32>, Database
         has_ledger |= name == "ledger";
         has_steps |= name == "steps";
         // The comment of the schema, the same in each row.
-        let named = comment.as_deref().and_then(|comment| comment.split_once("format "));
-        let digits = named.map(|(_, rest)| rest.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default());
-        said = digits.filter(|digits| !digits.is_empty()).map(str::to_owned);
+        let named = comment
+            .as_deref()
+            .and_then(|comment| comment.split_once("format "));
+        let digits = named.map(|(_, rest)| {
+            rest.split(|c: char| !c.is_ascii_digit())
+                .next()
+                .unwrap_or_default()
+        });
+        said = digits
+            .filter(|digits| !digits.is_empty())
+            .map(str::to_owned);
         // So many digits are a number too, and a newer format.
-        format = said.as_ref().map(|digits| digits.parse().unwrap_or(u32::MAX));
+        format = said
+            .as_ref()
+            .map(|digits| digits.parse().unwrap_or(u32::MAX));
     }
     match (has_ledger, has_steps) {
         (false, false) => Ok(None),
-        (false, true) => {
-            Err(DatabaseError::ledger("the table pgseal.ledger is missing beside pgseal.steps".to_owned()))
-        }
+        (false, true) => Err(DatabaseError::ledger(
+            "the table pgseal.ledger is missing beside pgseal.steps".to_owned(),
+        )),
         _ if format.is_some_and(|format| format > FORMAT) => Err(DatabaseError::ledger(format!(
             "the ledger has format {}, this version of pgseal knows {FORMAT}: a newer one ran here",
             said.unwrap_or_default()
         ))),
-        (true, false) => Err(DatabaseError::ledger("the table pgseal.steps is missing beside pgseal.ledger")),
+        (true, false) => Err(DatabaseError::ledger(
+            "the table pgseal.steps is missing beside pgseal.ledger",
+        )),
         _ if format != Some(FORMAT) => Err(DatabaseError::ledger(format!(
             "the comment of the schema pgseal does not say which format the ledger has, and a newer version may have \
              written it; where none did, this puts it back: comment on schema pgseal is 'ledger of signed releases, \

@@ -140,13 +140,22 @@ pub fn steps_of(session: &mut dyn Session, run_id: &str) -> Result<Vec<Step>, Da
          from pgseal.steps as row where run_id = $1::text order by row.id",
         &[run_id],
     );
-    table.map_err(super::denied)?.rows.into_iter().map(step).collect()
+    table
+        .map_err(super::denied)?
+        .rows
+        .into_iter()
+        .map(step)
+        .collect()
 }
 
 /// The run that stopped half way, of whatever release, and how far it came.
-pub fn unfinished_run(session: &mut dyn Session) -> Result<Option<(Entry, Vec<Step>)>, DatabaseError> {
+pub fn unfinished_run(
+    session: &mut dyn Session,
+) -> Result<Option<(Entry, Vec<Step>)>, DatabaseError> {
     let rows = entries(session)?;
-    let Some(entry) = unfinished(&rows) else { return Ok(None) };
+    let Some(entry) = unfinished(&rows) else {
+        return Ok(None);
+    };
     Ok(Some((entry.clone(), steps_of(session, &entry.run_id)?)))
 }
 
@@ -155,7 +164,9 @@ fn step(row: Vec<Option<String>>) -> Result<Step, DatabaseError> {
     let mut next = || values.next().flatten();
     let (at, happened) = (next().unwrap_or_default(), next().unwrap_or_default());
     let happened = Happened::from_text(&happened).ok_or_else(|| {
-        DatabaseError::ledger(format!("the ledger has a step {happened:?}, which pgseal never wrote"))
+        DatabaseError::ledger(format!(
+            "the ledger has a step {happened:?}, which pgseal never wrote"
+        ))
     })?;
     Ok(Step {
         at,

@@ -34,7 +34,9 @@ pub fn compare(chain: Option<&Chain>, statement: &ReceiptStatement) -> JournalCh
     };
     match difference(chain, statement) {
         Some(why) => JournalCheck::Differs(why.to_owned()),
-        None if statement.predicate.journal_sha256.is_none() => JournalCheck::Unnamed(chain.lines.len()),
+        None if statement.predicate.journal_sha256.is_none() => {
+            JournalCheck::Unnamed(chain.lines.len())
+        }
         None => JournalCheck::Agrees(chain.lines.len()),
     }
 }
@@ -50,16 +52,28 @@ fn difference(chain: &Chain, statement: &ReceiptStatement) -> Option<&'static st
     if chain.is_cut {
         return Some("its last line is cut off");
     }
-    let about = statement.subject.first().map(|subject| subject.digest.sha256);
+    let about = statement
+        .subject
+        .first()
+        .map(|subject| subject.digest.sha256);
     match chain.lines.first().map(|line| &line.step) {
-        Some(JournalStep::Begin { run_id, action, release_id, .. })
-            if (run_id, *action, Some(*release_id)) == (&receipt.run_id, receipt.action, about) => {}
+        Some(JournalStep::Begin {
+            run_id,
+            action,
+            release_id,
+            ..
+        }) if (run_id, *action, Some(*release_id)) == (&receipt.run_id, receipt.action, about) => {}
         _ => return Some("it is of another run"),
     }
-    let (last, end) = chain.lines.split_last().map(|(last, before)| (before.len(), last))?;
+    let (last, end) = chain
+        .lines
+        .split_last()
+        .map(|(last, before)| (before.len(), last))?;
     // The end follows from the receipt; where the medium no longer took it, there is none.
     let named = match &end.step {
-        JournalStep::End { outcome } if (*outcome, end.at) == (receipt.outcome, receipt.finished) => {
+        JournalStep::End { outcome }
+            if (*outcome, end.at) == (receipt.outcome, receipt.finished) =>
+        {
             last.checked_sub(1)
         }
         JournalStep::End { .. } => return Some("it ends otherwise than the receipt"),

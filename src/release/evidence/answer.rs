@@ -94,12 +94,17 @@ pub(super) enum Refused {
 impl Refused {
     /// Refusal with a hint for the operator.
     pub(super) fn found(message: String, hint: String) -> Self {
-        Self::Found(Failure { hint: Some(hint), ..Failure::plain(message) })
+        Self::Found(Failure {
+            hint: Some(hint),
+            ..Failure::plain(message)
+        })
     }
 
     /// Refusal of a statement that the server reported as done.
     pub(super) fn not_so(what: &str) -> Self {
-        Self::Found(Failure::plain(format!("the server said that it is done, but {what}")))
+        Self::Found(Failure::plain(format!(
+            "the server said that it is done, but {what}"
+        )))
     }
 }
 
@@ -111,7 +116,9 @@ impl From<DatabaseError> for Refused {
 
 /// Error for a ledger row "started" that belongs to another kind of statement.
 pub(super) fn of_another_statement() -> DatabaseError {
-    DatabaseError::unsound("what was remembered before the statement is about another kind of statement".to_owned())
+    DatabaseError::unsound(
+        "what was remembered before the statement is about another kind of statement".to_owned(),
+    )
 }
 
 #[cfg(test)]
@@ -124,6 +131,11 @@ mod tests {
         let before: Before = serde_json::from_str(known).unwrap();
         assert_eq!(serde_json::to_string(&before).unwrap(), known);
         let more = known.replace("true", r#"true,"moved":false"#);
-        assert!(serde_json::from_str::<Before>(&more).unwrap_err().to_string().contains("unknown field"));
+        assert!(
+            serde_json::from_str::<Before>(&more)
+                .unwrap_err()
+                .to_string()
+                .contains("unknown field")
+        );
     }
 }

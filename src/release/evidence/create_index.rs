@@ -16,19 +16,36 @@ pub(super) fn before(
     name: &str,
     if_not_exists: bool,
 ) -> Result<Before, Refused> {
-    let Some(table) = table else { return Ok(Before::CreateIndex { table: None, relation: None }) };
+    let Some(table) = table else {
+        return Ok(Before::CreateIndex {
+            table: None,
+            relation: None,
+        });
+    };
     let there = beside(session, table, name)?;
     if let Some(relation) = &there {
         check(session, relation, table, if_not_exists)?;
     }
-    Ok(Before::CreateIndex { table: Some(table), relation: there.map(|relation| relation.oid) })
+    Ok(Before::CreateIndex {
+        table: Some(table),
+        relation: there.map(|relation| relation.oid),
+    })
 }
 
-fn check(session: &mut dyn Session, there: &Relation, table: u32, if_not_exists: bool) -> Result<(), Refused> {
+fn check(
+    session: &mut dyn Session,
+    there: &Relation,
+    table: u32,
+    if_not_exists: bool,
+) -> Result<(), Refused> {
     let name = &there.name;
     let foreign = match &there.index {
         Some(index) if index.table == table => {
-            return if index.valid { Ok(()) } else { Err(invalid(session, name, index)?) };
+            return if index.valid {
+                Ok(())
+            } else {
+                Err(invalid(session, name, index)?)
+            };
         }
         Some(_) => "an index of another table",
         None => "no index",
@@ -50,8 +67,13 @@ fn invalid(session: &mut dyn Session, name: &str, index: &Index) -> Result<Refus
             "wait for it, then run again".to_owned(),
         ),
         None => Refused::found(
-            format!("index {name} is there already and INVALID: somebody's CREATE INDEX CONCURRENTLY did not finish"),
-            format!("if nobody needs it, drop it with {}, then run again", drop_statement(name)),
+            format!(
+                "index {name} is there already and INVALID: somebody's CREATE INDEX CONCURRENTLY did not finish"
+            ),
+            format!(
+                "if nobody needs it, drop it with {}, then run again",
+                drop_statement(name)
+            ),
         ),
     })
 }
@@ -64,21 +86,28 @@ pub(super) fn confirm(
     relation: Option<u32>,
     name: &str,
 ) -> Result<Option<String>, Refused> {
-    let Some(table) = table else { return Err(Refused::not_so("its table was not there before")) };
+    let Some(table) = table else {
+        return Err(Refused::not_so("its table was not there before"));
+    };
     let Some(there) = beside(session, table, name)? else {
-        return Err(Refused::not_so(&format!("there is no index {name:?} beside its table")));
+        return Err(Refused::not_so(&format!(
+            "there is no index {name:?} beside its table"
+        )));
     };
     let shown = &there.name;
     match &there.index {
-        Some(index) if index.table != table => Err(Refused::not_so(&format!("{shown} is an index of another table"))),
+        Some(index) if index.table != table => Err(Refused::not_so(&format!(
+            "{shown} is an index of another table"
+        ))),
         None => Err(Refused::not_so(&format!("{shown} is no index"))),
         Some(index) if !index.valid => Err(Refused::found(
             format!("the server said that it is done, but index {shown} is INVALID"),
             format!("drop it with {}, then go on", drop_statement(shown)),
         )),
-        Some(index) if relation == Some(there.oid) => {
-            Ok(Some(format!("index {shown} was there before, valid, and is left as it was: {}", index.definition)))
-        }
+        Some(index) if relation == Some(there.oid) => Ok(Some(format!(
+            "index {shown} was there before, valid, and is left as it was: {}",
+            index.definition
+        ))),
         Some(_) => Ok(None),
     }
 }
@@ -91,7 +120,9 @@ pub(super) fn find(
     name: &str,
     sql: &str,
 ) -> Result<Effect, DatabaseError> {
-    let Some(table) = table else { return Ok(Effect::NotThere("its table was not there".to_owned())) };
+    let Some(table) = table else {
+        return Ok(Effect::NotThere("its table was not there".to_owned()));
+    };
     let Some(there) = beside(session, table, name)? else {
         return Ok(Effect::NotThere(format!("there is no index {name:?}")));
     };
@@ -101,7 +132,9 @@ pub(super) fn find(
             Effect::NotThere(format!("{shown} was there before the statement was sent"))
         }
         None => Effect::NotThere(format!("{shown} is no index, and not of this statement")),
-        Some(index) if index.table != table => Effect::NotThere(format!("{shown} is an index of another table")),
+        Some(index) if index.table != table => {
+            Effect::NotThere(format!("{shown} is an index of another table"))
+        }
         // Another client may have created an index of that name when the statement never began.
         Some(index) if index.valid && index_shape(sql) != index_shape(&index.definition) => {
             Effect::Undecidable(format!(
@@ -110,9 +143,10 @@ pub(super) fn find(
                 index.definition
             ))
         }
-        Some(index) if index.valid => {
-            Effect::Took(format!("index {shown} is valid, and was not there before: {}", index.definition))
-        }
+        Some(index) if index.valid => Effect::Took(format!(
+            "index {shown} is valid, and was not there before: {}",
+            index.definition
+        )),
         Some(_) => match working::holder(session, &[table])? {
             Some(who) => Effect::StillRunning(format!("index {shown} is not valid yet, and {who}")),
             None => Effect::Leftover {

@@ -9,24 +9,38 @@ use crate::database::{DatabaseError, Session};
 /// another schema.
 pub(super) fn before(session: &mut dyn Session, named: Option<u32>) -> Result<Before, Refused> {
     let relation = named.map(|oid| by_oid(session, oid)).transpose()?.flatten();
-    let index = relation.filter(|relation| relation.index.is_some()).map(|relation| relation.oid);
+    let index = relation
+        .filter(|relation| relation.index.is_some())
+        .map(|relation| relation.oid);
     Ok(Before::DropIndex { index })
 }
 
 /// Confirms that the index is gone.
-pub(super) fn confirm(session: &mut dyn Session, index: Option<u32>) -> Result<Option<String>, Refused> {
+pub(super) fn confirm(
+    session: &mut dyn Session,
+    index: Option<u32>,
+) -> Result<Option<String>, Refused> {
     let Some(index) = index else { return Ok(None) };
     match by_oid(session, index)? {
         None => Ok(None),
-        Some(there) => Err(Refused::not_so(&format!("index {} is still there", there.name))),
+        Some(there) => Err(Refused::not_so(&format!(
+            "index {} is still there",
+            there.name
+        ))),
     }
 }
 
 /// Finds whether the index exists, is partly dropped or is gone. `named` is the index that the name
 /// refers to now.
-pub(super) fn find(session: &mut dyn Session, index: Option<u32>, named: Option<u32>) -> Result<Effect, DatabaseError> {
+pub(super) fn find(
+    session: &mut dyn Session,
+    index: Option<u32>,
+    named: Option<u32>,
+) -> Result<Effect, DatabaseError> {
     let Some(index) = index else {
-        return Ok(Effect::NotThere("there was no such index before it was sent".to_owned()));
+        return Ok(Effect::NotThere(
+            "there was no such index before it was sent".to_owned(),
+        ));
     };
     let Some(there) = by_oid(session, index)? else {
         return Ok(Effect::Took("the index is gone".to_owned()));
@@ -38,9 +52,11 @@ pub(super) fn find(session: &mut dyn Session, index: Option<u32>, named: Option<
              it, then say whether the statement counts as done"
         )));
     }
-    Ok(Effect::NotThere(if there.index.is_some_and(|index| index.valid) {
-        format!("index {shown} is still there and valid")
-    } else {
-        format!("index {shown} is still there, dropped in part: dropping it again ends it")
-    }))
+    Ok(Effect::NotThere(
+        if there.index.is_some_and(|index| index.valid) {
+            format!("index {shown} is still there and valid")
+        } else {
+            format!("index {shown} is still there, dropped in part: dropping it again ends it")
+        },
+    ))
 }

@@ -24,13 +24,21 @@ impl Kind {
 }
 
 /// Refuses to create what is there, dropped in part.
-pub(super) fn before(session: &mut dyn Session, kind: Kind, name: &str, creates: bool) -> Result<Before, Refused> {
+pub(super) fn before(
+    session: &mut dyn Session,
+    kind: Kind,
+    name: &str,
+    creates: bool,
+) -> Result<Before, Refused> {
     let there = by_name(session, kind, name)?;
     if creates && there.as_ref().is_some_and(|there| there.broken) {
         let shown = quoted(name);
         return Err(Refused::found(
             format!("{} {shown} is there already, dropped in part", kind.word()),
-            format!("end it with DROP {} {shown}, then run again", kind.word().to_ascii_uppercase()),
+            format!(
+                "end it with DROP {} {shown}, then run again",
+                kind.word().to_ascii_uppercase()
+            ),
         ));
     }
     let oid = there.map(|there| there.oid);
@@ -41,10 +49,18 @@ pub(super) fn before(session: &mut dyn Session, kind: Kind, name: &str, creates:
 }
 
 /// That it is there.
-pub(super) fn confirm_created(session: &mut dyn Session, kind: Kind, name: &str) -> Result<Option<String>, Refused> {
+pub(super) fn confirm_created(
+    session: &mut dyn Session,
+    kind: Kind,
+    name: &str,
+) -> Result<Option<String>, Refused> {
     match by_name(session, kind, name)? {
         Some(there) if !there.broken => Ok(None),
-        _ => Err(Refused::not_so(&format!("there is no {} {}", kind.word(), quoted(name)))),
+        _ => Err(Refused::not_so(&format!(
+            "there is no {} {}",
+            kind.word(),
+            quoted(name)
+        ))),
     }
 }
 
@@ -54,9 +70,17 @@ pub(super) fn confirm_dropped(
     kind: Kind,
     before: Option<u32>,
 ) -> Result<Option<String>, Refused> {
-    match before.map(|before| by_oid(session, kind, before)).transpose()?.flatten() {
+    match before
+        .map(|before| by_oid(session, kind, before))
+        .transpose()?
+        .flatten()
+    {
         None => Ok(None),
-        Some(name) => Err(Refused::not_so(&format!("{} {} is still there", kind.word(), quoted(&name)))),
+        Some(name) => Err(Refused::not_so(&format!(
+            "{} {} is still there",
+            kind.word(),
+            quoted(&name)
+        ))),
     }
 }
 
@@ -71,9 +95,9 @@ pub(super) fn find_created(
     Ok(match by_name(session, kind, name)? {
         // A directory that the server made for a tablespace stays, and it then says that it is in use.
         None => Effect::NotThere(format!("there is no {word} {shown}")),
-        Some(there) if before == Some(there.oid) => {
-            Effect::NotThere(format!("{word} {shown} was there before the statement was sent"))
-        }
+        Some(there) if before == Some(there.oid) => Effect::NotThere(format!(
+            "{word} {shown} was there before the statement was sent"
+        )),
         Some(there) if there.broken => Effect::Undecidable(format!(
             "{word} {shown} was not there before, and is dropped in part now: end that with DROP {} {shown}, then have the \
              statement sent again",
@@ -92,16 +116,20 @@ pub(super) fn find_dropped(
 ) -> Result<Effect, DatabaseError> {
     let (shown, word) = (quoted(name), kind.word());
     let Some(before) = before else {
-        return Ok(Effect::NotThere(format!("there was no {word} {shown} before the statement was sent")));
+        return Ok(Effect::NotThere(format!(
+            "there was no {word} {shown} before the statement was sent"
+        )));
     };
     if by_oid(session, kind, before)?.is_none() {
         return Ok(Effect::Took(format!("the {word} that was {shown} is gone")));
     }
     Ok(match by_name(session, kind, name)? {
-        Some(there) if there.oid == before && there.broken => {
-            Effect::NotThere(format!("{word} {shown} is dropped in part: dropping it again ends it"))
+        Some(there) if there.oid == before && there.broken => Effect::NotThere(format!(
+            "{word} {shown} is dropped in part: dropping it again ends it"
+        )),
+        Some(there) if there.oid == before => {
+            Effect::NotThere(format!("{word} {shown} is still there"))
         }
-        Some(there) if there.oid == before => Effect::NotThere(format!("{word} {shown} is still there")),
         _ => Effect::Undecidable(format!(
             "the {word} that was to be dropped is not called {shown} any more: drop it or keep it, then say whether the \
              statement counts as done"
@@ -110,7 +138,11 @@ pub(super) fn find_dropped(
 }
 
 /// Whether one has this name.
-pub(super) fn is_there(session: &mut dyn Session, kind: Kind, name: &str) -> Result<bool, DatabaseError> {
+pub(super) fn is_there(
+    session: &mut dyn Session,
+    kind: Kind,
+    name: &str,
+) -> Result<bool, DatabaseError> {
     Ok(by_name(session, kind, name)?.is_some())
 }
 
@@ -120,7 +152,11 @@ struct There {
     broken: bool,
 }
 
-fn by_name(session: &mut dyn Session, kind: Kind, name: &str) -> Result<Option<There>, DatabaseError> {
+fn by_name(
+    session: &mut dyn Session,
+    kind: Kind,
+    name: &str,
+) -> Result<Option<There>, DatabaseError> {
     // The server cuts a long name, in its own encoding.
     let sql = match kind {
         Kind::Database => {
@@ -131,15 +167,26 @@ fn by_name(session: &mut dyn Session, kind: Kind, name: &str) -> Result<Option<T
         }
     };
     let table = session.query(sql, &[name])?;
-    let Some(row) = table.rows.first() else { return Ok(None) };
+    let Some(row) = table.rows.first() else {
+        return Ok(None);
+    };
     let value = |at: usize| row.get(at).and_then(Option::as_deref).unwrap_or_default();
-    Ok(Some(There { oid: oid(value(0))?, broken: value(1) == "true" }))
+    Ok(Some(There {
+        oid: oid(value(0))?,
+        broken: value(1) == "true",
+    }))
 }
 
-fn by_oid(session: &mut dyn Session, kind: Kind, oid: u32) -> Result<Option<String>, DatabaseError> {
+fn by_oid(
+    session: &mut dyn Session,
+    kind: Kind,
+    oid: u32,
+) -> Result<Option<String>, DatabaseError> {
     let sql = match kind {
         Kind::Database => "select datname::text from pg_catalog.pg_database where oid = $1::oid",
-        Kind::Tablespace => "select spcname::text from pg_catalog.pg_tablespace where oid = $1::oid",
+        Kind::Tablespace => {
+            "select spcname::text from pg_catalog.pg_tablespace where oid = $1::oid"
+        }
     };
     let table = session.query(sql, &[oid.to_string().as_str()])?;
     Ok(table.single().map(str::to_owned))

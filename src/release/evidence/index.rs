@@ -24,7 +24,10 @@ pub(super) struct Index {
 }
 
 /// The relation with this oid.
-pub(super) fn by_oid(session: &mut dyn Session, oid: u32) -> Result<Option<Relation>, DatabaseError> {
+pub(super) fn by_oid(
+    session: &mut dyn Session,
+    oid: u32,
+) -> Result<Option<Relation>, DatabaseError> {
     read(session.query(
         "select c.oid::text, pg_catalog.format('%I.%I', n.nspname, c.relname), i.indrelid::text,
                 (i.indisvalid and i.indisready and i.indislive)::text, pg_catalog.pg_get_indexdef(c.oid)
@@ -37,7 +40,11 @@ pub(super) fn by_oid(session: &mut dyn Session, oid: u32) -> Result<Option<Relat
 
 /// The relation of this name in a table's schema; an index is in its table's schema. The server
 /// truncates a long name in its own encoding.
-pub(super) fn beside(session: &mut dyn Session, table: u32, name: &str) -> Result<Option<Relation>, DatabaseError> {
+pub(super) fn beside(
+    session: &mut dyn Session,
+    table: u32,
+    name: &str,
+) -> Result<Option<Relation>, DatabaseError> {
     read(session.query(
         "select c.oid::text, pg_catalog.format('%I.%I', n.nspname, c.relname), i.indrelid::text,
                 (i.indisvalid and i.indisready and i.indislive)::text, pg_catalog.pg_get_indexdef(c.oid)
@@ -50,13 +57,25 @@ pub(super) fn beside(session: &mut dyn Session, table: u32, name: &str) -> Resul
 }
 
 fn read(table: Table) -> Result<Option<Relation>, DatabaseError> {
-    let Some(row) = table.rows.into_iter().next() else { return Ok(None) };
+    let Some(row) = table.rows.into_iter().next() else {
+        return Ok(None);
+    };
     let [Some(own), Some(name), of, valid, definition] = row.as_slice() else {
-        return Err(DatabaseError::unsound("the catalog has an index without a name".to_owned()));
+        return Err(DatabaseError::unsound(
+            "the catalog has an index without a name".to_owned(),
+        ));
     };
     let index = of.as_ref().map(|table| {
         let definition = definition.clone().unwrap_or_default();
-        Ok(Index { table: oid(table)?, valid: valid.as_deref() == Some("true"), definition })
+        Ok(Index {
+            table: oid(table)?,
+            valid: valid.as_deref() == Some("true"),
+            definition,
+        })
     });
-    Ok(Some(Relation { oid: oid(own)?, name: name.clone(), index: index.transpose()? }))
+    Ok(Some(Relation {
+        oid: oid(own)?,
+        name: name.clone(),
+        index: index.transpose()?,
+    }))
 }

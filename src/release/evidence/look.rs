@@ -57,7 +57,9 @@ pub fn find(
     let (now, second) = (named(session, statement)?, second(session, statement)?);
     under_own_path(session, |session| {
         let effect = of_it(session, statement, before, now, sql)?;
-        let Effect::NotThere(how) = &effect else { return Ok(effect) };
+        let Effect::NotThere(how) = &effect else {
+            return Ok(effect);
+        };
         Ok(match elsewhere(session, statement, before, now, second)? {
             Some(name) => Effect::Undecidable(format!(
                 "{how}; but {name} means something else now than before it was sent: look what it would do, then say \
@@ -83,24 +85,60 @@ fn elsewhere(
         }
         (NonTransactional::DropIndex { index: name }, Before::DropIndex { index }) => {
             // It may have meant something that is no index.
-            let is_new = now.map(|now| index::by_oid(session, now)).transpose()?.flatten();
-            unless(now == *index || is_new.is_none_or(|relation| relation.index.is_none()), name)
+            let is_new = now
+                .map(|now| index::by_oid(session, now))
+                .transpose()?
+                .flatten();
+            unless(
+                now == *index || is_new.is_none_or(|relation| relation.index.is_none()),
+                name,
+            )
         }
         // Built anew, an index is another one of the same name.
-        (NonTransactional::Reindex { of: Reindexed::Index(name) }, Before::Reindex { tables: Some(tables), .. }) => {
-            let of = now.map(|now| index::by_oid(session, now)).transpose()?.flatten();
-            let table = of.and_then(|relation| relation.index).map(|index| index.table);
-            unless(table.map_or(tables.is_empty(), |table| tables.contains(&table)), name)
+        (
+            NonTransactional::Reindex {
+                of: Reindexed::Index(name),
+            },
+            Before::Reindex {
+                tables: Some(tables),
+                ..
+            },
+        ) => {
+            let of = now
+                .map(|now| index::by_oid(session, now))
+                .transpose()?
+                .flatten();
+            let table = of
+                .and_then(|relation| relation.index)
+                .map(|index| index.table);
+            unless(
+                table.map_or(tables.is_empty(), |table| tables.contains(&table)),
+                name,
+            )
         }
-        (NonTransactional::Reindex { of: Reindexed::Table(name) }, Before::Reindex { tables: Some(tables), .. }) => {
-            unless(now.map_or(tables.is_empty(), |now| tables.contains(&now)), name)
-        }
-        (NonTransactional::Detach { parent: name, .. }, Before::Detach { parent, .. }) if now != *parent => {
+        (
+            NonTransactional::Reindex {
+                of: Reindexed::Table(name),
+            },
+            Before::Reindex {
+                tables: Some(tables),
+                ..
+            },
+        ) => unless(
+            now.map_or(tables.is_empty(), |now| tables.contains(&now)),
+            name,
+        ),
+        (NonTransactional::Detach { parent: name, .. }, Before::Detach { parent, .. })
+            if now != *parent =>
+        {
             unless(false, name)
         }
-        (NonTransactional::Detach { partition: name, .. }, Before::Detach { partition, .. }) => {
-            unless(second == *partition, name)
-        }
+        (
+            NonTransactional::Detach {
+                partition: name, ..
+            },
+            Before::Detach { partition, .. },
+        ) => unless(second == *partition, name),
         (NonTransactional::DropDatabase(name), Before::Database { oid: None }) => {
             unless(!global::is_there(session, Kind::Database, name)?, name)
         }
@@ -165,19 +203,29 @@ fn look_before(session: &mut dyn Session, statement: &NonTransactional) -> Resul
     let now = named(session, statement)?;
     let second = second(session, statement)?;
     under_own_path(session, |session| match statement {
-        NonTransactional::CreateIndex { name, if_not_exists, .. } => {
-            create_index::before(session, now, name, *if_not_exists)
-        }
+        NonTransactional::CreateIndex {
+            name,
+            if_not_exists,
+            ..
+        } => create_index::before(session, now, name, *if_not_exists),
         NonTransactional::DropIndex { .. } => drop_index::before(session, now),
         NonTransactional::Reindex { of } => reindex::before(session, of, now),
         NonTransactional::Detach { .. } => partition::before(session, now, second),
-        NonTransactional::CreateDatabase(name) => global::before(session, Kind::Database, name, true),
-        NonTransactional::DropDatabase(name) => global::before(session, Kind::Database, name, false),
-        NonTransactional::CreateTablespace(name) => global::before(session, Kind::Tablespace, name, true),
-        NonTransactional::DropTablespace(name) => global::before(session, Kind::Tablespace, name, false),
-        NonTransactional::Maintenance | NonTransactional::AlterSystem(_) | NonTransactional::Procedure => {
-            Ok(Before::Nothing)
+        NonTransactional::CreateDatabase(name) => {
+            global::before(session, Kind::Database, name, true)
         }
+        NonTransactional::DropDatabase(name) => {
+            global::before(session, Kind::Database, name, false)
+        }
+        NonTransactional::CreateTablespace(name) => {
+            global::before(session, Kind::Tablespace, name, true)
+        }
+        NonTransactional::DropTablespace(name) => {
+            global::before(session, Kind::Tablespace, name, false)
+        }
+        NonTransactional::Maintenance
+        | NonTransactional::AlterSystem(_)
+        | NonTransactional::Procedure => Ok(Before::Nothing),
         NonTransactional::Unknown(what) => Err(Refused::found(
             format!("what came of it could not be looked up after a crash: {what}"),
             "write it with a plain name, or run it by hand".to_owned(),
@@ -195,13 +243,25 @@ fn look_after(
         (NonTransactional::CreateIndex { name, .. }, Before::CreateIndex { table, relation }) => {
             create_index::confirm(session, *table, *relation, name)
         }
-        (NonTransactional::DropIndex { .. }, Before::DropIndex { index }) => drop_index::confirm(session, *index),
-        (NonTransactional::Reindex { of }, Before::Reindex { tables, indexes, invalid }) => {
-            reindex::confirm(session, tables.as_deref(), indexes, invalid, of, now)
+        (NonTransactional::DropIndex { .. }, Before::DropIndex { index }) => {
+            drop_index::confirm(session, *index)
         }
-        (NonTransactional::Detach { partition: name, .. }, Before::Detach { parent, partition, .. }) => {
-            partition::confirm(session, *parent, *partition, name)
-        }
+        (
+            NonTransactional::Reindex { of },
+            Before::Reindex {
+                tables,
+                indexes,
+                invalid,
+            },
+        ) => reindex::confirm(session, tables.as_deref(), indexes, invalid, of, now),
+        (
+            NonTransactional::Detach {
+                partition: name, ..
+            },
+            Before::Detach {
+                parent, partition, ..
+            },
+        ) => partition::confirm(session, *parent, *partition, name),
         (NonTransactional::CreateDatabase(name), Before::Database { .. }) => {
             global::confirm_created(session, Kind::Database, name)
         }
@@ -226,18 +286,26 @@ fn look_after(
 }
 
 /// What the first name of the statement means now.
-fn named(session: &mut dyn Session, statement: &NonTransactional) -> Result<Option<u32>, DatabaseError> {
+fn named(
+    session: &mut dyn Session,
+    statement: &NonTransactional,
+) -> Result<Option<u32>, DatabaseError> {
     match statement {
         NonTransactional::CreateIndex { table: name, .. }
         | NonTransactional::DropIndex { index: name }
-        | NonTransactional::Reindex { of: Reindexed::Index(name) | Reindexed::Table(name) }
+        | NonTransactional::Reindex {
+            of: Reindexed::Index(name) | Reindexed::Table(name),
+        }
         | NonTransactional::Detach { parent: name, .. } => relation(session, name),
         _ => Ok(None),
     }
 }
 
 /// What its second name means now.
-fn second(session: &mut dyn Session, statement: &NonTransactional) -> Result<Option<u32>, DatabaseError> {
+fn second(
+    session: &mut dyn Session,
+    statement: &NonTransactional,
+) -> Result<Option<u32>, DatabaseError> {
     match statement {
         NonTransactional::Detach { partition, .. } => relation(session, partition),
         _ => Ok(None),
@@ -247,10 +315,17 @@ fn second(session: &mut dyn Session, statement: &NonTransactional) -> Result<Opt
 /// The relations that a process would hold that still works on the statement.
 fn tables(before: &Before) -> Vec<u32> {
     match before {
-        Before::CreateIndex { table: Some(table), .. } => vec![*table],
+        Before::CreateIndex {
+            table: Some(table), ..
+        } => vec![*table],
         Before::DropIndex { index: Some(index) } => vec![*index],
-        Before::Reindex { tables: Some(tables), .. } => tables.clone(),
-        Before::Detach { parent, partition, .. } => parent.iter().chain(partition).copied().collect(),
+        Before::Reindex {
+            tables: Some(tables),
+            ..
+        } => tables.clone(),
+        Before::Detach {
+            parent, partition, ..
+        } => parent.iter().chain(partition).copied().collect(),
         _ => Vec::new(),
     }
 }
@@ -258,6 +333,8 @@ fn tables(before: &Before) -> Vec<u32> {
 fn failure(refused: Refused) -> Failure {
     match refused {
         Refused::Found(failure) => failure,
-        Refused::Database(error) => Failure::database("the catalog can't be asked about the statement", &error),
+        Refused::Database(error) => {
+            Failure::database("the catalog can't be asked about the statement", &error)
+        }
     }
 }

@@ -27,12 +27,19 @@ pub(super) fn before(
                 format!(
                     "partition {name} is detached in part: somebody's DETACH PARTITION CONCURRENTLY did not finish"
                 ),
-                format!("finish it with {}, then run again", finalize(session, parent, &name)?),
+                format!(
+                    "finish it with {}, then run again",
+                    finalize(session, parent, &name)?
+                ),
             ));
         }
     }
     let attached = state(session, parent, partition)?.is_some();
-    Ok(Before::Detach { parent, partition, attached })
+    Ok(Before::Detach {
+        parent,
+        partition,
+        attached,
+    })
 }
 
 /// Confirms that it is no longer a partition of the table.
@@ -44,7 +51,10 @@ pub(super) fn confirm(
 ) -> Result<Option<String>, Refused> {
     match state(session, parent, partition)? {
         None => Ok(None),
-        Some(_) => Err(Refused::not_so(&format!("{} is still a partition", shown(name)))),
+        Some(_) => Err(Refused::not_so(&format!(
+            "{} is still a partition",
+            shown(name)
+        ))),
     }
 }
 
@@ -58,12 +68,20 @@ pub(super) fn find(
 ) -> Result<Effect, DatabaseError> {
     let shown = shown(name);
     if !attached {
-        return Ok(Effect::NotThere(format!("{shown} was no partition of it before the statement was sent")));
+        return Ok(Effect::NotThere(format!(
+            "{shown} was no partition of it before the statement was sent"
+        )));
     }
     Ok(match state(session, parent, partition)? {
         None => Effect::Took(format!("{shown} is no partition of it any more")),
-        Some(State { pending: false, .. }) => Effect::NotThere(format!("{shown} is still a partition")),
-        Some(State { pending: true, name, parent }) => Effect::Leftover {
+        Some(State { pending: false, .. }) => {
+            Effect::NotThere(format!("{shown} is still a partition"))
+        }
+        Some(State {
+            pending: true,
+            name,
+            parent,
+        }) => Effect::Leftover {
             what: format!("partition {name} is detached in part"),
             cleanup: vec![finalize(session, parent, &name)?],
         },
@@ -84,7 +102,9 @@ fn state(
     parent: Option<u32>,
     partition: Option<u32>,
 ) -> Result<Option<State>, DatabaseError> {
-    let (Some(parent), Some(partition)) = (parent, partition) else { return Ok(None) };
+    let (Some(parent), Some(partition)) = (parent, partition) else {
+        return Ok(None);
+    };
     let table = session.query(
         "select pg_catalog.format('%I.%I', n.nspname, c.relname), pg_catalog.to_jsonb(i) ->> 'inhdetachpending'
          from pg_catalog.pg_inherits i join pg_catalog.pg_class c on c.oid = i.inhrelid
@@ -94,11 +114,19 @@ fn state(
     )?;
     Ok(table.rows.into_iter().next().map(|mut row| {
         let pending = row.pop().flatten().as_deref() == Some("true");
-        State { parent, name: row.pop().flatten().unwrap_or_default(), pending }
+        State {
+            parent,
+            name: row.pop().flatten().unwrap_or_default(),
+            pending,
+        }
     }))
 }
 
-fn finalize(session: &mut dyn Session, parent: u32, partition: &str) -> Result<String, DatabaseError> {
+fn finalize(
+    session: &mut dyn Session,
+    parent: u32,
+    partition: &str,
+) -> Result<String, DatabaseError> {
     let table = session.query(
         "select pg_catalog.format('%I.%I', n.nspname, c.relname)
          from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where c.oid = $1::oid",
@@ -106,7 +134,9 @@ fn finalize(session: &mut dyn Session, parent: u32, partition: &str) -> Result<S
     )?;
     let gone = || DatabaseError::unsound("the partitioned table went away meanwhile".to_owned());
     let parent = table.single().ok_or_else(gone)?;
-    Ok(format!("ALTER TABLE {parent} DETACH PARTITION {partition} FINALIZE"))
+    Ok(format!(
+        "ALTER TABLE {parent} DETACH PARTITION {partition} FINALIZE"
+    ))
 }
 
 fn shown(name: &ObjectName) -> String {

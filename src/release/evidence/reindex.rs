@@ -10,12 +10,18 @@ use crate::database::{DatabaseError, Session, Table};
 use psql_script::Reindexed;
 
 /// Refuses where an earlier REINDEX left something on the same table.
-pub(super) fn before(session: &mut dyn Session, of: &Reindexed, named: Option<u32>) -> Result<Before, Refused> {
+pub(super) fn before(
+    session: &mut dyn Session,
+    of: &Reindexed,
+    named: Option<u32>,
+) -> Result<Before, Refused> {
     let (tables, indexes) = match (of, named) {
         // Somebody else's leftovers may be anywhere in it: they are remembered, and stay.
         (Reindexed::Many, _) => (None, Vec::new()),
         (_, None) => (Some(Vec::new()), Vec::new()),
-        (Reindexed::Index(_), Some(index)) => (Some(tables_of(session, index)?), built_of(session, index)?),
+        (Reindexed::Index(_), Some(index)) => {
+            (Some(tables_of(session, index)?), built_of(session, index)?)
+        }
         (Reindexed::Table(_), Some(table)) => {
             let tables = tables_of(session, table)?;
             let built = built_on(session, &tables)?;
@@ -26,17 +32,27 @@ pub(super) fn before(session: &mut dyn Session, of: &Reindexed, named: Option<u3
     if let (Some(tables), Some(first)) = (&tables, left.first()) {
         return Err(match working::holder(session, tables)? {
             Some(who) => Refused::found(
-                format!("index {} is INVALID, and {who}: it may be building it", first.name),
+                format!(
+                    "index {} is INVALID, and {who}: it may be building it",
+                    first.name
+                ),
                 "wait for it, then run again".to_owned(),
             ),
             None => Refused::found(
                 format!("an earlier REINDEX CONCURRENTLY left {}", names(&left)),
-                format!("if nobody needs it, clear it away with {}, then run again", cleanup(&left).join("; ")),
+                format!(
+                    "if nobody needs it, clear it away with {}, then run again",
+                    cleanup(&left).join("; ")
+                ),
             ),
         });
     }
     let invalid = left.into_iter().map(|left| left.index).collect();
-    Ok(Before::Reindex { tables, indexes, invalid })
+    Ok(Before::Reindex {
+        tables,
+        indexes,
+        invalid,
+    })
 }
 
 /// That nothing was left, and that the index is valid. Tells of indexes over which the server passed with a warning:
@@ -53,7 +69,10 @@ pub(super) fn confirm(
     if !left.is_empty() {
         return Err(Refused::found(
             format!("the server said that it is done, but left {}", names(&left)),
-            format!("clear it away with {}, then go on", cleanup(&left).join("; ")),
+            format!(
+                "clear it away with {}, then go on",
+                cleanup(&left).join("; ")
+            ),
         ));
     }
     let mut passed_over = Vec::new();
@@ -65,9 +84,10 @@ pub(super) fn confirm(
             Some(there) if there.index.as_ref().is_some_and(|index| !index.valid) => {
                 Err(Refused::not_so(&format!("index {} is INVALID", there.name)))
             }
-            _ if !passed_over.is_empty() => {
-                Err(Refused::not_so(&format!("not built anew: {}", passed_over.join(", "))))
-            }
+            _ if !passed_over.is_empty() => Err(Refused::not_so(&format!(
+                "not built anew: {}",
+                passed_over.join(", ")
+            ))),
             _ => Ok(None),
         },
         (Reindexed::Table(_), Some(_)) => {
@@ -96,7 +116,9 @@ pub(super) fn find(
         return Ok(if complete {
             Effect::Took("every index is another one than before, or in another file".to_owned())
         } else {
-            Effect::NotThere("it left nothing behind, and building indexes again does no harm".to_owned())
+            Effect::NotThere(
+                "it left nothing behind, and building indexes again does no harm".to_owned(),
+            )
         });
     }
     let on: Vec<u32> = left.iter().map(|left| left.table).collect();
@@ -125,11 +147,16 @@ struct Leftover {
 }
 
 fn names(left: &[Leftover]) -> String {
-    left.iter().map(|left| left.name.as_str()).collect::<Vec<_>>().join(", ")
+    left.iter()
+        .map(|left| left.name.as_str())
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn cleanup(left: &[Leftover]) -> Vec<String> {
-    left.iter().map(|left| format!("DROP INDEX CONCURRENTLY {}", left.name)).collect()
+    left.iter()
+        .map(|left| format!("DROP INDEX CONCURRENTLY {}", left.name))
+        .collect()
 }
 
 /// Those that were not there before under such a name. An old index keeps its oid and gets the name.
@@ -143,7 +170,10 @@ fn new_leftovers(
     Ok(left)
 }
 
-fn leftovers(session: &mut dyn Session, tables: Option<&[u32]>) -> Result<Vec<Leftover>, DatabaseError> {
+fn leftovers(
+    session: &mut dyn Session,
+    tables: Option<&[u32]>,
+) -> Result<Vec<Leftover>, DatabaseError> {
     let tables = tables.map_or("all".to_owned(), list);
     let found = session.query(
         "select c.oid::text, i.indrelid::text, pg_catalog.format('%I.%I', n.nspname, c.relname),
@@ -159,7 +189,12 @@ fn leftovers(session: &mut dyn Session, tables: Option<&[u32]>) -> Result<Vec<Le
     let read = |row: Vec<Option<String>>| {
         let mut values = row.into_iter().map(Option::unwrap_or_default);
         let mut next = || values.next().unwrap_or_default();
-        Ok(Leftover { index: oid(&next())?, table: oid(&next())?, name: next(), droppable: next() == "true" })
+        Ok(Leftover {
+            index: oid(&next())?,
+            table: oid(&next())?,
+            name: next(),
+            droppable: next() == "true",
+        })
     };
     found.rows.into_iter().map(read).collect()
 }
@@ -203,7 +238,12 @@ fn built_on(session: &mut dyn Session, tables: &[u32]) -> Result<Vec<Built>, Dat
 
 fn built(table: Table) -> Result<Vec<Built>, DatabaseError> {
     let read = |row: Vec<Option<String>>| match row.as_slice() {
-        [Some(index), Some(file)] => Some(oid(index).and_then(|index| Ok(Built { index, file: oid(file)? }))),
+        [Some(index), Some(file)] => Some(oid(index).and_then(|index| {
+            Ok(Built {
+                index,
+                file: oid(file)?,
+            })
+        })),
         // Gone while it was asked for.
         _ => None,
     };
@@ -218,7 +258,11 @@ fn still_as_built(session: &mut dyn Session, indexes: &[Built]) -> Result<Vec<u3
          where c.relkind = 'i' and c.oid::text = any (pg_catalog.string_to_array($1, ','))",
         &[list(&all).as_str()],
     )?)?;
-    Ok(now.into_iter().filter(|now| indexes.contains(now)).map(|now| now.index).collect())
+    Ok(now
+        .into_iter()
+        .filter(|now| indexes.contains(now))
+        .map(|now| now.index)
+        .collect())
 }
 
 fn invalid_on(session: &mut dyn Session, tables: &[u32]) -> Result<Vec<String>, DatabaseError> {

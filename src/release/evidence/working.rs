@@ -9,7 +9,11 @@ use crate::database::{DatabaseError, Session};
 /// process that holds or awaits, on one of the tables, the lock of CONCURRENTLY statements. The
 /// application name of every pgseal session begins with `pgseal`, regardless of the operator's name
 /// for it; a script may set another name.
-pub(super) fn on(session: &mut dyn Session, sql: &str, tables: &[u32]) -> Result<Option<String>, DatabaseError> {
+pub(super) fn on(
+    session: &mut dyn Session,
+    sql: &str,
+    tables: &[u32],
+) -> Result<Option<String>, DatabaseError> {
     // The server keeps only the beginning of a long text (`track_activity_query_size`).
     let found = session.query(
         "select pg_catalog.format('server process %s still works on it, since %s', a.pid,
@@ -30,7 +34,10 @@ pub(super) fn on(session: &mut dyn Session, sql: &str, tables: &[u32]) -> Result
 /// Finds a process of any user that holds this lock on one of the tables. It may be building the
 /// INVALID index, which may become valid soon. The server's own processes (autovacuum, which has no
 /// user) also hold the lock but build nothing.
-pub(super) fn holder(session: &mut dyn Session, tables: &[u32]) -> Result<Option<String>, DatabaseError> {
+pub(super) fn holder(
+    session: &mut dyn Session,
+    tables: &[u32],
+) -> Result<Option<String>, DatabaseError> {
     let found = session.query(
         "select pg_catalog.format('server process %s (%s of %s) works on the table', a.pid,
                     coalesce(nullif(a.application_name, ''), 'a client'), coalesce(a.usename::text, 'unknown'))

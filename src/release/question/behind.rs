@@ -37,7 +37,8 @@ pub(super) struct Behind {
 impl Behind {
     /// Reads the trees of expressions.
     pub fn of(trees: &[Tree]) -> Self {
-        let (mut uses, mut given, mut follows) = (Used::default(), BTreeSet::new(), Follows::default());
+        let (mut uses, mut given, mut follows) =
+            (Used::default(), BTreeSet::new(), Follows::default());
         for Tree { tree, hides_rows } in trees {
             uses.collect(tree);
             if *hides_rows {

@@ -13,7 +13,9 @@ use std::sync::LazyLock;
 use super::QuestionError;
 use super::behind;
 use super::called::{CALLED, CALLED_BEFORE};
-use super::fragments::{leads_elsewhere, looks_up, made_casts, oids, outsiders, relations, used_types};
+use super::fragments::{
+    leads_elsewhere, looks_up, made_casts, oids, outsiders, relations, used_types,
+};
 use super::parameters::Parameters;
 use super::settled;
 use super::tree::is_made;
@@ -74,9 +76,16 @@ pub(super) fn suspects(
         PreCheck::Numbers(condition) => condition(of),
         PreCheck::CatalogBefore14(_) if !is_before_14 => false,
         // Whatever is not a plain no is looked at.
-        PreCheck::Catalog(_) | PreCheck::CatalogBefore14(_) => answers.next().flatten().as_deref() != Some("false"),
+        PreCheck::Catalog(_) | PreCheck::CatalogBefore14(_) => {
+            answers.next().flatten().as_deref() != Some("false")
+        }
     };
-    Ok(Suspects { checks: all().filter(is_suspect).collect(), anybody, moves, others })
+    Ok(Suspects {
+        checks: all().filter(is_suspect).collect(),
+        anybody,
+        moves,
+        others,
+    })
 }
 
 const MOVES: &str = concat!(
@@ -88,11 +97,17 @@ const MOVES: &str = concat!(
 fn by_catalog(is_before_14: bool, by_superuser: bool) -> String {
     let conditions = all().filter_map(|check| match check.pre_check {
         PreCheck::Catalog(condition) => Some(format!(", ({condition})::text")),
-        PreCheck::CatalogBefore14(condition) if is_before_14 => Some(format!(", ({condition})::text")),
+        PreCheck::CatalogBefore14(condition) if is_before_14 => {
+            Some(format!(", ({condition})::text"))
+        }
         PreCheck::CatalogBefore14(_) | PreCheck::Numbers(_) => None,
     });
     let others = if by_superuser { OTHERS } else { "" };
-    format!("select {}, {MOVES}{others}{}", settled::anybody!(), conditions.collect::<String>())
+    format!(
+        "select {}, {MOVES}{others}{}",
+        settled::anybody!(),
+        conditions.collect::<String>()
+    )
 }
 
 /// The rejection of one check, in words.
@@ -101,17 +116,31 @@ pub(super) fn rejection(
     check: &Check,
     of: &Parameters,
 ) -> Result<Option<String>, DatabaseError> {
-    Ok(first(session.query_with(check.query, &of.values(), false)?))
+    Ok(first(session.query_with(
+        check.query,
+        &of.values(),
+        false,
+    )?))
 }
 
 /// Refuses relations that belong to others than superusers, or are in a schema of theirs, for what a superuser asks in a run: schemas
 /// have no locks, so that their owners can put others in their place between check and execution, with code in them.
-pub(super) fn refuse_others(session: &mut dyn Session, of: &Parameters) -> Result<(), QuestionError> {
+pub(super) fn refuse_others(
+    session: &mut dyn Session,
+    of: &Parameters,
+) -> Result<(), QuestionError> {
     let found = session.query_with(OF_OTHERS, &[Parameter::Oids(of.relations())], false)?;
-    let Some(row) = found.rows.into_iter().next() else { return Ok(()) };
-    let mut row = row.into_iter().map(|word| word.unwrap_or_else(|| "what the server has no name for".to_owned()));
+    let Some(row) = found.rows.into_iter().next() else {
+        return Ok(());
+    };
+    let mut row = row
+        .into_iter()
+        .map(|word| word.unwrap_or_else(|| "what the server has no name for".to_owned()));
     let mut next = || row.next().unwrap_or_default();
-    Err(QuestionError::OfOthers { what: next(), owner: next() })
+    Err(QuestionError::OfOthers {
+        what: next(),
+        owner: next(),
+    })
 }
 
 /// A necessary condition of [`OF_OTHERS`]: relations or their schemas don't belong to the role that initdb made
@@ -148,7 +177,12 @@ const OF_OTHERS: &str = concat!(
 /// What was found, if anything was: a row counts, even where the server has no words for it.
 fn first(found: Table) -> Option<String> {
     let row = found.rows.into_iter().next()?;
-    Some(row.into_iter().flatten().next().unwrap_or_else(|| "something that the server has no name for".to_owned()))
+    Some(
+        row.into_iter()
+            .flatten()
+            .next()
+            .unwrap_or_else(|| "something that the server has no name for".to_owned()),
+    )
 }
 
 /// Every check.

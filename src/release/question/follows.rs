@@ -20,7 +20,8 @@ const FLOAT8: u32 = 701;
 /// The functions that make texts of them; `quote_ident`, `age` of two `timestamptz`, `xpath`, which writes numbers; and those that send a
 /// text in the client's encoding (PostgreSQL, `catalog/pg_proc.dat`).
 const FUNCTIONS: [u32; 21] = [
-    31, 201, 215, 1161, 118, 120, 122, 124, 348, 1451, 1491, 1282, 1199, 2931, 2932, 2417, 324, 3803, 4004, 3638, 3640,
+    31, 201, 215, 1161, 118, 120, 122, 124, 348, 1451, 1491, 1282, 1199, 2931, 2932, 2417, 324,
+    3803, 4004, 3638, 3640,
 ];
 
 /// `timezone`, `date_trunc`, `date_add` and `date_subtract` with a zone by name: an abbreviation means what the session says (the same).
@@ -29,8 +30,12 @@ const ZONED: [u32; 5] = [1159, 2069, 1284, 6222, 6273];
 const TEXT: u32 = 25;
 
 /// Nodes that make texts of the values in these fields, by functions that stand in no tree.
-const WRITES: [(&str, &str); 4] =
-    [("COERCEVIAIO", ":arg"), ("JSONCONSTRUCTOREXPR", ":args"), ("XMLEXPR", ":args"), ("XMLEXPR", ":named_args")];
+const WRITES: [(&str, &str); 4] = [
+    ("COERCEVIAIO", ":arg"),
+    ("JSONCONSTRUCTOREXPR", ":args"),
+    ("XMLEXPR", ":args"),
+    ("XMLEXPR", ":named_args"),
+];
 
 /// Types that are the same text for everybody: `boolean`, `name`, `int8`, `int2`, `int4`, `text`, `xml`, `varchar`, `numeric`. XML and JSON
 /// write any others in ways of their own, whatever the labels of their functions say.
@@ -96,15 +101,23 @@ impl Follows {
             },
             |node, above| {
                 let kept = &node.kept;
-                self.functions.extend(
-                    kept.function.filter(|oid| FUNCTIONS.contains(oid) || ZONED.contains(oid) && !kept.has_zone),
-                );
+                self.functions.extend(kept.function.filter(|oid| {
+                    FUNCTIONS.contains(oid) || ZONED.contains(oid) && !kept.has_zone
+                }));
                 let has_column = kept.has_column || COLUMNS.contains(&node.name);
                 let of_constants = kept.called.filter(|_| !has_column && !kept.is_cast);
-                if kept.function.is_some() { &mut self.calls } else { &mut self.operations }.extend(of_constants);
-                let Some(parent) = above.last_mut() else { return };
+                if kept.function.is_some() {
+                    &mut self.calls
+                } else {
+                    &mut self.operations
+                }
+                .extend(of_constants);
+                let Some(parent) = above.last_mut() else {
+                    return;
+                };
                 parent.kept.has_column |= has_column;
-                parent.kept.has_zone |= parent.field == ":args" && node.kind == Some(TEXT) && is_zone(&kept.value);
+                parent.kept.has_zone |=
+                    parent.field == ":args" && node.kind == Some(TEXT) && is_zone(&kept.value);
                 if WRITES.contains(&(parent.name, parent.field)) {
                     let kind = node.kind.unwrap_or(FLOAT8);
                     let follows = match parent.name {
@@ -135,30 +148,68 @@ mod tests {
         let of = |tree: &str| {
             let mut follows = Follows::default();
             follows.collect(tree);
-            assert!(follows.calls.is_empty() && follows.operations.is_empty(), "{tree}");
-            (follows.types.into_iter().collect::<Vec<_>>(), follows.functions.into_iter().collect::<Vec<_>>())
+            assert!(
+                follows.calls.is_empty() && follows.operations.is_empty(),
+                "{tree}"
+            );
+            (
+                follows.types.into_iter().collect::<Vec<_>>(),
+                follows.functions.into_iter().collect::<Vec<_>>(),
+            )
         };
         let nothing = (vec![], vec![]);
-        assert_eq!(of("({COERCEVIAIO :arg {VAR :varno 1 :vartype 17} :resulttype 25})"), (vec![17], vec![]));
-        assert_eq!(of("{COERCEVIAIO :arg {VAR :vartype 25} :resulttype 701}"), nothing);
-        assert_eq!(of("{COERCEVIAIO :arg {SOMETHINGNEW :x 1} :resulttype 25}"), (vec![FLOAT8], vec![]));
-        assert_eq!(of("{COERCEVIAIO :arg {VAR :vartype 16400} :resulttype 25}"), (vec![16_400], vec![]));
-        assert_eq!(of("{OPEXPR :opno 1 :args ({VAR :vartype 701} {COERCEVIAIO :arg {VAR :vartype 23}})}"), nothing);
+        assert_eq!(
+            of("({COERCEVIAIO :arg {VAR :varno 1 :vartype 17} :resulttype 25})"),
+            (vec![17], vec![])
+        );
+        assert_eq!(
+            of("{COERCEVIAIO :arg {VAR :vartype 25} :resulttype 701}"),
+            nothing
+        );
+        assert_eq!(
+            of("{COERCEVIAIO :arg {SOMETHINGNEW :x 1} :resulttype 25}"),
+            (vec![FLOAT8], vec![])
+        );
+        assert_eq!(
+            of("{COERCEVIAIO :arg {VAR :vartype 16400} :resulttype 25}"),
+            (vec![16_400], vec![])
+        );
+        assert_eq!(
+            of("{OPEXPR :opno 1 :args ({VAR :vartype 701} {COERCEVIAIO :arg {VAR :vartype 23}})}"),
+            nothing
+        );
         let array = "{ARRAYCOERCEEXPR :arg {VAR :vartype 1001} :elemexpr {COERCEVIAIO :arg {CASETESTEXPR :typeId 17}}}";
         assert_eq!(of(array), (vec![17], vec![]));
-        assert_eq!(of("{XMLEXPR :op 1 :named_args ({VAR :vartype 17}) :args <> :type 142}"), (vec![17], vec![]));
-        assert_eq!(of("{XMLEXPR :op 1 :args ({VAR :vartype 1184} {VAR :vartype 25}) :type 142}"), (vec![1184], vec![]));
-        assert_eq!(of("{JSONCONSTRUCTOREXPR :args ({VAR :vartype 701}) :returning {X :y 1}}"), (vec![701], vec![]));
-        assert_eq!(of("{FUNCEXPR :funcid 31 :args ({VAR :vartype 17})}"), (vec![], vec![31]));
+        assert_eq!(
+            of("{XMLEXPR :op 1 :named_args ({VAR :vartype 17}) :args <> :type 142}"),
+            (vec![17], vec![])
+        );
+        assert_eq!(
+            of("{XMLEXPR :op 1 :args ({VAR :vartype 1184} {VAR :vartype 25}) :type 142}"),
+            (vec![1184], vec![])
+        );
+        assert_eq!(
+            of("{JSONCONSTRUCTOREXPR :args ({VAR :vartype 701}) :returning {X :y 1}}"),
+            (vec![701], vec![])
+        );
+        assert_eq!(
+            of("{FUNCEXPR :funcid 31 :args ({VAR :vartype 17})}"),
+            (vec![], vec![31])
+        );
         let zoned = |bytes: &str| {
             let length = bytes.split(' ').count() + 4;
             let value = format!(":constvalue {length} [ {} 0 0 0 {bytes} ]", 4 * length);
-            of(&format!("{{FUNCEXPR :funcid 1159 :args ({{CONST :consttype 25 {value}}} {{VAR :vartype 1184}})}}"))
+            of(&format!(
+                "{{FUNCEXPR :funcid 1159 :args ({{CONST :consttype 25 {value}}} {{VAR :vartype 1184}})}}"
+            ))
         };
         assert_eq!(zoned("85 84 67"), nothing);
         assert_eq!(zoned("69 84 67 47 85 84 67"), nothing);
         assert_eq!(zoned("69 83 84"), (vec![], vec![1159]));
-        assert_eq!(of("{FUNCEXPR :funcid 1159 :args ({VAR :vartype 25} {VAR :vartype 1184})}"), (vec![], vec![1159]));
+        assert_eq!(
+            of("{FUNCEXPR :funcid 1159 :args ({VAR :vartype 25} {VAR :vartype 1184})}"),
+            (vec![], vec![1159])
+        );
     }
 
     #[test]
@@ -166,13 +217,21 @@ mod tests {
         let of = |tree: &str| {
             let mut follows = Follows::default();
             follows.collect(tree);
-            (follows.calls.into_iter().collect::<Vec<_>>(), follows.operations.into_iter().collect::<Vec<_>>())
+            (
+                follows.calls.into_iter().collect::<Vec<_>>(),
+                follows.operations.into_iter().collect::<Vec<_>>(),
+            )
         };
         let age = "{FUNCEXPR :funcid 9 :funcformat 0 :args ({CONST :consttype 1184} {CONST :consttype 1184})}";
         assert_eq!(of(age), (vec![9], vec![]));
-        let whole = format!("({{OPEXPR :opno 96 :opfuncid 0 :args ({{VAR :vartype 23}} {{CASEEXPR :args ({age})}})}})");
+        let whole = format!(
+            "({{OPEXPR :opno 96 :opfuncid 0 :args ({{VAR :vartype 23}} {{CASEEXPR :args ({age})}})}})"
+        );
         assert_eq!(of(&whole), (vec![9], vec![]));
-        assert_eq!(of(&whole.replace("VAR :vartype", "CONST :consttype")), (vec![9], vec![96]));
+        assert_eq!(
+            of(&whole.replace("VAR :vartype", "CONST :consttype")),
+            (vec![9], vec![96])
+        );
         let cast = "{OPEXPR :opno 5 :args ({VAR :vartype 1700} {FUNCEXPR :funcid 1740 :funcformat 2 :args ({CONST :consttype 23})})}";
         assert_eq!(of(cast), (vec![], vec![]));
         assert_eq!(

@@ -10,14 +10,23 @@ macro_rules! oids {
 /// Whether a function's name is on a list of [`patterns`](super::functions::patterns).
 macro_rules! on_list {
     ($name:literal, $list:literal) => {
-        concat!($name, " ~~ any (string_to_array(", $list, "::text, ' '::text))")
+        concat!(
+            $name,
+            " ~~ any (string_to_array(",
+            $list,
+            "::text, ' '::text))"
+        )
     };
 }
 
 /// The relations of the question, all their partitions and children among them.
 macro_rules! relations {
     () => {
-        concat!("relations(oid) as (select c.oid from pg_class c where c.oid = any ", oids!("$5"), ")")
+        concat!(
+            "relations(oid) as (select c.oid from pg_class c where c.oid = any ",
+            oids!("$5"),
+            ")"
+        )
     };
 }
 
@@ -85,7 +94,9 @@ macro_rules! used_types {
     };
 }
 
-pub(super) use {leads_elsewhere, looks_up, made_casts, oids, on_list, outsiders, relations, used_types};
+pub(super) use {
+    leads_elsewhere, looks_up, made_casts, oids, on_list, outsiders, relations, used_types,
+};
 
 /// The relations of `$1` with all their partitions and children.
 macro_rules! descendants {

@@ -76,11 +76,18 @@ mod tests {
             let section = section.split("\n## ").next().unwrap();
             let rows = section.lines().filter_map(|line| line.strip_prefix("| `"));
             let cells = rows.filter_map(|row| row.split_once(" | "));
-            let names = cells.flat_map(|(names, _)| names.split(", ").map(|name| name.trim_matches('`').to_owned()));
+            let names = cells.flat_map(|(names, _)| {
+                names
+                    .split(", ")
+                    .map(|name| name.trim_matches('`').to_owned())
+            });
             names.collect()
         };
         assert_eq!(listed("## Volatile functions that are allowed\n"), ALLOWED);
-        assert_eq!(listed("## Functions that are refused whatever their label\n"), DENIED);
+        assert_eq!(
+            listed("## Functions that are refused whatever their label\n"),
+            DENIED
+        );
     }
 
     #[test]

@@ -38,8 +38,14 @@ pub fn given_others(tree: &str) -> BTreeSet<u32> {
         |node, above| {
             let call = node.kept;
             let is_given = call.arguments.iter().any(|kind| kind.is_none_or(is_other));
-            found.extend(call.function.or(node.name.starts_with("JSON").then_some(TO_JSON)).filter(|_| is_given));
-            let Some(parent) = above.last_mut() else { return };
+            found.extend(
+                call.function
+                    .or(node.name.starts_with("JSON").then_some(TO_JSON))
+                    .filter(|_| is_given),
+            );
+            let Some(parent) = above.last_mut() else {
+                return;
+            };
             if parent.field == ":args" {
                 parent.kept.arguments.push(node.kind);
             }
@@ -60,32 +66,58 @@ mod tests {
     fn values_that_functions_are_given() {
         let of = |tree: &str| given_others(tree).into_iter().collect::<Vec<_>>();
         assert_eq!(
-            of("({QUERY :targetList ({TARGETENTRY :expr {FUNCEXPR :funcid 7 :args ({VAR :vartype 16400})}})})"),
+            of(
+                "({QUERY :targetList ({TARGETENTRY :expr {FUNCEXPR :funcid 7 :args ({VAR :vartype 16400})}})})"
+            ),
             [7]
         );
-        assert_eq!(of("{FUNCEXPR :funcid 7 :args ({VAR :vartype 25} {CONST :consttype 23})}"), [0; 0]);
-        // Aggregates have their arguments in target entries; a cast has the type that it gives.
-        assert_eq!(of("{AGGREF :aggfnoid 8 :args ({TARGETENTRY :expr {VAR :vartype 16400} :resno 1})}"), [8]);
         assert_eq!(
-            of("{OPEXPR :opno 1 :opfuncid 9 :args ({COERCEVIAIO :arg {VAR :vartype 16400} :resulttype 25})}"),
+            of("{FUNCEXPR :funcid 7 :args ({VAR :vartype 25} {CONST :consttype 23})}"),
             [0; 0]
         );
-        assert_eq!(of("{FUNCEXPR :funcid 7 :args ({ROW :args ({VAR :vartype 16400}) :row_typeid 2249})}"), [7]);
+        // Aggregates have their arguments in target entries; a cast has the type that it gives.
         assert_eq!(
-            of("{FUNCEXPR :funcid 7 :args ({BOOLEXPR :args ({OPEXPR :opfuncid 3 :args ({VAR :vartype 16400})})})}"),
+            of("{AGGREF :aggfnoid 8 :args ({TARGETENTRY :expr {VAR :vartype 16400} :resno 1})}"),
+            [8]
+        );
+        assert_eq!(
+            of(
+                "{OPEXPR :opno 1 :opfuncid 9 :args ({COERCEVIAIO :arg {VAR :vartype 16400} :resulttype 25})}"
+            ),
+            [0; 0]
+        );
+        assert_eq!(
+            of("{FUNCEXPR :funcid 7 :args ({ROW :args ({VAR :vartype 16400}) :row_typeid 2249})}"),
+            [7]
+        );
+        assert_eq!(
+            of(
+                "{FUNCEXPR :funcid 7 :args ({BOOLEXPR :args ({OPEXPR :opfuncid 3 :args ({VAR :vartype 16400})})})}"
+            ),
             [3]
         );
         let sublink = "{FUNCEXPR :funcid 7 :args ({SUBLINK :subselect {QUERY :targetList ({TARGETENTRY :expr {VAR :vartype 20}})}})}";
         assert_eq!(of(sublink), [0; 0]);
         assert_eq!(of("{FUNCEXPR :funcid 7 :args ({SOMETHINGNEW :x 1})}"), [7]);
-        assert_eq!(of("{JSONCONSTRUCTOREXPR :type 2 :args ({VAR :vartype 16400}) :func <>}"), [TO_JSON]);
-        assert_eq!(of("{JSONCONSTRUCTOREXPR :type 2 :args ({VAR :vartype 25}) :func <>}"), [0; 0]);
+        assert_eq!(
+            of("{JSONCONSTRUCTOREXPR :type 2 :args ({VAR :vartype 16400}) :func <>}"),
+            [TO_JSON]
+        );
+        assert_eq!(
+            of("{JSONCONSTRUCTOREXPR :type 2 :args ({VAR :vartype 25}) :func <>}"),
+            [0; 0]
+        );
         // White space that the server writes without a backslash belongs to a name.
         let blanks = "\u{b}\u{c}\r\u{85}\u{a0}\u{2028}";
         for blank in blanks.chars() {
-            let named = format!("{{FUNCEXPR :funcid 7 :args ({{VAR :vartype 16400 :x a{blank}:vartype{blank}25}})}}");
+            let named = format!(
+                "{{FUNCEXPR :funcid 7 :args ({{VAR :vartype 16400 :x a{blank}:vartype{blank}25}})}}"
+            );
             assert_eq!(of(&named), [7], "{blank:?}");
         }
-        assert_eq!(of(r"{ALIAS :aliasname \}a\{ :b 1} {FUNCEXPR :funcid 7 :args ({VAR :vartype 16400})}"), [7]);
+        assert_eq!(
+            of(r"{ALIAS :aliasname \}a\{ :b 1} {FUNCEXPR :funcid 7 :args ({VAR :vartype 16400})}"),
+            [7]
+        );
     }
 }

@@ -10,8 +10,8 @@ use crate::database::{DatabaseError, Parameter, Session, Table};
 /// `regproc`, `regprocedure`, `regoper`, `regoperator`, `regclass`, `regtype`, `regnamespace`, `regconfig`, `regdictionary`,
 /// `regcollation` (PostgreSQL, `catalog/pg_type.dat`), and arrays of them.
 const NAMES: [&str; 20] = [
-    "24", "2202", "2203", "2204", "2205", "2206", "4089", "3734", "3769", "4191", "1008", "2207", "2208", "2209",
-    "2210", "2211", "4090", "3735", "3770", "4192",
+    "24", "2202", "2203", "2204", "2205", "2206", "4089", "3734", "3769", "4191", "1008", "2207",
+    "2208", "2209", "2210", "2211", "4090", "3735", "3770", "4192",
 ];
 
 /// Objects that are named, by oid. PostgreSQL's own are not renamed.
@@ -27,8 +27,16 @@ impl Named {
             if word == ":consttype" {
                 is_name = words.peek().is_some_and(|kind| NAMES.contains(kind));
             } else if word == ":constvalue" && is_name {
-                let bytes = words.by_ref().skip_while(|word| *word != "[").skip(1).take_while(|word| *word != "]");
-                named.extend(numbers(bytes.filter_map(|byte| byte.parse::<i16>().ok()).map(|byte| byte as u8)));
+                let bytes = words
+                    .by_ref()
+                    .skip_while(|word| *word != "[")
+                    .skip(1)
+                    .take_while(|word| *word != "]");
+                named.extend(numbers(
+                    bytes
+                        .filter_map(|byte| byte.parse::<i16>().ok())
+                        .map(|byte| byte as u8),
+                ));
             } else if word.starts_with(':') && word.contains("coll") {
                 words.next_if(|word| *word == "o");
                 while let Some(oid) = words.next_if(|word| word.parse::<u32>().is_ok()) {
@@ -59,7 +67,11 @@ fn numbers(bytes: impl Iterator<Item = u8>) -> impl Iterator<Item = u32> {
         let four = four.first_chunk().copied().unwrap_or_default();
         [u32::from_le_bytes(four), u32::from_be_bytes(four)]
     };
-    bytes.chunks_exact(4).flat_map(both).collect::<Vec<_>>().into_iter()
+    bytes
+        .chunks_exact(4)
+        .flat_map(both)
+        .collect::<Vec<_>>()
+        .into_iter()
 }
 
 macro_rules! versions {
@@ -104,13 +116,20 @@ mod tests {
         let constant = "{CONST :consttype 2205 :consttypmod -1 :constcollid 0 :constlen 4 :constbyval true :constisnull false \
                         :location 1 :constvalue 4 [ 1 64 0 0 0 0 0 0 ]}";
         assert!(of(constant).contains(&16_385));
-        assert!(of(&constant.replace("[ 1 64 0 0 0 0 0 0 ]", "[ 0 0 0 0 0 0 -56 1 ]")).contains(&51_201));
-        let array =
-            constant.replace("2205", "2210").replace("[ 1 64 0 0 0 0 0 0 ]", "[ 112 0 0 0 1 0 0 0 1 64 0 0 2 64 0 0 ]");
+        assert!(
+            of(&constant.replace("[ 1 64 0 0 0 0 0 0 ]", "[ 0 0 0 0 0 0 -56 1 ]"))
+                .contains(&51_201)
+        );
+        let array = constant.replace("2205", "2210").replace(
+            "[ 1 64 0 0 0 0 0 0 ]",
+            "[ 112 0 0 0 1 0 0 0 1 64 0 0 2 64 0 0 ]",
+        );
         assert!([16_385, 16_386].iter().all(|oid| of(&array).contains(oid)));
         assert_eq!(of(&constant.replace("2205", "26")), [0; 0]);
         assert_eq!(
-            of("{VAR :varcollid 16400} {RTE :colcollations (o 0 100 16401)} {OPEXPR :inputcollid 100}"),
+            of(
+                "{VAR :varcollid 16400} {RTE :colcollations (o 0 100 16401)} {OPEXPR :inputcollid 100}"
+            ),
             [16_400, 16_401]
         );
     }

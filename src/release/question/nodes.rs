@@ -30,11 +30,22 @@ const TYPE: [&str; 16] = [
 ];
 
 /// Nodes with the type of their value in another field.
-const TYPED: [(&str, &str); 3] = [("SQLVALUEFUNCTION", ":type"), ("XMLEXPR", ":type"), ("JSONRETURNING", ":typid")];
+const TYPED: [(&str, &str); 3] = [
+    ("SQLVALUEFUNCTION", ":type"),
+    ("XMLEXPR", ":type"),
+    ("JSONRETURNING", ":typid"),
+];
 
 /// Nodes whose value is a boolean.
-const BOOLEANS: [&str; 7] =
-    ["BOOLEXPR", "NULLTEST", "BOOLEANTEST", "SCALARARRAYOPEXPR", "ROWCOMPARE", "ROWCOMPAREEXPR", "JSONISPREDICATE"];
+const BOOLEANS: [&str; 7] = [
+    "BOOLEXPR",
+    "NULLTEST",
+    "BOOLEANTEST",
+    "SCALARARRAYOPEXPR",
+    "ROWCOMPARE",
+    "ROWCOMPAREEXPR",
+    "JSONISPREDICATE",
+];
 
 /// The highest of the subqueries whose value is a boolean: EXISTS, ALL, ANY and comparisons of rows (PostgreSQL,
 /// `nodes/primnodes.h`, "SubLinkType").
@@ -85,7 +96,8 @@ impl<V> Node<'_, V> {
             return;
         }
         let Ok(number) = value.parse() else { return };
-        if self.name == "SUBLINK" && self.field == ":subLinkType" && number <= LAST_BOOLEAN_SUBLINK {
+        if self.name == "SUBLINK" && self.field == ":subLinkType" && number <= LAST_BOOLEAN_SUBLINK
+        {
             self.kind = Some(BOOLEAN);
         } else if TYPED.contains(&(self.name, self.field)) || TYPE.contains(&self.field) {
             self.kind = Some(number);
@@ -95,8 +107,12 @@ impl<V> Node<'_, V> {
     /// Takes what a node that ended is for this one, in which it stands.
     fn take_node(&mut self, ended: &mut Self) {
         match (self.name, self.field, ended.name) {
-            ("QUERY", ":targetList", "TARGETENTRY") if !ended.is_junk => self.columns.push(ended.kind),
-            ("RTE" | "RANGETBLENTRY", ":subquery", "QUERY") => self.columns = std::mem::take(&mut ended.columns),
+            ("QUERY", ":targetList", "TARGETENTRY") if !ended.is_junk => {
+                self.columns.push(ended.kind)
+            }
+            ("RTE" | "RANGETBLENTRY", ":subquery", "QUERY") => {
+                self.columns = std::mem::take(&mut ended.columns)
+            }
             ("SUBLINK", ":subselect", "QUERY") if self.kind.is_none() => {
                 self.kind = ended.columns.first().copied().flatten();
             }
@@ -149,7 +165,8 @@ fn tokens(tree: &str) -> impl Iterator<Item = &str> {
             _ => {
                 let mut is_escaped = false;
                 let stops = |byte: u8| {
-                    let stops = !is_escaped && matches!(byte, b' ' | b'\n' | b'\t' | b'{' | b'}' | b'(' | b')');
+                    let stops = !is_escaped
+                        && matches!(byte, b' ' | b'\n' | b'\t' | b'{' | b'}' | b'(' | b')');
                     is_escaped = !is_escaped && byte == b'\\';
                     stops
                 };
@@ -169,7 +186,11 @@ mod tests {
     /// Every node with its type, in the order in which they end.
     fn kinds(tree: &str) -> Vec<(String, Option<u32>)> {
         let mut found = Vec::new();
-        walk::<()>(tree, |_, _| {}, |node, _| found.push((node.name.to_owned(), node.kind)));
+        walk::<()>(
+            tree,
+            |_, _| {},
+            |node, _| found.push((node.name.to_owned(), node.kind)),
+        );
         found
     }
 
@@ -209,9 +230,14 @@ mod tests {
         assert_eq!(of(&sublink("{VAR :vartype 25}")), Some(25));
         assert_eq!(of(&sublink("{SOMETHINGNEW :x 1}")), None);
         assert_eq!(
-            of(&sublink("{SUBSCRIPTINGREF :refcontainertype 16401 :refelemtype 16400 :refexpr {VAR :vartype 16401}}")),
+            of(&sublink(
+                "{SUBSCRIPTINGREF :refcontainertype 16401 :refelemtype 16400 :refexpr {VAR :vartype 16401}}"
+            )),
             Some(16_400)
         );
-        assert_eq!(of("{SUBSCRIPTINGREF :refelemtype 16400 :refrestype 16401}"), Some(16_401));
+        assert_eq!(
+            of("{SUBSCRIPTINGREF :refelemtype 16400 :refrestype 16401}"),
+            Some(16_401)
+        );
     }
 }

@@ -31,10 +31,19 @@ impl Opened {
         versions: &Versions,
     ) -> Result<Self, QuestionError> {
         // What was visible when the versions were read has been told by now.
-        session.batch_ahead(&format!("SAVEPOINT pgseal_parse; {LEARN}; {}", as_asked(question)))?;
+        session.batch_ahead(&format!(
+            "SAVEPOINT pgseal_parse; {LEARN}; {}",
+            as_asked(question)
+        ))?;
         let columns = session.analyse(question.sql)?;
-        let loud = format!("SET LOCAL standard_conforming_strings = on; {}", loud(session, question));
-        session.batch(&format!("ROLLBACK TO SAVEPOINT pgseal_parse; {}; {loud}", quiet()))?;
+        let loud = format!(
+            "SET LOCAL standard_conforming_strings = on; {}",
+            loud(session, question)
+        );
+        session.batch(&format!(
+            "ROLLBACK TO SAVEPOINT pgseal_parse; {}; {loud}",
+            quiet()
+        ))?;
         // Its snapshot is older than the locks that the planner waits for. The second time it has them.
         let first = declare(session, question.sql)?;
         let fresh = format!("{}; {}", settings::fresh(session, question.limits), quiet());
@@ -83,7 +92,11 @@ impl Opened {
         limit: usize,
     ) -> Result<(Vec<Column>, Table), QuestionError> {
         // What the server counts is as of now, also for the second question of a transaction.
-        let now = format!("select pg_catalog.pg_stat_clear_snapshot(); {}; {}", quiet(), as_asked(question));
+        let now = format!(
+            "select pg_catalog.pg_stat_clear_snapshot(); {}; {}",
+            quiet(),
+            as_asked(question)
+        );
         session.batch_ahead(&now)?;
         let table = session.fetch(limit)?;
         session.batch_ahead(&quiet())?;

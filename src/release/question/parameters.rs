@@ -24,7 +24,15 @@ pub(super) struct Parameters {
 impl Parameters {
     /// `rows` are those of [`Used::of_catalog_rows`] that are read.
     pub fn new(uses: &Used, rows: &BTreeSet<u32>, given: &BTreeSet<u32>) -> Self {
-        let sets = [&uses.functions, &uses.operators, &uses.types, &uses.columns, &uses.relations, rows, given];
+        let sets = [
+            &uses.functions,
+            &uses.operators,
+            &uses.types,
+            &uses.columns,
+            &uses.relations,
+            rows,
+            given,
+        ];
         Self {
             lists: sets.map(listed),
             behind: Behind::default(),
@@ -54,7 +62,8 @@ impl Parameters {
 
     /// Whether functions of text search are called, which look up configurations, mappings and dictionaries.
     pub fn searches_text(&self) -> bool {
-        self.types().any(|oid| OF_TEXT_SEARCH.contains(oid)) || self.operators().contains(&TEXT_MATCHES)
+        self.types().any(|oid| OF_TEXT_SEARCH.contains(oid))
+            || self.operators().contains(&TEXT_MATCHES)
     }
 
     /// Whether something is looked up, when the question is parsed or planned, that its owner can make and drop again: a cast of a
@@ -78,7 +87,14 @@ impl Parameters {
     /// As the query of versions takes them.
     pub fn values_of_versions<'v>(&'v self, trees: &'v str) -> [Parameter<'v>; 6] {
         let [functions, operators, types, columns, relations, ..] = self.lists();
-        [functions, operators, types, columns, relations, Parameter::Text(trees)]
+        [
+            functions,
+            operators,
+            types,
+            columns,
+            relations,
+            Parameter::Text(trees),
+        ]
     }
 
     fn lists(&self) -> [Parameter<'_>; 7] {
@@ -92,9 +108,15 @@ impl Parameters {
     /// As a query takes them.
     pub fn values(&self) -> [Parameter<'_>; 18] {
         let [functions, operators, types, columns, relations, rows, given] = self.lists();
-        let (denied, allowed) = (Parameter::Text(&self.denied), Parameter::Text(&self.allowed));
+        let (denied, allowed) = (
+            Parameter::Text(&self.denied),
+            Parameter::Text(&self.allowed),
+        );
         let [a, b, c, d, e, f, g, h, i] = self.behind.values();
-        [functions, operators, types, columns, relations, rows, denied, allowed, given, a, b, c, d, e, f, g, h, i]
+        [
+            functions, operators, types, columns, relations, rows, denied, allowed, given, a, b, c,
+            d, e, f, g, h, i,
+        ]
     }
 }
 

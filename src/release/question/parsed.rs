@@ -14,7 +14,10 @@ use psql_script::WithoutLiterals;
 pub(super) const MIXED: &str = "UNION, INTERSECT or EXCEPT of different types, one of them made by somebody, which the planner casts by \
                      whatever function is there then (write m::text)";
 
-const NAME_OF_TYPE: &str = concat!("select oid::regtype::text from pg_type where oid = any ", fragments::oids!("$1"));
+const NAME_OF_TYPE: &str = concat!(
+    "select oid::regtype::text from pg_type where oid = any ",
+    fragments::oids!("$1")
+);
 
 /// How the server understands a text.
 pub(super) struct Parsed {
@@ -43,24 +46,37 @@ impl Parsed {
             _ => QuestionError::Database(error),
         })?;
         // Those of the settings above come before it, where somebody had them shown.
-        let mut tree = shown(session).find(|tree| Witness::is_of(tree)).ok_or(QuestionError::NoTree)?;
+        let mut tree = shown(session)
+            .find(|tree| Witness::is_of(tree))
+            .ok_or(QuestionError::NoTree)?;
         session.batch_ahead(&quiet())?;
         let mut uses = Used::of_select(&tree).ok_or(QuestionError::NoSelect)?;
         if session.server_version_num() >= 180_000 && !uses.relations.is_empty() {
             // The planner, and no tree, puts them in the place of the column.
             let relations: Vec<u32> = uses.relations.iter().copied().collect();
-            let virtual_columns =
-                session.query_with(fragments::VIRTUAL_COLUMNS, &[Parameter::Oids(&relations)], false)?;
+            let virtual_columns = session.query_with(
+                fragments::VIRTUAL_COLUMNS,
+                &[Parameter::Oids(&relations)],
+                false,
+            )?;
             for expression in virtual_columns.rows.iter().flatten().flatten() {
                 uses.collect(expression);
                 tree.push_str(expression);
             }
         }
-        Ok(Self { tree, uses, witness })
+        Ok(Self {
+            tree,
+            uses,
+            witness,
+        })
     }
 
     pub fn parameters(&self) -> Parameters {
-        Parameters::new(&self.uses, &self.rows_of_any_type(), &given::given_others(&self.tree))
+        Parameters::new(
+            &self.uses,
+            &self.rows_of_any_type(),
+            &given::given_others(&self.tree),
+        )
     }
 
     /// Keeps others from adding indexes, statistics, partitions and children to the tables of a question, and from changing
@@ -73,12 +89,17 @@ impl Parsed {
         let tables = session.query_with(fragments::LOCKABLE, &relations, false)?;
         let names: Vec<String> = tables.rows.into_iter().flatten().flatten().collect();
         if !names.is_empty() {
-            session.execute(&format!("LOCK TABLE {} IN SHARE UPDATE EXCLUSIVE MODE", names.join(", ")))?;
+            session.execute(&format!(
+                "LOCK TABLE {} IN SHARE UPDATE EXCLUSIVE MODE",
+                names.join(", ")
+            ))?;
         }
         let unlocked = session.query_with(fragments::UNLOCKED, &relations, false)?;
         match unlocked.rows.into_iter().next() {
             None => Ok(()),
-            Some(row) => Err(QuestionError::Unlocked(row.into_iter().flatten().next().unwrap_or_default())),
+            Some(row) => Err(QuestionError::Unlocked(
+                row.into_iter().flatten().next().unwrap_or_default(),
+            )),
         }
     }
 
@@ -102,13 +123,21 @@ impl Parsed {
     /// automatic array. Columns count, since a cast to the type that a value has stands in no tree. So all other names in the
     /// question mean PostgreSQL's own.
     fn refuse_types(&self, session: &mut dyn Session) -> Result<(), QuestionError> {
-        let made: Vec<u32> = self.uses.types.union(&self.uses.columns).copied().filter(is_made).collect();
+        let made: Vec<u32> = self
+            .uses
+            .types
+            .union(&self.uses.columns)
+            .copied()
+            .filter(is_made)
+            .collect();
         if made.is_empty() {
             return Ok(());
         }
         let name = session.query_with(NAME_OF_TYPE, &[Parameter::Oids(&made)], false)?;
         let name = name.rows.into_iter().flatten().flatten().next();
-        Err(QuestionError::MadeType(name.unwrap_or_else(|| "that the server has no name for".to_owned())))
+        Err(QuestionError::MadeType(name.unwrap_or_else(|| {
+            "that the server has no name for".to_owned()
+        })))
     }
 
     /// Refuses what could have side effects; for a superuser also what belongs to others. Gives whether it calls what moves while it is
@@ -142,10 +171,17 @@ impl Parsed {
             return Err(QuestionError::Uses("a foreign table".to_owned()));
         }
         // By number, whatever the catalog has said of them.
-        let made =
-            |what: &str, oids: &BTreeSet<u32>| oids.iter().find(|oid| is_made(oid)).map(|oid| format!("{what} {oid}"));
-        match made("function", &self.uses.functions).or_else(|| made("operator", &self.uses.operators)) {
-            Some(what) => Err(QuestionError::Uses(format!("{what}, which is not PostgreSQL's own"))),
+        let made = |what: &str, oids: &BTreeSet<u32>| {
+            oids.iter()
+                .find(|oid| is_made(oid))
+                .map(|oid| format!("{what} {oid}"))
+        };
+        match made("function", &self.uses.functions)
+            .or_else(|| made("operator", &self.uses.operators))
+        {
+            Some(what) => Err(QuestionError::Uses(format!(
+                "{what}, which is not PostgreSQL's own"
+            ))),
             None => Ok(suspects.moves),
         }
     }

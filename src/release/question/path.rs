@@ -29,22 +29,39 @@ impl Look {
     pub fn of_superuser(question: &Question<'_>) -> Self {
         let path = question.path.last().cloned().into_iter().collect();
         let why = "a superuser's run looks up no name without its schema: run as the role that owns the tables, or write the schema";
-        Self { unhidden: Some(Unhidden { path, why: why.to_owned() }), by_superuser: true }
+        Self {
+            unhidden: Some(Unhidden {
+                path,
+                why: why.to_owned(),
+            }),
+            by_superuser: true,
+        }
     }
 }
 
 /// Looks at the schemas of a question's path; in a run first at the role.
-pub(super) fn look(session: &mut dyn Session, question: &Question<'_>) -> Result<Look, DatabaseError> {
-    if question.within == Within::Run && session.query(BY_SUPERUSER, &[])?.single() != Some("false") {
+pub(super) fn look(
+    session: &mut dyn Session,
+    question: &Question<'_>,
+) -> Result<Look, DatabaseError> {
+    if question.within == Within::Run && session.query(BY_SUPERUSER, &[])?.single() != Some("false")
+    {
         return Ok(Look::of_superuser(question));
     }
-    let Some((temporary, schemas)) = question.path.split_last() else { return Ok(Look::default()) };
+    let Some((temporary, schemas)) = question.path.split_last() else {
+        return Ok(Look::default());
+    };
     if schemas.len() < 2 {
         return Ok(Look::default());
     }
     let found = session.query_with(OPEN, &[Parameter::Text(&schemas.join(SEPARATOR))], false)?;
     // What is no place counts as the first.
-    let first = found.single().map(|at| at.parse().ok().filter(|at| (1..=schemas.len()).contains(at)).unwrap_or(1));
+    let first = found.single().map(|at| {
+        at.parse()
+            .ok()
+            .filter(|at| (1..=schemas.len()).contains(at))
+            .unwrap_or(1)
+    });
     let unhidden = first.filter(|at| *at < schemas.len()).map(|at| {
         let path = schemas[..at].iter().chain([temporary]).cloned().collect();
         let open = &schemas[at - 1];
@@ -53,7 +70,10 @@ pub(super) fn look(session: &mut dyn Session, question: &Question<'_>) -> Result
         );
         Unhidden { path, why }
     });
-    Ok(Look { unhidden, by_superuser: false })
+    Ok(Look {
+        unhidden,
+        by_superuser: false,
+    })
 }
 
 impl Unhidden {
@@ -63,7 +83,9 @@ impl Unhidden {
             QuestionError::Database(DatabaseError::Server(error))
             | QuestionError::Literals(DatabaseError::Server(error))
                 if NOT_FOUND.contains(&error.code.as_str())
-                    && !error.position.is_some_and(|position| has_schema(question, position)) =>
+                    && !error
+                        .position
+                        .is_some_and(|position| has_schema(question, position)) =>
             {
                 QuestionError::Hidden(DatabaseError::Server(error), self.why.clone())
             }
@@ -74,10 +96,19 @@ impl Unhidden {
 
 /// Whether the name at a place of a question, in characters from 1, stands behind its schema: `app.t`, `"App" . t`.
 fn has_schema(question: &str, position: u32) -> bool {
-    let name: String = question.chars().skip(position.saturating_sub(1) as usize).collect();
+    let name: String = question
+        .chars()
+        .skip(position.saturating_sub(1) as usize)
+        .collect();
     let rest = match name.strip_prefix('"') {
-        Some(quoted) => quoted.replace("\"\"", "__").split_once('"').map(|(_, rest)| rest.to_owned()),
-        None => Some(name.trim_start_matches(|c: char| c.is_alphanumeric() || c == '_' || c == '$').to_owned()),
+        Some(quoted) => quoted
+            .replace("\"\"", "__")
+            .split_once('"')
+            .map(|(_, rest)| rest.to_owned()),
+        None => Some(
+            name.trim_start_matches(|c: char| c.is_alphanumeric() || c == '_' || c == '$')
+                .to_owned(),
+        ),
     };
     rest.is_some_and(|rest| rest.trim_start().starts_with('.'))
 }

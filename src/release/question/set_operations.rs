@@ -30,11 +30,16 @@ struct Kept {
 
 impl Kept {
     fn mixes(&self) -> bool {
-        let Some((common, others)) = self.common.split_first() else { return false };
+        let Some((common, others)) = self.common.split_first() else {
+            return false;
+        };
         let is_other = |kind: &Option<u32>| kind.as_ref().is_none_or(is_made);
         others.iter().chain(&self.arms).any(|columns| {
             columns.len() != common.len()
-                || columns.iter().zip(common).any(|(one, other)| one != other && (is_other(one) || is_other(other)))
+                || columns
+                    .iter()
+                    .zip(common)
+                    .any(|(one, other)| one != other && (is_other(one) || is_other(other)))
         })
     }
 }
@@ -50,7 +55,9 @@ fn read<'t>(node: &mut Node<'t, Kept>, word: &'t str) {
 
 /// Tells the query that a node stands in of a set operation or a subquery.
 fn tell(mut node: Node<'_, Kept>, above: &mut [Node<'_, Kept>]) {
-    let Some(query) = above.iter_mut().rev().find(|node| node.name == "QUERY") else { return };
+    let Some(query) = above.iter_mut().rev().find(|node| node.name == "QUERY") else {
+        return;
+    };
     match node.name {
         SET_OPERATION => query.kept.common.append(&mut node.kept.common),
         "RTE" | "RANGETBLENTRY" if query.field == ":rtable" && !node.columns.is_empty() => {
@@ -83,11 +90,22 @@ mod tests {
         for same in [(25, 25, 25), (23, 20, 20), (16_400, 16_400, 16_400)] {
             assert!(!mixes_types(&union(same.0, same.1, same.2)), "{same:?}");
         }
-        for mixed in [(16_400, 16_401, 16_401), (16_400, 25, 25), (25, 16_400, 16_400), (25, 25, 16_400)] {
+        for mixed in [
+            (16_400, 16_401, 16_401),
+            (16_400, 25, 25),
+            (25, 16_400, 16_400),
+            (25, 25, 16_400),
+        ] {
             assert!(mixes_types(&union(mixed.0, mixed.1, mixed.2)), "{mixed:?}");
         }
-        assert!(mixes_types(&union(25, 25, 25).replacen("{VAR :vartype 25}", "{SOMETHINGNEW :x 1}", 1)));
+        assert!(mixes_types(&union(25, 25, 25).replacen(
+            "{VAR :vartype 25}",
+            "{SOMETHINGNEW :x 1}",
+            1
+        )));
         let nested = union(25, 16_400, 25);
-        assert!(mixes_types(&format!("{{QUERY :cteList ({{COMMONTABLEEXPR :ctequery {nested}}})}}")));
+        assert!(mixes_types(&format!(
+            "{{QUERY :cteList ({{COMMONTABLEEXPR :ctequery {nested}}})}}"
+        )));
     }
 }

@@ -27,7 +27,11 @@ macro_rules! numbers_of_others {
 /// Whether anybody else has a number, and could be one of those that have not told.
 macro_rules! anybody {
     () => {
-        concat!("(select count(*) > 0::int8 from ", settled::numbers_of_others!(), ")::text")
+        concat!(
+            "(select count(*) > 0::int8 from ",
+            settled::numbers_of_others!(),
+            ")::text"
+        )
     };
 }
 
@@ -56,11 +60,19 @@ const STILL: &str = concat!(
 /// may have swapped what would be asked.
 pub(super) fn wait(session: &mut dyn Session) -> Result<(), QuestionError> {
     let found = session.query(COMMITTING, &[])?;
-    let Some(committing) = found.single() else { return Ok(()) };
+    let Some(committing) = found.single() else {
+        return Ok(());
+    };
     let begun = Instant::now();
-    while !session.query_with(STILL, &[Parameter::Text(committing)], false)?.rows.is_empty() {
+    while !session
+        .query_with(STILL, &[Parameter::Text(committing)], false)?
+        .rows
+        .is_empty()
+    {
         if begun.elapsed() > PATIENCE {
-            return Err(QuestionError::Changed("what a transaction did that is still being committed".to_owned()));
+            return Err(QuestionError::Changed(
+                "what a transaction did that is still being committed".to_owned(),
+            ));
         }
         sleep(PAUSE);
     }

@@ -31,12 +31,25 @@ const FUNCTIONS: [&str; 9] = [
 const OPERATORS: [&str; 4] = [":opno", ":opnos", ":eqop", ":sortop"];
 
 /// Fields of the tree that hold the oid of a type that a value is made of, cast to or returned as.
-const TYPED: [&str; 7] =
-    [":consttype", ":resulttype", ":funcresulttype", ":funccoltypes", ":row_typeid", ":array_typeid", ":typid"];
+const TYPED: [&str; 7] = [
+    ":consttype",
+    ":resulttype",
+    ":funcresulttype",
+    ":funccoltypes",
+    ":row_typeid",
+    ":array_typeid",
+    ":typid",
+];
 
 /// Fields of the tree that hold the oid of the type that a value has which is read or passed on: it may be a domain. Only those
 /// of an aggregate or window function that takes any type have one, and what they give is a value that they were given.
-const PASSED: [&str; 5] = [":vartype", ":typeId", ":opresulttype", ":aggtype", ":wintype"];
+const PASSED: [&str; 5] = [
+    ":vartype",
+    ":typeId",
+    ":opresulttype",
+    ":aggtype",
+    ":wintype",
+];
 
 /// The types of the columns of a WITH query or VALUES, which are passed on, and of `XMLTABLE` and `JSON_TABLE`, which make values.
 const OF_COLUMNS: &str = ":coltypes";
@@ -66,7 +79,8 @@ impl Used {
     pub fn of_select(tree: &str) -> Option<Self> {
         let is_select = |query: &str| {
             let mut words = words(query);
-            (words.next(), words.next(), words.next()) == (Some("{QUERY"), Some(":commandType"), Some("1"))
+            (words.next(), words.next(), words.next())
+                == (Some("{QUERY"), Some(":commandType"), Some("1"))
         };
         queries(tree).all(is_select).then(|| Self::of_tree(tree))
     }
@@ -84,16 +98,32 @@ impl Used {
 
     /// Types that could hold an `anyarray`: itself, and rows of the catalog's tables.
     pub fn of_catalog_rows(&self) -> BTreeSet<u32> {
-        let may = |oid: &&u32| ANYARRAY == **oid || ROWS_WITH_NUMBER.contains(oid) || CATALOG_ROWS.contains(oid);
-        self.columns.union(&self.types).filter(may).copied().collect()
+        let may = |oid: &&u32| {
+            ANYARRAY == **oid || ROWS_WITH_NUMBER.contains(oid) || CATALOG_ROWS.contains(oid)
+        };
+        self.columns
+            .union(&self.types)
+            .filter(may)
+            .copied()
+            .collect()
     }
 
     /// Whether it uses all that another uses.
     pub fn covers(&self, other: &Self) -> bool {
         let of = |used: &Self| {
-            [&used.functions, &used.operators, &used.types, &used.columns, &used.relations].map(Clone::clone)
+            [
+                &used.functions,
+                &used.operators,
+                &used.types,
+                &used.columns,
+                &used.relations,
+            ]
+            .map(Clone::clone)
         };
-        of(self).iter().zip(of(other)).all(|(all, some)| all.is_superset(&some))
+        of(self)
+            .iter()
+            .zip(of(other))
+            .all(|(all, some)| all.is_superset(&some))
             && self.foreign_table >= other.foreign_table
             && self.whole_row >= other.whole_row
     }
@@ -102,7 +132,9 @@ impl Used {
     /// of the question stands in the tree as byte values between brackets, so that nothing in it can look like a field.
     pub fn collect(&mut self, tree: &str) {
         let makes_columns = tree.contains(MAKES_COLUMNS);
-        let words = tree.split([' ', '(', ')', '{', '}', '\n', '\t']).filter(|word| !word.is_empty());
+        let words = tree
+            .split([' ', '(', ')', '{', '}', '\n', '\t'])
+            .filter(|word| !word.is_empty());
         let mut words = words.peekable();
         while let Some(word) = words.next() {
             let oids = match word {
@@ -144,7 +176,9 @@ pub fn declared(tree: &str) -> Option<&str> {
 
 /// Where queries begin. In a name there is a backslash before the brace.
 fn queries(tree: &str) -> impl Iterator<Item = &str> {
-    let begins = tree.match_indices("{QUERY").filter(|(at, _)| !tree[..*at].ends_with('\\'));
+    let begins = tree
+        .match_indices("{QUERY")
+        .filter(|(at, _)| !tree[..*at].ends_with('\\'));
     begins.map(|(at, _)| &tree[at..])
 }
 
@@ -220,8 +254,10 @@ mod tests {
             without_columns_of_joins(tree),
             "{RTE :rtekind 2 :joinaliasvars :a (1)} {RTE :joinaliasvars <>} {VAR :vartype 23}"
         );
-        for whole in [r"{ALIAS :aliasname :joinaliasvars\ \( :vartype 2277", "{RTE :joinaliasvars ({VAR :vartype 2277}"]
-        {
+        for whole in [
+            r"{ALIAS :aliasname :joinaliasvars\ \( :vartype 2277",
+            "{RTE :joinaliasvars ({VAR :vartype 2277}",
+        ] {
             assert_eq!(without_columns_of_joins(whole), whole);
         }
     }

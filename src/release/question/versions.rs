@@ -41,7 +41,8 @@ impl Versions {
         loop {
             let (versions, trees) = Self::with_trees(session, of, within, true)?;
             let known = |child: &u32| of.relations().contains(child);
-            let children: BTreeSet<u32> = versions.children().filter(|child| !known(child)).collect();
+            let children: BTreeSet<u32> =
+                versions.children().filter(|child| !known(child)).collect();
             if children.is_empty() {
                 of.set_behind(Behind::of(&trees));
                 return Ok(versions);
@@ -51,7 +52,11 @@ impl Versions {
     }
 
     /// Reads them.
-    pub fn read(session: &mut dyn Session, of: &Parameters, within: Within) -> Result<Self, DatabaseError> {
+    pub fn read(
+        session: &mut dyn Session,
+        of: &Parameters,
+        within: Within,
+    ) -> Result<Self, DatabaseError> {
         Self::with_trees(session, of, within, false).map(|(versions, _)| versions)
     }
 
@@ -63,11 +68,18 @@ impl Versions {
         within: Within,
         wanted: bool,
     ) -> Result<(Self, Vec<Tree>), DatabaseError> {
-        let query = if session.server_version_num() >= 140_000 { VERSIONS } else { VERSIONS_13 };
+        let query = if session.server_version_num() >= 140_000 {
+            VERSIONS
+        } else {
+            VERSIONS_13
+        };
         let wanted = if wanted { "wanted" } else { "" };
-        let mut table = session.query_with(query, &of.values_of_versions(wanted), within.is_own())?;
+        let mut table =
+            session.query_with(query, &of.values_of_versions(wanted), within.is_own())?;
         if of.searches_text() {
-            table.rows.append(&mut session.query(TEXT_SEARCH, &[])?.rows);
+            table
+                .rows
+                .append(&mut session.query(TEXT_SEARCH, &[])?.rows);
         }
         let (mut versions, mut trees) = (BTreeMap::new(), Vec::new());
         for row in table.rows {
@@ -75,7 +87,10 @@ impl Versions {
             let mut next = || values.next().flatten();
             let key = (next().unwrap_or_default(), next().unwrap_or_default());
             let (version, tree) = (next().unwrap_or_default(), next());
-            trees.extend(tree.map(|tree| Tree { hides_rows: HIDES_ROWS.contains(&key.0.as_str()), tree }));
+            trees.extend(tree.map(|tree| Tree {
+                hides_rows: HIDES_ROWS.contains(&key.0.as_str()),
+                tree,
+            }));
             versions.insert(key, version);
         }
         Ok((Self(versions), trees))
@@ -91,18 +106,24 @@ impl Versions {
     pub fn lack(&self, uses: &Used) -> Option<&'static str> {
         let shown = |class: &str| {
             let of_class = self.0.iter().filter(|((of, _), _)| of == class);
-            of_class.map(|(_, versions)| versions.split(' ').count()).sum::<usize>()
+            of_class
+                .map(|(_, versions)| versions.split(' ').count())
+                .sum::<usize>()
         };
         let types = uses.types.union(&uses.columns).count();
-        let relations =
-            uses.relations.iter().filter(|oid| self.0.contains_key(&(RELATION.to_owned(), oid.to_string())));
+        let relations = uses
+            .relations
+            .iter()
+            .filter(|oid| self.0.contains_key(&(RELATION.to_owned(), oid.to_string())));
         let fewer = [
             ("a function", shown("functions") < uses.functions.len()),
             ("an operator", shown("operators") < uses.operators.len()),
             ("a type", shown("types") < types),
             ("a relation", relations.count() < uses.relations.len()),
         ];
-        fewer.into_iter().find_map(|(what, is_fewer)| is_fewer.then_some(what))
+        fewer
+            .into_iter()
+            .find_map(|(what, is_fewer)| is_fewer.then_some(what))
     }
 
     /// Refuses the answer where those `after` differ.
@@ -115,18 +136,26 @@ impl Versions {
     }
 
     /// The first difference, in words; `None` where they are equal.
-    fn difference(&self, after: &Self, session: &mut dyn Session) -> Result<Option<Difference>, DatabaseError> {
+    fn difference(
+        &self,
+        after: &Self,
+        session: &mut dyn Session,
+    ) -> Result<Option<Difference>, DatabaseError> {
         let keys = self.0.keys().chain(after.0.keys());
-        let differ: Vec<_> = keys.filter(|key| self.0.get(*key) != after.0.get(*key)).collect();
+        let differ: Vec<_> = keys
+            .filter(|key| self.0.get(*key) != after.0.get(*key))
+            .collect();
         let is_rewritten = |key: &(String, String)| {
             let file = |versions: &Self| Some(versions.0.get(key)?.split_once(':')?.0.to_owned());
             key.0 == RELATION && after.0.contains_key(key) && file(self) != file(after)
         };
-        Ok(match (differ.iter().find(|key| !is_rewritten(key)), differ.first()) {
-            (Some((class, of)), _) => Some(Difference::Definition(words(session, class, of)?)),
-            (None, Some((_, of))) => Some(Difference::Storage(words(session, RELATION, of)?)),
-            (None, None) => None,
-        })
+        Ok(
+            match (differ.iter().find(|key| !is_rewritten(key)), differ.first()) {
+                (Some((class, of)), _) => Some(Difference::Definition(words(session, class, of)?)),
+                (None, Some((_, of))) => Some(Difference::Storage(words(session, RELATION, of)?)),
+                (None, None) => None,
+            },
+        )
     }
 }
 
@@ -136,7 +165,11 @@ fn words(session: &mut dyn Session, class: &str, of: &str) -> Result<String, Dat
     let oid: Vec<u32> = of.parse().into_iter().collect();
     let name = session.query_with(NAME, &[Parameter::Oids(&oid), Parameter::Text(of)], false)?;
     let name = name.single().unwrap_or(of).to_owned();
-    Ok(if class == RELATION { name } else { format!("{class} of {name}") })
+    Ok(if class == RELATION {
+        name
+    } else {
+        format!("{class} of {name}")
+    })
 }
 
 const NAME: &str = concat!(
@@ -256,8 +289,9 @@ mod tests {
     #[test]
     fn what_the_catalog_does_not_show() {
         let shown = |rows: &[(&str, &str, &str)]| {
-            let rows =
-                rows.iter().map(|(class, of, versions)| ((class.to_string(), of.to_string()), versions.to_string()));
+            let rows = rows.iter().map(|(class, of, versions)| {
+                ((class.to_string(), of.to_string()), versions.to_string())
+            });
             Versions(rows.collect())
         };
         let all = [
@@ -276,7 +310,10 @@ mod tests {
             ..Used::default()
         };
         assert_eq!(shown(&all).lack(&uses), None);
-        for (at, what) in ["a function", "an operator", "a type", "a relation"].into_iter().enumerate() {
+        for (at, what) in ["a function", "an operator", "a type", "a relation"]
+            .into_iter()
+            .enumerate()
+        {
             let mut fewer = all.to_vec();
             fewer[at] = (all[at].0, "", "");
             if at == 0 {

@@ -28,11 +28,14 @@ impl Witness {
         let kept = session.keep(&format!("{BEFORE}{}\n){more} select", blank.text));
         kept.map(|()| Self(())).map_err(|error| match error {
             DatabaseError::Server(mut server) => {
-                let position = server.position.and_then(|position| position.checked_sub(BEFORE.len() as u32));
+                let position = server
+                    .position
+                    .and_then(|position| position.checked_sub(BEFORE.len() as u32));
                 let end = blank.end();
                 if position.is_some_and(|position| position > end) && server.code == SYNTAX_ERROR {
                     // At the parenthesis of the witness.
-                    server.message = "syntax error at the end, or a parenthesis too many".to_owned();
+                    server.message =
+                        "syntax error at the end, or a parenthesis too many".to_owned();
                 }
                 let place = position.map(|position| blank.locate(position.min(end)));
                 server.position = place.map(|(position, _)| position);
@@ -58,9 +61,15 @@ impl Witness {
         children: &[u32],
     ) -> Result<Self, QuestionError> {
         let children = session.query_with(NAMES, &[Parameter::Oids(children)], false)?;
-        let children = children.rows.into_iter().map(|row| row.into_iter().map(Option::unwrap_or_default));
-        let children: Vec<(u32, String)> =
-            children.filter_map(|mut row| Some((row.next()?.parse().ok()?, format!("only {}", row.next()?)))).collect();
+        let children = children
+            .rows
+            .into_iter()
+            .map(|row| row.into_iter().map(Option::unwrap_or_default));
+        let children: Vec<(u32, String)> = children
+            .filter_map(|mut row| {
+                Some((row.next()?.parse().ok()?, format!("only {}", row.next()?)))
+            })
+            .collect();
         if children.is_empty() {
             return Ok(self);
         }
@@ -69,39 +78,64 @@ impl Witness {
         session.batch_ahead(&loud)?;
         let more = format!(", pgseal_children as (select from {})", names.join(", "));
         let witness = Self::keep(session, blank, &more).map_err(|(error, _)| error)?;
-        let tree = shown(session).find(|tree| Self::is_of(tree)).ok_or(QuestionError::NoTree)?;
+        let tree = shown(session)
+            .find(|tree| Self::is_of(tree))
+            .ok_or(QuestionError::NoTree)?;
         session.batch_ahead(&quiet())?;
         // A name can mean another relation by now.
         let mut uses = Used::default();
         uses.collect(&tree);
-        let has_children = children.iter().all(|(child, _)| uses.relations.contains(child));
-        if has_children && uses.relations.is_superset(own) { Ok(witness) } else { Err(QuestionError::Altered) }
+        let has_children = children
+            .iter()
+            .all(|(child, _)| uses.relations.contains(child));
+        if has_children && uses.relations.is_superset(own) {
+            Ok(witness)
+        } else {
+            Err(QuestionError::Altered)
+        }
     }
 
     /// Refuses what was opened where code that ran meanwhile touched a statement that is kept. Comes before any of them is executed
     /// again. Waits until the server has told what the rows of the answer show ([`settled`]), so that [`check`](Self::check) learns
     /// it.
     pub fn untouched(self, session: &mut dyn Session) -> Result<(), QuestionError> {
-        let untouched = if session.server_version_num() >= 140_000 { UNTOUCHED } else { UNTOUCHED_13 };
+        let untouched = if session.server_version_num() >= 140_000 {
+            UNTOUCHED
+        } else {
+            UNTOUCHED_13
+        };
         let table = session.query(untouched, &[])?;
         let row: Vec<_> = table.rows.iter().flatten().map(Option::as_deref).collect();
         match row[..] {
             [Some("true"), Some("false")] => Ok(()),
             [Some("true"), _] => settled::wait(session),
-            _ => Err(QuestionError::Changed("a statement that pgseal had prepared".to_owned())),
+            _ => Err(QuestionError::Changed(
+                "a statement that pgseal had prepared".to_owned(),
+            )),
         }
     }
 
     /// Refuses the answer where one of the relations was altered since.
-    pub fn check(self, session: &mut dyn Session, question: &Question<'_>) -> Result<(), QuestionError> {
+    pub fn check(
+        self,
+        session: &mut dyn Session,
+        question: &Question<'_>,
+    ) -> Result<(), QuestionError> {
         let loud = loud(session, question);
         session.batch_ahead(&format!("{LEARN}; {loud}"))?;
         session.execute_kept()?;
         let said = session.notices();
         // What is not the server's says that there was more than is kept.
         let is_whole = said.iter().all(|notice| notice.routine.is_some());
-        let is_parsed_again = said.into_iter().filter_map(tree_of).any(|tree| Self::is_of(&tree));
-        if is_whole && !is_parsed_again { Ok(()) } else { Err(QuestionError::Altered) }
+        let is_parsed_again = said
+            .into_iter()
+            .filter_map(tree_of)
+            .any(|tree| Self::is_of(&tree));
+        if is_whole && !is_parsed_again {
+            Ok(())
+        } else {
+            Err(QuestionError::Altered)
+        }
     }
 }
 
@@ -114,7 +148,8 @@ const BEFORE: &str = "with pgseal_question as (\n";
 
 /// A session learns what others have altered when it takes a lock that it does not hold yet; this function takes one and gives
 /// it back (PostgreSQL, `objectaddress.c`, `get_object_address`).
-pub(super) const LEARN: &str = "select pg_catalog.pg_get_object_address('schema', '{pg_catalog}', '{}')";
+pub(super) const LEARN: &str =
+    "select pg_catalog.pg_get_object_address('schema', '{pg_catalog}', '{}')";
 
 /// Whether the witness is there, was not executed, and nothing was prepared by SQL since. A rollback takes back neither, so code
 /// that ran while the question was planned could have put another in the place of the witness, or of the query that reads the

@@ -16,14 +16,25 @@ pub(super) fn by(method: CloneMethod) -> &'static str {
     }
 }
 
-pub(super) fn blank(job: &Job<'_>, clone: &ClonedDatabase, method: CloneMethod, started: Timestamp) -> Rehearsal {
+pub(super) fn blank(
+    job: &Job<'_>,
+    clone: &ClonedDatabase,
+    method: CloneMethod,
+    started: Timestamp,
+) -> Rehearsal {
     let source = match job.from {
-        ClonedFrom::Database { name, .. } => {
-            Source { method, database: Some(name.to_owned()), dump_sha256: None, dump_bytes: None }
-        }
-        ClonedFrom::Dump { sha256, bytes, .. } => {
-            Source { method, database: None, dump_sha256: Some(sha256), dump_bytes: Some(bytes) }
-        }
+        ClonedFrom::Database { name, .. } => Source {
+            method,
+            database: Some(name.to_owned()),
+            dump_sha256: None,
+            dump_bytes: None,
+        },
+        ClonedFrom::Dump { sha256, bytes, .. } => Source {
+            method,
+            database: None,
+            dump_sha256: Some(sha256),
+            dump_bytes: Some(bytes),
+        },
     };
     let order = &job.order.authentic();
     Rehearsal {
@@ -35,8 +46,16 @@ pub(super) fn blank(job: &Job<'_>, clone: &ClonedDatabase, method: CloneMethod, 
         finished: started,
         pgseal: PGSEAL.to_owned(),
         release: order.manifest().release.clone(),
-        signers: order.bundle.signatories().iter().map(|signatory| signatory.key.digest()).collect(),
-        trust: TrustReference { version: order.root().document().version, sha256: order.root().digest() },
+        signers: order
+            .bundle
+            .signatories()
+            .iter()
+            .map(|signatory| signatory.key.digest())
+            .collect(),
+        trust: TrustReference {
+            version: order.root().document().version,
+            sha256: order.root().digest(),
+        },
         source,
         clone: ObservedTarget {
             database: clone.name().to_owned(),

@@ -16,11 +16,20 @@ const LISTS: [&str; 6] = [
 ];
 
 /// Gives the clone what its source has. Gives what could not be carried over and concerns other roles only.
-pub(super) fn carry(admin: &mut Admin, from: &str, clone: &ClonedDatabase) -> Result<Vec<String>, CloneError> {
-    let failed = |what: &str| CloneError::database(format!("{what} of {from:?} can't be given to the clone"));
+pub(super) fn carry(
+    admin: &mut Admin,
+    from: &str,
+    clone: &ClonedDatabase,
+) -> Result<Vec<String>, CloneError> {
+    let failed = |what: &str| {
+        CloneError::database(format!("{what} of {from:?} can't be given to the clone"))
+    };
     let to = quoted(clone.name());
     for statement in rights(admin, from, &to).map_err(failed("the rights"))? {
-        admin.session.execute(&statement).map_err(failed("the rights"))?;
+        admin
+            .session
+            .execute(&statement)
+            .map_err(failed("the rights"))?;
     }
     let comment = admin.session.query(
         "select pg_catalog.shobj_description(oid, 'pg_database') from pg_catalog.pg_database where datname = $1",
@@ -28,7 +37,10 @@ pub(super) fn carry(admin: &mut Admin, from: &str, clone: &ClonedDatabase) -> Re
     );
     if let Some(comment) = comment.map_err(failed("the comment"))?.single() {
         let comment = format!("COMMENT ON DATABASE {to} IS {}", literal(comment));
-        admin.session.execute(&comment).map_err(failed("the comment"))?;
+        admin
+            .session
+            .execute(&comment)
+            .map_err(failed("the comment"))?;
     }
     let mut lost = Vec::new();
     for (role, concerns_us, setting) in settings(admin, from).map_err(failed("the settings"))? {
@@ -50,7 +62,10 @@ pub(super) fn carry(admin: &mut Admin, from: &str, clone: &ClonedDatabase) -> Re
 }
 
 /// Role, whether it concerns this session's role, `name=value`.
-fn settings(admin: &mut Admin, from: &str) -> Result<Vec<(Option<String>, bool, String)>, DatabaseError> {
+fn settings(
+    admin: &mut Admin,
+    from: &str,
+) -> Result<Vec<(Option<String>, bool, String)>, DatabaseError> {
     let found = admin.session.query(
         "select r.rolname::text, (s.setrole = 0 or r.rolname = session_user)::text, c
          from pg_catalog.pg_db_role_setting s left join pg_catalog.pg_roles r on r.oid = s.setrole,
@@ -74,14 +89,31 @@ fn rights(admin: &mut Admin, from: &str, to: &str) -> Result<Vec<String>, Databa
          from pg_catalog.pg_database d, pg_catalog.aclexplode(d.datacl) a where d.datname = $1",
         &[from],
     )?;
-    let Some(owner) = found.rows.first().and_then(|row| row.last().cloned().flatten()) else { return Ok(Vec::new()) };
-    let mut statements = vec![format!("REVOKE ALL ON DATABASE {to} FROM PUBLIC, {}", quoted(&owner))];
+    let Some(owner) = found
+        .rows
+        .first()
+        .and_then(|row| row.last().cloned().flatten())
+    else {
+        return Ok(Vec::new());
+    };
+    let mut statements = vec![format!(
+        "REVOKE ALL ON DATABASE {to} FROM PUBLIC, {}",
+        quoted(&owner)
+    )];
     for row in &found.rows {
-        let [grantee, privilege, grantable, _] = &row[..] else { continue };
+        let [grantee, privilege, grantable, _] = &row[..] else {
+            continue;
+        };
         let grantee = grantee.as_deref().map_or("PUBLIC".to_owned(), quoted);
         let privilege = privilege.as_deref().unwrap_or_default();
-        let option = if grantable.as_deref() == Some("true") { " WITH GRANT OPTION" } else { "" };
-        statements.push(format!("GRANT {privilege} ON DATABASE {to} TO {grantee}{option}"));
+        let option = if grantable.as_deref() == Some("true") {
+            " WITH GRANT OPTION"
+        } else {
+            ""
+        };
+        statements.push(format!(
+            "GRANT {privilege} ON DATABASE {to} TO {grantee}{option}"
+        ));
     }
     Ok(statements)
 }
@@ -96,7 +128,11 @@ fn values(name: &str, value: &str) -> String {
         return literal(value);
     }
     let names: Vec<String> = split(value).iter().map(|name| literal(name)).collect();
-    if names.is_empty() { literal("") } else { names.join(", ") }
+    if names.is_empty() {
+        literal("")
+    } else {
+        names.join(", ")
+    }
 }
 
 /// A list as the server keeps it: names with commas between, quoted where they need it.
@@ -122,7 +158,10 @@ mod tests {
 
     #[test]
     fn lists_are_quoted_name_by_name() {
-        assert_eq!(values("search_path", r#""$user", public, "a "", b""#), r#"'$user', 'public', 'a ", b'"#);
+        assert_eq!(
+            values("search_path", r#""$user", public, "a "", b""#),
+            r#"'$user', 'public', 'a ", b'"#
+        );
         assert_eq!(values("search_path", r#""""#), "''");
         assert_eq!(values("work_mem", "1, 2"), "'1, 2'");
         assert_eq!(parameter("app.tenant"), r#""app"."tenant""#);

@@ -33,15 +33,9 @@ pub struct ClonedDatabase {
 #[derive(Debug, thiserror::Error)]
 pub enum CloneError {
     #[error("the clone would be called {name:?}, and that is {what}")]
-    Name {
-        name: String,
-        what: &'static str,
-    },
+    Name { name: String, what: &'static str },
     #[error("{doing}: {error}")]
-    Database {
-        doing: String,
-        error: DatabaseError,
-    },
+    Database { doing: String, error: DatabaseError },
     /// The database of this name is not the one that was made.
     #[error("the database {0:?} is not the one that this rehearsal made, and is left alone")]
     Other(String),
@@ -49,7 +43,10 @@ pub enum CloneError {
 
 impl CloneError {
     pub(super) fn database(doing: impl Into<String>) -> impl FnOnce(DatabaseError) -> Self {
-        move |error| Self::Database { doing: doing.into(), error }
+        move |error| Self::Database {
+            doing: doing.into(),
+            error,
+        }
     }
 }
 
@@ -92,7 +89,10 @@ impl ClonedDatabase {
         if oid.single() == Some(self.oid.as_str()) {
             return Ok(());
         }
-        Err(DatabaseError::unsound(format!("the database {:?} is not the clone that this rehearsal made", self.name)))
+        Err(DatabaseError::unsound(format!(
+            "the database {:?} is not the clone that this rehearsal made",
+            self.name
+        )))
     }
 }
 
@@ -125,23 +125,41 @@ pub(super) fn create(
         (Some(taken.target), "the release's target"),
         (Some(taken.maintenance), "the database that --db names"),
     ];
-    if let Some((_, what)) = whose.into_iter().find(|(other, _)| *other == Some(name.as_str())) {
+    if let Some((_, what)) = whose
+        .into_iter()
+        .find(|(other, _)| *other == Some(name.as_str()))
+    {
         return Err(CloneError::Name { name, what });
     }
     let from = match template {
-        Template::Database(database) => format!("TEMPLATE {}{}", quoted(database), admin.strategy(database)?),
+        Template::Database(database) => {
+            format!("TEMPLATE {}{}", quoted(database), admin.strategy(database)?)
+        }
         Template::Empty(locale) => format!("TEMPLATE template0 {locale}"),
     };
-    let owner = owner.map(|owner| format!(" OWNER {}", quoted(owner))).unwrap_or_default();
+    let owner = owner
+        .map(|owner| format!(" OWNER {}", quoted(owner)))
+        .unwrap_or_default();
     let doing = || format!("the clone {name:?} can't be made");
     let create = format!("CREATE DATABASE {} {from}{owner}", quoted(&name));
-    admin.session.execute(&create).map_err(CloneError::database(doing()))?;
+    admin
+        .session
+        .execute(&create)
+        .map_err(CloneError::database(doing()))?;
     let oid = admin.oid(&name).map_err(CloneError::database(doing()))?;
     let oid = oid.ok_or_else(|| CloneError::Other(name.clone()))?;
     // Where the source is, production may be.
     let from_dump = taken.source.is_none() && taken.target != "postgres";
-    let server_is_its_own = from_dump && admin.is_alone(&name).map_err(CloneError::database(doing()))?;
-    Ok(ClonedDatabase { name, oid, suffix, server_is_its_own })
+    let server_is_its_own = from_dump
+        && admin
+            .is_alone(&name)
+            .map_err(CloneError::database(doing()))?;
+    Ok(ClonedDatabase {
+        name,
+        oid,
+        suffix,
+        server_is_its_own,
+    })
 }
 
 /// Drops it, whoever is connected to it; nothing but the very database that [`create`] made. One that is gone is gone.
@@ -149,14 +167,26 @@ pub(super) fn drop(connect: &dyn Connect, clone: &ClonedDatabase) -> Result<(), 
     let doing = || CloneError::database(format!("the clone {:?} can't be dropped", clone.name));
     let mut session = connect.connect(Purpose::Write).map_err(doing())?;
     session.set_patience(PATIENCE);
-    session.batch("SET statement_timeout = 0; SET lock_timeout = 0").map_err(doing())?;
+    session
+        .batch("SET statement_timeout = 0; SET lock_timeout = 0")
+        .map_err(doing())?;
     let found = session.query(OID, &[&clone.name]).map_err(doing())?;
     match found.single() {
         None => Ok(()),
         Some(oid) if oid == clone.oid && clone.name.ends_with(&clone.suffix) => {
             // A release may have made a template of it.
-            session.execute(&format!("ALTER DATABASE {} IS_TEMPLATE false", quoted(&clone.name))).map_err(doing())?;
-            session.execute(&format!("DROP DATABASE {} WITH (FORCE)", quoted(&clone.name))).map_err(doing())?;
+            session
+                .execute(&format!(
+                    "ALTER DATABASE {} IS_TEMPLATE false",
+                    quoted(&clone.name)
+                ))
+                .map_err(doing())?;
+            session
+                .execute(&format!(
+                    "DROP DATABASE {} WITH (FORCE)",
+                    quoted(&clone.name)
+                ))
+                .map_err(doing())?;
             Ok(())
         }
         Some(_) => Err(CloneError::Other(clone.name.clone())),
@@ -164,8 +194,17 @@ pub(super) fn drop(connect: &dyn Connect, clone: &ClonedDatabase) -> Result<(), 
 }
 
 /// Writes below the clone's own comment that it is kept, and since when, so that no later rehearsal calls it left-over.
-pub(super) fn mark_kept(connect: &dyn Connect, clone: &ClonedDatabase, since: &str) -> Result<(), CloneError> {
-    let doing = || CloneError::database(format!("the clone {:?} can't be marked as kept", clone.name));
+pub(super) fn mark_kept(
+    connect: &dyn Connect,
+    clone: &ClonedDatabase,
+    since: &str,
+) -> Result<(), CloneError> {
+    let doing = || {
+        CloneError::database(format!(
+            "the clone {:?} can't be marked as kept",
+            clone.name
+        ))
+    };
     let mut session = connect.connect(Purpose::Write).map_err(doing())?;
     let found = session.query(
         "select oid::pg_catalog.text, pg_catalog.shobj_description(oid, 'pg_database') from pg_catalog.pg_database
@@ -180,9 +219,21 @@ pub(super) fn mark_kept(connect: &dyn Connect, clone: &ClonedDatabase, since: &s
         return Err(CloneError::Other(clone.name.clone()));
     }
     let digits = clone.suffix.trim_start_matches(MARK);
-    let kept = format!("{KEPT}{digits} on {since}; drop database {} with (force)", quoted(&clone.name));
-    let comment = comment.iter().map(String::as_str).chain([kept.as_str()]).collect::<Vec<_>>().join("\n");
-    let comment = format!("COMMENT ON DATABASE {} IS {}", quoted(&clone.name), literal(&comment));
+    let kept = format!(
+        "{KEPT}{digits} on {since}; drop database {} with (force)",
+        quoted(&clone.name)
+    );
+    let comment = comment
+        .iter()
+        .map(String::as_str)
+        .chain([kept.as_str()])
+        .collect::<Vec<_>>()
+        .join("\n");
+    let comment = format!(
+        "COMMENT ON DATABASE {} IS {}",
+        quoted(&clone.name),
+        literal(&comment)
+    );
     session.execute(&comment).map_err(doing())?;
     Ok(())
 }
@@ -212,10 +263,21 @@ mod tests {
     fn names_fit_and_end_with_the_rehearsals_own_mark() {
         let id = "0123456789abcdef0123456789abcdef";
         assert_eq!(name("directus", id), "directus_rehearsal_01234567");
-        for source in ["x".repeat(63), "ä".repeat(31), "\"'; drop database x;--".to_owned(), String::new()] {
+        for source in [
+            "x".repeat(63),
+            "ä".repeat(31),
+            "\"'; drop database x;--".to_owned(),
+            String::new(),
+        ] {
             let name = name(&source, id);
-            assert!(name.len() <= NAME_BYTES && name.ends_with("_rehearsal_01234567"), "{name}");
-            assert!(source.starts_with(name.strip_suffix("_rehearsal_01234567").unwrap()), "{name}");
+            assert!(
+                name.len() <= NAME_BYTES && name.ends_with("_rehearsal_01234567"),
+                "{name}"
+            );
+            assert!(
+                source.starts_with(name.strip_suffix("_rehearsal_01234567").unwrap()),
+                "{name}"
+            );
         }
     }
 

@@ -11,9 +11,18 @@ use pgseal_verify::format::fingerprint::Fingerprint;
 use pgseal_verify::plural::count;
 
 /// The fingerprint of a database. Nothing is connected to it afterwards.
-pub(super) fn take(job: &Job<'_>, connect: Arc<dyn Connect + Send>) -> Result<Fingerprint, RehearsalError> {
+pub(super) fn take(
+    job: &Job<'_>,
+    connect: Arc<dyn Connect + Send>,
+) -> Result<Fingerprint, RehearsalError> {
     let connect = cancellable(job, connect);
-    Ok(fingerprint::take(&connect, job.scope, job.workers, (job.order.clock)(), &|_| ())?)
+    Ok(fingerprint::take(
+        &connect,
+        job.scope,
+        job.workers,
+        (job.order.clock)(),
+        &|_| (),
+    )?)
 }
 
 /// A database whose statements can be stopped.
@@ -30,14 +39,20 @@ pub(super) fn cancellable(job: &Job<'_>, connect: Arc<dyn Connect + Send>) -> Ca
 
 /// Each difference as a line.
 pub(super) fn lines(before: &Fingerprint, after: &Fingerprint) -> Vec<String> {
-    fingerprint::differences(before, after).iter().map(Difference::to_string).collect()
+    fingerprint::differences(before, after)
+        .iter()
+        .map(Difference::to_string)
+        .collect()
 }
 
 /// `12 objects, 3 tables with 204,556 rows`.
 pub(super) fn sentence(fingerprint: &Fingerprint) -> String {
     let rows: u64 = fingerprint.data.values().map(|table| table.rows).sum();
     let digest = fingerprint.sha256.short();
-    let (objects, tables) = (count(fingerprint.objects.len(), "object"), count(fingerprint.data.len(), "table"));
+    let (objects, tables) = (
+        count(fingerprint.objects.len(), "object"),
+        count(fingerprint.data.len(), "table"),
+    );
     format!("{objects}, {tables} with {}: {digest}", count(rows, "row"))
 }
 
@@ -52,24 +67,41 @@ pub(super) struct Restored {
 pub(super) fn restored(before: &Fingerprint, after: &Fingerprint) -> Restored {
     let is_value = |difference: &Difference| {
         let sequence = difference.object.strip_prefix("value of ");
-        matches!(difference.change, Change::Changed { .. }) && sequence.is_some_and(|name| went_on(name, before, after))
+        matches!(difference.change, Change::Changed { .. })
+            && sequence.is_some_and(|name| went_on(name, before, after))
     };
-    let (values, differ): (Vec<_>, Vec<_>) =
-        fingerprint::differences(before, after).into_iter().partition(|difference| is_value(difference));
+    let (values, differ): (Vec<_>, Vec<_>) = fingerprint::differences(before, after)
+        .into_iter()
+        .partition(|difference| is_value(difference));
     let lines = |list: Vec<Difference>| list.iter().map(Difference::to_string).collect();
-    Restored { differ: lines(differ), values: lines(values) }
+    Restored {
+        differ: lines(differ),
+        values: lines(values),
+    }
 }
 
 /// Whether a sequence only gave out values. One that was set back gives out values a second time.
 fn went_on(name: &str, before: &Fingerprint, after: &Fingerprint) -> bool {
     let value = |of: &Fingerprint| {
-        let (last, called) = of.data.get(name)?.digest.strip_prefix("value ")?.split_once(", ")?;
+        let (last, called) = of
+            .data
+            .get(name)?
+            .digest
+            .strip_prefix("value ")?
+            .split_once(", ")?;
         Some((last.parse::<i64>().ok()?, called == "called"))
     };
-    let definition = before.objects.get(&format!("sequence {name}")).map_or("", String::as_str);
-    let descends = definition.lines().any(|line| line.starts_with("increment: -"));
+    let definition = before
+        .objects
+        .get(&format!("sequence {name}"))
+        .map_or("", String::as_str);
+    let descends = definition
+        .lines()
+        .any(|line| line.starts_with("increment: -"));
     match (value(before), value(after)) {
-        (Some((was, before)), Some((is, after))) if descends => is < was || is == was && after & !before,
+        (Some((was, before)), Some((is, after))) if descends => {
+            is < was || is == was && after & !before
+        }
         (Some(was), Some(is)) => is > was,
         _ => false,
     }

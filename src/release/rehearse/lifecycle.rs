@@ -55,11 +55,14 @@ impl RunningRehearsal<'_, '_> {
                 Err(error) => return Err(error.into()),
             };
             match refusal {
-                Err(PreflightError::AlreadyApplied(row)) => {
-                    Ok(((), format!("refused: it is applied already, by run {}", row.run_id)))
-                }
+                Err(PreflightError::AlreadyApplied(row)) => Ok((
+                    (),
+                    format!("refused: it is applied already, by run {}", row.run_id),
+                )),
                 Err(error) => Err(error.into()),
-                Ok(()) => Err(RehearsalError::NotRefused("a second run would not have been refused".to_owned())),
+                Ok(()) => Err(RehearsalError::NotRefused(
+                    "a second run would not have been refused".to_owned(),
+                )),
             }
         })
     }
@@ -71,11 +74,17 @@ impl RunningRehearsal<'_, '_> {
             if !checked.holds() {
                 return Err(RehearsalError::NotHeld(not_held(&checked)));
             }
-            let counts =
-                checked.records.iter().map(|(record, _)| format!("{} {}/{}", record.name, record.held, record.checks));
+            let counts = checked
+                .records
+                .iter()
+                .map(|(record, _)| format!("{} {}/{}", record.name, record.held, record.checks));
             let mut said = vec![format!(
                 "state {}",
-                if checked.state == ReleaseState::Finalized { "finalized" } else { "baseline" }
+                if checked.state == ReleaseState::Finalized {
+                    "finalized"
+                } else {
+                    "baseline"
+                }
             )];
             said.extend(counts);
             Ok(((), said.join(", ")))
@@ -91,8 +100,9 @@ impl RunningRehearsal<'_, '_> {
                     "the ledger does not have the run that was committed".to_owned(),
                 ]));
             };
-            let report =
-                applied.rollback(&run_id, journal?, steps).map_err(|error| RehearsalError::Run(error.into()))?;
+            let report = applied
+                .rollback(&run_id, journal?, steps)
+                .map_err(|error| RehearsalError::Run(error.into()))?;
             let report = committed(order.stop, report)?;
             let sentence = sentence(&report);
             Ok((report, sentence))
@@ -102,33 +112,51 @@ impl RunningRehearsal<'_, '_> {
     }
 
     pub fn restored(&mut self, before: &Fingerprint) -> Result<(), RehearsalError> {
-        let after = self.fingerprint("fingerprint after the rollback", FingerprintOf::AfterRollback)?;
+        let after = self.fingerprint(
+            "fingerprint after the rollback",
+            FingerprintOf::AfterRollback,
+        )?;
         let compared = compare::restored(before, &after);
         // No rollback gives back what a sequence gave out, and nobody may rely on its values following each other.
-        self.remarks.extend(compared.values.iter().map(|line| format!("a sequence went on: {line}")));
+        self.remarks.extend(
+            compared
+                .values
+                .iter()
+                .map(|line| format!("a sequence went on: {line}")),
+        );
         self.log.step("compare", |_| match compared.differ {
             differ if !differ.is_empty() => Err(RehearsalError::NotRestored(differ)),
-            _ if compared.values.is_empty() => Ok(((), "the rollback restored everything".to_owned())),
+            _ if compared.values.is_empty() => {
+                Ok(((), "the rollback restored everything".to_owned()))
+            }
             _ => {
                 let values = compared.values.join("; ");
-                Ok(((), format!("the rollback restored everything but what sequences gave out: {values}")))
+                Ok((
+                    (),
+                    format!(
+                        "the rollback restored everything but what sequences gave out: {values}"
+                    ),
+                ))
             }
         })
     }
 
     pub fn nothing_to_roll_back(&mut self) -> Result<(), RehearsalError> {
         let order = self.order;
-        self.log.step("rollback again", |steps| match rollback::find(order.authentic(), steps)? {
-            Found::Nothing(_) => Ok(((), "nothing to do".to_owned())),
-            Found::Applied(_) => Err(RehearsalError::NotHeld(vec![
-                "after a rollback the ledger still has the release in effect".to_owned(),
-            ])),
+        self.log.step("rollback again", |steps| {
+            match rollback::find(order.authentic(), steps)? {
+                Found::Nothing(_) => Ok(((), "nothing to do".to_owned())),
+                Found::Applied(_) => Err(RehearsalError::NotHeld(vec![
+                    "after a rollback the ledger still has the release in effect".to_owned(),
+                ])),
+            }
         })
     }
 
     fn run_id(&mut self) -> String {
         self.runs += 1;
-        let digest = Digest::of(format!("{} {}", self.job.rehearsal_id, self.runs).as_bytes()).to_string();
+        let digest =
+            Digest::of(format!("{} {}", self.job.rehearsal_id, self.runs).as_bytes()).to_string();
         digest.chars().take(self.job.rehearsal_id.len()).collect()
     }
 
@@ -149,16 +177,33 @@ fn committed(stop: &CancellationToken, report: Report) -> Result<Report, Rehears
 }
 
 fn sentence(report: &Report) -> String {
-    let statements: u64 = report.receipt.tiers.iter().map(|tier| tier.statements).sum();
-    let milliseconds: u64 = report.receipt.tiers.iter().map(|tier| tier.milliseconds).sum();
+    let statements: u64 = report
+        .receipt
+        .tiers
+        .iter()
+        .map(|tier| tier.statements)
+        .sum();
+    let milliseconds: u64 = report
+        .receipt
+        .tiers
+        .iter()
+        .map(|tier| tier.milliseconds)
+        .sum();
     let scripts = count(report.receipt.tiers.len(), "script");
-    format!("{scripts}, {}, {milliseconds} ms", count(statements, "statement"))
+    format!(
+        "{scripts}, {}, {milliseconds} ms",
+        count(statements, "statement")
+    )
 }
 
 fn not_held(checked: &Checked) -> Vec<String> {
     let mismatches = checked.mismatches.iter().map(ToString::to_string);
     let failed = checked.records.iter().flat_map(|(record, _)| {
-        record.failed.iter().map(|failed| format!("verify {}: {failed}", record.name)).collect::<Vec<_>>()
+        record
+            .failed
+            .iter()
+            .map(|failed| format!("verify {}: {failed}", record.name))
+            .collect::<Vec<_>>()
     });
     mismatches.chain(failed).collect()
 }

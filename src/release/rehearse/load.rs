@@ -59,11 +59,18 @@ pub(super) fn run(
 ) -> Result<u64, Failure> {
     let failed = |failure: Failure| renamed(failure, given.name);
     let doing = |what: &'static str| move |error| Failure::database(what, &error);
-    let mut session = order.connect.connect(Purpose::Write).map_err(doing("can't connect to the clone"))?;
-    clone.check(session.as_mut()).map_err(doing("can't connect to the clone"))?;
+    let mut session = order
+        .connect
+        .connect(Purpose::Write)
+        .map_err(doing("can't connect to the clone"))?;
+    clone
+        .check(session.as_mut())
+        .map_err(doing("can't connect to the clone"))?;
     settings::reset(session.as_mut(), order.limits).map_err(doing("can't set up the session"))?;
     // A dump's statements build indexes, which takes its time.
-    session.batch("SET statement_timeout = 0").map_err(doing("can't set up the session"))?;
+    session
+        .batch("SET statement_timeout = 0")
+        .map_err(doing("can't set up the session"))?;
     session.set_patience(PATIENCE);
     let mut variables = Variables::default();
     let of_session = server_variables::variables(session.as_ref());
@@ -72,12 +79,17 @@ pub(super) fn run(
         set.map_err(|_| Failure::plain(format!("{name:?} can't be the name of a variable")))?;
     }
     session.execute("BEGIN").map_err(doing("can't begin"))?;
-    settings::use_release_path(session.as_mut(), order.manifest()).map_err(doing("can't set the search path"))?;
+    settings::use_release_path(session.as_mut(), order.manifest())
+        .map_err(doing("can't set the search path"))?;
     let files = OneScript(given);
-    let mut script = Script::open(&files, NAME, variables).map_err(|error| failed(Failure::script(&error)))?;
+    let mut script =
+        Script::open(&files, NAME, variables).map_err(|error| failed(Failure::script(&error)))?;
     let mut statements = 0;
     loop {
-        match script.next_step().map_err(|error| failed(Failure::script(&error)))? {
+        match script
+            .next_step()
+            .map_err(|error| failed(Failure::script(&error)))?
+        {
             None => break,
             Some(Step::Statement(statement)) => {
                 let rows = send(session.as_mut(), &mut script, &statement).map_err(failed)?;
@@ -88,9 +100,13 @@ pub(super) fn run(
         }
     }
     // What waits for COMMIT runs now, so that what it does is seen.
-    session.execute("SET CONSTRAINTS ALL IMMEDIATE").map_err(doing("a deferred constraint does not hold"))?;
+    session
+        .execute("SET CONSTRAINTS ALL IMMEDIATE")
+        .map_err(doing("a deferred constraint does not hold"))?;
     locks::look(session.as_mut(), order, clone, given.name, observer)?;
-    session.execute("COMMIT").map_err(doing("COMMIT was refused"))?;
+    session
+        .execute("COMMIT")
+        .map_err(doing("COMMIT was refused"))?;
     Ok(statements)
 }
 
@@ -112,13 +128,19 @@ fn send(
             Ok(table.rows.len() as u64)
         }
         (_, Some(Copy::FromStdin)) => {
-            let mut data = script.copy_data(statement).map_err(|error| Failure::script(&error))?;
-            session.copy_in(&statement.sql, data.as_mut()).map_err(failed)
+            let mut data = script
+                .copy_data(statement)
+                .map_err(|error| Failure::script(&error))?;
+            session
+                .copy_in(&statement.sql, data.as_mut())
+                .map_err(failed)
         }
         (_, Some(Copy::ToStdout)) => session.copy_out(&statement.sql).map(|_| 0).map_err(failed),
         _ if inspection.statements == 0 => Ok(0),
         _ => match &statement.parameters {
-            Some(parameters) => session.execute_with(&statement.sql, parameters).map_err(failed),
+            Some(parameters) => session
+                .execute_with(&statement.sql, parameters)
+                .map_err(failed),
             None => session.execute(&statement.sql).map_err(failed),
         },
     }
@@ -127,10 +149,14 @@ fn send(
 /// What such a script may not do: leave its transaction, or the clone.
 fn refusal(statement: &Statement, inspection: &Inspection) -> Option<String> {
     if let Some((name, _)) = statement.undefined.first() {
-        return Some(format!("variable {name:?} is not set: give it by -v {name}=VALUE"));
+        return Some(format!(
+            "variable {name:?} is not set: give it by -v {name}=VALUE"
+        ));
     }
     if let Some(control) = inspection.transaction_control {
-        return Some(format!("transaction control ({control}): the script runs in one transaction"));
+        return Some(format!(
+            "transaction control ({control}): the script runs in one transaction"
+        ));
     }
     if inspection.statements > 1 {
         return Some("statements joined by \\;".to_owned());
@@ -140,8 +166,13 @@ fn refusal(statement: &Statement, inspection: &Inspection) -> Option<String> {
     }
     // The body of a function sends nothing by itself; what the clone's own definitions reach is told with the clone. Tables
     // and views that are made of a query do run it.
-    let defines = ["CREATE FUNCTION", "CREATE PROCEDURE", "CREATE TRIGGER", "CREATE EXTENSION"]
-        .contains(&inspection.verb.as_str());
+    let defines = [
+        "CREATE FUNCTION",
+        "CREATE PROCEDURE",
+        "CREATE TRIGGER",
+        "CREATE EXTENSION",
+    ]
+    .contains(&inspection.verb.as_str());
     let mut ways = inspection.dispatch.iter().map(|way| way.name.as_str());
     ways.find(|way| !defines && !super::reach::stays_inside(way))
         .map(|way| format!("{way} could reach outside of the clone"))

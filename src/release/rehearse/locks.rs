@@ -24,8 +24,7 @@ const MODES: [&str; 8] = [
 
 /// What all databases of a server share, and a release can change from any of them. Who writes there holds the lock until
 /// COMMIT.
-const SHARED: &str =
-    "pg_authid,pg_auth_members,pg_tablespace,pg_subscription,pg_replication_origin,pg_parameter_acl,pg_shseclabel";
+const SHARED: &str = "pg_authid,pg_auth_members,pg_tablespace,pg_subscription,pg_replication_origin,pg_parameter_acl,pg_shseclabel";
 
 /// Relations of this database as others see them: what the transaction made is not there yet, what it dropped still is.
 const HELD: &str = "select pg_catalog.concat(n.nspname, '.', c.relname), l.mode
@@ -80,7 +79,13 @@ pub(in crate::release) fn look_again(
     order: &RunContext<'_>,
     clone: &ClonedDatabase,
 ) -> Result<(), Failure> {
-    inside(session, order, clone, "what ran at the end of the transaction").map(drop)
+    inside(
+        session,
+        order,
+        clone,
+        "what ran at the end of the transaction",
+    )
+    .map(drop)
 }
 
 /// The locks of a transaction that changes nothing but the clone.
@@ -90,11 +95,14 @@ fn inside(
     clone: &ClonedDatabase,
     what: &str,
 ) -> Result<Vec<(String, String)>, Failure> {
-    let asked = held(session, order, clone).map_err(|error| Failure::database("can't ask for the locks", &error))?;
+    let asked = held(session, order, clone)
+        .map_err(|error| Failure::database("can't ask for the locks", &error))?;
     match asked.shared {
         None => Ok(asked.held),
         Some(shared) => Err(Failure {
-            hint: Some("rehearse it on a server of its own, from a dump: there it is allowed".to_owned()),
+            hint: Some(
+                "rehearse it on a server of its own, from a dump: there it is allowed".to_owned(),
+            ),
             ..Failure::plain(format!(
                 "{what} changes what all databases of this server share ({shared}), which no clone can keep to itself"
             ))
@@ -107,8 +115,15 @@ struct Asked {
     shared: Option<String>,
 }
 
-fn held(session: &mut dyn Session, order: &RunContext<'_>, clone: &ClonedDatabase) -> Result<Asked, DatabaseError> {
-    let pid = session.query("select pg_catalog.int4out(pg_catalog.pg_backend_pid())::pg_catalog.text", &[])?;
+fn held(
+    session: &mut dyn Session,
+    order: &RunContext<'_>,
+    clone: &ClonedDatabase,
+) -> Result<Asked, DatabaseError> {
+    let pid = session.query(
+        "select pg_catalog.int4out(pg_catalog.pg_backend_pid())::pg_catalog.text",
+        &[],
+    )?;
     let pid = pid.single().unwrap_or_default().to_owned();
     let mut other = order.connect.connect(Purpose::Read)?;
     // A release that locks the catalog itself must not make us wait for ourselves.
@@ -117,12 +132,25 @@ fn held(session: &mut dyn Session, order: &RunContext<'_>, clone: &ClonedDatabas
         [Some(relation), Some(mode)] => Some((relation.clone(), mode.clone())),
         _ => None,
     };
-    let held = other.query(HELD, &[&pid])?.rows.into_iter().filter_map(pair).collect();
+    let held = other
+        .query(HELD, &[&pid])?
+        .rows
+        .into_iter()
+        .filter_map(pair)
+        .collect();
     let mut shared = None;
     if !clone.server_is_its_own() {
-        shared = other.query(HELD_SHARED, &[&pid, SHARED])?.rows.into_iter().flatten().flatten().next();
+        shared = other
+            .query(HELD_SHARED, &[&pid, SHARED])?
+            .rows
+            .into_iter()
+            .flatten()
+            .flatten()
+            .next();
         if shared.is_none() && changes_others(session, other.as_mut(), clone)? {
-            shared = Some("settings, rights or comments of another database or of a tablespace".to_owned());
+            shared = Some(
+                "settings, rights or comments of another database or of a tablespace".to_owned(),
+            );
         }
     }
     Ok(Asked { held, shared })
@@ -151,13 +179,21 @@ pub(super) struct Recorder<'a> {
 
 impl<'a> Recorder<'a> {
     pub fn new(to: &'a mut dyn Steps) -> Self {
-        Self { to, open: BTreeMap::new(), records: BTreeMap::new() }
+        Self {
+            to,
+            open: BTreeMap::new(),
+            records: BTreeMap::new(),
+        }
     }
 
     /// The strongest lock of each relation, the strongest first.
     pub fn locks(self) -> Vec<LockRecord> {
         let mut locks: Vec<_> = self.records.into_values().collect();
-        locks.sort_by(|a, b| strength(&b.mode).cmp(&strength(&a.mode)).then_with(|| a.relation.cmp(&b.relation)));
+        locks.sort_by(|a, b| {
+            strength(&b.mode)
+                .cmp(&strength(&a.mode))
+                .then_with(|| a.relation.cmp(&b.relation))
+        });
         locks
     }
 
@@ -166,7 +202,8 @@ impl<'a> Recorder<'a> {
         for (relation, mode) in held {
             let known = self.open.get(relation);
             if known.is_none_or(|(_, known, _)| strength(mode) > strength(known)) {
-                self.open.insert(relation.clone(), (tier.to_owned(), mode.clone(), now));
+                self.open
+                    .insert(relation.clone(), (tier.to_owned(), mode.clone(), now));
             }
         }
     }
@@ -174,7 +211,12 @@ impl<'a> Recorder<'a> {
     fn committed(&mut self) {
         for (relation, (tier, mode, since)) in std::mem::take(&mut self.open) {
             let milliseconds = since.elapsed().as_millis() as u64;
-            let record = LockRecord { tier, relation: relation.clone(), mode, milliseconds };
+            let record = LockRecord {
+                tier,
+                relation: relation.clone(),
+                mode,
+                milliseconds,
+            };
             let known = self.records.get(&relation);
             if known.is_none_or(|known| strength(&record.mode) > strength(&known.mode)) {
                 self.records.insert(relation, record);
@@ -184,7 +226,10 @@ impl<'a> Recorder<'a> {
 }
 
 fn strength(mode: &str) -> usize {
-    MODES.iter().position(|known| *known == mode).map_or(0, |at| at + 1)
+    MODES
+        .iter()
+        .position(|known| *known == mode)
+        .map_or(0, |at| at + 1)
 }
 
 impl Observer for Recorder<'_> {

@@ -16,7 +16,11 @@ pub(super) struct Log<'a> {
 }
 
 impl Log<'_> {
-    pub fn step<T>(&mut self, name: &str, body: impl FnOnce(&mut dyn Steps) -> Held<T>) -> Result<T, RehearsalError> {
+    pub fn step<T>(
+        &mut self,
+        name: &str,
+        body: impl FnOnce(&mut dyn Steps) -> Held<T>,
+    ) -> Result<T, RehearsalError> {
         self.steps.begins(name);
         let started = Instant::now();
         let held = body(self.steps);
@@ -26,7 +30,12 @@ impl Log<'_> {
             Err(_) => (false, String::new()),
         };
         let milliseconds = started.elapsed().as_millis() as u64;
-        let step = RehearsalStep { name: name.to_owned(), ok, detail, milliseconds };
+        let step = RehearsalStep {
+            name: name.to_owned(),
+            ok,
+            detail,
+            milliseconds,
+        };
         self.steps.ended(&step);
         self.done.push(step);
         held.map(|(value, _)| value)
@@ -35,7 +44,12 @@ impl Log<'_> {
     /// A step that only tells what was seen.
     pub fn tell(&mut self, name: &str, detail: String) {
         self.steps.begins(name);
-        let step = RehearsalStep { name: name.to_owned(), ok: true, detail, milliseconds: 0 };
+        let step = RehearsalStep {
+            name: name.to_owned(),
+            ok: true,
+            detail,
+            milliseconds: 0,
+        };
         self.steps.ended(&step);
         self.done.push(step);
     }

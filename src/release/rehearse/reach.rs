@@ -11,21 +11,36 @@ use psql_script::{NonTransactional, Step, classify};
 /// Whether an acknowledged way out of the database ends at the database itself: who listens, or subscribes, does so by the
 /// database's name, and nobody knows the clone's.
 pub(super) fn stays_inside(way: &str) -> bool {
-    ["NOTIFY", "pg_notify", "CREATE PUBLICATION", "ALTER PUBLICATION"]
-        .iter()
-        .any(|inside| inside.eq_ignore_ascii_case(way))
+    [
+        "NOTIFY",
+        "pg_notify",
+        "CREATE PUBLICATION",
+        "ALTER PUBLICATION",
+    ]
+    .iter()
+    .any(|inside| inside.eq_ignore_ascii_case(way))
 }
 
 /// What the release's authors acknowledged, and which of it stays inside. Fails where something would be sent out.
 pub(super) fn acknowledged(order: &RunContext<'_>) -> Result<Vec<String>, RehearsalError> {
     let manifest = order.manifest();
-    let tiers = manifest.tiers.iter().flat_map(|tier| tier.dispatch.iter().map(|way| (tier.file.as_str(), way)));
+    let tiers = manifest
+        .tiers
+        .iter()
+        .flat_map(|tier| tier.dispatch.iter().map(|way| (tier.file.as_str(), way)));
     let rollback = manifest.rollback.iter();
-    let rollback = rollback.flat_map(|script| script.dispatch.iter().map(|way| (script.file.as_str(), way)));
+    let rollback = rollback.flat_map(|script| {
+        script
+            .dispatch
+            .iter()
+            .map(|way| (script.file.as_str(), way))
+    });
     let mut inside = Vec::new();
     for (file, way) in tiers.chain(rollback) {
         if !stays_inside(way) {
-            return Err(RehearsalError::Reaches(format!("{file} uses {way}, which reaches outside of the database")));
+            return Err(RehearsalError::Reaches(format!(
+                "{file} uses {way}, which reaches outside of the database"
+            )));
         }
         inside.push(format!("{way} ({file})"));
     }
@@ -33,21 +48,37 @@ pub(super) fn acknowledged(order: &RunContext<'_>) -> Result<Vec<String>, Rehear
 }
 
 /// Statements that change the server itself, or another database, and that no transaction holds back until it is known.
-pub(super) fn statements_alone(order: &RunContext<'_>, clone: &ClonedDatabase) -> Result<(), RehearsalError> {
+pub(super) fn statements_alone(
+    order: &RunContext<'_>,
+    clone: &ClonedDatabase,
+) -> Result<(), RehearsalError> {
     if clone.server_is_its_own() {
         return Ok(());
     }
-    for tier in order.manifest().tiers.iter().filter(|tier| tier.transaction == Transaction::None) {
-        let Ok(sql) = order.sql(&tier.file) else { continue };
+    for tier in order
+        .manifest()
+        .tiers
+        .iter()
+        .filter(|tier| tier.transaction == Transaction::None)
+    {
+        let Ok(sql) = order.sql(&tier.file) else {
+            continue;
+        };
         let mut found = None;
-        sql.explore(order.variables, &server_variables::expected(order.manifest()), |_, step| {
-            if let Ok((_, Step::Statement(statement))) = step {
-                let verb = statement.inspect().verb;
-                if changes_the_server(&statement.sql, &verb) {
-                    found = found.take().or_else(|| Some(format!("{}: {verb}", statement.origin.at)));
+        sql.explore(
+            order.variables,
+            &server_variables::expected(order.manifest()),
+            |_, step| {
+                if let Ok((_, Step::Statement(statement))) = step {
+                    let verb = statement.inspect().verb;
+                    if changes_the_server(&statement.sql, &verb) {
+                        found = found
+                            .take()
+                            .or_else(|| Some(format!("{}: {verb}", statement.origin.at)));
+                    }
                 }
-            }
-        });
+            },
+        );
         if let Some(found) = found {
             let text = format!("{found} changes what all databases of this server share");
             return Err(RehearsalError::Reaches(text));
@@ -57,10 +88,20 @@ pub(super) fn statements_alone(order: &RunContext<'_>, clone: &ClonedDatabase) -
 }
 
 fn changes_the_server(sql: &str, verb: &str) -> bool {
-    let shared = ["ROLE", "USER", "GROUP", "DATABASE", "TABLESPACE", "SUBSCRIPTION", "SYSTEM"];
+    let shared = [
+        "ROLE",
+        "USER",
+        "GROUP",
+        "DATABASE",
+        "TABLESPACE",
+        "SUBSCRIPTION",
+        "SYSTEM",
+    ];
     let by_verb = verb.split_once(' ').is_some_and(|(first, what)| {
         ["CREATE", "ALTER", "DROP"].contains(&first)
-            && shared.iter().any(|shared| what.split(' ').next() == Some(shared))
+            && shared
+                .iter()
+                .any(|shared| what.split(' ').next() == Some(shared))
     });
     let by_kind = matches!(
         classify(sql),

@@ -48,9 +48,16 @@ impl RunningRehearsal<'_, '_> {
         self.check("check after the rollback")?;
         self.nothing_to_roll_back()?;
         self.run("run once more", false)?;
-        let again = self.fingerprint("fingerprint after the second run", FingerprintOf::AfterSecondRun)?;
+        let again = self.fingerprint(
+            "fingerprint after the second run",
+            FingerprintOf::AfterSecondRun,
+        )?;
         let differ = compare::lines(&after_run, &again);
-        self.remarks.extend(differ.into_iter().map(|line| format!("the second run differs from the first: {line}")));
+        self.remarks.extend(
+            differ
+                .into_iter()
+                .map(|line| format!("the second run differs from the first: {line}")),
+        );
         Ok(())
     }
 
@@ -64,12 +71,21 @@ impl RunningRehearsal<'_, '_> {
             reach::statements_alone(&order, clone)?;
             let inside = reach::acknowledged(&order)?;
             let mut remarks = fill::fill(job, admin, &order, clone, method, steps)?;
-            remarks
-                .extend(inside.into_iter().map(|way| format!("the release uses {way}, which nobody hears on a clone")));
+            remarks.extend(
+                inside
+                    .into_iter()
+                    .map(|way| format!("the release uses {way}, which nobody hears on a clone")),
+            );
             let own = reach::own_ways_out(&order)?;
-            remarks
-                .extend(own.into_iter().map(|way| format!("copied from the source, and able to reach others: {way}")));
-            let detail = if remarks.is_empty() { "complete".to_owned() } else { remarks.join("; ") };
+            remarks.extend(
+                own.into_iter()
+                    .map(|way| format!("copied from the source, and able to reach others: {way}")),
+            );
+            let detail = if remarks.is_empty() {
+                "complete".to_owned()
+            } else {
+                remarks.join("; ")
+            };
             Ok(((observed, remarks), detail))
         })?;
         self.receipt.clone = observed;
@@ -78,22 +94,40 @@ impl RunningRehearsal<'_, '_> {
     }
 
     fn approve(&mut self) -> Result<(), RehearsalError> {
-        let Some(approval) = self.job.approval else { return Ok(()) };
+        let Some(approval) = self.job.approval else {
+            return Ok(());
+        };
         let (order, clone) = (self.order.authentic(), self.clone);
         self.log.step("approval on the clone", |steps| {
-            let given =
-                SetupScript { name: approval.file, text: Text::Bytes(approval.bytes), variables: order.variables };
+            let given = SetupScript {
+                name: approval.file,
+                text: Text::Bytes(approval.bytes),
+                variables: order.variables,
+            };
             let run = load::run(&order, clone, &given, steps);
             let statements = run.map_err(|failure| RehearsalError::Script(Box::new(failure)))?;
             let statements = count(statements, "statement");
-            Ok(((), format!("{}: {statements}, in place of the people who open the gates", approval.file)))
+            Ok((
+                (),
+                format!(
+                    "{}: {statements}, in place of the people who open the gates",
+                    approval.file
+                ),
+            ))
         })?;
         let sha256 = Digest::of(approval.bytes);
-        self.receipt.approval = Some(CloneApproval { file: approval.file.to_owned(), sha256 });
+        self.receipt.approval = Some(CloneApproval {
+            file: approval.file.to_owned(),
+            sha256,
+        });
         Ok(())
     }
 
-    pub fn fingerprint(&mut self, name: &str, of: FingerprintOf) -> Result<Fingerprint, RehearsalError> {
+    pub fn fingerprint(
+        &mut self,
+        name: &str,
+        of: FingerprintOf,
+    ) -> Result<Fingerprint, RehearsalError> {
         let (job, connect) = (self.job, self.job.server.database(self.clone.name()));
         let taken = self.log.step(name, |_| {
             let taken = compare::take(job, connect)?;
@@ -109,11 +143,19 @@ impl RunningRehearsal<'_, '_> {
         let Some(source) = self.source else { return };
         let differ = compare::lines(source, clone);
         if self.job.approval.is_none() {
-            self.remarks.extend(differ.into_iter().map(|line| format!("the clone differs from its source: {line}")));
+            self.remarks.extend(
+                differ
+                    .into_iter()
+                    .map(|line| format!("the clone differs from its source: {line}")),
+            );
         } else if !differ.is_empty() {
             // It stands in the receipt: a script that opens a gate has no reason to mend what the release meets.
             let more = differ.len().saturating_sub(TOLD);
-            let more = if more == 0 { String::new() } else { format!("; and {more} more") };
+            let more = if more == 0 {
+                String::new()
+            } else {
+                format!("; and {more} more")
+            };
             let told = differ.into_iter().take(TOLD).collect::<Vec<_>>().join("; ");
             self.log.tell(CHANGED_BY_APPROVAL, format!("{told}{more}"));
         }

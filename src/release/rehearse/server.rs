@@ -52,9 +52,14 @@ impl Admin {
         if session.server_version_num() >= 140_000 {
             session.batch("SET idle_session_timeout = 0")?;
         }
-        let database = session.query("select pg_catalog.current_database()::pg_catalog.text", &[])?;
+        let database =
+            session.query("select pg_catalog.current_database()::pg_catalog.text", &[])?;
         let database = database.single().unwrap_or_default().to_owned();
-        Ok(Self { _cancellable: cancellable, session, database })
+        Ok(Self {
+            _cancellable: cancellable,
+            session,
+            database,
+        })
     }
 
     /// Says to other rehearsals that this one goes on, until the session ends.
@@ -81,7 +86,11 @@ impl Admin {
     }
 
     pub fn oid(&mut self, database: &str) -> Result<Option<String>, DatabaseError> {
-        Ok(self.session.query(OID, &[database])?.single().map(str::to_owned))
+        Ok(self
+            .session
+            .query(OID, &[database])?
+            .single()
+            .map(str::to_owned))
     }
 
     /// Whether nothing stands on the server but this clone and what PostgreSQL is born with.
@@ -101,16 +110,31 @@ impl Admin {
              where datname = $1 and pid <> pg_catalog.pg_backend_pid() and backend_type = 'client backend'",
             &[database],
         )?;
-        Ok(count.single().and_then(|count| count.parse().ok()).unwrap_or(0))
+        Ok(count
+            .single()
+            .and_then(|count| count.parse().ok())
+            .unwrap_or(0))
     }
 
     /// How a large database is copied by template (PostgreSQL 15 and later).
     pub fn strategy(&mut self, database: &str) -> Result<&'static str, CloneError> {
-        let size = self.session.query("select pg_catalog.pg_database_size($1::name)::text", &[database]);
-        let size = size.map_err(CloneError::database(format!("the size of {database:?} can't be asked")))?;
-        let is_large = size.single().and_then(|size| size.parse::<u64>().ok()).is_some_and(|size| size >= LARGE);
+        let size = self.session.query(
+            "select pg_catalog.pg_database_size($1::name)::text",
+            &[database],
+        );
+        let size = size.map_err(CloneError::database(format!(
+            "the size of {database:?} can't be asked"
+        )))?;
+        let is_large = size
+            .single()
+            .and_then(|size| size.parse::<u64>().ok())
+            .is_some_and(|size| size >= LARGE);
         let known = self.session.server_version_num() >= 150_000;
-        Ok(if known && is_large { " STRATEGY file_copy" } else { "" })
+        Ok(if known && is_large {
+            " STRATEGY file_copy"
+        } else {
+            ""
+        })
     }
 
     /// What a copy must be made like; `None` where there is no such database.
@@ -123,18 +147,32 @@ impl Admin {
              from pg_catalog.pg_database d where datname = $1",
             &[database],
         )?;
-        let Some(row) = found.rows.into_iter().next() else { return Ok(None) };
+        let Some(row) = found.rows.into_iter().next() else {
+            return Ok(None);
+        };
         let value = |at: usize| row.get(at).cloned().flatten();
         let said = |word: &str, at: usize| {
-            value(at).map(|value| format!(" {word} {}", super::clone::literal(&value))).unwrap_or_default()
+            value(at)
+                .map(|value| format!(" {word} {}", super::clone::literal(&value)))
+                .unwrap_or_default()
         };
         let (provider, locale) = match value(4).as_deref() {
-            Some("i") => (" LOCALE_PROVIDER icu", format!("{}{}", said("ICU_LOCALE", 5), said("ICU_RULES", 6))),
+            Some("i") => (
+                " LOCALE_PROVIDER icu",
+                format!("{}{}", said("ICU_LOCALE", 5), said("ICU_RULES", 6)),
+            ),
             Some("b") => (" LOCALE_PROVIDER builtin", said("BUILTIN_LOCALE", 5)),
             _ => ("", String::new()),
         };
-        let locale =
-            format!("{}{}{}{provider}{locale}", said("ENCODING", 1), said("LC_COLLATE", 2), said("LC_CTYPE", 3));
-        Ok(Some(Described { owner: value(0).unwrap_or_default(), locale }))
+        let locale = format!(
+            "{}{}{}{provider}{locale}",
+            said("ENCODING", 1),
+            said("LC_COLLATE", 2),
+            said("LC_CTYPE", 3)
+        );
+        Ok(Some(Described {
+            owner: value(0).unwrap_or_default(),
+            locale,
+        }))
     }
 }

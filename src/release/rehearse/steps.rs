@@ -15,9 +15,18 @@ use pgseal_verify::format::rehearsal::{FingerprintOf, Rehearsal, RehearsalOutcom
 /// Rehearses. An error is that there was no clone.
 pub(super) fn rehearse(job: &Job<'_>, steps: &mut dyn Steps) -> Result<Rehearsed, RehearsalError> {
     let started = (job.order.clock)();
-    let mut log = Log { steps, done: Vec::new() };
+    let mut log = Log {
+        steps,
+        done: Vec::new(),
+    };
     // Whoever cancels what runs has to know that it was noticed.
-    let stopped = |trouble| if job.order.stop.check().is_err() { RehearsalError::Interrupted } else { trouble };
+    let stopped = |trouble| {
+        if job.order.stop.check().is_err() {
+            RehearsalError::Interrupted
+        } else {
+            trouble
+        }
+    };
     let mut admin = Admin::open(job.order.connect, job.order.stop)?;
     admin.mark(job.rehearsal_id)?;
     let source = source_fingerprint(job, &mut admin, &mut log).map_err(stopped)?;
@@ -29,10 +38,16 @@ pub(super) fn rehearse(job: &Job<'_>, steps: &mut dyn Steps) -> Result<Rehearsed
     let (clone, method) = made.map_err(stopped)?;
     // From here on the clone exists, and nothing may return before it is dropped.
     let connect = compare::cancellable(job, job.server.database(clone.name()));
-    let order = ContextToRun { connect: &connect, clone: Some(&clone), ..job.order };
+    let order = ContextToRun {
+        connect: &connect,
+        clone: Some(&clone),
+        ..job.order
+    };
     let mut receipt = blank(job, &clone, method, started);
     if let Some(source) = &source {
-        receipt.fingerprints.insert(FingerprintOf::SourceBefore, source.sha256);
+        receipt
+            .fingerprints
+            .insert(FingerprintOf::SourceBefore, source.sha256);
     }
     let mut going = RunningRehearsal {
         job,
@@ -45,21 +60,37 @@ pub(super) fn rehearse(job: &Job<'_>, steps: &mut dyn Steps) -> Result<Rehearsed
         runs: 0,
     };
     let mut trouble = going.all(&mut admin, method).err().map(stopped);
-    let RunningRehearsal { mut receipt, mut remarks, .. } = going;
+    let RunningRehearsal {
+        mut receipt,
+        mut remarks,
+        ..
+    } = going;
     drop(connect);
-    let left = if job.keep { None } else { dropped(job, &clone, &mut log) };
+    let left = if job.keep {
+        None
+    } else {
+        dropped(job, &clone, &mut log)
+    };
     if job.keep {
         let marked = clone::mark_kept(job.order.connect, &clone, &(job.order.clock)().to_string());
-        remarks.extend(marked.err().map(|error| format!("the next rehearsal will call the clone left-over: {error}")));
+        remarks.extend(
+            marked
+                .err()
+                .map(|error| format!("the next rehearsal will call the clone left-over: {error}")),
+        );
     }
     // It marks the clone as one in use.
     drop(admin);
     if trouble.is_none() && left.is_none() {
-        trouble = source_again(job, source.as_ref(), &mut receipt, &mut remarks, &mut log).err().map(stopped);
+        trouble = source_again(job, source.as_ref(), &mut receipt, &mut remarks, &mut log)
+            .err()
+            .map(stopped);
     }
     receipt.steps = log.done;
     receipt.outcome = match &trouble {
-        None if left.is_some() || receipt.steps.iter().any(|step| !step.ok) => RehearsalOutcome::Incomplete,
+        None if left.is_some() || receipt.steps.iter().any(|step| !step.ok) => {
+            RehearsalOutcome::Incomplete
+        }
         None if *job.scope == Scope::All => RehearsalOutcome::Proved,
         None => RehearsalOutcome::Limited,
         Some(trouble) if trouble.is_of_the_release(has_run(&receipt)) => RehearsalOutcome::Failed,
@@ -67,12 +98,20 @@ pub(super) fn rehearse(job: &Job<'_>, steps: &mut dyn Steps) -> Result<Rehearsed
     };
     receipt.kept = job.keep || left.is_some();
     receipt.finished = (job.order.clock)();
-    Ok(Rehearsed { receipt, trouble, left, remarks })
+    Ok(Rehearsed {
+        receipt,
+        trouble,
+        left,
+        remarks,
+    })
 }
 
 /// Whether the release was applied to the clone once.
 fn has_run(receipt: &Rehearsal) -> bool {
-    receipt.steps.iter().any(|step| step.name == "run" && step.ok)
+    receipt
+        .steps
+        .iter()
+        .any(|step| step.name == "run" && step.ok)
 }
 
 fn source_fingerprint(
@@ -80,9 +119,13 @@ fn source_fingerprint(
     admin: &mut Admin,
     log: &mut Log<'_>,
 ) -> Result<Option<Fingerprint>, RehearsalError> {
-    let ClonedFrom::Database { name, .. } = job.from else { return Ok(None) };
+    let ClonedFrom::Database { name, .. } = job.from else {
+        return Ok(None);
+    };
     if admin.oid(name)?.is_none() {
-        return Err(RehearsalError::Copy(format!("there is no database {name:?} on this server")));
+        return Err(RehearsalError::Copy(format!(
+            "there is no database {name:?} on this server"
+        )));
     }
     log.step("fingerprint of the source", |_| {
         let taken = compare::take(job, job.server.database(name))?;
@@ -99,16 +142,27 @@ fn source_again(
     remarks: &mut Vec<String>,
     log: &mut Log<'_>,
 ) -> Result<(), RehearsalError> {
-    let (ClonedFrom::Database { name, .. }, Some(before)) = (job.from, before) else { return Ok(()) };
+    let (ClonedFrom::Database { name, .. }, Some(before)) = (job.from, before) else {
+        return Ok(());
+    };
     log.step("fingerprint of the source again", |_| {
         let after = compare::take(job, job.server.database(name))?;
-        receipt.fingerprints.insert(FingerprintOf::SourceAfter, after.sha256);
+        receipt
+            .fingerprints
+            .insert(FingerprintOf::SourceAfter, after.sha256);
         let moved = compare::lines(before, &after);
         if moved.is_empty() {
             return Ok(((), "as before".to_owned()));
         }
-        remarks.extend(moved.iter().map(|line| format!("the source was written to meanwhile: {line}")));
-        Ok(((), format!("others wrote to it meanwhile: {}", moved.join("; "))))
+        remarks.extend(
+            moved
+                .iter()
+                .map(|line| format!("the source was written to meanwhile: {line}")),
+        );
+        Ok((
+            (),
+            format!("others wrote to it meanwhile: {}", moved.join("; ")),
+        ))
     })
 }
 

@@ -25,7 +25,8 @@ impl Runner<'_> {
     pub(super) fn may_batch(&mut self) -> Result<bool, Failure> {
         if self.batches.is_none() {
             let unseen = server_variables::nobody_sees_messages(self.session);
-            let unseen = unseen.map_err(|error| Failure::database("can't ask who looks at statements", &error))?;
+            let unseen = unseen
+                .map_err(|error| Failure::database("can't ask who looks at statements", &error))?;
             self.batches = Some(unseen);
         }
         Ok(self.batches == Some(true))
@@ -65,19 +66,37 @@ impl Runner<'_> {
 
     /// The answer to the oldest batch, told statement by statement.
     fn receive(&mut self) -> Result<(), Failure> {
-        let Some(batch) = self.on_the_way.pop_front() else { return Ok(()) };
-        let answer = self.session.receive_batch().map_err(|error| lost(&batch, &error))?;
+        let Some(batch) = self.on_the_way.pop_front() else {
+            return Ok(());
+        };
+        let answer = self
+            .session
+            .receive_batch()
+            .map_err(|error| lost(&batch, &error))?;
         if let Some((first, _)) = batch.ends() {
-            let (at, took) = (&first.origin.at, batch.sent_at.map(|at| at.elapsed()).unwrap_or_default());
+            let (at, took) = (
+                &first.origin.at,
+                batch.sent_at.map(|at| at.elapsed()).unwrap_or_default(),
+            );
             let (statements, rows) = (answer.rows.len() as u64, answer.rows.iter().sum());
             let verb = &first.inspect().verb;
-            self.log.sent(Sent { at, verb, statements, rows, took, evidence: None });
+            self.log.sent(Sent {
+                at,
+                verb,
+                statements,
+                rows,
+                took,
+                evidence: None,
+            });
         }
         let notices = self.session.notices();
         let refused = batch.refused(&answer);
         let complete = answer.rows.len();
         if refused.is_none() && complete != batch.len() {
-            let error = format!("the server answered {complete} of {} statements", batch.len());
+            let error = format!(
+                "the server answered {complete} of {} statements",
+                batch.len()
+            );
             return Err(lost(&batch, &DatabaseError::unsound(error)));
         }
         let mut index = 0;
@@ -89,8 +108,13 @@ impl Runner<'_> {
                 Item::Statement(statement, verb) => {
                     let failed = refused.as_ref().filter(|refused| refused.index == index);
                     if index < complete || failed.is_some() {
-                        self.observer.event(Event::Statement { at: &statement.origin.at, verb });
-                        batch.notices_of(&notices, index).for_each(|notice| self.notice(statement, notice));
+                        self.observer.event(Event::Statement {
+                            at: &statement.origin.at,
+                            verb,
+                        });
+                        batch
+                            .notices_of(&notices, index)
+                            .for_each(|notice| self.notice(statement, notice));
                     }
                     if let Some(refused) = failed {
                         return Err(Failure::statement(statement, &refused.error));
@@ -104,7 +128,11 @@ impl Runner<'_> {
         }
         if let Some((first, last)) = batch.ends() {
             // What was reported may be of a batch behind it, too: plain statements, which any setting leaves as they are.
-            let last = self.on_the_way.back().and_then(Batch::ends).map_or(last, |(_, last)| last);
+            let last = self
+                .on_the_way
+                .back()
+                .and_then(Batch::ends)
+                .map_or(last, |(_, last)| last);
             reading::check_between(self.session, first, last)?;
         }
         if let Some(next) = self.on_the_way.front() {
@@ -117,7 +145,11 @@ impl Runner<'_> {
 fn announce(batch: &Batch, observer: &mut dyn Observer) {
     if let Some((first, last)) = batch.ends() {
         let (from, to) = (&first.origin.at, &last.origin.at);
-        observer.event(Event::OnTheWay { from, to, statements: batch.len() });
+        observer.event(Event::OnTheWay {
+            from,
+            to,
+            statements: batch.len(),
+        });
     }
 }
 

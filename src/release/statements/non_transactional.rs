@@ -40,7 +40,9 @@ impl Executor<'_, '_> {
         progress: Progress,
     ) -> Result<Done, Halt> {
         let next = match progress {
-            Progress::Interrupted(remembered) => self.interrupted(session, one, kind, &remembered)?,
+            Progress::Interrupted(remembered) => {
+                self.interrupted(session, one, kind, &remembered)?
+            }
             _ => Next::Send(evidence::before(session, kind)?),
         };
         let before = match next {
@@ -49,11 +51,20 @@ impl Executor<'_, '_> {
         };
         let remembered = serde_json::to_string(&before).map_err(Failure::plain)?;
         self.book_one(session, one, Happened::Started, Some(&remembered), None)?;
-        self.journal(JournalStep::Statement { tier: one.tier.to_owned(), at: one.place.clone() })?;
+        self.journal(JournalStep::Statement {
+            tier: one.tier.to_owned(),
+            at: one.place.clone(),
+        })?;
         // Whoever goes on must not be asked about a statement that was never sent.
         if let Err(stopped) = self.order.stop.check() {
             self.order.stop.clear_away();
-            self.book_one(session, one, Happened::Failed, Some(&text("it was never sent")), None)?;
+            self.book_one(
+                session,
+                one,
+                Happened::Failed,
+                Some(&text("it was never sent")),
+                None,
+            )?;
             return Err(stopped.into());
         }
         let begun = Instant::now();
@@ -62,7 +73,13 @@ impl Executor<'_, '_> {
                 let reading = as_it_began(session, one)?;
                 let remark = evidence::confirm(session, kind, &before)?;
                 let how = remark.as_deref().map(text);
-                self.book_one(session, one, Happened::Done, how.as_deref(), Some((rows, begun.elapsed())))?;
+                self.book_one(
+                    session,
+                    one,
+                    Happened::Done,
+                    how.as_deref(),
+                    Some((rows, begun.elapsed())),
+                )?;
                 // It is done; who goes on begins behind it.
                 reading.map_err(|failure| Halt::Stopped(Box::new(failure)))?;
                 Ok((rows, remark))
@@ -89,10 +106,15 @@ impl Executor<'_, '_> {
         }
         let effect = self.find(session, one, kind, before)?;
         // Its row stays open where that fails: whoever goes on finds what is left.
-        let (effect, cleared) = self.cleared(session, one, kind, before, effect).map_err(|halt| match halt {
-            Halt::Undone(left) => Halt::Stopped(Box::new(Failure { detail: Some(left.message), ..failure.clone() })),
-            other => other,
-        })?;
+        let (effect, cleared) =
+            self.cleared(session, one, kind, before, effect)
+                .map_err(|halt| match halt {
+                    Halt::Undone(left) => Halt::Stopped(Box::new(Failure {
+                        detail: Some(left.message),
+                        ..failure.clone()
+                    })),
+                    other => other,
+                })?;
         match effect {
             Effect::Took(how) => {
                 let how = and_then(cleared, how);
@@ -105,9 +127,14 @@ impl Executor<'_, '_> {
                 Err(failure.into())
             }
             // Its row stays open: whoever goes on is asked.
-            Effect::StillRunning(why) | Effect::Undecidable(why) | Effect::Leftover { what: why, .. } => {
+            Effect::StillRunning(why)
+            | Effect::Undecidable(why)
+            | Effect::Leftover { what: why, .. } => {
                 let hint = failure.hint.clone().unwrap_or(why);
-                Err(Halt::Stopped(Box::new(Failure { hint: Some(hint), ..failure })))
+                Err(Halt::Stopped(Box::new(Failure {
+                    hint: Some(hint),
+                    ..failure
+                })))
             }
         }
     }
@@ -122,7 +149,9 @@ impl Executor<'_, '_> {
     ) -> Result<(), Halt> {
         let before = read_back(one, remembered)?;
         match self.find(session, one, kind, &before)? {
-            Effect::Leftover { what, cleanup, .. } => Ok(self.clean(session, one, &what, &cleanup)?),
+            Effect::Leftover { what, cleanup, .. } => {
+                Ok(self.clean(session, one, &what, &cleanup)?)
+            }
             Effect::StillRunning(why) => Err(still_running(one, &why).into()),
             // Whether it happened or not, the rollback scripts undo it, and the baseline probe proves it.
             Effect::Took(_) | Effect::NotThere(_) | Effect::Undecidable(_) => Ok(()),
@@ -139,20 +168,36 @@ impl Executor<'_, '_> {
     ) -> Result<Next, Halt> {
         let before = read_back(one, remembered)?;
         let effect = self.find(session, one, kind, &before)?;
-        let decision = self.work.resumed.as_mut().and_then(|resumed| resumed.decision.take());
-        if let (Some(_), Effect::Took(how) | Effect::NotThere(how) | Effect::Leftover { what: how, .. }) =
-            (decision, &effect)
+        let decision = self
+            .work
+            .resumed
+            .as_mut()
+            .and_then(|resumed| resumed.decision.take());
+        if let (
+            Some(_),
+            Effect::Took(how) | Effect::NotThere(how) | Effect::Leftover { what: how, .. },
+        ) = (decision, &effect)
         {
-            let text = format!("{}: nobody has to decide what became of it: {how}", one.place);
+            let text = format!(
+                "{}: nobody has to decide what became of it: {how}",
+                one.place
+            );
             let hint = "leave out --interrupted".to_owned();
-            return Err(Failure { hint: Some(hint), ..Failure::plain(text) }.into());
+            return Err(Failure {
+                hint: Some(hint),
+                ..Failure::plain(text)
+            }
+            .into());
         }
         let (effect, cleared) = self.cleared(session, one, kind, &before, effect)?;
         let (happened, how) = match effect {
             Effect::Took(how) => (Happened::Found, and_then(cleared, how)),
             Effect::NotThere(how) => (Happened::Again, and_then(cleared, how)),
             Effect::Leftover { what, .. } => {
-                let text = format!("{}: it was cleared away, and is there again: {what}", one.place);
+                let text = format!(
+                    "{}: it was cleared away, and is there again: {what}",
+                    one.place
+                );
                 return Err(Failure::plain(text).into());
             }
             Effect::StillRunning(why) => {
@@ -162,15 +207,28 @@ impl Executor<'_, '_> {
                 Some(Decision::Done) => (Happened::Found, "a person decided so".to_owned()),
                 Some(Decision::Again) => (Happened::Again, "a person decided so".to_owned()),
                 None => {
-                    let text = format!("{}: it was interrupted, and the catalog can't say how far it came", one.place);
-                    let hint = format!("{question}: by --resume --interrupted done, or --resume --interrupted again");
-                    return Err(Failure { hint: Some(hint), ..Failure::plain(text) }.into());
+                    let text = format!(
+                        "{}: it was interrupted, and the catalog can't say how far it came",
+                        one.place
+                    );
+                    let hint = format!(
+                        "{question}: by --resume --interrupted done, or --resume --interrupted again"
+                    );
+                    return Err(Failure {
+                        hint: Some(hint),
+                        ..Failure::plain(text)
+                    }
+                    .into());
                 }
             },
         };
         self.book_one(session, one, happened, Some(&text(&how)), None)?;
         let at = &one.statement.origin.at;
-        self.observer.event(Event::Found { at, again: happened == Happened::Again, how: &how });
+        self.observer.event(Event::Found {
+            at,
+            again: happened == Happened::Again,
+            how: &how,
+        });
         Ok(match happened {
             Happened::Found => Next::Nothing(how),
             _ => Next::Send(evidence::before(session, kind)?),
@@ -188,15 +246,21 @@ impl Executor<'_, '_> {
         let begun = Instant::now();
         loop {
             let found = evidence::find(session, kind, before, &one.statement.sql);
-            let found = found.map_err(|error| Failure::database("can't ask the catalog", &error))?;
-            let Effect::StillRunning(why) = &found else { return Ok(found) };
+            let found =
+                found.map_err(|error| Failure::database("can't ask the catalog", &error))?;
+            let Effect::StillRunning(why) = &found else {
+                return Ok(found);
+            };
             if begun.elapsed() > STILL_RUNNING {
                 return Ok(found);
             }
             if !self.order.stop.is_clearing() {
                 self.order.stop.check()?;
             }
-            self.observer.event(Event::StillRunning { at: &one.statement.origin.at, why });
+            self.observer.event(Event::StillRunning {
+                at: &one.statement.origin.at,
+                why,
+            });
             std::thread::sleep(PAUSE);
         }
     }
@@ -210,7 +274,9 @@ impl Executor<'_, '_> {
         before: &Before,
         effect: Effect,
     ) -> Result<(Effect, Option<String>), Halt> {
-        let Effect::Leftover { what, cleanup } = effect else { return Ok((effect, None)) };
+        let Effect::Leftover { what, cleanup } = effect else {
+            return Ok((effect, None));
+        };
         self.clean(session, one, &what, &cleanup)?;
         Ok((self.find(session, one, kind, before)?, Some(what)))
     }
@@ -222,10 +288,16 @@ impl Executor<'_, '_> {
         what: &str,
         cleanup: &[String],
     ) -> Result<(), Failure> {
-        self.observer.event(Event::Cleaning { at: &one.statement.origin.at, what });
+        self.observer.event(Event::Cleaning {
+            at: &one.statement.origin.at,
+            what,
+        });
         for statement in cleanup {
             session.execute(statement).map_err(|error| {
-                let doing = format!("{}: {what}, and it can't be cleaned up by {statement}", one.place);
+                let doing = format!(
+                    "{}: {what}, and it can't be cleaned up by {statement}",
+                    one.place
+                );
                 Failure::database(&doing, &error)
             })?;
         }
@@ -242,12 +314,24 @@ impl Executor<'_, '_> {
     ) -> Result<(), Halt> {
         let sha256 = one.sha256.to_string();
         let (rows, took) = done.unzip();
-        self.book(session, happened, &NewStep { evidence, rows, took, ..one.row(&sha256) })
+        self.book(
+            session,
+            happened,
+            &NewStep {
+                evidence,
+                rows,
+                took,
+                ..one.row(&sha256)
+            },
+        )
     }
 }
 
 /// Whether the statement left the session reading texts as it began. If not, it does again: its row is still to be written.
-fn as_it_began(session: &mut dyn Session, one: &PendingStatement<'_>) -> Result<Result<(), Failure>, Failure> {
+fn as_it_began(
+    session: &mut dyn Session,
+    one: &PendingStatement<'_>,
+) -> Result<Result<(), Failure>, Failure> {
     let reading = reading::check(session, one.statement, 0);
     if reading.is_err() {
         let reset = session.batch("RESET standard_conforming_strings; RESET client_encoding");
@@ -258,19 +342,29 @@ fn as_it_began(session: &mut dyn Session, one: &PendingStatement<'_>) -> Result<
 
 /// What was remembered before the statement.
 fn read_back(one: &PendingStatement<'_>, remembered: &str) -> Result<Before, Failure> {
-    let unread = |error| Failure::plain(format!("{}: the ledger's evidence can't be read: {error}", one.place));
+    let unread = |error| {
+        Failure::plain(format!(
+            "{}: the ledger's evidence can't be read: {error}",
+            one.place
+        ))
+    };
     serde_json::from_str(remembered).map_err(unread)
 }
 
 fn still_running(one: &PendingStatement<'_>, why: &str) -> Failure {
     let text = format!("{}: the server still works on it: {why}", one.place);
     let hint = "wait for it, or end that process; then go on".to_owned();
-    Failure { hint: Some(hint), ..Failure::plain(text) }
+    Failure {
+        hint: Some(hint),
+        ..Failure::plain(text)
+    }
 }
 
 /// What was cleared away, and what was found then.
 fn and_then(cleared: Option<String>, how: String) -> String {
-    cleared.map_or(how.clone(), |what| format!("{what}; it was cleared away, and now: {how}"))
+    cleared.map_or(how.clone(), |what| {
+        format!("{what}; it was cleared away, and now: {how}")
+    })
 }
 
 /// A sentence as JSON.

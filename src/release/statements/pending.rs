@@ -42,12 +42,16 @@ impl<'s> PendingStatement<'s> {
         let inspection = statement.inspect();
         if let Some((name, at)) = statement.undefined.first() {
             let unset = format!("variable {name:?} is not set: give it by -v {name}=VALUE");
-            return Err(Failure { at: Some(at.to_string()), ..Failure::plain(unset) });
+            return Err(Failure {
+                at: Some(at.to_string()),
+                ..Failure::plain(unset)
+            });
         }
         if let Some(refusal) = refused_in_steps(statement, &inspection) {
             return Err(Failure::refused(statement, refusal.why));
         }
-        let acknowledged = generated::acknowledged(order.manifest(), &script.name, script.sql.path());
+        let acknowledged =
+            generated::acknowledged(order.manifest(), &script.name, script.sql.path());
         if let Some(name) = generated::unnamed(&inspection, acknowledged) {
             let text = format!("{name} could reach outside of the database, and nobody named it");
             return Err(Failure::refused(statement, text));
@@ -102,7 +106,9 @@ impl<'s> PendingStatement<'s> {
     /// Goes over its data, where the script goes on behind them.
     pub fn skip(&self, source: &mut Script<'_>) -> Result<(), Failure> {
         if self.has_data() {
-            let mut data = source.copy_data(self.statement).map_err(|error| Failure::script(&error))?;
+            let mut data = source
+                .copy_data(self.statement)
+                .map_err(|error| Failure::script(&error))?;
             let mut buffer = [0; 8192];
             while data.read(&mut buffer).map_err(Failure::plain)? > 0 {}
         }
@@ -115,7 +121,9 @@ impl<'s> PendingStatement<'s> {
         let sql = &self.statement.sql;
         match self.inspection.copy {
             Some(Copy::FromStdin) => {
-                let mut data = source.copy_data(self.statement).map_err(|error| Failure::script(&error))?;
+                let mut data = source
+                    .copy_data(self.statement)
+                    .map_err(|error| Failure::script(&error))?;
                 session.copy_in(sql, data.as_mut()).map_err(failed)
             }
             Some(Copy::ToStdout) => session.copy_out(sql).map(|_| 0).map_err(failed),
@@ -132,18 +140,29 @@ impl Executor<'_, '_> {
         source: &mut Script<'_>,
         one: &PendingStatement<'_>,
     ) -> Result<u64, Halt> {
-        let database = |doing: &'static str| move |error: DatabaseError| Failure::database(doing, &error);
-        session.execute(transaction::BEGIN).map_err(database("can't begin the transaction"))?;
+        let database =
+            |doing: &'static str| move |error: DatabaseError| Failure::database(doing, &error);
+        session
+            .execute(transaction::BEGIN)
+            .map_err(database("can't begin the transaction"))?;
         lock::hold_in_transaction(session).map_err(Failure::plain)?;
         let transaction_id = transaction::transaction_id(session)?;
         let rows = one.send(session, source)?;
-        session.execute("SET CONSTRAINTS ALL IMMEDIATE").map_err(database("a deferred constraint does not hold"))?;
+        session
+            .execute("SET CONSTRAINTS ALL IMMEDIATE")
+            .map_err(database("a deferred constraint does not hold"))?;
         reading::check(session, one.statement, 0)?;
         if let Some(clone) = self.order.clone {
             locks::look_again(session, &self.order, clone)?;
         }
-        session.batch(OURS).map_err(database("can't reset the session"))?;
-        let (run_id, by_run, sha256) = (self.ledger_run(), self.receipt.run_id.clone(), one.sha256.to_string());
+        session
+            .batch(OURS)
+            .map_err(database("can't reset the session"))?;
+        let (run_id, by_run, sha256) = (
+            self.ledger_run(),
+            self.receipt.run_id.clone(),
+            one.sha256.to_string(),
+        );
         let step = NewStep {
             run_id: &run_id,
             by_run: &by_run,

@@ -36,9 +36,15 @@ impl Logged<'_> {
 
     /// True if an entry after the checkpoint is about exactly this file.
     fn is_behind(&self, path: &Path) -> bool {
-        let mut entries = self.behind.iter().filter(|entry| Path::new(entry.path.as_str()) == path).peekable();
+        let mut entries = self
+            .behind
+            .iter()
+            .filter(|entry| Path::new(entry.path.as_str()) == path)
+            .peekable();
         entries.peek().is_some()
-            && self.digest(path).is_ok_and(|file| entries.any(|entry| (entry.size, entry.sha256) == file))
+            && self
+                .digest(path)
+                .is_ok_and(|file| entries.any(|entry| (entry.size, entry.sha256) == file))
     }
 
     /// From files without an undamaged entry, selects those that no damaged entry was provably
@@ -51,9 +57,13 @@ impl Logged<'_> {
         let was_of = |entry: &Damaged, path: &Path, file: Option<(u64, Digest)>| {
             file.is_some_and(|(size, digest)| entry.was_of(path, size, digest))
         };
-        let (proven, open): (Vec<_>, Vec<_>) =
-            self.damaged.iter().partition(|entry| files.iter().any(|(path, file)| was_of(entry, path, *file)));
-        let unlogged = files.iter().filter(|(path, file)| !proven.iter().any(|entry| was_of(entry, path, *file)));
+        let (proven, open): (Vec<_>, Vec<_>) = self
+            .damaged
+            .iter()
+            .partition(|entry| files.iter().any(|(path, file)| was_of(entry, path, *file)));
+        let unlogged = files
+            .iter()
+            .filter(|(path, file)| !proven.iter().any(|entry| was_of(entry, path, *file)));
         unlogged
             .map(|(path, file)| {
                 let digest = file.map(|(_, digest)| digest);
@@ -75,8 +85,15 @@ pub fn walk(dir: &Path, faults: &mut Faults) -> BTreeSet<PathBuf> {
                 files.extend(Named::of(entry.path()).map(|_| below.to_owned()));
             }
             Err(error) => {
-                let path = error.path().and_then(|path| path.strip_prefix(dir).ok()).unwrap_or(Path::new(""));
-                faults.tell(LogFaultKind::Broken, path, format!("can't be read: {error}"));
+                let path = error
+                    .path()
+                    .and_then(|path| path.strip_prefix(dir).ok())
+                    .unwrap_or(Path::new(""));
+                faults.tell(
+                    LogFaultKind::Broken,
+                    path,
+                    format!("can't be read: {error}"),
+                );
             }
         }
     }
@@ -95,14 +112,22 @@ pub fn check(
     let mut logged: BTreeMap<&str, &LogEntry> = BTreeMap::new();
     for entry in log.entries {
         if let Some(first) = logged.insert(entry.path.as_str(), entry) {
-            let sentence = format!("logged twice, as {} and as {}", first.sha256.short(), entry.sha256.short());
+            let sentence = format!(
+                "logged twice, as {} and as {}",
+                first.sha256.short(),
+                entry.sha256.short()
+            );
             faults.tell(LogFaultKind::Broken, entry.path.as_str(), sentence);
         }
     }
     let logged: Vec<&LogEntry> = logged.into_values().collect();
-    let paths: BTreeSet<&Path> = logged.iter().map(|entry| Path::new(entry.path.as_str())).collect();
+    let paths: BTreeSet<&Path> = logged
+        .iter()
+        .map(|entry| Path::new(entry.path.as_str()))
+        .collect();
     let others = files.iter().filter(|path| !paths.contains(path.as_path()));
-    let (behind, others): (Vec<&PathBuf>, Vec<&PathBuf>) = others.partition(|path| log.is_behind(path));
+    let (behind, others): (Vec<&PathBuf>, Vec<&PathBuf>) =
+        others.partition(|path| log.is_behind(path));
     let others = log.unlogged(others.into_iter());
     let unlogged: Vec<&PathBuf> = others.iter().map(|(path, _)| *path).collect();
     let read = AtomicUsize::new(0);
@@ -118,13 +143,20 @@ pub fn check(
         .collect();
     let moved = moved(log, &found, &unlogged);
     for (entry, fault) in &mut found {
-        if let Some(now) = moved.get(&entry.sha256).filter(|_| fault.kind == LogFaultKind::Deleted) {
+        if let Some(now) = moved
+            .get(&entry.sha256)
+            .filter(|_| fault.kind == LogFaultKind::Deleted)
+        {
             fault.sentence.push_str(&format!("; now {}", now.display()));
         }
     }
     faults.0.extend(found.into_iter().map(|(_, fault)| fault));
     for (path, may_be_damaged) in others {
-        let sentence = if may_be_damaged { DAMAGED.to_owned() } else { why_not(path, log.is_whole) };
+        let sentence = if may_be_damaged {
+            DAMAGED.to_owned()
+        } else {
+            why_not(path, log.is_whole)
+        };
         faults.tell(LogFaultKind::Unlogged, path, sentence);
     }
     behind.into_iter().cloned().collect()
@@ -136,7 +168,9 @@ const DAMAGED: &str = "the log's entry under that name or digest is damaged, so 
 
 /// Advice for a file that is not in the log.
 fn why_not(path: &Path, is_whole: bool) -> String {
-    let is_aside = path.iter().any(|part| part.as_encoded_bytes().starts_with(b".pgseal-"));
+    let is_aside = path
+        .iter()
+        .any(|part| part.as_encoded_bytes().starts_with(b".pgseal-"));
     let parsed = path.to_str().map(str::parse::<ArchivePath>);
     match parsed {
         _ if !is_whole => "not in the log as far as it can be read: repair the log first".to_owned(),
@@ -162,12 +196,18 @@ fn moved<'a>(
     found: &[(&LogEntry, LogFault)],
     unlogged: &[&'a PathBuf],
 ) -> BTreeMap<Digest, &'a PathBuf> {
-    let lost = found.iter().filter(|(_, fault)| fault.kind == LogFaultKind::Deleted);
+    let lost = found
+        .iter()
+        .filter(|(_, fault)| fault.kind == LogFaultKind::Deleted);
     let sizes: BTreeSet<u64> = lost.map(|(entry, _)| entry.size).collect();
     let mut moved = BTreeMap::new();
     for path in unlogged {
-        let Ok(file) = log.below.file(path) else { continue };
-        let may_be = file.metadata().is_ok_and(|metadata| sizes.contains(&metadata.len()));
+        let Ok(file) = log.below.file(path) else {
+            continue;
+        };
+        let may_be = file
+            .metadata()
+            .is_ok_and(|metadata| sizes.contains(&metadata.len()));
         if let Some((_, digest)) = may_be.then(|| digest_of(file, &|_| {}).ok()).flatten() {
             moved.insert(digest, *path);
         }
@@ -176,7 +216,13 @@ fn moved<'a>(
 }
 
 fn check_file(log: &Logged<'_>, entry: &LogEntry) -> Option<LogFault> {
-    let fault = |kind, sentence: String| Some(LogFault { kind, path: entry.path.as_str().into(), sentence });
+    let fault = |kind, sentence: String| {
+        Some(LogFault {
+            kind,
+            path: entry.path.as_str().into(),
+            sentence,
+        })
+    };
     let what = match entry.kind {
         LogKind::Approval => "an approval".to_owned(),
         kind => format!("a {}", kind.as_str()),
@@ -184,13 +230,25 @@ fn check_file(log: &Logged<'_>, entry: &LogEntry) -> Option<LogFault> {
     let path = Path::new(entry.path.as_str());
     match log.digest(path) {
         // The target of a link is not a file of the archive, even if it is equal.
-        Err(error) if is_link(&error) => {
-            fault(LogFaultKind::Deleted, format!("gone: {error}, and not the file itself"))
-        }
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => fault(
+        Err(error) if is_link(&error) => fault(
             LogFaultKind::Deleted,
-            format!("gone: {what} of {} with the digest {}", count(entry.size, "byte"), entry.sha256),
+            format!("gone: {error}, and not the file itself"),
         ),
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            fault(
+                LogFaultKind::Deleted,
+                format!(
+                    "gone: {what} of {} with the digest {}",
+                    count(entry.size, "byte"),
+                    entry.sha256
+                ),
+            )
+        }
         Err(error) => fault(LogFaultKind::Rewritten, format!("can't be read: {error}")),
         Ok((size, digest)) if (size, digest) != (entry.size, entry.sha256) => fault(
             LogFaultKind::Rewritten,

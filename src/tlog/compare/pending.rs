@@ -23,7 +23,11 @@ impl Pending {
             Ok(entries) if entries.is_empty() => return None,
             Ok(entries) => entries,
             Err(error) => {
-                faults.tell(LogFaultKind::Broken, error.path, format!("{}; {REMOVE_BEHIND}", error.reason));
+                faults.tell(
+                    LogFaultKind::Broken,
+                    error.path,
+                    format!("{}; {REMOVE_BEHIND}", error.reason),
+                );
                 return None;
             }
         };
@@ -32,9 +36,19 @@ impl Pending {
             many => format!("{} stand", count(many, "entry")),
         };
         let why = "`archive add` was interrupted (the next one finishes it), or an older checkpoint was put back";
-        faults.tell(LogFaultKind::Unfinished, CHECKPOINT, format!("{stand} behind it: {why}"));
-        let entries = entries.iter().filter_map(|entry| json::from_canonical(entry).ok()).collect();
-        Some(Self { entries, fault: faults.0.len() - 1 })
+        faults.tell(
+            LogFaultKind::Unfinished,
+            CHECKPOINT,
+            format!("{stand} behind it: {why}"),
+        );
+        let entries = entries
+            .iter()
+            .filter_map(|entry| json::from_canonical(entry).ok())
+            .collect();
+        Some(Self {
+            entries,
+            fault: faults.0.len() - 1,
+        })
     }
 
     /// Adds the number of their files in the archive to the fault; these files get no fault of
@@ -46,9 +60,9 @@ impl Pending {
             many => format!("{} are", count(many, "file")),
         };
         if let Some(fault) = faults.0.get_mut(self.fault) {
-            fault
-                .sentence
-                .push_str(&format!("; {are} logged behind this checkpoint only, which no key has signed here"));
+            fault.sentence.push_str(&format!(
+                "; {are} logged behind this checkpoint only, which no key has signed here"
+            ));
         }
     }
 }

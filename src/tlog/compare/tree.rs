@@ -25,7 +25,9 @@ pub fn check(dir: &Path, checkpoint: &Checkpoint, leaves: &Leaves, faults: &mut 
     let entries_hold = leaves.root(size) == Some(checkpoint.root());
     let (before, mut bad, mut logged) = (faults.0.len(), BTreeSet::new(), Vec::new());
     for tile in Tile::all(size) {
-        let Content::Hashes(level) = tile.content else { continue };
+        let Content::Hashes(level) = tile.content else {
+            continue;
+        };
         match stored.hashes(level, tile.index) {
             Err(error) => faults.tell(LogFaultKind::Broken, error.path, error.reason.to_string()),
             Ok(hashes) => {
@@ -33,19 +35,34 @@ pub fn check(dir: &Path, checkpoint: &Checkpoint, leaves: &Leaves, faults: &mut 
                     logged.extend_from_slice(&hashes);
                 }
                 let from = usize::try_from(tile.index * WIDTH).unwrap_or(usize::MAX);
-                let expected = leaves.level(level * 8).get(from..from + hashes.len()).unwrap_or_default();
+                let expected = leaves
+                    .level(level * 8)
+                    .get(from..from + hashes.len())
+                    .unwrap_or_default();
                 let differ: Vec<u64> = (0..hashes.len())
                     .filter(|at| expected.get(*at) != hashes.get(*at))
                     .map(|at| tile.index * WIDTH + at as u64)
                     .collect();
-                let Some(first) = differ.first() else { continue };
+                let Some(first) = differ.first() else {
+                    continue;
+                };
                 if entries_hold {
-                    faults.tell(LogFaultKind::Broken, tile.to_string(), "not the hashes of the entries");
+                    faults.tell(
+                        LogFaultKind::Broken,
+                        tile.to_string(),
+                        "not the hashes of the entries",
+                    );
                 } else if level == 0 {
-                    let bundle = Tile { content: Content::Entries, ..tile };
+                    let bundle = Tile {
+                        content: Content::Entries,
+                        ..tile
+                    };
                     let which = match differ.len() {
                         1 => format!("entry {first} is not the one that was logged"),
-                        many => format!("entry {first} and {} more are not those that were logged", many - 1),
+                        many => format!(
+                            "entry {first} and {} more are not those that were logged",
+                            many - 1
+                        ),
                     };
                     let sentence = format!("{which}: the tile {tile} has another hash");
                     faults.tell(LogFaultKind::Broken, bundle.to_string(), sentence);
@@ -56,15 +73,26 @@ pub fn check(dir: &Path, checkpoint: &Checkpoint, leaves: &Leaves, faults: &mut 
     }
     if !entries_hold && faults.0.len() == before {
         let why = "the entries don't lead to the root hash that it signs";
-        faults.tell(LogFaultKind::Broken, CHECKPOINT, format!("{why} ({})", count(size, "entry")));
+        faults.tell(
+            LogFaultKind::Broken,
+            CHECKPOINT,
+            format!("{why} ({})", count(size, "entry")),
+        );
     }
     if bad.is_empty() {
         return Bad::new();
     }
     // Single tiles may be forged; only all of them together are covered by the signature.
     let logged = Leaves::new(logged);
-    let is_signed = logged.level(0).len() as u64 == size && logged.root(size) == Some(checkpoint.root());
-    let hash = |at: u64| logged.level(0).get(usize::try_from(at).ok()?).copied().filter(|_| is_signed);
+    let is_signed =
+        logged.level(0).len() as u64 == size && logged.root(size) == Some(checkpoint.root());
+    let hash = |at: u64| {
+        logged
+            .level(0)
+            .get(usize::try_from(at).ok()?)
+            .copied()
+            .filter(|_| is_signed)
+    };
     bad.into_iter().map(|at| (at, hash(at))).collect()
 }
 
@@ -76,13 +104,24 @@ pub fn check_kept(
     leaves: &Leaves,
     faults: &mut Faults,
 ) {
-    let (old, new) = (kept.size(), head.map_or(leaves.level(0).len() as u64, |head| head.size()));
+    let (old, new) = (
+        kept.size(),
+        head.map_or(leaves.level(0).len() as u64, |head| head.size()),
+    );
     let which = format!("the checkpoint that was kept, of {},", count(old, "entry"));
     if let Err(error) = kept.authenticate(root) {
-        return faults.tell(LogFaultKind::Unsigned, CHECKPOINT, format!("{which} is not signed by a log key: {error}"));
+        return faults.tell(
+            LogFaultKind::Unsigned,
+            CHECKPOINT,
+            format!("{which} is not signed by a log key: {error}"),
+        );
     }
     if let Some(checkpoint) = head.filter(|head| head.origin() != kept.origin()) {
-        let sentence = format!("{which} is of the log {:?}, and this is {:?}", kept.origin(), checkpoint.origin());
+        let sentence = format!(
+            "{which} is of the log {:?}, and this is {:?}",
+            kept.origin(),
+            checkpoint.origin()
+        );
         return faults.tell(LogFaultKind::Fork, CHECKPOINT, sentence);
     }
     if old > new {
@@ -93,11 +132,16 @@ pub fn check_kept(
     }
     let proof = consistency(leaves, old, new).map_err(|error| error.to_string());
     let holds = proof.and_then(|proof| {
-        let now = head.map(|head| head.root()).or_else(|| leaves.root(new)).unwrap_or_else(empty);
+        let now = head
+            .map(|head| head.root())
+            .or_else(|| leaves.root(new))
+            .unwrap_or_else(empty);
         check_consistency((old, kept.root()), (new, now), &proof).map_err(|error| error.to_string())
     });
     if let Err(error) = holds {
-        let sentence = format!("{which} is not the beginning of this log: what was logged then was changed ({error})");
+        let sentence = format!(
+            "{which} is not the beginning of this log: what was logged then was changed ({error})"
+        );
         faults.tell(LogFaultKind::Fork, CHECKPOINT, sentence);
     }
 }

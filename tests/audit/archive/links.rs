@@ -19,14 +19,20 @@ fn two_places() -> Site {
 
 /// Moves a file or directory out of the archive and puts a link in its place.
 fn replaced(site: &Site, path: &str) {
-    let (from, to) = (site.path(&format!("archive/{path}")), site.path("elsewhere").join(path.replace('/', "-")));
+    let (from, to) = (
+        site.path(&format!("archive/{path}")),
+        site.path("elsewhere").join(path.replace('/', "-")),
+    );
     std::fs::rename(&from, &to).expect("it is there");
     symlink(&to, &from).expect("our own link");
 }
 
 fn sentence(site: &Site) -> String {
     let document = site.run(["archive", "verify", "archive", "--json"]).json();
-    document["faults"][0]["sentence"].as_str().expect("text").to_owned()
+    document["faults"][0]["sentence"]
+        .as_str()
+        .expect("text")
+        .to_owned()
 }
 
 #[test]
@@ -34,7 +40,10 @@ fn a_linked_directory_has_no_file_of_the_archive() {
     let site = two_places();
     replaced(&site, "2026");
     assert_eq!(faults(&site, &[]), fault("deleted", "2026/a.pgseal"));
-    assert_eq!(sentence(&site), "gone: 2026 is a link, and not the file itself");
+    assert_eq!(
+        sentence(&site),
+        "gone: 2026 is a link, and not the file itself"
+    );
     let told = site.run(["audit", "archive", "--json"]).text();
     assert!(told.contains("log-deleted"), "{told}");
     // Neither restoring the lost file nor adding a new one writes through the link.
@@ -45,7 +54,15 @@ fn a_linked_directory_has_no_file_of_the_archive() {
     assert!(root.exists());
     site.refused(2, "b.pgseal: b.pgseal is a link", {
         symlink(site.path("small.pgseal"), site.path("archive/b.pgseal")).expect("our own link");
-        ["archive", "add", "archive", "archive/b.pgseal", "archive", "--key", "log.key"]
+        [
+            "archive",
+            "add",
+            "archive",
+            "archive/b.pgseal",
+            "archive",
+            "--key",
+            "log.key",
+        ]
     });
     assert_eq!(before.len(), 1);
     assert!(names(&site.path("elsewhere/2026")).is_empty());
@@ -69,22 +86,62 @@ fn nothing_is_written_through_a_link() {
     std::fs::create_dir(site.path("elsewhere")).expect("our own directory");
     symlink("../elsewhere", site.path("archive/1.trust.json.sigs")).expect("our own link");
     let before = site.snapshot();
-    site.refused(2, "1.trust.json.sigs is a link", ["archive", "add", "archive", "trust.json", "--key", "log.key"]);
+    site.refused(
+        2,
+        "1.trust.json.sigs is a link",
+        [
+            "archive",
+            "add",
+            "archive",
+            "trust.json",
+            "--key",
+            "log.key",
+        ],
+    );
     assert_eq!(site.snapshot(), before);
     assert!(names(&site.path("elsewhere")).is_empty());
 }
 
 #[test]
 fn the_log_itself_lies_in_the_archive() {
-    for path in ["tile", "tile/entries", "tile/0", "tile/entries/000.p", "tile/0/000.p", "checkpoint"] {
+    for path in [
+        "tile",
+        "tile/entries",
+        "tile/0",
+        "tile/entries/000.p",
+        "tile/0/000.p",
+        "checkpoint",
+    ] {
         let site = two_places();
         replaced(&site, path);
         let told = faults(&site, &["--since", "kept"]);
-        assert!(!told.is_empty() && told.iter().all(|(kind, _)| kind == "broken"), "{path}: {told:?}");
-        assert!(sentence(&site).contains("link"), "{path}: {}", sentence(&site));
+        assert!(
+            !told.is_empty() && told.iter().all(|(kind, _)| kind == "broken"),
+            "{path}: {told:?}"
+        );
+        assert!(
+            sentence(&site).contains("link"),
+            "{path}: {}",
+            sentence(&site)
+        );
         let before = site.snapshot();
-        let refused = site.refused(11, "is a link", ["archive", "add", "archive", "small.pgseal", "--key", "log.key"]);
-        assert!(refused.stderr.contains("pgseal: hint: "), "{}", refused.stderr);
+        let refused = site.refused(
+            11,
+            "is a link",
+            [
+                "archive",
+                "add",
+                "archive",
+                "small.pgseal",
+                "--key",
+                "log.key",
+            ],
+        );
+        assert!(
+            refused.stderr.contains("pgseal: hint: "),
+            "{}",
+            refused.stderr
+        );
         assert_eq!(site.snapshot(), before, "{path}");
     }
 }

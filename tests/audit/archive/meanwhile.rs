@@ -14,25 +14,58 @@ use super::{add, desk, faults, numbered};
 fn whoever_waits_for_a_lock_says_so() {
     let site = desk();
     add(&site, &["small.pgseal"]).done();
-    site.run(["archive", "prove", "archive", "small.pgseal", "-o", "small.pgseal.tlog-proof"]).done();
+    site.run([
+        "archive",
+        "prove",
+        "archive",
+        "small.pgseal",
+        "-o",
+        "small.pgseal.tlog-proof",
+    ])
+    .done();
     let waits: [(&str, &[&str]); 4] = [
-        ("archive/checkpoint", &["archive", "add", "archive", "ann.approval", "--key", "log.key"]),
+        (
+            "archive/checkpoint",
+            &[
+                "archive",
+                "add",
+                "archive",
+                "ann.approval",
+                "--key",
+                "log.key",
+            ],
+        ),
         ("archive/checkpoint", &["archive", "verify", "archive"]),
         ("archive/checkpoint", &["audit", "archive"]),
-        ("small.pgseal", &["sign", "small.pgseal", "--key", "other-log.key"]),
+        (
+            "small.pgseal",
+            &["sign", "small.pgseal", "--key", "other-log.key"],
+        ),
     ];
     for (locked, args) in waits {
         let lock = File::open(site.path(locked)).expect("it is there");
         lock.lock().expect("nobody has it");
         let started = Instant::now();
-        let child =
-            site.command(args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program starts");
+        let child = site
+            .command(args)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
         std::thread::sleep(Duration::from_secs(2));
         lock.unlock().expect("ours");
         let output = child.wait_with_output().expect("it ends");
         let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success() && started.elapsed() < Duration::from_secs(20), "{args:?}: {said}");
-        assert_eq!(said.matches("another process has locked it; waiting").count(), 1, "{args:?}: {said}");
+        assert!(
+            output.status.success() && started.elapsed() < Duration::from_secs(20),
+            "{args:?}: {said}"
+        );
+        assert_eq!(
+            said.matches("another process has locked it; waiting")
+                .count(),
+            1,
+            "{args:?}: {said}"
+        );
     }
     // Reading the log's proof or its checkpoint takes no lock; two comparisons don't block each other.
     let lock = File::open(site.path("archive/checkpoint")).expect("it is there");
@@ -48,7 +81,11 @@ fn whoever_waits_for_a_lock_says_so() {
     ];
     for args in reads {
         let said = site.run(args);
-        assert!(!said.stderr.contains("waiting"), "{args:?}: {}", said.stderr);
+        assert!(
+            !said.stderr.contains("waiting"),
+            "{args:?}: {}",
+            said.stderr
+        );
     }
     lock.unlock().expect("ours");
     lock.lock_shared().expect("nobody has it");
@@ -62,12 +99,19 @@ fn a_file_that_changes_while_it_is_added_is_logged_as_it_was_authenticated() {
     let (one, other) = (numbered(1), numbered(2));
     for in_place in [false, true] {
         let site = desk();
-        let path = if in_place { "archive/moving.pgseal" } else { "moving.pgseal" };
+        let path = if in_place {
+            "archive/moving.pgseal"
+        } else {
+            "moving.pgseal"
+        };
         site.write(path, &one);
         let (done, mut logged) = (AtomicBool::new(false), None);
         std::thread::scope(|scope| {
             let write = || {
-                let mut file = File::options().write(true).open(site.path(path)).expect("it is there");
+                let mut file = File::options()
+                    .write(true)
+                    .open(site.path(path))
+                    .expect("it is there");
                 for bytes in [&other, &one].into_iter().cycle() {
                     if done.load(Ordering::Relaxed) {
                         break;
@@ -83,12 +127,23 @@ fn a_file_that_changes_while_it_is_added_is_logged_as_it_was_authenticated() {
                 let added = add(&site, &[path]);
                 if added.code == 0 {
                     let document = added.json();
-                    logged = document["added"][0]["entry"]["sha256"].as_str().map(str::to_owned);
+                    logged = document["added"][0]["entry"]["sha256"]
+                        .as_str()
+                        .map(str::to_owned);
                     break;
                 }
                 // Half of each content is not a bundle, and a file that was replaced meanwhile is not logged.
-                assert!([1, 10, 11].contains(&added.code), "{}: {}", added.code, added.stderr);
-                assert!(!site.path("archive/tile").exists(), "nothing was logged: {}", added.stderr);
+                assert!(
+                    [1, 10, 11].contains(&added.code),
+                    "{}: {}",
+                    added.code,
+                    added.stderr
+                );
+                assert!(
+                    !site.path("archive/tile").exists(),
+                    "nothing was logged: {}",
+                    added.stderr
+                );
             }
             done.store(true, Ordering::Relaxed);
         });
@@ -96,7 +151,10 @@ fn a_file_that_changes_while_it_is_added_is_logged_as_it_was_authenticated() {
         let both = [Digest::of(&one).to_string(), Digest::of(&other).to_string()];
         assert!(both.contains(&logged), "{logged}");
         if !in_place {
-            assert_eq!(Digest::of(&site.read("archive/moving.pgseal")).to_string(), logged);
+            assert_eq!(
+                Digest::of(&site.read("archive/moving.pgseal")).to_string(),
+                logged
+            );
             assert!(faults(&site, &[]).is_empty());
         }
     }

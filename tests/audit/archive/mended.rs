@@ -30,18 +30,33 @@ fn a_lost_file_behind_the_checkpoint_is_put_back_by_adding_it() {
     remove(&site, "run.receipt.sig");
     let refused = ["archive", "add", "archive", "3.pgseal", "--key", "log.key"];
     let said = site.refused(11, "", refused).stderr;
-    assert!(said.contains("2.pgseal: gone") || said.contains("run.receipt.json"), "{said}");
+    assert!(
+        said.contains("2.pgseal: gone") || said.contains("run.receipt.json"),
+        "{said}"
+    );
     // Another file of the same name is refused.
     std::fs::create_dir(site.path("other")).expect("our own directory");
     site.write("other/2.pgseal", numbered(3));
     site.refused(
         11,
         "2.pgseal: gone",
-        ["archive", "add", "archive", "other/2.pgseal", "run.receipt.json", "--key", "log.key"],
+        [
+            "archive",
+            "add",
+            "archive",
+            "other/2.pgseal",
+            "run.receipt.json",
+            "--key",
+            "log.key",
+        ],
     );
     let added = add(&site, &["2.pgseal", "run.receipt.json"]).done().json();
     assert_eq!(added["size"], json!(5));
-    assert_eq!(site.read("archive/checkpoint"), newest, "the same log again");
+    assert_eq!(
+        site.read("archive/checkpoint"),
+        newest,
+        "the same log again"
+    );
     assert!(faults(&site, &[]).is_empty());
     assert_eq!(site.read("archive/2.pgseal"), numbered(2));
 }
@@ -51,7 +66,14 @@ fn what_is_no_part_of_the_log_is_named_with_what_helps() {
     let site = desk();
     add(&site, &["small.pgseal"]).done();
     let refused = |path: &str| {
-        let args = ["archive", "add", "archive", "ann.approval", "--key", "log.key"];
+        let args = [
+            "archive",
+            "add",
+            "archive",
+            "ann.approval",
+            "--key",
+            "log.key",
+        ];
         let said = site.refused(11, path, args).stderr;
         assert!(said.contains("remove it"), "{said}");
         assert_eq!(faults(&site, &[]), fault("broken", path));
@@ -66,11 +88,24 @@ fn what_is_no_part_of_the_log_is_named_with_what_helps() {
     refused(junk);
     std::fs::remove_dir(site.path("archive").join(junk)).expect("ours");
     // Entries of another log, which follow other entries than these.
-    site.run(["archive", "init", "other", "--key", "log.key", "--origin", "example.com/other"]).done();
+    site.run([
+        "archive",
+        "init",
+        "other",
+        "--key",
+        "log.key",
+        "--origin",
+        "example.com/other",
+    ])
+    .done();
     for file in ["ann.approval", "small.pgseal"] {
-        site.run(["archive", "add", "other", file, "--key", "log.key"]).done();
+        site.run(["archive", "add", "other", file, "--key", "log.key"])
+            .done();
     }
-    site.write("archive/tile/entries/000.p/2", site.read("other/tile/entries/000.p/2"));
+    site.write(
+        "archive/tile/entries/000.p/2",
+        site.read("other/tile/entries/000.p/2"),
+    );
     refused("tile/entries/000.p/2");
     remove(&site, "tile/entries/000.p/2");
     // Files without a number for a name are ignored.
@@ -105,26 +140,60 @@ fn a_log_that_did_not_grow_is_looked_at_too() {
         (2, &["checkpoint", "archive"]),
     ];
     for (exit, args) in gone {
-        let said = site.refused(exit, "there is no log", ["archive"].iter().chain(args)).stderr;
-        assert!(said.contains("put back its `checkpoint` and `tile/`") && !said.contains("init"), "{said}");
+        let said = site
+            .refused(exit, "there is no log", ["archive"].iter().chain(args))
+            .stderr;
+        assert!(
+            said.contains("put back its `checkpoint` and `tile/`") && !said.contains("init"),
+            "{said}"
+        );
     }
-    let said = site.refused(2, "there is no log", ["archive", "add", "archive", "small.pgseal", "--key", "log.key"]);
-    assert!(said.stderr.contains("init") && said.stderr.contains("put back"), "{}", said.stderr);
+    let said = site.refused(
+        2,
+        "there is no log",
+        [
+            "archive",
+            "add",
+            "archive",
+            "small.pgseal",
+            "--key",
+            "log.key",
+        ],
+    );
+    assert!(
+        said.stderr.contains("init") && said.stderr.contains("put back"),
+        "{}",
+        said.stderr
+    );
 }
 
 /// A kill between a file and its signatures leaves the signatures missing; the refusal names the command that completes
 /// them.
 #[test]
 fn a_file_that_lacks_its_signatures_is_mended_by_the_command_that_named_it() {
-    for (file, there) in [("trust.json", "1.trust.json"), ("run.receipt.json", "run.receipt.json")] {
+    for (file, there) in [
+        ("trust.json", "1.trust.json"),
+        ("run.receipt.json", "run.receipt.json"),
+    ] {
         let site = desk();
         // The state that `add` leaves when it is stopped.
         site.write(&format!("archive/{there}"), site.read(file));
         for more in [&[][..], &["small.pgseal"]] {
-            let args = [&["archive", "add", "archive", "archive", "--key", "log.key"], more].concat();
+            let args = [
+                &["archive", "add", "archive", "archive", "--key", "log.key"],
+                more,
+            ]
+            .concat();
             let said = site.refused(11, there, args).stderr;
-            assert!(said.contains("repeat the command that named this file"), "{said}");
-            assert_eq!(said.contains("nothing was added; "), !more.is_empty(), "{said}");
+            assert!(
+                said.contains("repeat the command that named this file"),
+                "{said}"
+            );
+            assert_eq!(
+                said.contains("nothing was added; "),
+                !more.is_empty(),
+                "{said}"
+            );
         }
         add(&site, &[file]).done();
         add(&site, &["archive", "small.pgseal"]).done();
@@ -134,7 +203,17 @@ fn a_file_that_lacks_its_signatures_is_mended_by_the_command_that_named_it() {
     let site = desk();
     std::fs::create_dir(site.path("other")).expect("our own directory");
     site.write("other/trust.json", site.read("trust.json"));
-    let said =
-        site.refused(11, "other/trust.json", ["archive", "add", "archive", "other/trust.json", "--key", "log.key"]);
+    let said = site.refused(
+        11,
+        "other/trust.json",
+        [
+            "archive",
+            "add",
+            "archive",
+            "other/trust.json",
+            "--key",
+            "log.key",
+        ],
+    );
     assert!(!said.stderr.contains("repeat"), "{}", said.stderr);
 }

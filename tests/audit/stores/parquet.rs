@@ -14,21 +14,41 @@ fn duckdb_reads_what_the_lines_say() {
     let receipt = "{\"_type\":\"https://in-toto.io/Statement/v1\"}";
     site.write("archive/broken.receipt.json", receipt);
     let audit = |file: &str| {
-        let args =
-            ["audit", "archive", "--as-of", "2030-01-01T00:00:00Z", "--jsonl", "-o", "all.jsonl", "--parquet", file];
+        let args = [
+            "audit",
+            "archive",
+            "--as-of",
+            "2030-01-01T00:00:00Z",
+            "--jsonl",
+            "-o",
+            "all.jsonl",
+            "--parquet",
+            file,
+        ];
         assert_eq!(site.run(args).code, 50);
         site.read(file)
     };
     let first = audit("all.parquet");
     assert!(first.starts_with(b"PAR1") && first.ends_with(b"PAR1"));
-    assert_eq!(audit("again.parquet"), first, "the same findings are the same bytes");
+    assert_eq!(
+        audit("again.parquet"),
+        first,
+        "the same findings are the same bytes"
+    );
     let (parquet, jsonl) = (site.path("all.parquet"), site.path("all.jsonl"));
-    let said = script(COMPARE, &[parquet.to_str().unwrap(), jsonl.to_str().unwrap()]);
+    let said = script(
+        COMPARE,
+        &[parquet.to_str().unwrap(), jsonl.to_str().unwrap()],
+    );
     let lines: Vec<&str> = said.lines().collect();
     assert_eq!(lines[0], "[('file-changed', 1), ('malformed', 3)]");
     assert_eq!(lines[1], "[('release key', 5)]");
     assert_eq!(lines[2], format!("pgseal {}", env!("CARGO_PKG_VERSION")));
-    assert!(String::from_utf8(site.read("all.jsonl")).unwrap().contains(ODD));
+    assert!(
+        String::from_utf8(site.read("all.jsonl"))
+            .unwrap()
+            .contains(ODD)
+    );
 }
 
 /// A failed export leaves no partial file, and an older file stays.
@@ -37,16 +57,37 @@ fn whole_or_not_at_all() {
     let site = archive();
     site.write("old.parquet", "older");
     fs::create_dir(site.path("archive/none")).unwrap();
-    let done = site.run(["audit", "archive/none", "archive/small.pgseal", "--parquet", "old.parquet"]).done();
-    assert!(done.text().contains("1 bundle, 1 authentic"), "{}", done.text());
-    assert!(site.read("old.parquet").starts_with(b"PAR1"), "it is replaced");
+    let done = site
+        .run([
+            "audit",
+            "archive/none",
+            "archive/small.pgseal",
+            "--parquet",
+            "old.parquet",
+        ])
+        .done();
+    assert!(
+        done.text().contains("1 bundle, 1 authentic"),
+        "{}",
+        done.text()
+    );
+    assert!(
+        site.read("old.parquet").starts_with(b"PAR1"),
+        "it is replaced"
+    );
     let mut limited = std::process::Command::new("sh");
     // The limit prevents a file of more than one block.
     let run = "ulimit -f 1; exec \"$0\" audit archive --trust trust.json --parquet old.parquet --html new.html";
-    limited.current_dir(site.dir()).args(["-c", run, env!("CARGO_BIN_EXE_pgseal")]);
+    limited
+        .current_dir(site.dir())
+        .args(["-c", run, env!("CARGO_BIN_EXE_pgseal")]);
     let before = site.snapshot();
     let failed = pgseal_testkit::site::outcome(&mut limited);
     assert_eq!(failed.code, 1, "{}{}", failed.text(), failed.stderr);
     assert!(failed.stderr.contains("old.parquet: "), "{}", failed.stderr);
-    assert_eq!(site.snapshot(), before, "nothing is left behind, and the older one is as it was");
+    assert_eq!(
+        site.snapshot(),
+        before,
+        "nothing is left behind, and the older one is as it was"
+    );
 }

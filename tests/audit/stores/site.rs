@@ -16,14 +16,22 @@ fn large() -> Files {
         let letters: String = (0..120)
             .map(|_| {
                 state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                char::from(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+/"[(state >> 26) as usize])
+                char::from(
+                    b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+/"
+                        [(state >> 26) as usize],
+                )
             })
             .collect();
         format!("-- {letters}\n")
     };
     let text: String = (0..80_000).map(|_| line()).collect();
-    let mut files = small_with("executor/01_table.sql", format!("{text}create table t (id integer);\n").as_bytes());
-    let manifest = String::from_utf8(files["release.toml"].clone()).unwrap().replace("\"small\"", "\"large\"");
+    let mut files = small_with(
+        "executor/01_table.sql",
+        format!("{text}create table t (id integer);\n").as_bytes(),
+    );
+    let manifest = String::from_utf8(files["release.toml"].clone())
+        .unwrap()
+        .replace("\"small\"", "\"large\"");
     files.insert("release.toml".to_owned(), manifest.into_bytes());
     files
 }
@@ -48,17 +56,29 @@ pub fn archive() -> Site {
     vault.put(&format!("2025/{ODD}"), &bytes);
     vault.put("2025/deep/cut.pgseal", &bytes[..bytes.len() / 2]);
     let mut changed = bytes.clone();
-    let at = changed.windows(12).position(|window| window == b"create table").unwrap();
+    let at = changed
+        .windows(12)
+        .position(|window| window == b"create table")
+        .unwrap();
     changed[at] = b'C';
     vault.put("changed.pgseal", &changed);
     vault.put("notes.txt", "nobody's business");
     vault.put("empty.pgseal", "");
     let mut tar = Command::new("tar");
-    outcome(tar.current_dir(vault.archive()).args(["-cf", "2024.tar", "small.pgseal", "2025/large.pgseal"])).done();
+    outcome(tar.current_dir(vault.archive()).args([
+        "-cf",
+        "2024.tar",
+        "small.pgseal",
+        "2025/large.pgseal",
+    ]))
+    .done();
     vault.put("trust.json", vault.site.read("trust.json"));
     for file in fs::read_dir(vault.site.path("trust.json.sigs")).unwrap() {
         let file = file.unwrap();
-        vault.put(&format!("trust.json.sigs/{}", file.file_name().display()), fs::read(file.path()).unwrap());
+        vault.put(
+            &format!("trust.json.sigs/{}", file.file_name().display()),
+            fs::read(file.path()).unwrap(),
+        );
     }
     vault.site
 }

@@ -27,10 +27,15 @@ const MB: usize = 1 << 20;
 /// Generates noise, which does not compress.
 fn noise(size: usize, mut state: u64) -> Vec<u8> {
     let word = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (state >> 32) as u32
     };
-    std::iter::repeat_with(word).take(size / 4).flat_map(u32::to_le_bytes).collect()
+    std::iter::repeat_with(word)
+        .take(size / 4)
+        .flat_map(u32::to_le_bytes)
+        .collect()
 }
 
 /// Generates rows in COPY format, which compress to a third.
@@ -76,18 +81,41 @@ fn memory_stays_below_64_mib() {
     std::fs::write(release.join("data/noise.bin"), noise(40 * MB, 1)).expect("room");
     // Many files that are each small enough to be kept in memory.
     for at in 0..40 {
-        std::fs::write(release.join(format!("data/small_{at:02}.bin")), &rows[at * MB..(at + 1) * MB]).expect("room");
+        std::fs::write(
+            release.join(format!("data/small_{at:02}.bin")),
+            &rows[at * MB..(at + 1) * MB],
+        )
+        .expect("room");
     }
     let peak = |args: &[&str], out: Stdio| {
-        peak(site.command(args).stdout(out).stderr(Stdio::null()).spawn().expect("the program starts"))
+        peak(
+            site.command(args)
+                .stdout(out)
+                .stderr(Stdio::null())
+                .spawn()
+                .expect("the program starts"),
+        )
     };
     // The pages of the program itself count too, and a debug build has many.
     let program = peak(&["--version"], Stdio::null());
     let run = |args: &[&str], out: Stdio| {
         let peak = peak(args, out).saturating_sub(program);
-        assert!(peak > 1024 && peak < 64 << 10, "{args:?} had {peak} KiB more than the program itself");
+        assert!(
+            peak > 1024 && peak < 64 << 10,
+            "{args:?} had {peak} KiB more than the program itself"
+        );
     };
-    run(&["pack", "release", "-o", "large.pgseal", "--key", "release.key"], Stdio::null());
+    run(
+        &[
+            "pack",
+            "release",
+            "-o",
+            "large.pgseal",
+            "--key",
+            "release.key",
+        ],
+        Stdio::null(),
+    );
     run(&["verify", "large.pgseal"], Stdio::null());
     run(&["verify", "large.pgseal", "--contents"], Stdio::null());
     run(&["unpack", "large.pgseal", "-C", "again"], Stdio::null());
@@ -96,12 +124,23 @@ fn memory_stays_below_64_mib() {
     assert!(site.read("b.tsv") == rows && site.read("again/data/a.tsv") == rows);
     assert!(site.read("again/data/noise.bin") == noise(40 * MB, 1));
     // Streaming from disk packs the same bytes as packing from memory at once.
-    let files = walkdir::WalkDir::new(&release).into_iter().map(|entry| entry.expect("readable"));
-    let files = files.filter(|entry| entry.file_type().is_file()).map(|entry| {
-        let path = entry.path().strip_prefix(&release).expect("inside").to_str().expect("plain").to_owned();
-        (path, std::fs::read(entry.path()).expect("readable"))
-    });
-    let secret = pgseal::trust::SecretKey::read(&site.path("release.key"), || unreachable!()).expect("a key");
+    let files = walkdir::WalkDir::new(&release)
+        .into_iter()
+        .map(|entry| entry.expect("readable"));
+    let files = files
+        .filter(|entry| entry.file_type().is_file())
+        .map(|entry| {
+            let path = entry
+                .path()
+                .strip_prefix(&release)
+                .expect("inside")
+                .to_str()
+                .expect("plain")
+                .to_owned();
+            (path, std::fs::read(entry.path()).expect("readable"))
+        });
+    let secret = pgseal::trust::SecretKey::read(&site.path("release.key"), || unreachable!())
+        .expect("a key");
     assert!(site.read("large.pgseal") == pack(&files.collect(), &[secret]));
 }
 
@@ -113,9 +152,17 @@ fn on_the_disk<'r>(dir: &Path, root: &'r TrustRoot) -> (AuthenticatedBundle<'r>,
     files.insert("data/rows.tsv".to_owned(), rows(8 * MB));
     let path = dir.join("bundle");
     std::fs::write(&path, pack(&files, &[release])).expect("writable");
-    let bundle = UntrustedBundle::parse(pgseal::open_file::open(&path).expect("a file")).expect("well-formed");
+    let bundle = UntrustedBundle::parse(pgseal::open_file::open(&path).expect("a file"))
+        .expect("well-formed");
     let bundle = bundle.authenticate(root, now()).expect("authentic");
-    (bundle, File::options().read(true).write(true).open(path).expect("our own file"))
+    (
+        bundle,
+        File::options()
+            .read(true)
+            .write(true)
+            .open(path)
+            .expect("our own file"),
+    )
 }
 
 #[test]
@@ -124,28 +171,48 @@ fn a_bundle_that_changes_while_it_is_in_use_is_not_used() {
     let root = trusting(&key("release"));
     let (bundle, file) = on_the_disk(dir.path(), &root);
     let archive =
-        Archive::parse(pgseal::open_file::open(&dir.path().join("bundle")).expect("a file")).expect("well-formed");
+        Archive::parse(pgseal::open_file::open(&dir.path().join("bundle")).expect("a file"))
+            .expect("well-formed");
     let path = |name: &str| name.parse::<EntryPath>().expect("a path");
     bundle.check_contents().expect("not changed yet");
-    bundle.copy_all(|_| Ok(io::sink())).expect("not changed yet");
-    for (member, name) in [("data/noise.bin", "data/noise.bin"), ("data/rows.tsv.gz", "data/rows.tsv")] {
-        let member = archive.members().iter().find(|m| m.path.as_str() == member).expect("there").clone();
+    bundle
+        .copy_all(|_| Ok(io::sink()))
+        .expect("not changed yet");
+    for (member, name) in [
+        ("data/noise.bin", "data/noise.bin"),
+        ("data/rows.tsv.gz", "data/rows.tsv"),
+    ] {
+        let member = archive
+            .members()
+            .iter()
+            .find(|m| m.path.as_str() == member)
+            .expect("there")
+            .clone();
         // Both changes leave the file well-formed: one is in the middle; the other is in the size at the end of the
         // gzip member.
-        for at in [member.offset + member.size / 2, member.offset + member.size - 1] {
+        for at in [
+            member.offset + member.size / 2,
+            member.offset + member.size - 1,
+        ] {
             let mut byte = [0];
             file.read_exact_at(&mut byte, at).expect("there");
             file.write_all_at(&[byte[0] ^ 1], at).expect("our own file");
             let copied = bundle.copy(&path(name), &mut io::sink());
-            assert!(matches!(copied, Err(CopyError::Content(ContentError::Changed(p))) if p == path(name)));
+            assert!(
+                matches!(copied, Err(CopyError::Content(ContentError::Changed(p))) if p == path(name))
+            );
             let all = bundle.copy_all(|_| Ok(io::sink()));
-            assert!(matches!(all, Err(CopyError::Content(ContentError::Changed(p))) if p == path(name)));
+            assert!(
+                matches!(all, Err(CopyError::Content(ContentError::Changed(p))) if p == path(name))
+            );
             file.write_all_at(&byte, at).expect("our own file");
         }
     }
     bundle.copy_all(|_| Ok(io::sink())).expect("as it was");
     file.set_len(1 << 20).expect("our own file");
-    assert!(matches!(bundle.check_contents(), Err(ContentError::Io { path: p, .. }) if p == path("data/rows.tsv")));
+    assert!(
+        matches!(bundle.check_contents(), Err(ContentError::Io { path: p, .. }) if p == path("data/rows.tsv"))
+    );
 }
 
 #[test]
@@ -164,8 +231,13 @@ fn an_output_that_takes_no_more_is_told() {
     let (bundle, _) = on_the_disk(dir.path(), &root);
     for name in ["data/noise.bin", "data/rows.tsv"] {
         let copied = bundle.copy(&name.parse().expect("a path"), &mut Full);
-        let Err(CopyError::Write { path, source }) = copied else { panic!("{copied:?}") };
-        assert_eq!((path.as_str(), source.kind()), (name, io::ErrorKind::StorageFull));
+        let Err(CopyError::Write { path, source }) = copied else {
+            panic!("{copied:?}")
+        };
+        assert_eq!(
+            (path.as_str(), source.kind()),
+            (name, io::ErrorKind::StorageFull)
+        );
     }
 }
 
@@ -173,15 +245,21 @@ fn an_output_that_takes_no_more_is_told() {
 fn every_fault_is_found_on_every_core_in_the_order_of_names() {
     let release = key("release");
     let mut files = small();
-    (0..24).for_each(|at| drop(files.insert(format!("data/{at:02}.bin"), noise(MB + at, at as u64))));
+    (0..24)
+        .for_each(|at| drop(files.insert(format!("data/{at:02}.bin"), noise(MB + at, at as u64))));
     let good = pack(&files, std::slice::from_ref(&release));
     let wrong = ["data/03.bin", "data/04.bin", "data/20.bin"];
     let mut bytes = good.clone();
     let archive = Archive::parse(Box::new(source::InMemory(good.into()))).expect("well-formed");
-    for member in archive.members().iter().filter(|member| wrong.contains(&member.path.as_str())) {
+    for member in archive
+        .members()
+        .iter()
+        .filter(|member| wrong.contains(&member.path.as_str()))
+    {
         bytes[(member.offset + member.size - 1) as usize] ^= 0x80;
     }
-    let refused = UntrustedBundle::parse(Box::new(source::InMemory(bytes.into()))).expect("well-formed");
+    let refused =
+        UntrustedBundle::parse(Box::new(source::InMemory(bytes.into()))).expect("well-formed");
     let Err(AuthenticateError::Files(SubjectError::Faults { faults, total })) =
         refused.authenticate(&trusting(&release), now())
     else {
@@ -203,15 +281,28 @@ fn a_full_medium_leaves_nothing_beside_the_output() {
     write_dir(&site.path("release"), &small());
     std::fs::create_dir(site.path("release/data")).expect("writable");
     (0..3).for_each(|at| {
-        drop(site.write(&format!("release/data/{at}.tsv"), [&noise(9 * MB, at)[..], &[0; MB]].concat()))
+        drop(site.write(
+            &format!("release/data/{at}.tsv"),
+            [&noise(9 * MB, at)[..], &[0; MB]].concat(),
+        ))
     });
     // The limit in blocks of 512 bytes is below the size of the compressed files.
-    let line = format!("ulimit -f 20000; exec '{}' pack release -o out.pgseal", env!("CARGO_BIN_EXE_pgseal"));
+    let line = format!(
+        "ulimit -f 20000; exec '{}' pack release -o out.pgseal",
+        env!("CARGO_BIN_EXE_pgseal")
+    );
     let before = site.snapshot();
     let mut shell = std::process::Command::new("sh");
-    let output = shell.args(["-c", &line]).current_dir(site.dir()).output().expect("sh is there");
+    let output = shell
+        .args(["-c", &line])
+        .current_dir(site.dir())
+        .output()
+        .expect("sh is there");
     assert_eq!(output.status.code(), Some(1), "{output:?}");
-    assert!(String::from_utf8_lossy(&output.stderr).starts_with("pgseal: error: out.pgseal: "), "{output:?}");
+    assert!(
+        String::from_utf8_lossy(&output.stderr).starts_with("pgseal: error: out.pgseal: "),
+        "{output:?}"
+    );
     assert_eq!(site.snapshot(), before);
 }
 
@@ -220,9 +311,14 @@ fn a_file_of_8_gib_is_refused_before_it_is_read() {
     let site = Site::new();
     write_dir(&site.path("release"), &small());
     let file = File::create(site.path("release/huge.bin")).expect("writable");
-    file.set_len(limits::MEMBER_BYTES + 1).expect("a sparse file");
+    file.set_len(limits::MEMBER_BYTES + 1)
+        .expect("a sparse file");
     let refused = site.refused(2, "huge.bin", ["pack", "release", "-o", "huge.pgseal"]);
-    assert!(refused.stderr.contains("the file has 8 GiB or more"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("the file has 8 GiB or more"),
+        "{}",
+        refused.stderr
+    );
 }
 
 /// Zeros, except for the given bytes at their offsets.
@@ -238,8 +334,10 @@ impl ByteSource for Sparse {
 
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         for (at, byte) in (offset..).zip(buffer) {
-            let written =
-                self.written.iter().find(|(start, bytes)| (*start..*start + bytes.len() as u64).contains(&at));
+            let written = self
+                .written
+                .iter()
+                .find(|(start, bytes)| (*start..*start + bytes.len() as u64).contains(&at));
             *byte = written.map_or(0, |(start, bytes)| bytes[(at - start) as usize]);
         }
         Ok(())
@@ -253,12 +351,22 @@ fn with_zeros(count: u64, size: u64, sha256: Digest) -> Sparse {
         for at in 0..count {
             let (name, sha256) = (format!("zeros/{at}.bin"), sha256.to_string());
             let subject = json!({ "name": name, "digest": { "sha256": sha256 } });
-            statement["subject"].as_array_mut().expect("a list").push(subject);
+            statement["subject"]
+                .as_array_mut()
+                .expect("a list")
+                .push(subject);
             let file = json!({ "path": name, "stored": "raw", "size": size, "sha256": sha256 });
-            statement["predicate"]["files"].as_array_mut().expect("a list").push(file);
+            statement["predicate"]["files"]
+                .as_array_mut()
+                .expect("a list")
+                .push(file);
         }
     };
-    let mut head = bend(&pack(&small(), std::slice::from_ref(&release)), &release, add);
+    let mut head = bend(
+        &pack(&small(), std::slice::from_ref(&release)),
+        &release,
+        add,
+    );
     head.truncate(head.len() - 1024);
     let (mut end, mut written) = (head.len() as u64, vec![(0, head)]);
     for at in 0..count {
@@ -266,7 +374,10 @@ fn with_zeros(count: u64, size: u64, sha256: Digest) -> Sparse {
         written.push((end, header::encode(&path, size).to_vec()));
         end += 512 + size.next_multiple_of(512);
     }
-    Sparse { size: end + 1024, written }
+    Sparse {
+        size: end + 1024,
+        written,
+    }
 }
 
 #[test]
@@ -276,7 +387,10 @@ fn the_places_of_members_behind_8_gib() {
     assert!(size > 32 << 30);
     let archive = Archive::parse(Box::new(sparse)).expect("well-formed");
     let last = archive.members().last().expect("members");
-    assert_eq!((last.path.as_str(), last.size), ("zeros/3.bin", limits::MEMBER_BYTES));
+    assert_eq!(
+        (last.path.as_str(), last.size),
+        ("zeros/3.bin", limits::MEMBER_BYTES)
+    );
     assert_eq!(last.offset + (8 << 30) + 1024, size);
 }
 
@@ -291,7 +405,9 @@ fn a_bundle_of_more_than_8_gib_is_authentic() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut file = File::create_new(dir.path().join("bundle")).expect("writable");
     for (at, bytes) in &sparse.written {
-        file.seek(SeekFrom::Start(*at)).and_then(|_| file.write_all(bytes)).expect("writable");
+        file.seek(SeekFrom::Start(*at))
+            .and_then(|_| file.write_all(bytes))
+            .expect("writable");
     }
     file.set_len(sparse.size).expect("a sparse file");
     let source = pgseal::open_file::open(&dir.path().join("bundle")).expect("a file");
@@ -299,13 +415,25 @@ fn a_bundle_of_more_than_8_gib_is_authentic() {
     let root = trusting(&key("release"));
     let bundle = bundle.authenticate(&root, now()).expect("authentic");
     bundle.check_contents().expect("the signed content");
-    assert_eq!(bundle.size(&"zeros/2.bin".parse().expect("a path")), Some(4 << 30));
-    file.write_all_at(b"x", sparse.size - 2000).expect("writable");
-    let changed = UntrustedBundle::parse(pgseal::open_file::open(&dir.path().join("bundle")).expect("a file"));
-    let Err(refused) = changed.expect("well-formed").authenticate(&trusting(&key("release")), now()) else {
+    assert_eq!(
+        bundle.size(&"zeros/2.bin".parse().expect("a path")),
+        Some(4 << 30)
+    );
+    file.write_all_at(b"x", sparse.size - 2000)
+        .expect("writable");
+    let changed = UntrustedBundle::parse(
+        pgseal::open_file::open(&dir.path().join("bundle")).expect("a file"),
+    );
+    let Err(refused) = changed
+        .expect("well-formed")
+        .authenticate(&trusting(&key("release")), now())
+    else {
         panic!("a changed byte is refused")
     };
-    assert!(refused.to_string().contains("zeros/2.bin was changed"), "{refused}");
+    assert!(
+        refused.to_string().contains("zeros/2.bin was changed"),
+        "{refused}"
+    );
 }
 
 #[test]
@@ -314,8 +442,13 @@ fn a_small_bundle_is_read_as_before() {
     let root = trusting(&release);
     let bundle = open(&pack(&small(), std::slice::from_ref(&release)), &root).expect("authentic");
     let mut text = Vec::new();
-    bundle.copy(&"rollback/01_table.sql".parse().expect("a path"), &mut text).expect("there");
+    bundle
+        .copy(&"rollback/01_table.sql".parse().expect("a path"), &mut text)
+        .expect("there");
     assert_eq!(text, b"drop table if exists t;\n");
     let missing = bundle.copy(&"no.sql".parse().expect("a path"), &mut io::sink());
-    assert!(matches!(missing, Err(CopyError::Content(ContentError::NotFound(_)))));
+    assert!(matches!(
+        missing,
+        Err(CopyError::Content(ContentError::NotFound(_)))
+    ));
 }

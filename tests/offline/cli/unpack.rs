@@ -17,21 +17,37 @@ use pgseal_testkit::site::{Site, outcome};
 fn stopped(site: &Site, dir: &str) -> Child {
     let before = asides(site);
     let mut command = site.command(["unpack", "large.pgseal", "-C", dir]);
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program starts");
-    while !asides(site).iter().any(|aside| !before.contains(aside) && aside.join("release").exists()) {
-        assert!(child.try_wait().expect("ours").is_none(), "it was never seen at work");
+    let mut child = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the program starts");
+    while !asides(site)
+        .iter()
+        .any(|aside| !before.contains(aside) && aside.join("release").exists())
+    {
+        assert!(
+            child.try_wait().expect("ours").is_none(),
+            "it was never seen at work"
+        );
         std::thread::sleep(Duration::from_micros(200));
     }
     kill_process(Pid::from_child(&child), Signal::STOP).expect("ours");
-    assert!(!site.path(dir).exists(), "it was done before it could be stopped");
+    assert!(
+        !site.path(dir).exists(),
+        "it was done before it could be stopped"
+    );
     child
 }
 
 /// Returns the temporary directories in which releases are built.
 fn asides(site: &Site) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(site.dir()).expect("readable").map(|entry| entry.expect("an entry").path());
-    let mut found: Vec<_> =
-        entries.filter(|path| path.to_string_lossy().contains("/.pgseal-") && path.is_dir()).collect();
+    let entries = std::fs::read_dir(site.dir())
+        .expect("readable")
+        .map(|entry| entry.expect("an entry").path());
+    let mut found: Vec<_> = entries
+        .filter(|path| path.to_string_lossy().contains("/.pgseal-") && path.is_dir())
+        .collect();
     found.sort();
     found
 }
@@ -39,8 +55,19 @@ fn asides(site: &Site) -> Vec<PathBuf> {
 /// Creates a site with a bundle that takes long to unpack.
 fn large_site() -> Site {
     let site = Site::new();
-    write_dir(&site.path("large"), &small_with("data/large.sql", &b"-- a line\n".repeat(10 << 20)));
-    site.run(["pack", "large", "-o", "large.pgseal", "--key", "release.key"]).done();
+    write_dir(
+        &site.path("large"),
+        &small_with("data/large.sql", &b"-- a line\n".repeat(10 << 20)),
+    );
+    site.run([
+        "pack",
+        "large",
+        "-o",
+        "large.pgseal",
+        "--key",
+        "release.key",
+    ])
+    .done();
     site
 }
 
@@ -62,14 +89,18 @@ fn victim(site: &Site) -> PathBuf {
 
 /// Returns the files of a directory.
 fn inside(site: &Site, dir: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
-    site.snapshot().into_iter().filter(|(path, _)| path.starts_with(dir)).collect()
+    site.snapshot()
+        .into_iter()
+        .filter(|(path, _)| path.starts_with(dir))
+        .collect()
 }
 
 #[test]
 fn what_was_killed_goes_and_nothing_else() {
     let site = large_site();
     // Directories of the user with similar names.
-    let own = [".pgseal-own", ".pgseal-unpack-aBcDeF", ".pgseal-unpack-own"].map(|name| site.path(name));
+    let own =
+        [".pgseal-own", ".pgseal-unpack-aBcDeF", ".pgseal-unpack-own"].map(|name| site.path(name));
     for dir in &own {
         std::fs::create_dir(dir).expect("writable");
         std::fs::write(dir.join("dear"), "to somebody").expect("writable");
@@ -78,7 +109,10 @@ fn what_was_killed_goes_and_nothing_else() {
     let mut killed = stopped(&site, "killed");
     killed.kill().expect("SIGKILL of our own process");
     killed.wait().expect("it ends");
-    let left: Vec<_> = asides(&site).into_iter().filter(|dir| !own.contains(dir)).collect();
+    let left: Vec<_> = asides(&site)
+        .into_iter()
+        .filter(|dir| !own.contains(dir))
+        .collect();
     assert_eq!(left.len(), 1, "{left:?}");
 
     // A live process keeps its directory, however long it takes.
@@ -101,8 +135,13 @@ fn an_empty_directory_keeps_its_mode() {
         let dir = site.path(&format!("{mode:o}"));
         std::fs::create_dir(&dir).expect("writable");
         std::fs::set_permissions(&dir, Permissions::from_mode(mode)).expect("our own");
-        site.run(["unpack", "small.pgseal", "-C", &format!("{mode:o}")]).done();
-        assert_eq!(dir.metadata().expect("there").mode() & 0o7777, mode, "{mode:o}");
+        site.run(["unpack", "small.pgseal", "-C", &format!("{mode:o}")])
+            .done();
+        assert_eq!(
+            dir.metadata().expect("there").mode() & 0o7777,
+            mode,
+            "{mode:o}"
+        );
         assert!(dir.join("release.toml").is_file());
     }
     assert!(asides(&site).is_empty());
@@ -115,10 +154,21 @@ fn the_directory_where_one_is_can_not_be_replaced() {
     std::fs::create_dir(site.path("empty")).expect("writable");
     let before = site.snapshot();
     for dir in [".", "./"] {
-        let args = ["unpack", "../small.pgseal", "-C", dir, "--trust", "../trust.json"];
+        let args = [
+            "unpack",
+            "../small.pgseal",
+            "-C",
+            dir,
+            "--trust",
+            "../trust.json",
+        ];
         let refused = outcome(site.command(args).current_dir(site.path("empty")));
         refused.is_error(2, "can't be replaced");
-        assert!(refused.stderr.contains("name a new directory"), "{}", refused.stderr);
+        assert!(
+            refused.stderr.contains("name a new directory"),
+            "{}",
+            refused.stderr
+        );
     }
     assert!(site.snapshot() == before);
 }
@@ -138,7 +188,14 @@ fn only_a_closed_directory_of_that_name_goes() {
     let link = site.path(".pgseal-unpack-lInK00");
     symlink(&stays[3], &link).expect("a link");
     let said = site.run(["unpack", "small.pgseal", "-C", "out"]).done();
-    assert_eq!(said.stderr.matches("which an unpack left that was killed").count(), gone.len(), "{}", said.stderr);
+    assert_eq!(
+        said.stderr
+            .matches("which an unpack left that was killed")
+            .count(),
+        gone.len(),
+        "{}",
+        said.stderr
+    );
     assert!(!gone.iter().any(|dir| dir.exists()));
     assert!(stays.iter().all(|dir| dir.is_dir()) && link.is_symlink());
 }
@@ -175,8 +232,15 @@ fn a_link_in_the_place_of_one_that_is_at_work() {
     assert!(unpack.wait().expect("it ends").success());
     assert_eq!(inside(&site, &victim), before);
     assert!(at_work.is_symlink());
-    assert_eq!(moved.read_dir().expect("it is there").count(), 0, "its own is empty");
+    assert_eq!(
+        moved.read_dir().expect("it is there").count(),
+        0,
+        "its own is empty"
+    );
     for file in ["release.toml", "data/large.sql"] {
-        assert!(site.read(&format!("out/{file}")) == site.read(&format!("large/{file}")), "{file}");
+        assert!(
+            site.read(&format!("out/{file}")) == site.read(&format!("large/{file}")),
+            "{file}"
+        );
     }
 }

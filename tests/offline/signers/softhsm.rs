@@ -24,19 +24,40 @@ pub fn with_softhsm(test: &str, body: impl FnOnce(&SoftHsm)) {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let (tokens, configuration) = (dir.path().join("tokens"), dir.path().join("softhsm2.conf"));
     std::fs::create_dir(&tokens).expect("a fresh directory");
-    let text = format!("directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\n", tokens.display());
+    let text = format!(
+        "directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\n",
+        tokens.display()
+    );
     std::fs::write(&configuration, text).expect("writable");
     let mut command = Command::new(std::env::current_exe().expect("the test's own program"));
-    command.args(["--exact", test, "--nocapture"]).stdin(Stdio::null());
-    command.env("PGSEAL_TEST_SOFTHSM", dir.path()).env("SOFTHSM2_CONF", configuration);
+    command
+        .args(["--exact", test, "--nocapture"])
+        .stdin(Stdio::null());
+    command
+        .env("PGSEAL_TEST_SOFTHSM", dir.path())
+        .env("SOFTHSM2_CONF", configuration);
     let child = outcome(&mut command);
-    assert!(child.code == 0 && child.text().contains("1 passed"), "{test}: {}{}", child.text(), child.stderr);
+    assert!(
+        child.code == 0 && child.text().contains("1 passed"),
+        "{test}: {}{}",
+        child.text(),
+        child.stderr
+    );
 }
 
 impl SoftHsm {
     /// Initialises a token.
     pub fn token(&self, label: &str) {
-        let args = ["--init-token", "--free", "--label", label, "--so-pin", "12345678", "--pin", PIN];
+        let args = [
+            "--init-token",
+            "--free",
+            "--label",
+            label,
+            "--so-pin",
+            "12345678",
+            "--pin",
+            PIN,
+        ];
         outcome(Command::new("softhsm2-util").args(args)).done();
     }
 
@@ -51,7 +72,10 @@ impl SoftHsm {
     /// Imports any key file into a token.
     pub fn import_file(&self, token: &str, label: &str, id: &str, path: &Path) {
         let mut command = Command::new("softhsm2-util");
-        command.arg("--import").arg(path).args(["--token", token, "--pin", PIN, "--label", label, "--id", id]);
+        command
+            .arg("--import")
+            .arg(path)
+            .args(["--token", token, "--pin", PIN, "--label", label, "--id", id]);
         outcome(&mut command).done();
     }
 
@@ -74,5 +98,7 @@ pub fn module() -> &'static str {
 
 /// Returns the URI of a key on a token.
 pub fn uri(names: &str) -> TokenUri {
-    format!("pkcs11:{names}?module-path={}", module()).parse().expect("a plain URI")
+    format!("pkcs11:{names}?module-path={}", module())
+        .parse()
+        .expect("a plain URI")
 }

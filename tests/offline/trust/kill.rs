@@ -13,21 +13,46 @@ use pgseal_testkit::site::Site;
 
 /// System calls that change files. The program is killed at the first call of each, then the second, and so on, until
 /// it survives.
-const CALLS: [&str; 8] =
-    ["openat", "write", "fsync", "mkdir", "rename,renameat,renameat2", "link,linkat", "unlink,unlinkat", "flock"];
+const CALLS: [&str; 8] = [
+    "openat",
+    "write",
+    "fsync",
+    "mkdir",
+    "rename,renameat,renameat2",
+    "link,linkat",
+    "unlink,unlinkat",
+    "flock",
+];
 
 #[test]
 fn killed_at_every_step() {
-    let strike = if can_trace() { struck_at_every_call } else { |_: &str| killed_at_many_moments() };
+    let strike = if can_trace() {
+        struck_at_every_call
+    } else {
+        |_: &str| killed_at_many_moments()
+    };
     // Each call has its own site, and all run at once: most of the time is waiting for the disk.
     let seen: Vec<(u32, BTreeSet<u32>)> = std::thread::scope(|scope| {
-        let threads: Vec<_> = CALLS.iter().map(|calls| scope.spawn(move || strike(calls))).collect();
-        threads.into_iter().map(|thread| thread.join().expect("every kill is survived")).collect()
+        let threads: Vec<_> = CALLS
+            .iter()
+            .map(|calls| scope.spawn(move || strike(calls)))
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().expect("every kill is survived"))
+            .collect()
     });
     let kills: u32 = seen.iter().map(|(kills, _)| kills).sum();
     assert!(kills > 50, "the program was killed only {kills} times");
-    let versions: BTreeSet<u32> = seen.into_iter().flat_map(|(_, versions)| versions).collect();
-    assert_eq!(versions, BTreeSet::from([1, 4]), "it was killed before the rename and after it");
+    let versions: BTreeSet<u32> = seen
+        .into_iter()
+        .flat_map(|(_, versions)| versions)
+        .collect();
+    assert_eq!(
+        versions,
+        BTreeSet::from([1, 4]),
+        "it was killed before the rename and after it"
+    );
 }
 
 /// Killing does not show the losses of a machine crash. So this checks the order of calls: no file is renamed before it
@@ -40,13 +65,34 @@ fn written_before_it_is_renamed() {
     let site = desk();
     chain(&site);
     let mut strace = Command::new("strace");
-    strace.args(["-f", "-qq", "-y", "-o", "calls", "-e", "trace=fsync,rename,renameat,renameat2"]);
-    strace.arg(env!("CARGO_BIN_EXE_pgseal")).args(["trust", "install", "medium"]);
-    assert!(quiet(&site, &mut strace).status().expect("strace starts").success());
+    strace.args([
+        "-f",
+        "-qq",
+        "-y",
+        "-o",
+        "calls",
+        "-e",
+        "trace=fsync,rename,renameat,renameat2",
+    ]);
+    strace
+        .arg(env!("CARGO_BIN_EXE_pgseal"))
+        .args(["trust", "install", "medium"]);
+    assert!(
+        quiet(&site, &mut strace)
+            .status()
+            .expect("strace starts")
+            .success()
+    );
     let calls = String::from_utf8(site.read("calls")).expect("text");
     let (mut synced, mut renamed, mut pending) = (BTreeSet::new(), Vec::new(), None);
-    for call in calls.lines().map(|line| line.split_once(' ').map_or(line, |(_, call)| call.trim_start())) {
-        if let Some(path) = call.strip_prefix("fsync(").and_then(|rest| rest.split(['<', '>']).nth(1)) {
+    for call in calls.lines().map(|line| {
+        line.split_once(' ')
+            .map_or(line, |(_, call)| call.trim_start())
+    }) {
+        if let Some(path) = call
+            .strip_prefix("fsync(")
+            .and_then(|rest| rest.split(['<', '>']).nth(1))
+        {
             synced.insert(path.rsplit('/').next().unwrap_or_default().to_owned());
             // The next file is renamed only after the directory of the one before is on disk.
             if Path::new(path).is_dir() {
@@ -55,14 +101,24 @@ fn written_before_it_is_renamed() {
         } else if let Some(paths) = call.strip_prefix("rename") {
             let names: Vec<&str> = paths.split('"').skip(1).step_by(2).collect();
             let name = |at: usize| names[at].rsplit('/').next().unwrap_or_default().to_owned();
-            assert!(synced.contains(&name(0)), "renamed before it was on disk: {call}");
+            assert!(
+                synced.contains(&name(0)),
+                "renamed before it was on disk: {call}"
+            );
             assert_eq!(pending, None, "{call}");
             pending = Some(name(1));
             renamed.push(name(1));
         }
     }
-    assert_eq!((renamed.last().map(String::as_str), pending), (Some("trust.json"), None));
-    assert_eq!(renamed.len(), 6 + 3 + 1, "two signatures for each of three versions, three documents, the trust root");
+    assert_eq!(
+        (renamed.last().map(String::as_str), pending),
+        (Some("trust.json"), None)
+    );
+    assert_eq!(
+        renamed.len(),
+        6 + 3 + 1,
+        "two signatures for each of three versions, three documents, the trust root"
+    );
 }
 
 /// Returns the number of kills, and the versions that were installed after them.
@@ -75,9 +131,24 @@ fn struck_at_every_call(calls: &str) -> (u32, BTreeSet<u32>) {
         first.restore(&site);
         let inject = format!("inject={calls}:signal=SIGKILL:when={nth}");
         let mut strace = Command::new("strace");
-        strace.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={calls}"), "-e", &inject]);
-        strace.arg(env!("CARGO_BIN_EXE_pgseal")).args(["trust", "install", "medium"]);
-        if quiet(&site, &mut strace).status().expect("strace starts").success() {
+        strace.args([
+            "-f",
+            "-qq",
+            "-o",
+            "/dev/null",
+            "-e",
+            &format!("trace={calls}"),
+            "-e",
+            &inject,
+        ]);
+        strace
+            .arg(env!("CARGO_BIN_EXE_pgseal"))
+            .args(["trust", "install", "medium"]);
+        if quiet(&site, &mut strace)
+            .status()
+            .expect("strace starts")
+            .success()
+        {
             assert_eq!(installed(&site), 4);
             return (nth - 1, seen);
         }
@@ -97,7 +168,9 @@ fn killed_at_many_moments() -> (u32, BTreeSet<u32>) {
     for nth in 0..=moments {
         first.restore(&site);
         let mut program = Command::new(env!("CARGO_BIN_EXE_pgseal"));
-        let mut child = quiet(&site, program.args(["trust", "install", "medium"])).spawn().expect("it starts");
+        let mut child = quiet(&site, program.args(["trust", "install", "medium"]))
+            .spawn()
+            .expect("it starts");
         std::thread::sleep(whole * nth * 2 / moments);
         // The program may have ended by itself.
         let _ = child.kill();
@@ -111,7 +184,10 @@ fn killed_at_many_moments() -> (u32, BTreeSet<u32>) {
 /// install succeeds.
 fn survives(site: &Site) -> u32 {
     let version = installed(site);
-    assert!(version == 1 || version == 4, "half of a chain is installed: {version}");
+    assert!(
+        version == 1 || version == 4,
+        "half of a chain is installed: {version}"
+    );
     let again = site.run(["trust", "install", "medium"]);
     if version == 4 {
         again.is_error(11, "version 4 is installed already");
@@ -126,7 +202,11 @@ fn survives(site: &Site) -> u32 {
 fn installed(site: &Site) -> u32 {
     let root = store::read(&site.path("trust.json")).expect("the installed root loads");
     let version = root.document().version;
-    let document = if version == 1 { "first.json".to_owned() } else { format!("trust.{version}.json") };
+    let document = if version == 1 {
+        "first.json".to_owned()
+    } else {
+        format!("trust.{version}.json")
+    };
     assert_eq!(site.read("trust.json"), site.read(&document));
     version
 }
@@ -139,10 +219,15 @@ struct Snapshot {
 impl Snapshot {
     fn take(site: &Site) -> Self {
         site.write("first.json", site.read("trust.json"));
-        let names = fs::read_dir(site.path("trust.json.sigs")).expect("there").map(|file| file.expect("readable"));
-        let name = |file: fs::DirEntry| format!("trust.json.sigs/{}", file.file_name().to_string_lossy());
+        let names = fs::read_dir(site.path("trust.json.sigs"))
+            .expect("there")
+            .map(|file| file.expect("readable"));
+        let name =
+            |file: fs::DirEntry| format!("trust.json.sigs/{}", file.file_name().to_string_lossy());
         let names = std::iter::once("trust.json".to_owned()).chain(names.map(name));
-        Self { files: names.map(|name| (name.clone(), site.read(&name))).collect() }
+        Self {
+            files: names.map(|name| (name.clone(), site.read(&name))).collect(),
+        }
     }
 
     fn restore(&self, site: &Site) {
@@ -152,7 +237,10 @@ impl Snapshot {
             site.write(name, bytes);
         }
         // Temporary files of a killed program are ignored, but must not accumulate here.
-        for file in fs::read_dir(site.dir()).expect("there").map(|file| file.expect("readable")) {
+        for file in fs::read_dir(site.dir())
+            .expect("there")
+            .map(|file| file.expect("readable"))
+        {
             if file.file_name().to_string_lossy().starts_with(".pgseal-") {
                 fs::remove_file(file.path()).expect("removed");
             }
@@ -161,13 +249,21 @@ impl Snapshot {
 }
 
 fn quiet<'c>(site: &Site, command: &'c mut Command) -> &'c mut Command {
-    command.current_dir(site.dir()).env("PGSEAL_TRUST", "trust.json");
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null())
+    command
+        .current_dir(site.dir())
+        .env("PGSEAL_TRUST", "trust.json");
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
 }
 
 /// Returns whether this process may trace another, which some systems forbid.
 fn can_trace() -> bool {
     let mut strace = Command::new("strace");
-    strace.args(["-f", "-o", "/dev/null", "true"]).stdout(Stdio::null()).stderr(Stdio::null());
+    strace
+        .args(["-f", "-o", "/dev/null", "true"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     strace.status().is_ok_and(|status| status.success())
 }

@@ -48,8 +48,14 @@ const ROTATIONS: [Rotation; 10] = [
         error: "fork: version 3 follows a version 2",
         make: |site| {
             fs::create_dir(site.path("other")).expect("made");
-            done(site, "trust add-key trust.json --key stranger.pub --role release -o other/trust.2.json");
-            done(site, "trust sign other/trust.2.json --key root2.key --key root3.key");
+            done(
+                site,
+                "trust add-key trust.json --key stranger.pub --role release -o other/trust.2.json",
+            );
+            done(
+                site,
+                "trust sign other/trust.2.json --key root2.key --key root3.key",
+            );
             done(site, "trust install other/trust.2.json");
             copy(site, "trust.3.json", "next");
         },
@@ -60,7 +66,8 @@ const ROTATIONS: [Rotation; 10] = [
         error: "not agreed to by version 1: 1 of 2",
         make: |site| {
             copy(site, "trust.2.json", "next");
-            fs::remove_file(site.path(&signature(site, "next/trust.2.json", 2, "root1"))).expect("removed");
+            fs::remove_file(site.path(&signature(site, "next/trust.2.json", 2, "root1")))
+                .expect("removed");
         },
     },
     Rotation {
@@ -69,8 +76,13 @@ const ROTATIONS: [Rotation; 10] = [
         error: "not agreed to by version 1: 0 of 2",
         make: |site| {
             fs::create_dir(site.path("next")).expect("made");
-            done(site, "trust add-key trust.json --key root4.pub --role root -o next/trust.2.json");
-            bend(site, "next/trust.2.json", |document| document["roles"]["root"]["threshold"] = 1.into());
+            done(
+                site,
+                "trust add-key trust.json --key root4.pub --role root -o next/trust.2.json",
+            );
+            bend(site, "next/trust.2.json", |document| {
+                document["roles"]["root"]["threshold"] = 1.into()
+            });
             sign_unchecked(site, "next/trust.2.json", &["root4"]);
         },
     },
@@ -100,7 +112,10 @@ const ROTATIONS: [Rotation; 10] = [
         make: |site| {
             copy(site, "trust.2.json", "next");
             let text = String::from_utf8(site.read("next/trust.2.json")).expect("text");
-            site.write("next/trust.2.json", text.replacen("\"owner\":\"second\"", "\"owner\":\"Second\"", 1));
+            site.write(
+                "next/trust.2.json",
+                text.replacen("\"owner\":\"second\"", "\"owner\":\"Second\"", 1),
+            );
         },
     },
     Rotation {
@@ -109,7 +124,9 @@ const ROTATIONS: [Rotation; 10] = [
         error: "before the version it follows",
         make: |site| {
             copy(site, "trust.2.json", "next");
-            bend(site, "next/trust.2.json", |document| document["issued"] = "2020-01-01T00:00:00Z".into());
+            bend(site, "next/trust.2.json", |document| {
+                document["issued"] = "2020-01-01T00:00:00Z".into()
+            });
             sign_unchecked(site, "next/trust.2.json", &["root1", "root2"]);
         },
     },
@@ -128,16 +145,25 @@ fn write(dir: &Path, rotation: &Rotation) -> PathBuf {
     fs::create_dir_all(&folder).expect("made");
     copy_all(&site.path("next"), &folder.join("next"));
     fs::copy(site.path("trust.json"), folder.join("installed.json")).expect("copied");
-    copy_all(&site.path("trust.json.sigs"), &folder.join("installed.json.sigs"));
-    fs::write(folder.join("README.md"), format!("# rotation_{}\n\n{}\n", rotation.name, rotation.why))
-        .expect("written");
+    copy_all(
+        &site.path("trust.json.sigs"),
+        &folder.join("installed.json.sigs"),
+    );
+    fs::write(
+        folder.join("README.md"),
+        format!("# rotation_{}\n\n{}\n", rotation.name, rotation.why),
+    )
+    .expect("written");
     fs::write(folder.join("expect"), run(&folder)).expect("written");
     folder
 }
 
 fn copy_all(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("made");
-    for entry in fs::read_dir(from).expect("readable").map(|entry| entry.expect("readable")) {
+    for entry in fs::read_dir(from)
+        .expect("readable")
+        .map(|entry| entry.expect("readable"))
+    {
         let (path, to) = (entry.path(), to.join(entry.file_name()));
         if path.is_dir() {
             copy_all(&path, &to);
@@ -153,8 +179,17 @@ fn run(folder: &Path) -> String {
     copy_all(folder, site.dir());
     let before = site.snapshot();
     let outcome = site.run(["trust", "install", "next", "--trust", "installed.json"]);
-    assert_eq!(site.snapshot(), before, "{}: something was changed", folder.display());
-    let error = outcome.stderr.lines().find(|line| line.starts_with("pgseal: error: ")).unwrap_or_default();
+    assert_eq!(
+        site.snapshot(),
+        before,
+        "{}: something was changed",
+        folder.display()
+    );
+    let error = outcome
+        .stderr
+        .lines()
+        .find(|line| line.starts_with("pgseal: error: "))
+        .unwrap_or_default();
     format!("exit: {}\n{error}\n", outcome.code)
 }
 
@@ -163,13 +198,24 @@ fn every_committed_rotation_is_refused_as_it_says() {
     let mut found = BTreeSet::new();
     for entry in fs::read_dir(committed()).expect("tests/vectors") {
         let folder = entry.expect("readable").path();
-        let name = folder.file_name().and_then(|name| name.to_str()).expect("a plain name").to_owned();
+        let name = folder
+            .file_name()
+            .and_then(|name| name.to_str())
+            .expect("a plain name")
+            .to_owned();
         if name.starts_with("rotation_") {
-            assert_eq!(run(&folder), fs::read_to_string(folder.join("expect")).expect("expect"), "{name}");
+            assert_eq!(
+                run(&folder),
+                fs::read_to_string(folder.join("expect")).expect("expect"),
+                "{name}"
+            );
             found.insert(name);
         }
     }
-    let all: BTreeSet<String> = ROTATIONS.iter().map(|rotation| format!("rotation_{}_fail", rotation.name)).collect();
+    let all: BTreeSet<String> = ROTATIONS
+        .iter()
+        .map(|rotation| format!("rotation_{}_fail", rotation.name))
+        .collect();
     assert_eq!(found, all, "run the ignored test regenerate_rotations");
 }
 
@@ -178,7 +224,11 @@ fn every_rotation_made_anew_is_refused_for_its_own_reason() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     for rotation in &ROTATIONS {
         let said = run(&write(dir.path(), rotation));
-        assert!(said.starts_with("exit: 11\n") && said.contains(rotation.error), "{}: {said}", rotation.name);
+        assert!(
+            said.starts_with("exit: 11\n") && said.contains(rotation.error),
+            "{}: {said}",
+            rotation.name
+        );
     }
 }
 

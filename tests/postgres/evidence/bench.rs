@@ -66,18 +66,31 @@ impl<'d> Bench<'d> {
         let mut looker = session(db);
         let before = before(&mut looker, &statement).unwrap();
         let before = json::from_canonical(&json::to_canonical(&before).unwrap()).unwrap();
-        Self { db, sql: sql.to_owned(), statement, before, looker }
+        Self {
+            db,
+            sql: sql.to_owned(),
+            statement,
+            before,
+            looker,
+        }
     }
 
     /// Continues on a new session with the recorded state.
     pub fn anew(self) -> Self {
-        Self { looker: session(self.db), ..self }
+        Self {
+            looker: session(self.db),
+            ..self
+        }
     }
 
     pub fn find(&mut self) -> Effect {
         let effect = find(&mut self.looker, &self.statement, &self.before, &self.sql).unwrap();
         let path = self.looker.rows("show search_path", 1).unwrap();
-        assert_eq!(path.single(), Some(r#""The ""Shop""", other"#), "the path is put back");
+        assert_eq!(
+            path.single(),
+            Some(r#""The ""Shop""", other"#),
+            "the path is put back"
+        );
         effect
     }
 
@@ -121,7 +134,9 @@ impl<'d> Bench<'d> {
         let cleanup = self.leftover();
         assert!(!cleanup.is_empty());
         for statement in cleanup {
-            self.looker.execute(&statement).unwrap_or_else(|error| panic!("{statement}: {error}"));
+            self.looker
+                .execute(&statement)
+                .unwrap_or_else(|error| panic!("{statement}: {error}"));
         }
         self.find()
     }
@@ -132,12 +147,14 @@ impl<'d> Bench<'d> {
 
     /// Returns the notice to the operator about a statement that succeeded.
     pub fn confirmed(&mut self) -> Option<String> {
-        self.confirm().unwrap_or_else(|failure| panic!("{}: {failure:?}", self.sql))
+        self.confirm()
+            .unwrap_or_else(|failure| panic!("{}: {failure:?}", self.sql))
     }
 
     /// Executes it again as a run would: records the state anew, executes to the end, and confirms.
     pub fn again(&mut self) {
-        self.before = before(&mut self.looker, &self.statement).unwrap_or_else(|failure| panic!("{failure:?}"));
+        self.before = before(&mut self.looker, &self.statement)
+            .unwrap_or_else(|failure| panic!("{failure:?}"));
         self.looker.execute(&self.sql).unwrap();
         self.confirmed();
     }
@@ -145,9 +162,18 @@ impl<'d> Bench<'d> {
     /// Starts it on a session of its own.
     pub fn send(&self) -> Sent<'d> {
         let mut session = session(self.db);
-        let pid = session.rows("select pg_catalog.pg_backend_pid()", 1).unwrap().single().unwrap().to_owned();
+        let pid = session
+            .rows("select pg_catalog.pg_backend_pid()", 1)
+            .unwrap()
+            .single()
+            .unwrap()
+            .to_owned();
         let sql = self.sql.clone();
-        Sent { db: self.db, pid, end: std::thread::spawn(move || session.execute(&sql)) }
+        Sent {
+            db: self.db,
+            pid,
+            end: std::thread::spawn(move || session.execute(&sql)),
+        }
     }
 }
 
@@ -183,10 +209,19 @@ impl Sent<'_> {
             Kill::Cancel => "pg_cancel_backend",
             Kill::Terminate => "pg_terminate_backend",
         };
-        assert_eq!(self.db.ask(&format!("select {function}({})", self.pid)), "t");
+        assert_eq!(
+            self.db.ask(&format!("select {function}({})", self.pid)),
+            "t"
+        );
         let error = self.end.join().unwrap().unwrap_err();
-        assert!(matches!(how, Kill::Terminate) || error.code() == Some("57014"), "{error}");
-        let there = format!("select count(*) from pg_stat_activity where pid = {}", self.pid);
+        assert!(
+            matches!(how, Kill::Terminate) || error.code() == Some("57014"),
+            "{error}"
+        );
+        let there = format!(
+            "select count(*) from pg_stat_activity where pid = {}",
+            self.pid
+        );
         if matches!(how, Kill::Terminate) {
             wait_until("the process is gone", || self.db.ask(&there) == "0");
         }
@@ -204,14 +239,20 @@ pub struct Somebody(Client);
 impl Somebody {
     pub fn does(db: &TestDatabase<'_>, sql: &str) -> Self {
         let mut client = db.client();
-        client.batch_execute(&format!("set search_path = \"The \"\"Shop\"\"\", other; begin; {sql}")).unwrap();
+        client
+            .batch_execute(&format!(
+                "set search_path = \"The \"\"Shop\"\"\", other; begin; {sql}"
+            ))
+            .unwrap();
         Self(client)
     }
 
     /// Opens a transaction with an old snapshot.
     pub fn remembers(db: &TestDatabase<'_>) -> Self {
         let mut client = db.client();
-        client.batch_execute("begin isolation level repeatable read; select 1").unwrap();
+        client
+            .batch_execute("begin isolation level repeatable read; select 1")
+            .unwrap();
         Self(client)
     }
 

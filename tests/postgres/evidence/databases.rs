@@ -21,19 +21,27 @@ fn a_database_is_created_and_dropped() {
         // The server waits five seconds for other sessions in the template.
         let user = template.client();
         let sent = bench.send();
-        pgseal_testkit::release::wait_until("it runs", || matches!(bench.find(), Effect::StillRunning(_)));
+        pgseal_testkit::release::wait_until("it runs", || {
+            matches!(bench.find(), Effect::StillRunning(_))
+        });
         assert!(bench.still_running().contains(&sent.pid));
         sent.kill(kill);
         assert!(bench.not_there().contains("there is no database"));
         std::mem::drop(user);
         pgseal_testkit::release::wait_until("nobody uses it", || {
-            db.ask(&format!("select count(*) from pg_stat_activity where datname = '{}'", template.name())) == "0"
+            db.ask(&format!(
+                "select count(*) from pg_stat_activity where datname = '{}'",
+                template.name()
+            )) == "0"
         });
         bench.looker.execute(&create).unwrap();
         assert_eq!(bench.confirmed(), None);
         assert!(bench.took().contains("was not before"));
         let mut second = Bench::new(&db, &create);
-        assert_eq!(second.looker.execute(&create).unwrap_err().code(), Some("42P04"));
+        assert_eq!(
+            second.looker.execute(&create).unwrap_err().code(),
+            Some("42P04")
+        );
         assert!(second.not_there().contains("was there before"));
 
         let mut bench = Bench::new(&db, &drop);
@@ -45,7 +53,12 @@ fn a_database_is_created_and_dropped() {
         assert!(bench.not_there().contains("dropped in part"));
         let failure = refused(&db, &create);
         assert!(failure.message.contains("dropped in part"), "{failure:?}");
-        assert!(failure.hint.unwrap().contains(&format!("DROP DATABASE {quoted}")));
+        assert!(
+            failure
+                .hint
+                .unwrap()
+                .contains(&format!("DROP DATABASE {quoted}"))
+        );
         bench.looker.execute(&drop).unwrap();
         assert_eq!(bench.confirmed(), None);
         assert!(bench.took().contains("gone"));
@@ -61,17 +74,26 @@ fn a_database_is_created_and_dropped() {
 fn a_database_is_renamed() {
     let db = shop();
     let (name, kept) = (format!("{}_a", db.name()), format!("{}_b", db.name()));
-    db.client().batch_execute(&format!("create database {name}")).unwrap();
+    db.client()
+        .batch_execute(&format!("create database {name}"))
+        .unwrap();
     let mut bench = Bench::new(&db, &format!("drop database {name}"));
     let mut created = Bench::new(&db, &format!("create database {name}"));
-    db.client().batch_execute(&format!("alter database {name} rename to {kept}")).unwrap();
+    db.client()
+        .batch_execute(&format!("alter database {name} rename to {kept}"))
+        .unwrap();
     assert!(bench.undecidable().contains("not called"));
     assert!(created.not_there().contains("there is no database"));
-    created.looker.execute(&format!("create database {name}")).unwrap();
+    created
+        .looker
+        .execute(&format!("create database {name}"))
+        .unwrap();
     assert!(bench.undecidable().contains("not called"));
     assert!(created.took().contains("was not before"));
     for name in [name, kept] {
-        db.client().batch_execute(&format!("drop database {name}")).unwrap();
+        db.client()
+            .batch_execute(&format!("drop database {name}"))
+            .unwrap();
     }
 }
 
@@ -83,11 +105,18 @@ fn a_tablespace_is_created_and_dropped() {
     let mut bench = Bench::new(&db, &create);
     assert!(bench.not_there().contains("there is no tablespace"));
     assert!(bench.confirm().is_err());
-    bench.looker.execute("set allow_in_place_tablespaces = on").unwrap();
+    bench
+        .looker
+        .execute("set allow_in_place_tablespaces = on")
+        .unwrap();
     bench.looker.execute(&create).unwrap();
     assert_eq!(bench.confirmed(), None);
     assert!(bench.took().contains("was not before"));
-    assert!(Bench::new(&db, &create).not_there().contains("was there before"));
+    assert!(
+        Bench::new(&db, &create)
+            .not_there()
+            .contains("was there before")
+    );
     let drop = format!("drop tablespace {name}");
     let mut bench = Bench::new(&db, &drop);
     assert!(bench.not_there().contains("still there"));

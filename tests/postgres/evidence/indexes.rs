@@ -25,16 +25,31 @@ fn an_index_is_created() {
     let mut bench = Bench::new(&db, CREATE);
     assert!(bench.not_there().contains("there is no index"));
     // The server reported no success, so none may be confirmed.
-    assert!(bench.confirm().unwrap_err().message.contains("there is no index"));
+    assert!(
+        bench
+            .confirm()
+            .unwrap_err()
+            .message
+            .contains("there is no index")
+    );
     bench.looker.execute(CREATE).unwrap();
     assert_eq!(bench.confirmed(), None);
-    assert!(bench.took().contains("CREATE INDEX"), "it shows what is there");
+    assert!(
+        bench.took().contains("CREATE INDEX"),
+        "it shows what is there"
+    );
     // A state recorded after the statement doesn't attribute the index to it.
     let mut second = Bench::new(&db, CREATE);
-    assert_eq!(second.looker.execute(CREATE).unwrap_err().code(), Some("42P07"));
+    assert_eq!(
+        second.looker.execute(CREATE).unwrap_err().code(),
+        Some("42P07")
+    );
     assert!(second.not_there().contains("was there before"));
     // IF NOT EXISTS skips it, and the operator gets a notice.
-    let mut third = Bench::new(&db, &CREATE.replace("CONCURRENTLY", "CONCURRENTLY IF NOT EXISTS"));
+    let mut third = Bench::new(
+        &db,
+        &CREATE.replace("CONCURRENTLY", "CONCURRENTLY IF NOT EXISTS"),
+    );
     third.looker.execute(&third.sql).unwrap();
     assert!(third.confirmed().unwrap().contains("was there before"));
     assert!(third.not_there().contains("was there before"));
@@ -44,7 +59,10 @@ fn an_index_is_created() {
 fn a_table_that_is_not_there() {
     let db = shop();
     let mut bench = Bench::new(&db, "CREATE INDEX CONCURRENTLY i ON nowhere (kind)");
-    assert_eq!(bench.looker.execute(&bench.sql).unwrap_err().code(), Some("42P01"));
+    assert_eq!(
+        bench.looker.execute(&bench.sql).unwrap_err().code(),
+        Some("42P01")
+    );
     assert!(bench.not_there().contains("its table was not there"));
     assert!(bench.confirm().is_err());
 }
@@ -57,7 +75,11 @@ fn creating_an_index_is_interrupted() {
         let mut bench = Bench::new(&db, CREATE);
         let somebody = Somebody::does(&db, "lock table items in share row exclusive mode");
         let sent = bench.send().waits("for its table");
-        assert!(bench.still_running().contains(&format!("process {} still works", sent.pid)));
+        assert!(
+            bench
+                .still_running()
+                .contains(&format!("process {} still works", sent.pid))
+        );
         sent.kill(kill);
         assert!(bench.not_there().contains("there is no index"));
         somebody.ends();
@@ -68,14 +90,28 @@ fn creating_an_index_is_interrupted() {
         assert!(bench.still_running().contains(&sent.pid));
         sent.kill(kill);
         // A new session gets the remedy, whether or not its statement would skip the index.
-        for sql in [CREATE.to_owned(), CREATE.replace("CONCURRENTLY", "CONCURRENTLY IF NOT EXISTS")] {
+        for sql in [
+            CREATE.to_owned(),
+            CREATE.replace("CONCURRENTLY", "CONCURRENTLY IF NOT EXISTS"),
+        ] {
             let failure = refused(&db, &sql);
             assert!(failure.message.contains("INVALID"), "{failure:?}");
-            assert!(failure.hint.unwrap().contains(&format!("DROP INDEX CONCURRENTLY {SHOWN}")));
+            assert!(
+                failure
+                    .hint
+                    .unwrap()
+                    .contains(&format!("DROP INDEX CONCURRENTLY {SHOWN}"))
+            );
         }
         // The cleanup is interrupted too.
-        assert_eq!(bench.leftover(), [format!("DROP INDEX CONCURRENTLY {SHOWN}")]);
-        Bench::new(&db, &format!("DROP INDEX CONCURRENTLY {SHOWN}")).send().waits("for the same writer").kill(kill);
+        assert_eq!(
+            bench.leftover(),
+            [format!("DROP INDEX CONCURRENTLY {SHOWN}")]
+        );
+        Bench::new(&db, &format!("DROP INDEX CONCURRENTLY {SHOWN}"))
+            .send()
+            .waits("for the same writer")
+            .kill(kill);
         somebody.ends();
         assert!(matches!(bench.clear(), Effect::NotThere(_)));
         assert!(bench.not_there().contains("there is no index"));
@@ -89,17 +125,29 @@ fn creating_an_index_is_interrupted() {
         assert!(matches!(bench.clear(), Effect::NotThere(_)));
         bench.again();
         assert_eq!(state(&db, r#"by "kind""#), "t t t");
-        bench.looker.execute(&format!("drop index {SHOWN}")).unwrap();
+        bench
+            .looker
+            .execute(&format!("drop index {SHOWN}"))
+            .unwrap();
     }
 }
 
 #[test]
 fn a_unique_index_finds_duplicates() {
     let db = shop();
-    let mut bench = Bench::new(&db, "create unique index concurrently \"by \"\"kind\"\"\" on items (kind)");
-    assert_eq!(bench.looker.execute(&bench.sql).unwrap_err().code(), Some("23505"));
+    let mut bench = Bench::new(
+        &db,
+        "create unique index concurrently \"by \"\"kind\"\"\" on items (kind)",
+    );
+    assert_eq!(
+        bench.looker.execute(&bench.sql).unwrap_err().code(),
+        Some("23505")
+    );
     assert!(matches!(bench.clear(), Effect::NotThere(_)));
-    bench.looker.execute("delete from items where id > 7").unwrap();
+    bench
+        .looker
+        .execute("delete from items where id > 7")
+        .unwrap();
     bench.again();
 }
 
@@ -116,7 +164,12 @@ fn if_not_exists_passes_over_an_invalid_index() {
     somebody.ends();
     bench.looker.execute(&sql).unwrap();
     let failure = bench.confirm().unwrap_err();
-    assert!(failure.message.contains(&format!("index {SHOWN} is INVALID")), "{failure:?}");
+    assert!(
+        failure
+            .message
+            .contains(&format!("index {SHOWN} is INVALID")),
+        "{failure:?}"
+    );
     assert!(matches!(bench.clear(), Effect::NotThere(_)));
     bench.again();
 }
@@ -129,12 +182,24 @@ fn something_else_has_the_name() {
     let taken = r#"create table "The ""Shop""".others (kind integer); create index elsewhere on "The ""Shop""".others (kind);
                    create table "The ""Shop""".a_table ();"#;
     client.batch_execute(taken).unwrap();
-    for (name, what) in [("elsewhere", "an index of another table"), ("a_table", "no index")] {
-        let failure = refused(&db, &format!("create index concurrently if not exists {name} on items (kind)"));
+    for (name, what) in [
+        ("elsewhere", "an index of another table"),
+        ("a_table", "no index"),
+    ] {
+        let failure = refused(
+            &db,
+            &format!("create index concurrently if not exists {name} on items (kind)"),
+        );
         assert!(failure.message.contains(what), "{failure:?}");
         // Without IF NOT EXISTS the server reports an error.
-        let mut bench = Bench::new(&db, &format!("create index concurrently {name} on items (kind)"));
-        assert_eq!(bench.looker.execute(&bench.sql).unwrap_err().code(), Some("42P07"));
+        let mut bench = Bench::new(
+            &db,
+            &format!("create index concurrently {name} on items (kind)"),
+        );
+        assert_eq!(
+            bench.looker.execute(&bench.sql).unwrap_err().code(),
+            Some("42P07")
+        );
         assert!(bench.not_there().contains("was there before"));
         assert!(bench.confirm().unwrap_err().message.contains(what));
     }
@@ -148,7 +213,9 @@ fn somebody_builds_an_index_of_that_name() {
     let somebody = Somebody::does(&db, "insert into items values (0)");
     let mut theirs = db.client();
     let builder = std::thread::spawn(move || {
-        theirs.batch_execute(r#"create index concurrently "by ""kind""" on "The ""Shop""".items (id)"#)
+        theirs.batch_execute(
+            r#"create index concurrently "by ""kind""" on "The ""Shop""".items (id)"#,
+        )
     });
     pgseal_testkit::release::wait_until("they build", || state(&db, r#"by "kind""#) == "f f t");
     assert!(bench.still_running().contains("works on the table"));
@@ -156,13 +223,18 @@ fn somebody_builds_an_index_of_that_name() {
     somebody.ends();
     builder.join().unwrap().unwrap();
     // The other index is on another column: only a person knows its purpose.
-    assert!(bench.undecidable().contains("(id)"), "what is there is shown");
+    assert!(
+        bench.undecidable().contains("(id)"),
+        "what is there is shown"
+    );
 }
 
 #[test]
 fn an_index_is_dropped() {
     let db = shop();
-    db.client().batch_execute(&CREATE.replace("items", r#""The ""Shop""".items"#)).unwrap();
+    db.client()
+        .batch_execute(&CREATE.replace("items", r#""The ""Shop""".items"#))
+        .unwrap();
     let drop = r#"DROP INDEX CONCURRENTLY IF EXISTS "by ""kind""""#;
     let mut bench = Bench::new(&db, drop);
     assert!(bench.not_there().contains("still there and valid"));
@@ -217,17 +289,26 @@ fn dropping_an_index_is_interrupted() {
 #[test]
 fn a_name_that_leads_elsewhere_afterwards() {
     let db = shop();
-    session(&db).execute("create index twice on items (kind)").unwrap();
-    db.client().batch_execute("create table other.t (n integer); create index twice on other.t (n)").unwrap();
+    session(&db)
+        .execute("create index twice on items (kind)")
+        .unwrap();
+    db.client()
+        .batch_execute("create table other.t (n integer); create index twice on other.t (n)")
+        .unwrap();
     let drop = "drop index concurrently twice";
     let mut bench = Bench::new(&db, drop);
     bench.looker.execute(drop).unwrap();
     assert!(bench.took().contains("gone"));
     assert_eq!(state(&db, "twice"), "t t t");
     // Renamed in between: the statement would find the other one.
-    session(&db).execute("create index twice on items (kind)").unwrap();
+    session(&db)
+        .execute("create index twice on items (kind)")
+        .unwrap();
     let mut bench = Bench::new(&db, drop);
-    bench.looker.execute(r#"alter index "The ""Shop""".twice rename to once"#).unwrap();
+    bench
+        .looker
+        .execute(r#"alter index "The ""Shop""".twice rename to once"#)
+        .unwrap();
     assert!(bench.undecidable().contains("once"));
 }
 
@@ -246,8 +327,15 @@ fn operators_of_somebody() {
         )
         .unwrap();
     let mut looker = session(&db);
-    looker.batch(r#"SET search_path = evil, "The ""Shop""", pg_catalog"#).unwrap();
-    let used = looker.rows("select oid from pg_catalog.pg_class where oid = 1259::pg_catalog.oid", 1).unwrap_err();
+    looker
+        .batch(r#"SET search_path = evil, "The ""Shop""", pg_catalog"#)
+        .unwrap();
+    let used = looker
+        .rows(
+            "select oid from pg_catalog.pg_class where oid = 1259::pg_catalog.oid",
+            1,
+        )
+        .unwrap_err();
     assert_eq!(used.code(), Some("P0001"), "they would be used");
     let statement = classify(CREATE).unwrap();
     let remembered = before(&mut looker, &statement).unwrap();

@@ -9,12 +9,30 @@ use pgseal_testkit::cluster::{Cluster, TestDatabase};
 #[test]
 fn what_would_be_done_to_something_else() {
     for (sql, moved) in [
-        ("create index concurrently i on items (kind)", "alter table \"The \"\"Shop\"\"\".items rename to gone"),
-        ("reindex table concurrently items", "alter table \"The \"\"Shop\"\"\".items rename to gone"),
-        ("reindex index concurrently there", "alter index \"The \"\"Shop\"\"\".there rename to gone"),
-        ("drop index concurrently if exists later", "create index later on other.items (kind)"),
-        ("create index concurrently i on later (kind)", "create table other.later (kind integer)"),
-        ("drop database if exists later_DB", "create database later_DB"),
+        (
+            "create index concurrently i on items (kind)",
+            "alter table \"The \"\"Shop\"\"\".items rename to gone",
+        ),
+        (
+            "reindex table concurrently items",
+            "alter table \"The \"\"Shop\"\"\".items rename to gone",
+        ),
+        (
+            "reindex index concurrently there",
+            "alter index \"The \"\"Shop\"\"\".there rename to gone",
+        ),
+        (
+            "drop index concurrently if exists later",
+            "create index later on other.items (kind)",
+        ),
+        (
+            "create index concurrently i on later (kind)",
+            "create table other.later (kind integer)",
+        ),
+        (
+            "drop database if exists later_DB",
+            "create database later_DB",
+        ),
     ] {
         let db = shop();
         let (sql, moved) = (sql.replace("DB", db.name()), moved.replace("DB", db.name()));
@@ -22,11 +40,19 @@ fn what_would_be_done_to_something_else() {
                       create index there on other.items (kind); create index there on items (kind)";
         session(&db).batch(others).unwrap();
         let mut bench = Bench::new(&db, &sql);
-        assert!(!bench.not_there().is_empty(), "{sql}: nothing of it happened");
+        assert!(
+            !bench.not_there().is_empty(),
+            "{sql}: nothing of it happened"
+        );
         db.client().batch_execute(&moved).unwrap();
         let question = bench.undecidable();
-        assert!(question.contains("means something else now"), "{sql}: {question}");
-        let _ = db.client().batch_execute(&format!("drop database if exists later_{}", db.name()));
+        assert!(
+            question.contains("means something else now"),
+            "{sql}: {question}"
+        );
+        let _ = db
+            .client()
+            .batch_execute(&format!("drop database if exists later_{}", db.name()));
     }
 }
 
@@ -46,7 +72,8 @@ fn a_partition_that_is_another_one_now() {
 /// Truncation to 63 bytes: 31 such letters in UTF-8, 63 in LATIN1, and 31 other ones in EUC_JP.
 #[test]
 fn names_are_cut_by_the_server() {
-    for (encoding, letter, kept) in [("LATIN1", "ü", 63), ("UTF8", "ü", 31), ("EUC_JP", "表", 31)] {
+    for (encoding, letter, kept) in [("LATIN1", "ü", 63), ("UTF8", "ü", 31), ("EUC_JP", "表", 31)]
+    {
         let template = format!("names_{encoding}").to_ascii_lowercase();
         let template = Cluster::shared().template(&template, |db| {
             let made = format!(
@@ -59,10 +86,20 @@ fn names_are_cut_by_the_server() {
         let db = TestDatabase::from_template(Cluster::shared(), template, "names");
         fill(&db);
         let (table, index) = (letter.repeat(70), format!("x{}", letter.repeat(70)));
-        session(&db).batch(&format!("create table {table} (a integer)")).unwrap();
-        let length = "select char_length(relname) from pg_class where relkind = 'r' and relname like '%";
-        assert_eq!(db.ask(&format!("{length}{letter}'")), kept.to_string(), "{encoding}");
-        let mut bench = Bench::new(&db, &format!("create index concurrently {index} on {table} (a)"));
+        session(&db)
+            .batch(&format!("create table {table} (a integer)"))
+            .unwrap();
+        let length =
+            "select char_length(relname) from pg_class where relkind = 'r' and relname like '%";
+        assert_eq!(
+            db.ask(&format!("{length}{letter}'")),
+            kept.to_string(),
+            "{encoding}"
+        );
+        let mut bench = Bench::new(
+            &db,
+            &format!("create index concurrently {index} on {table} (a)"),
+        );
         bench.looker.execute(&bench.sql).unwrap();
         assert_eq!(bench.confirmed(), None, "{encoding}");
         assert!(bench.took().contains("valid"), "{encoding}");

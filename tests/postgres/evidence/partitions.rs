@@ -19,7 +19,13 @@ fn a_partition_is_detached() {
     for kill in KILLS {
         let mut bench = Bench::new(&db, SQL);
         assert!(bench.not_there().contains("still a partition"));
-        assert!(bench.confirm().unwrap_err().message.contains("still a partition"));
+        assert!(
+            bench
+                .confirm()
+                .unwrap_err()
+                .message
+                .contains("still a partition")
+        );
         if bench.looker.server_version_num() < 140_000 {
             assert_eq!(bench.looker.execute(SQL).unwrap_err().code(), Some("42601"));
             assert!(bench.not_there().contains("still a partition"));
@@ -49,7 +55,10 @@ fn a_partition_is_detached() {
 
         // The table was no partition before: the server refuses, so this is not the statement's work.
         let mut second = Bench::new(&db, SQL);
-        assert_eq!(second.looker.execute(SQL).unwrap_err().code(), Some("42P01"));
+        assert_eq!(
+            second.looker.execute(SQL).unwrap_err().code(),
+            Some("42P01")
+        );
         assert!(second.not_there().contains("was no partition"));
         session(&db).execute(attach).unwrap();
         bench.again();

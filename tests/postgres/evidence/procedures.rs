@@ -30,14 +30,24 @@ fn a_procedure_is_a_persons_to_decide() {
     for comment in [String::new(), format!("-- {}\n", "ä".repeat(3000))] {
         let sql = format!("{comment}do $$ begin perform pg_sleep(60); end $$");
         let mut bench = Bench::new(&db, &sql);
-        assert!(bench.undecidable().contains("look at what it should have done"));
+        assert!(
+            bench
+                .undecidable()
+                .contains("look at what it should have done")
+        );
         let sent = bench.send();
         let pid = sent.pid.clone();
-        let sleeps = format!("select count(*) from pg_stat_activity where wait_event = 'PgSleep' and pid = {pid}");
+        let sleeps = format!(
+            "select count(*) from pg_stat_activity where wait_event = 'PgSleep' and pid = {pid}"
+        );
         pgseal_testkit::release::wait_until("it sleeps", || db.ask(&sleeps) == "1");
         assert!(bench.still_running().contains(&pid));
         // A different text is not reported as still running.
-        assert!(Bench::new(&db, "do $$ begin end $$").undecidable().contains("procedure"));
+        assert!(
+            Bench::new(&db, "do $$ begin end $$")
+                .undecidable()
+                .contains("procedure")
+        );
         sent.kill(Kill::Terminate);
         assert!(bench.undecidable().contains("procedure"));
     }
@@ -47,5 +57,8 @@ fn a_procedure_is_a_persons_to_decide() {
 fn what_packing_refuses_is_not_begun() {
     let db = shop();
     let failure = refused(&db, "create index concurrently on items (kind)");
-    assert!(failure.message.contains("without a plain name"), "{failure:?}");
+    assert!(
+        failure.message.contains("without a plain name"),
+        "{failure:?}"
+    );
 }

@@ -29,8 +29,18 @@ fn one_index() {
         writer.ends();
         assert_eq!(invalid(&db), "items_pkey_ccnew");
         let failure = refused(&db, "reindex table concurrently items");
-        assert!(failure.message.contains(r#""The ""Shop""".items_pkey_ccnew"#), "{failure:?}");
-        assert!(failure.hint.unwrap().contains(r#"DROP INDEX CONCURRENTLY "The ""Shop""".items_pkey_ccnew"#));
+        assert!(
+            failure
+                .message
+                .contains(r#""The ""Shop""".items_pkey_ccnew"#),
+            "{failure:?}"
+        );
+        assert!(
+            failure
+                .hint
+                .unwrap()
+                .contains(r#"DROP INDEX CONCURRENTLY "The ""Shop""".items_pkey_ccnew"#)
+        );
         assert!(matches!(bench.clear(), Effect::NotThere(_)));
 
         // The drop of the old index waits even for readers: the new one already has its name.
@@ -48,7 +58,13 @@ fn one_index() {
     }
     // Without CONCURRENTLY the evidence is a new file.
     let mut bench = Bench::new(&db, sql);
-    assert!(bench.confirm().unwrap_err().message.contains("not built anew"));
+    assert!(
+        bench
+            .confirm()
+            .unwrap_err()
+            .message
+            .contains("not built anew")
+    );
     bench.looker.execute("reindex index items_pkey").unwrap();
     assert_eq!(bench.confirmed(), None);
     assert!(bench.took().contains("another file"));
@@ -57,17 +73,33 @@ fn one_index() {
 #[test]
 fn a_table_and_its_toast() {
     let db = shop();
-    session(&db).execute("create index by_kind on items (kind)").unwrap();
+    session(&db)
+        .execute("create index by_kind on items (kind)")
+        .unwrap();
     let sql = "reindex table concurrently items";
     for kill in KILLS {
         let mut bench = Bench::new(&db, sql);
-        let Before::Reindex { tables: Some(tables), indexes, .. } = &bench.before else { panic!("{:?}", bench.before) };
-        assert_eq!((tables.len(), indexes.len()), (2, 3), "the primary key, by_kind, and that of TOAST");
+        let Before::Reindex {
+            tables: Some(tables),
+            indexes,
+            ..
+        } = &bench.before
+        else {
+            panic!("{:?}", bench.before)
+        };
+        assert_eq!(
+            (tables.len(), indexes.len()),
+            (2, 3),
+            "the primary key, by_kind, and that of TOAST"
+        );
         let writer = Somebody::does(&db, "insert into items values (0)");
         bench.send().waits("for writers").kill(kill);
         writer.ends();
         let left = invalid(&db);
-        assert!(left.starts_with("by_kind_ccnew items_pkey_ccnew pg_toast_"), "{left}");
+        assert!(
+            left.starts_with("by_kind_ccnew items_pkey_ccnew pg_toast_"),
+            "{left}"
+        );
         assert!(matches!(bench.clear(), Effect::NotThere(_)));
         assert_eq!(invalid(&db), "");
 
@@ -75,7 +107,10 @@ fn a_table_and_its_toast() {
         bench.send().waits("for readers").kill(kill);
         reader.ends();
         let left = invalid(&db);
-        assert!(left.starts_with("by_kind_ccold items_pkey_ccold pg_toast_"), "{left}");
+        assert!(
+            left.starts_with("by_kind_ccold items_pkey_ccold pg_toast_"),
+            "{left}"
+        );
         assert!(matches!(bench.clear(), Effect::Took(_)));
         assert!(bench.took().contains("every index"));
         assert_eq!(invalid(&db), "");
@@ -83,7 +118,10 @@ fn a_table_and_its_toast() {
     }
     // One rebuilt index of several is not all.
     let mut bench = Bench::new(&db, sql);
-    bench.looker.execute("reindex index concurrently by_kind").unwrap();
+    bench
+        .looker
+        .execute("reindex index concurrently by_kind")
+        .unwrap();
     assert!(bench.not_there().contains("no harm"));
 }
 
@@ -102,27 +140,46 @@ fn an_owner_who_is_no_superuser() {
     let writer = Somebody::does(&db, "insert into items values (0)");
     let sent = bench.send().waits("for writers");
     bench.looker = session_as(&db, &role);
-    assert!(bench.still_running().contains(&sent.pid), "the lock shows, though not the text");
+    assert!(
+        bench.still_running().contains(&sent.pid),
+        "the lock shows, though not the text"
+    );
     sent.kill(Kill::Terminate);
     writer.ends();
     let question = bench.undecidable();
-    let toast = question.split("DROP INDEX CONCURRENTLY ").find(|part| part.starts_with("pg_toast.")).unwrap();
-    let drop = format!("DROP INDEX CONCURRENTLY {}", toast.split([';', ',']).next().unwrap());
-    assert_eq!(bench.looker.execute(&drop).unwrap_err().code(), Some("42501"));
+    let toast = question
+        .split("DROP INDEX CONCURRENTLY ")
+        .find(|part| part.starts_with("pg_toast."))
+        .unwrap();
+    let drop = format!(
+        "DROP INDEX CONCURRENTLY {}",
+        toast.split([';', ',']).next().unwrap()
+    );
+    assert_eq!(
+        bench.looker.execute(&drop).unwrap_err().code(),
+        Some("42501")
+    );
     db.client().batch_execute(&drop).unwrap();
     assert!(matches!(bench.clear(), Effect::NotThere(_)));
     bench.again();
-    db.client().batch_execute(&format!("drop owned by {role} cascade; drop role {role}")).unwrap();
+    db.client()
+        .batch_execute(&format!("drop owned by {role} cascade; drop role {role}"))
+        .unwrap();
 }
 
 /// The server skips the index with a warning, and reports success.
 #[test]
 fn an_exclusion_constraint() {
     let db = shop();
-    session(&db).execute("alter table items add constraint apart exclude (id with =)").unwrap();
+    session(&db)
+        .execute("alter table items add constraint apart exclude (id with =)")
+        .unwrap();
     let mut bench = Bench::new(&db, "reindex table concurrently items");
     bench.looker.execute(&bench.sql).unwrap();
-    assert_eq!(bench.confirmed().unwrap(), r#"REINDEX passed over "The ""Shop""".apart"#);
+    assert_eq!(
+        bench.confirmed().unwrap(),
+        r#"REINDEX passed over "The ""Shop""".apart"#
+    );
     assert!(bench.not_there().contains("no harm"));
 }
 
@@ -130,28 +187,47 @@ fn an_exclusion_constraint() {
 #[test]
 fn names_like_leftovers() {
     let db = shop();
-    session(&db).execute("create index mine_ccnew on items (kind)").unwrap();
-    let duplicates = session(&db).execute("create unique index concurrently broken on items (kind)");
+    session(&db)
+        .execute("create index mine_ccnew on items (kind)")
+        .unwrap();
+    let duplicates =
+        session(&db).execute("create unique index concurrently broken on items (kind)");
     assert_eq!(duplicates.unwrap_err().code(), Some("23505"));
     let mut bench = Bench::new(&db, "reindex table concurrently items");
     let writer = Somebody::does(&db, "insert into items values (0)");
     bench.send().waits("for writers").kill(Kill::Terminate);
     writer.ends();
     let cleanup = bench.leftover();
-    let of_mine = cleanup.iter().filter(|sql| sql.contains("mine_ccnew")).collect::<Vec<_>>();
-    assert_eq!(of_mine, [r#"DROP INDEX CONCURRENTLY "The ""Shop""".mine_ccnew_ccnew"#]);
-    assert!(cleanup.iter().all(|sql| !sql.contains("broken")), "{cleanup:?}");
+    let of_mine = cleanup
+        .iter()
+        .filter(|sql| sql.contains("mine_ccnew"))
+        .collect::<Vec<_>>();
+    assert_eq!(
+        of_mine,
+        [r#"DROP INDEX CONCURRENTLY "The ""Shop""".mine_ccnew_ccnew"#]
+    );
+    assert!(
+        cleanup.iter().all(|sql| !sql.contains("broken")),
+        "{cleanup:?}"
+    );
     bench.clear();
     bench.looker.execute(&bench.sql).unwrap();
     assert!(bench.confirmed().unwrap().contains("broken"));
-    assert_eq!(db.ask("select count(*) from pg_class where relname = 'mine_ccnew'"), "1");
+    assert_eq!(
+        db.ask("select count(*) from pg_class where relname = 'mine_ccnew'"),
+        "1"
+    );
 }
 
 /// A whole schema: leftovers that were there before belong to others, and stay.
 #[test]
 fn many() {
     let db = shop();
-    db.client().batch_execute("create table other.t (n integer primary key); insert into other.t values (1)").unwrap();
+    db.client()
+        .batch_execute(
+            "create table other.t (n integer primary key); insert into other.t values (1)",
+        )
+        .unwrap();
     let theirs = Bench::new(&db, "reindex index concurrently other.t_pkey");
     let writer = Somebody::does(&db, "insert into other.t values (2)");
     theirs.send().waits("for writers").kill(Kill::Terminate);
@@ -163,7 +239,13 @@ fn many() {
     assert!(bench.still_running().contains(&sent.pid));
     sent.kill(Kill::Terminate);
     writer.ends();
-    assert!(bench.confirm().unwrap_err().message.contains("items_pkey_ccnew"));
+    assert!(
+        bench
+            .confirm()
+            .unwrap_err()
+            .message
+            .contains("items_pkey_ccnew")
+    );
     assert!(matches!(bench.clear(), Effect::NotThere(_)));
     assert_eq!(invalid(&db), "t_pkey_ccnew");
     bench.again();
@@ -180,9 +262,14 @@ fn a_partitioned_table() {
             create table m2 partition of measures for values from (10) to (20); insert into measures values (1), (11)",
         )
         .unwrap();
-    for sql in ["reindex table concurrently measures", "reindex index concurrently measures_pkey"] {
+    for sql in [
+        "reindex table concurrently measures",
+        "reindex index concurrently measures_pkey",
+    ] {
         let mut bench = Bench::new(&db, sql);
-        let Before::Reindex { indexes, .. } = &bench.before else { panic!("{:?}", bench.before) };
+        let Before::Reindex { indexes, .. } = &bench.before else {
+            panic!("{:?}", bench.before)
+        };
         assert_eq!(indexes.len(), 2);
         // PostgreSQL 13 refuses the index, and skips the table with a warning but reports success.
         if bench.looker.server_version_num() < 140_000 {
@@ -209,6 +296,9 @@ fn a_partitioned_table() {
 fn nothing_of_that_name() {
     let db = shop();
     let mut bench = Bench::new(&db, "reindex table concurrently nowhere");
-    assert_eq!(bench.looker.execute(&bench.sql).unwrap_err().code(), Some("42P01"));
+    assert_eq!(
+        bench.looker.execute(&bench.sql).unwrap_err().code(),
+        Some("42P01")
+    );
     assert!(bench.not_there().contains("no harm"));
 }

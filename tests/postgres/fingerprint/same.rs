@@ -18,19 +18,43 @@ fn a_restored_dump_is_alike() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let path = file.path().to_str().unwrap();
     let plain = Cluster::shared().database("fp_plain");
-    done(client("pg_dump").args(["-f", path, "--dbname"]).arg(db.connection()));
-    done(client("psql").args(["-Xq", "-v", "ON_ERROR_STOP=1", "-f", path, "--dbname"]).arg(plain.connection()));
+    done(
+        client("pg_dump")
+            .args(["-f", path, "--dbname"])
+            .arg(db.connection()),
+    );
+    done(
+        client("psql")
+            .args(["-Xq", "-v", "ON_ERROR_STOP=1", "-f", path, "--dbname"])
+            .arg(plain.connection()),
+    );
     assert_alike(&before, &of(&plain));
     let custom = Cluster::shared().database("fp_custom");
-    done(client("pg_dump").args(["-Fc", "-f", path, "--dbname"]).arg(db.connection()));
-    done(client("pg_restore").args(["--exit-on-error", path, "--dbname"]).arg(custom.connection()));
+    done(
+        client("pg_dump")
+            .args(["-Fc", "-f", path, "--dbname"])
+            .arg(db.connection()),
+    );
+    done(
+        client("pg_restore")
+            .args(["--exit-on-error", path, "--dbname"])
+            .arg(custom.connection()),
+    );
     let restored = of(&custom);
     assert_alike(&before, &restored);
     assert_ne!(before.database, restored.database);
     // A copy of the copy too: after one round trip the server's spelling is stable.
     let again = Cluster::shared().database("fp_again");
-    done(client("pg_dump").args(["-Fc", "-f", path, "--dbname"]).arg(custom.connection()));
-    done(client("pg_restore").args(["--exit-on-error", path, "--dbname"]).arg(again.connection()));
+    done(
+        client("pg_dump")
+            .args(["-Fc", "-f", path, "--dbname"])
+            .arg(custom.connection()),
+    );
+    done(
+        client("pg_restore")
+            .args(["--exit-on-error", path, "--dbname"])
+            .arg(again.connection()),
+    );
     assert_alike(&before, &of(&again));
 }
 
@@ -51,7 +75,10 @@ fn a_server_that_was_restarted_is_alike() {
 
 #[test]
 fn where_things_are_on_disk_does_not_count() {
-    let (here, there) = (Cluster::shared().database("fp_here"), Cluster::shared().database("fp_there"));
+    let (here, there) = (
+        Cluster::shared().database("fp_here"),
+        Cluster::shared().database("fp_there"),
+    );
     let sql = |db: &TestDatabase<'_>, sql: &str| db.client().batch_execute(sql).unwrap();
     sql(
         &here,
@@ -104,7 +131,10 @@ fn what_the_server_writes_among_a_columns_options_does_not_count() {
     stamp("y", "{pg_attver=22158968,n_distinct=5}");
     assert_alike(&before, &of(&db));
     stamp("y", "{pg_attver=22158968,n_distinct=6}");
-    assert_eq!(lines(&before, &of(&db)), ["column public.a.y differs: options"]);
+    assert_eq!(
+        lines(&before, &of(&db)),
+        ["column public.a.y differs: options"]
+    );
 }
 
 #[test]
@@ -113,11 +143,19 @@ fn the_ledger_and_temporary_tables_do_not_count() {
     let before = of(&db);
     let mut client = db.client();
     client
-        .batch_execute("create schema pgseal; create table pgseal.ledger (n int primary key, t text not null)")
+        .batch_execute(
+            "create schema pgseal; create table pgseal.ledger (n int primary key, t text not null)",
+        )
         .unwrap();
-    client.batch_execute("comment on table pgseal.ledger is 'x'; comment on schema pgseal is 'y'").unwrap();
-    client.batch_execute("comment on constraint ledger_pkey on pgseal.ledger is 'z'").unwrap();
-    client.batch_execute("create temp table t (n int default 1); comment on table t is 'x'").unwrap();
+    client
+        .batch_execute("comment on table pgseal.ledger is 'x'; comment on schema pgseal is 'y'")
+        .unwrap();
+    client
+        .batch_execute("comment on constraint ledger_pkey on pgseal.ledger is 'z'")
+        .unwrap();
+    client
+        .batch_execute("create temp table t (n int default 1); comment on table t is 'x'")
+        .unwrap();
     assert_alike(&before, &of(&db));
 }
 
@@ -131,7 +169,13 @@ fn a_run_and_its_rollback_leave_nothing_but_the_ledger() {
     operator.rollback().done();
     assert_eq!(db.ask("select count(*) from pgseal.ledger"), "2");
     let after = of(&db);
-    assert_eq!(lines(&before, &after).iter().filter(|line| line.contains("pgseal")).collect::<Vec<_>>(), [""; 0]);
+    assert_eq!(
+        lines(&before, &after)
+            .iter()
+            .filter(|line| line.contains("pgseal"))
+            .collect::<Vec<_>>(),
+        [""; 0]
+    );
     assert_eq!(before.objects, after.objects);
     assert!(before.data.keys().eq(after.data.keys()));
 }
@@ -147,7 +191,11 @@ fn a_dump_that_creates_the_database_carries_what_is_its_own() {
         }
     };
     let is_15 = admin.ask("select current_setting('server_version_num')::int >= 150000") == "true";
-    let locale = if is_15 { "locale_provider icu icu_locale 'de'" } else { "" };
+    let locale = if is_15 {
+        "locale_provider icu icu_locale 'de'"
+    } else {
+        ""
+    };
     run(&[
         &format!(
             "create database NAME template template0 encoding 'UTF8' {locale} connection limit 7 is_template true"
@@ -157,15 +205,29 @@ fn a_dump_that_creates_the_database_carries_what_is_its_own() {
     let connection = admin.connection().replace(admin.name(), &name);
     let take = || try_take(&connection, &Scope::All).unwrap();
     let before = take();
-    for property in ["template: yes", "connections: 7", "comment: "].iter().chain(is_15.then_some(&"locale: de")) {
-        assert!(before.objects["database"].contains(property), "{property}: {}", before.objects["database"]);
+    for property in ["template: yes", "connections: 7", "comment: "]
+        .iter()
+        .chain(is_15.then_some(&"locale: de"))
+    {
+        assert!(
+            before.objects["database"].contains(property),
+            "{property}: {}",
+            before.objects["database"]
+        );
     }
     let file = tempfile::NamedTempFile::new().unwrap();
     let path = file.path().to_str().unwrap();
     done(client("pg_dump").args(["--create", "-f", path, "--dbname", &connection]));
-    let dropped = ["alter database NAME is_template false", "drop database NAME"];
+    let dropped = [
+        "alter database NAME is_template false",
+        "drop database NAME",
+    ];
     run(&dropped);
-    done(client("psql").args(["-Xq", "-v", "ON_ERROR_STOP=1", "-f", path, "--dbname"]).arg(admin.connection()));
+    done(
+        client("psql")
+            .args(["-Xq", "-v", "ON_ERROR_STOP=1", "-f", path, "--dbname"])
+            .arg(admin.connection()),
+    );
     assert_alike(&before, &take());
     run(&dropped);
 }
@@ -173,6 +235,10 @@ fn a_dump_that_creates_the_database_carries_what_is_its_own() {
 #[track_caller]
 fn done(command: &mut Command) -> Output {
     let output = command.output().unwrap();
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{command:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     output
 }

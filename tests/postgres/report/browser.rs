@@ -20,7 +20,9 @@ fn in_a_real_browser() {
             std::env::var_os("CI").is_none(),
             "no Chromium: ./test installs it on Debian; PGSEAL_BROWSER names one"
         );
-        eprintln!("skipped: no Chromium is here (PGSEAL_BROWSER names one), so the report was not looked at");
+        eprintln!(
+            "skipped: no Chromium is here (PGSEAL_BROWSER names one), so the report was not looked at"
+        );
         return;
     };
     let (directus, site) = (Directus::at_baseline(), Site::new());
@@ -35,7 +37,8 @@ fn in_a_real_browser() {
                 browser.open(page, size, dark);
                 reads(&mut browser, word, page, &what);
                 if let Some(dir) = &pictures {
-                    browser.picture(&dir.join(format!("{word}-{place}-{scheme}.png").to_lowercase()));
+                    browser
+                        .picture(&dir.join(format!("{word}-{place}-{scheme}.png").to_lowercase()));
                 }
                 if let Some(axe) = &axe {
                     nothing_found(&mut browser, axe, &what);
@@ -47,34 +50,80 @@ fn in_a_real_browser() {
 }
 
 fn reads(browser: &mut Browser, word: &str, page: &Path, what: &str) {
-    let is = |value: Value, expected: Value, which: &str| assert_eq!(value, expected, "{what}: {which}");
-    is(browser.evaluate("document.querySelectorAll('h1').length"), json!(1), "one h1");
-    is(browser.evaluate("document.querySelector('h1').innerText"), json!(word), "the word");
+    let is =
+        |value: Value, expected: Value, which: &str| assert_eq!(value, expected, "{what}: {which}");
+    is(
+        browser.evaluate("document.querySelectorAll('h1').length"),
+        json!(1),
+        "one h1",
+    );
+    is(
+        browser.evaluate("document.querySelector('h1').innerText"),
+        json!(word),
+        "the word",
+    );
     // On the first screen, and large.
     let word_seen = "(() => { const r = document.querySelector('h1').getBoundingClientRect(); \
         return r.top >= 0 && r.bottom <= innerHeight && r.height >= 36 && r.right <= innerWidth; })()";
-    is(browser.evaluate(word_seen), json!(true), "the word is on the first screen");
+    is(
+        browser.evaluate(word_seen),
+        json!(true),
+        "the word is on the first screen",
+    );
     let wide = "document.documentElement.scrollWidth <= innerWidth && \
         [...document.querySelectorAll('body *')].every(e => e.getBoundingClientRect().right <= innerWidth + 1)";
-    is(browser.evaluate(wide), json!(true), "nothing is wider than the window");
+    is(
+        browser.evaluate(wide),
+        json!(true),
+        "nothing is wider than the window",
+    );
     let in_order = "(() => { let last = 0; return [...document.querySelectorAll('h1,h2,h3,h4,h5,h6')].every(h => { \
         const level = +h.tagName[1], fits = level <= last + 1; last = level; return fits; }); })()";
-    is(browser.evaluate(in_order), json!(true), "headings are in order");
+    is(
+        browser.evaluate(in_order),
+        json!(true),
+        "headings are in order",
+    );
     let landmarks = "['header','main','footer'].every(tag => document.querySelectorAll('body > ' + tag).length == 1)";
     is(browser.evaluate(landmarks), json!(true), "landmarks");
-    let scopes = "[...document.querySelectorAll('th')].every(th => ['row', 'col'].includes(th.scope))";
-    is(browser.evaluate(scopes), json!(true), "every heading of a table says what it heads");
+    let scopes =
+        "[...document.querySelectorAll('th')].every(th => ['row', 'col'].includes(th.scope))";
+    is(
+        browser.evaluate(scopes),
+        json!(true),
+        "every heading of a table says what it heads",
+    );
     let links = "[...document.querySelectorAll('a')].every(a => document.querySelector(a.getAttribute('href')))";
-    is(browser.evaluate(links), json!(true), "every link leads somewhere on the page");
+    is(
+        browser.evaluate(links),
+        json!(true),
+        "every link leads somewhere on the page",
+    );
     let linked = "[...document.querySelectorAll('table.matrix tbody tr')].filter(tr => !tr.querySelector('.unknown') \
         && !tr.querySelector('a')).length";
-    is(browser.evaluate(linked), json!(0), "every answer has evidence");
+    is(
+        browser.evaluate(linked),
+        json!(0),
+        "every answer has evidence",
+    );
     // The style is allowed by its digest; scripts and other content are not.
-    is(browser.evaluate("getComputedStyle(document.querySelector('.word')).display"), json!("grid"), "the style holds");
+    is(
+        browser.evaluate("getComputedStyle(document.querySelector('.word')).display"),
+        json!("grid"),
+        "the style holds",
+    );
     let refused = "(() => { const s = document.createElement('script'); s.textContent = 'window.ran = 1'; \
         document.body.append(s); s.remove(); return window.ran === undefined; })()";
-    is(browser.evaluate(refused), json!(true), "a script does not run");
-    assert_eq!(browser.requests(page), Vec::<String>::new(), "{what}: nothing is asked of anybody");
+    is(
+        browser.evaluate(refused),
+        json!(true),
+        "a script does not run",
+    );
+    assert_eq!(
+        browser.requests(page),
+        Vec::<String>::new(),
+        "{what}: nothing is asked of anybody"
+    );
 }
 
 /// Asserts that axe-core has no findings: contrast, names, roles, structure.

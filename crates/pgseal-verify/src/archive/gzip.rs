@@ -52,7 +52,11 @@ const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 pub fn compress_stream(content: &mut impl Read, stored: &mut impl Write) -> io::Result<u64> {
     // docs/decisions/066
     let mut encoder = Compress::new(Compression::new(6), false);
-    let (mut sum, mut piece, mut room) = (Crc::new(), Vec::with_capacity(PIECE), Vec::with_capacity(ROOM));
+    let (mut sum, mut piece, mut room) = (
+        Crc::new(),
+        Vec::with_capacity(PIECE),
+        Vec::with_capacity(ROOM),
+    );
     stored.write_all(&HEADER)?;
     loop {
         piece.clear();
@@ -128,7 +132,10 @@ pub fn decompress_stream(
 
 fn ended(decoder: &mut impl Read, found: u64, size: u64) -> Result<(), GzipError> {
     if found != size {
-        return Err(GzipError::TooShort { expected: size, found });
+        return Err(GzipError::TooShort {
+            expected: size,
+            found,
+        });
     }
     // One more read reaches the checksum in the trailer, and detects content beyond the signed
     // size.
@@ -150,10 +157,19 @@ mod tests {
         let stored = compress(&content).expect("memory");
         let size = content.len() as u64;
         assert_eq!(decompress(&stored, size).expect("whole"), content);
-        assert!(matches!(decompress(&stored, size - 1), Err(GzipError::TooLong(_))));
-        assert!(matches!(decompress(&stored, size + 1), Err(GzipError::TooShort { .. })));
+        assert!(matches!(
+            decompress(&stored, size - 1),
+            Err(GzipError::TooLong(_))
+        ));
+        assert!(matches!(
+            decompress(&stored, size + 1),
+            Err(GzipError::TooShort { .. })
+        ));
         let twice = [stored.clone(), stored.clone()].concat();
-        assert!(matches!(decompress(&twice, size), Err(GzipError::Trailing(_))));
+        assert!(matches!(
+            decompress(&twice, size),
+            Err(GzipError::Trailing(_))
+        ));
         assert!(decompress(&stored[..stored.len() - 1], size).is_err());
         assert_eq!(&stored[..10], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]);
     }
@@ -200,7 +216,10 @@ mod tests {
                 _ => {
                     while content.len() < end {
                         let word = random(500);
-                        content.extend(format!("{}\tw{word} {:x}\n", word * 7, random(1 << (word % 32))).into_bytes());
+                        content.extend(
+                            format!("{}\tw{word} {:x}\n", word * 7, random(1 << (word % 32)))
+                                .into_bytes(),
+                        );
                     }
                 }
             }
@@ -228,10 +247,21 @@ mod tests {
 
     #[test]
     fn sizes_around_the_window() {
-        for near in [0, 1 << 15, 1 << 16, 3 << 15, PIECE, PIECE + (1 << 15), 2 * PIECE] {
+        for near in [
+            0,
+            1 << 15,
+            1 << 16,
+            3 << 15,
+            PIECE,
+            PIECE + (1 << 15),
+            2 * PIECE,
+        ] {
             for size in near.saturating_sub(263)..near + 3 {
                 let content = content(size, size as u64 + 1);
-                assert!(compress(&content).expect("memory") == by_the_whole(&content), "{size}");
+                assert!(
+                    compress(&content).expect("memory") == by_the_whole(&content),
+                    "{size}"
+                );
             }
         }
     }

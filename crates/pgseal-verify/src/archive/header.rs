@@ -46,14 +46,18 @@ pub fn encode(path: &EntryPath, size: u64) -> [u8; BLOCK] {
         ustar.mode = *b"0000644\0";
         ustar.uid = *b"0000000\0";
         ustar.gid = *b"0000000\0";
-        ustar.size.copy_from_slice(format!("{size:011o}\0").as_bytes());
+        ustar
+            .size
+            .copy_from_slice(format!("{size:011o}\0").as_bytes());
         ustar.mtime = *b"00000000000\0";
         ustar.dev_major = *b"0000000\0";
         ustar.dev_minor = *b"0000000\0";
     }
     let sum = checksum(header.as_bytes());
     if let Some(ustar) = header.as_ustar_mut() {
-        ustar.cksum.copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        ustar
+            .cksum
+            .copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
     }
     *header.as_bytes()
 }
@@ -62,15 +66,27 @@ pub fn encode(path: &EntryPath, size: u64) -> [u8; BLOCK] {
 pub fn decode(bytes: &[u8; BLOCK]) -> Result<(EntryPath, u64), HeaderError> {
     let header = Header::from_byte_slice(bytes);
     let fields = header.as_old();
-    let end = fields.name.iter().position(|byte| *byte == 0).unwrap_or(fields.name.len());
+    let end = fields
+        .name
+        .iter()
+        .position(|byte| *byte == 0)
+        .unwrap_or(fields.name.len());
     let name = std::str::from_utf8(&fields.name[..end]).map_err(|_| HeaderError::NameEncoding)?;
     let path: EntryPath = name.parse()?;
     let too_large = binary(&fields.size).is_some_and(|size| size > limits::MEMBER_BYTES);
-    let size = octal(&fields.size).ok_or(if too_large { HeaderError::TooLarge } else { HeaderError::Size })?;
+    let size = octal(&fields.size).ok_or(if too_large {
+        HeaderError::TooLarge
+    } else {
+        HeaderError::Size
+    })?;
     let again = encode(&path, size);
     let differs = |at: &usize| again[*at] != bytes[*at];
     // The checksum differs whenever another byte does; that other byte is more informative.
-    match (0..BLOCK).filter(differs).find(|at| !CHECKSUM.contains(at)).or_else(|| CHECKSUM.into_iter().find(differs)) {
+    match (0..BLOCK)
+        .filter(differs)
+        .find(|at| !CHECKSUM.contains(at))
+        .or_else(|| CHECKSUM.into_iter().find(differs))
+    {
         Some(at) => Err(HeaderError::Form { path, at }),
         None => Ok((path, size)),
     }
@@ -78,13 +94,18 @@ pub fn decode(bytes: &[u8; BLOCK]) -> Result<(EntryPath, u64), HeaderError> {
 
 /// The sum of all bytes, with the checksum field itself taken as blanks (POSIX.1-1988).
 fn checksum(bytes: &[u8; BLOCK]) -> u32 {
-    let others = bytes.iter().enumerate().filter(|(at, _)| !CHECKSUM.contains(at));
+    let others = bytes
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| !CHECKSUM.contains(at));
     others.map(|(_, byte)| u32::from(*byte)).sum::<u32>() + u32::from(b' ') * CHECKSUM.len() as u32
 }
 
 /// Whether the checksum of a header of any program holds.
 pub fn has_checksum(bytes: &[u8; BLOCK]) -> bool {
-    Header::from_byte_slice(bytes).cksum().is_ok_and(|sum| sum == checksum(bytes))
+    Header::from_byte_slice(bytes)
+        .cksum()
+        .is_ok_and(|sum| sum == checksum(bytes))
 }
 
 /// The number of a field of eleven octal digits and a NUL.
@@ -101,7 +122,11 @@ pub fn octal(field: &[u8; 12]) -> Option<u64> {
 /// binary number.
 fn binary(field: &[u8; 12]) -> Option<u64> {
     let number = field.strip_prefix(&[0x80, 0, 0, 0])?;
-    Some(number.iter().fold(0, |value, byte| value << 8 | u64::from(*byte)))
+    Some(
+        number
+            .iter()
+            .fold(0, |value, byte| value << 8 | u64::from(*byte)),
+    )
 }
 
 #[cfg(test)]
@@ -129,7 +154,10 @@ mod tests {
         let mut header = Header::from_byte_slice(&encode(&path, 0)).clone();
         header.set_size(limits::MEMBER_BYTES + 1);
         header.set_cksum();
-        assert!(matches!(decode(header.as_bytes()), Err(HeaderError::TooLarge)));
+        assert!(matches!(
+            decode(header.as_bytes()),
+            Err(HeaderError::TooLarge)
+        ));
     }
 
     proptest! {

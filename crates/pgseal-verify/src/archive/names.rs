@@ -16,7 +16,10 @@ impl Names {
     pub fn add(&mut self, path: &str) -> bool {
         for (slash, _) in path.match_indices('/') {
             let folded = path[..slash].to_ascii_lowercase();
-            let first = self.directories.entry(folded.clone()).or_insert_with(|| path[..slash].to_owned());
+            let first = self
+                .directories
+                .entry(folded.clone())
+                .or_insert_with(|| path[..slash].to_owned());
             if first != &path[..slash] || self.files.contains(&folded) {
                 return false;
             }
@@ -32,11 +35,21 @@ mod tests {
 
     #[test]
     fn what_can_not_be_unpacked_together() {
-        for (first, second) in [("a", "A"), ("a", "a/b"), ("a/b", "a"), ("A/x", "a/y"), ("a/b/c", "a/B/d")] {
+        for (first, second) in [
+            ("a", "A"),
+            ("a", "a/b"),
+            ("a/b", "a"),
+            ("A/x", "a/y"),
+            ("a/b/c", "a/B/d"),
+        ] {
             let mut names = Names::default();
             assert!(names.add(first) && !names.add(second), "{first} {second}");
         }
         let mut names = Names::default();
-        assert!(["a/b", "a/c", "ab", "a-b/c"].into_iter().all(|name| names.add(name)));
+        assert!(
+            ["a/b", "a/c", "ab", "a-b/c"]
+                .into_iter()
+                .all(|name| names.add(name))
+        );
     }
 }

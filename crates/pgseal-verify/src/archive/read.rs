@@ -52,7 +52,9 @@ pub enum ArchiveError {
     Order(EntryPath),
     /// Names that cannot be unpacked together: a file with the name of a directory, or names that
     /// differ only in case.
-    #[error("member {0:?} is also a directory of another, or differs from another only in upper and lower case")]
+    #[error(
+        "member {0:?} is also a directory of another, or differs from another only in upper and lower case"
+    )]
     Clash(EntryPath),
     /// Bytes after the end of the archive.
     #[error("there are bytes after the end of the archive, from byte {0} on")]
@@ -94,7 +96,10 @@ impl Archive {
                 break;
             }
             let member = read_member(source.as_ref(), &block, at)?;
-            if members.last().is_some_and(|last| last.section >= member.section) {
+            if members
+                .last()
+                .is_some_and(|last| last.section >= member.section)
+            {
                 return Err(ArchiveError::Order(member.path));
             }
             if !names.add(member.path.as_str()) {
@@ -137,7 +142,9 @@ impl Archive {
 /// Compares the first block and content before all other checks, so that the error can name the
 /// type of a wrong file.
 fn check_magic(source: &dyn ByteSource) -> Result<(), ArchiveError> {
-    let not_a_bundle = |found: &str| ArchiveError::NotABundle { found: found.to_owned() };
+    let not_a_bundle = |found: &str| ArchiveError::NotABundle {
+        found: found.to_owned(),
+    };
     let mut start = vec![0; source.size().min(BLOCK as u64 + MAGIC.len() as u64) as usize];
     source.read_exact_at(&mut start, 0)?;
     let magic: EntryPath = "pgseal".parse().expect("in the grammar");
@@ -146,37 +153,59 @@ fn check_magic(source: &dyn ByteSource) -> Result<(), ArchiveError> {
         _ if start.is_empty() => Err(not_a_bundle("the file is empty")),
         Some(block) if block == expected => match &start[BLOCK..] {
             content if content == MAGIC => Ok(()),
-            content if content.starts_with(b"pgseal ") => Err(not_a_bundle("its format is newer than this program")),
-            content if content.len() < MAGIC.len() => {
-                Err(ArchiveError::CutOff { what: "the format's name", at: BLOCK as u64 })
+            content if content.starts_with(b"pgseal ") => {
+                Err(not_a_bundle("its format is newer than this program"))
             }
+            content if content.len() < MAGIC.len() => Err(ArchiveError::CutOff {
+                what: "the format's name",
+                at: BLOCK as u64,
+            }),
             _ => Err(not_a_bundle("its first member does not name the format")),
         },
         _ if start.starts_with(&[0x1f, 0x8b]) => Err(not_a_bundle("it is a gzip file")),
-        _ if start.starts_with(b"pgseal\0") => Err(not_a_bundle("its first header is damaged or of another format")),
+        _ if start.starts_with(b"pgseal\0") => Err(not_a_bundle(
+            "its first header is damaged or of another format",
+        )),
         _ if start.iter().all(|byte| *byte == 0) => Err(not_a_bundle("it begins with zeros")),
         _ => Err(not_a_bundle("it does not begin with the member \"pgseal\"")),
     }
 }
 
-fn read_member(source: &dyn ByteSource, block: &[u8; BLOCK], at: u64) -> Result<Member, ArchiveError> {
-    let (path, size) = header::decode(block).map_err(|source| ArchiveError::Header { at, source })?;
+fn read_member(
+    source: &dyn ByteSource,
+    block: &[u8; BLOCK],
+    at: u64,
+) -> Result<Member, ArchiveError> {
+    let (path, size) =
+        header::decode(block).map_err(|source| ArchiveError::Header { at, source })?;
     let section = Section::of(&path).ok_or_else(|| ArchiveError::Reserved(path.clone()))?;
     let offset = at + BLOCK as u64;
     let mut pad = [0; BLOCK];
     let pad = &mut pad[..padding(size)];
     // Neither sum can overflow: a size is below 2^33, and offset is at most the length of a file.
     if offset + size + pad.len() as u64 > source.size() {
-        return Err(ArchiveError::CutOff { what: "a member's content", at: offset });
+        return Err(ArchiveError::CutOff {
+            what: "a member's content",
+            at: offset,
+        });
     }
     source.read_exact_at(pad, offset + size)?;
     if pad.iter().any(|byte| *byte != 0) {
         return Err(ArchiveError::Padding { at: offset + size });
     }
-    Ok(Member { path, section, offset, size })
+    Ok(Member {
+        path,
+        section,
+        offset,
+        size,
+    })
 }
 
-fn read_block(source: &dyn ByteSource, at: u64, what: &'static str) -> Result<[u8; BLOCK], ArchiveError> {
+fn read_block(
+    source: &dyn ByteSource,
+    at: u64,
+    what: &'static str,
+) -> Result<[u8; BLOCK], ArchiveError> {
     if at + BLOCK as u64 > source.size() {
         return Err(ArchiveError::CutOff { what, at });
     }

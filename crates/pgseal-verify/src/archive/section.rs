@@ -37,12 +37,19 @@ impl Section {
         match path.as_str().split_once('/') {
             None if path.as_str() == "pgseal" => Some(Self::Magic),
             None if path.as_str() == "statement.json" => Some(Self::Statement),
-            Some(("signatures", name)) => Some(Self::Signature(name.strip_suffix(".sig")?.parse().ok()?)),
+            Some(("signatures", name)) => {
+                Some(Self::Signature(name.strip_suffix(".sig")?.parse().ok()?))
+            }
             Some(("approvals", name)) => match name.strip_suffix(".json") {
                 Some(id) => Some(Self::Added(id.parse().ok()?, Part::Statement)),
-                None => Some(Self::Added(name.strip_suffix(".sig")?.parse().ok()?, Part::Signature)),
+                None => Some(Self::Added(
+                    name.strip_suffix(".sig")?.parse().ok()?,
+                    Part::Signature,
+                )),
             },
-            Some(("timestamps", name)) => Some(Self::Timestamp(name.strip_suffix(".tsr")?.parse().ok()?)),
+            Some(("timestamps", name)) => {
+                Some(Self::Timestamp(name.strip_suffix(".tsr")?.parse().ok()?))
+            }
             _ if path.is_reserved() => None,
             _ => Some(Self::File(path.clone())),
         }
@@ -59,6 +66,7 @@ impl Section {
             Self::Timestamp(id) => format!("timestamps/{id}.tsr"),
             Self::File(path) => return path.clone(),
         };
-        name.parse().expect("at most 11 + 64 + 5 bytes of the grammar")
+        name.parse()
+            .expect("at most 11 + 64 + 5 bytes of the grammar")
     }
 }

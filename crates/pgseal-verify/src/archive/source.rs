@@ -30,7 +30,9 @@ impl ByteSource for InMemory {
 
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         let start = usize::try_from(offset).map_err(io::Error::other)?;
-        let end = start.checked_add(buffer.len()).filter(|end| *end <= self.0.len());
+        let end = start
+            .checked_add(buffer.len())
+            .filter(|end| *end <= self.0.len());
         let end = end.ok_or(io::ErrorKind::UnexpectedEof)?;
         buffer.copy_from_slice(&self.0[start..end]);
         Ok(())

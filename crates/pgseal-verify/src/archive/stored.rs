@@ -32,7 +32,16 @@ impl Archive {
         let (at, end) = (member.offset, member.offset + member.size);
         let buffer = Vec::with_capacity(member.size.min(PIECE as u64) as usize);
         let (source, hasher) = (self.source(), Hasher::default());
-        StoredReader { source, at, end, asked: at, buffer, used: 0, hasher, failed: None }
+        StoredReader {
+            source,
+            at,
+            end,
+            asked: at,
+            buffer,
+            used: 0,
+            hasher,
+            failed: None,
+        }
     }
 
     /// The digest of a member's stored bytes.
@@ -44,7 +53,11 @@ impl Archive {
     }
 
     /// Passes a member's stored bytes to `take`, piece by piece.
-    pub fn pieces(&self, member: &Member, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+    pub fn pieces(
+        &self,
+        member: &Member,
+        mut take: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> io::Result<()> {
         let mut stored = self.stored(member);
         while stored.next_piece()? {
             take(&stored.buffer)?;

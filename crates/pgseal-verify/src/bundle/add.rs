@@ -46,7 +46,10 @@ pub enum AddError {
     #[error("the bundle already has {} signatures", limits::SIGNATURES)]
     TooManySignatures,
     /// The format's maximum number of approvals and notarisations is exceeded.
-    #[error("the bundle already has {} approvals and notarisations", limits::ADDED_STATEMENTS)]
+    #[error(
+        "the bundle already has {} approvals and notarisations",
+        limits::ADDED_STATEMENTS
+    )]
     TooManyStatements,
     /// Longer than the format allows, in bytes.
     #[error("it has {0} bytes, at most {most} are allowed", most = limits::ADDED_BYTES)]
@@ -66,17 +69,24 @@ impl UntrustedBundle {
     }
 
     /// Writes a copy of the bundle with the additions.
-    pub fn write_with<W: Write>(&self, additions: Vec<Addition>, out: W) -> Result<(W, Statement), AddError> {
+    pub fn write_with<W: Write>(
+        &self,
+        additions: Vec<Addition>,
+        out: W,
+    ) -> Result<(W, Statement), AddError> {
         let statement = self.claimed_release()?;
         let mut members = self.added_members();
         for addition in additions {
             add(&mut members, addition)?;
         }
-        let count = |wanted: fn(&Section) -> bool| members.keys().filter(|section| wanted(section)).count();
+        let count =
+            |wanted: fn(&Section) -> bool| members.keys().filter(|section| wanted(section)).count();
         if count(|section| matches!(section, Section::Signature(_))) > limits::SIGNATURES {
             return Err(AddError::TooManySignatures);
         }
-        if count(|section| matches!(section, Section::Added(_, Part::Statement))) > limits::ADDED_STATEMENTS {
+        if count(|section| matches!(section, Section::Added(_, Part::Statement)))
+            > limits::ADDED_STATEMENTS
+        {
             return Err(AddError::TooManyStatements);
         }
         let mut archive = ArchiveWriter::new(out);
@@ -85,18 +95,30 @@ impl UntrustedBundle {
         for (section, bytes) in &members {
             archive.member(&section.path(), bytes)?;
         }
-        for member in self.archive().members().iter().filter(|member| matches!(member.section, Section::File(_))) {
+        for member in self
+            .archive()
+            .members()
+            .iter()
+            .filter(|member| matches!(member.section, Section::File(_)))
+        {
             archive.begin(&member.path, member.size)?;
-            self.archive().pieces(member, |piece| archive.piece(piece))?;
+            self.archive()
+                .pieces(member, |piece| archive.piece(piece))?;
             archive.end(member.size)?;
         }
         Ok((archive.finish()?, statement))
     }
 
     fn added_members(&self) -> BTreeMap<Section, Vec<u8>> {
-        let signatures =
-            self.claimed_signatures().iter().map(|(key, bytes)| (Section::Signature(key.digest()), bytes.to_vec()));
-        let statements = self.claimed_attestations().statements.iter().flat_map(halves);
+        let signatures = self
+            .claimed_signatures()
+            .iter()
+            .map(|(key, bytes)| (Section::Signature(key.digest()), bytes.to_vec()));
+        let statements = self
+            .claimed_attestations()
+            .statements
+            .iter()
+            .flat_map(halves);
         let tokens = self
             .claimed_attestations()
             .tokens
@@ -121,7 +143,10 @@ fn halves(added: &ClaimedStatement) -> [(Section, Vec<u8>); 2] {
     let id = added.key.digest();
     [
         (Section::Added(id, Part::Statement), added.body.clone()),
-        (Section::Added(id, Part::Signature), added.signature.to_vec()),
+        (
+            Section::Added(id, Part::Signature),
+            added.signature.to_vec(),
+        ),
     ]
 }
 
@@ -136,7 +161,9 @@ fn add(members: &mut BTreeMap<Section, Vec<u8>>, addition: Addition) -> Result<(
         }
         Addition::Statement(added) => {
             let id = added.key.digest();
-            let before = members.get(&Section::Added(id, Part::Signature)).filter(|before| **before != added.signature);
+            let before = members
+                .get(&Section::Added(id, Part::Signature))
+                .filter(|before| **before != added.signature);
             let stamp = Section::Timestamp(id);
             // A replaced signature's time stamp is removed. A time stamp for the key's other
             // signature stays.
@@ -148,7 +175,9 @@ fn add(members: &mut BTreeMap<Section, Vec<u8>>, addition: Addition) -> Result<(
             members.extend(halves(&added));
             Ok(())
         }
-        Addition::Token((_, bytes)) if bytes.len() as u64 > limits::ADDED_BYTES => Err(AddError::TooLarge(bytes.len())),
+        Addition::Token((_, bytes)) if bytes.len() as u64 > limits::ADDED_BYTES => {
+            Err(AddError::TooLarge(bytes.len()))
+        }
         Addition::Token((key, bytes)) => {
             members.insert(Section::Timestamp(key.digest()), bytes);
             Ok(())

@@ -103,7 +103,11 @@ struct Signed {
 impl UntrustedBundle {
     /// Verifies every signature, statement and time stamp of the bundle, and counts the release's
     /// signatures. Reads no content of the release.
-    pub fn check_signatures(&self, root: &TrustRoot, when: JudgedAt) -> Result<(), AuthenticateError> {
+    pub fn check_signatures(
+        &self,
+        root: &TrustRoot,
+        when: JudgedAt,
+    ) -> Result<(), AuthenticateError> {
         self.signed(root, when).map(drop)
     }
 
@@ -114,21 +118,45 @@ impl UntrustedBundle {
         let release_id = self.claimed_release_id();
         let (mut approvals, mut notarisations) = (Vec::new(), Vec::new());
         for claimed in &self.claimed_attestations().statements {
-            match root.attestation(claimed, release_id).map_err(|error| self.reason(root, error))? {
+            match root
+                .attestation(claimed, release_id)
+                .map_err(|error| self.reason(root, error))?
+            {
                 Attestation::Approval(approval) => approvals.push(*approval),
                 Attestation::Notarisation(notarisation) => notarisations.push(notarisation),
             }
         }
-        let proofs = Proofs::gather(root, &self.all_signatures(), &notarisations, &self.claimed_attestations().tokens)?;
+        let proofs = Proofs::gather(
+            root,
+            &self.all_signatures(),
+            &notarisations,
+            &self.claimed_attestations().tokens,
+        )?;
         let (role, body) = (name("release"), self.claimed_statement());
-        let counted = root.authenticate_with(&role, PAYLOAD_TYPE, body, self.claimed_signatures(), when, &proofs)?;
-        Ok(Signed { release_id, counted, approvals, proofs })
+        let counted = root.authenticate_with(
+            &role,
+            PAYLOAD_TYPE,
+            body,
+            self.claimed_signatures(),
+            when,
+            &proofs,
+        )?;
+        Ok(Signed {
+            release_id,
+            counted,
+            approvals,
+            proofs,
+        })
     }
 
     /// Chooses the error to report. If the release was changed after signing, statements about it
     /// no longer match; then its own signatures are the cause, not the approvals.
     fn reason(&self, root: &TrustRoot, error: AttestationError) -> AuthenticateError {
-        match root.signatures_hold(PAYLOAD_TYPE, self.claimed_statement(), self.claimed_signatures()) {
+        match root.signatures_hold(
+            PAYLOAD_TYPE,
+            self.claimed_statement(),
+            self.claimed_signatures(),
+        ) {
             Err(broken) => broken.into(),
             Ok(()) => error.into(),
         }
@@ -136,13 +164,24 @@ impl UntrustedBundle {
 
     /// Verifies all signatures, then reads the statement, then hashes every file. Keys are judged
     /// by `when`; the library reads no clock.
-    pub fn authenticate(self, root: &TrustRoot, when: JudgedAt) -> Result<AuthenticatedBundle<'_>, AuthenticateError> {
-        let Signed { release_id, counted, approvals, proofs } = self.signed(root, when)?;
+    pub fn authenticate(
+        self,
+        root: &TrustRoot,
+        when: JudgedAt,
+    ) -> Result<AuthenticatedBundle<'_>, AuthenticateError> {
+        let Signed {
+            release_id,
+            counted,
+            approvals,
+            proofs,
+        } = self.signed(root, when)?;
         let body = self.claimed_statement();
         let statement: Statement = wire::read(body).map_err(|error| unreadable(body, error))?;
         let needed = &statement.predicate.minimum_pgseal;
         if newer(needed, PGSEAL) {
-            return Err(AuthenticateError::NewerProgram { needed: needed.clone() });
+            return Err(AuthenticateError::NewerProgram {
+                needed: needed.clone(),
+            });
         }
         let workers = self.workers();
         let (archive, release, signatures, added) = self.into_parts();
@@ -155,16 +194,26 @@ impl UntrustedBundle {
         let bundle = AuthenticatedBundle {
             root,
             release_id,
-            signatories: signatures.iter().filter(|(key, _)| counted.contains(key)).map(signatory).collect(),
+            signatories: signatures
+                .iter()
+                .filter(|(key, _)| counted.contains(key))
+                .map(signatory)
+                .collect(),
             approvals: Vec::new(),
             when,
             files: index(&archive, &statement),
-            signed: SignedBytes { release, signatures, added },
+            signed: SignedBytes {
+                release,
+                signatures,
+                added,
+            },
             archive,
             workers,
             statement,
         };
-        approvals.into_iter().try_fold(bundle, |bundle, approval| Ok(bundle.and(approval.with(&proofs))?))
+        approvals.into_iter().try_fold(bundle, |bundle, approval| {
+            Ok(bundle.and(approval.with(&proofs))?)
+        })
     }
 }
 
@@ -217,7 +266,10 @@ impl<'r> AuthenticatedBundle<'r> {
 
     /// Whether a run needs the code of a ratified proposal.
     pub fn takes_apr(&self) -> bool {
-        self.manifest().variables.keys().any(|name| name.as_str() == APR_VARIABLE)
+        self.manifest()
+            .variables
+            .keys()
+            .any(|name| name.as_str() == APR_VARIABLE)
     }
 
     /// Adds an approval or withdrawal from outside the bundle.
@@ -236,10 +288,16 @@ impl<'r> AuthenticatedBundle<'r> {
         // counts, so it takes precedence over later ones.
         let word = |signed: &SignedApproval| {
             let approval = signed.approval();
-            let counts = signed.key_counts(self.root, &approval.role, self.when).is_ok();
+            let counts = signed
+                .key_counts(self.root, &approval.role, self.when)
+                .is_ok();
             (counts, said(approval.at), approval.at, approval.decision)
         };
-        match self.approvals.iter_mut().find(|known| known.key() == approval.key()) {
+        match self
+            .approvals
+            .iter_mut()
+            .find(|known| known.key() == approval.key())
+        {
             Some(known) if word(known) >= word(&approval) => {}
             Some(known) => *known = approval,
             None => self.approvals.push(approval),
@@ -254,30 +312,55 @@ impl<'r> AuthenticatedBundle<'r> {
 }
 
 fn index(archive: &Archive, statement: &Statement) -> BTreeMap<EntryPath, Stored> {
-    let members: BTreeMap<&str, &Member> = archive.members().iter().map(|m| (m.path.as_str(), m)).collect();
-    let digests: BTreeMap<&str, Digest> =
-        statement.subject.iter().map(|subject| (subject.name.as_str(), subject.digest.sha256)).collect();
+    let members: BTreeMap<&str, &Member> = archive
+        .members()
+        .iter()
+        .map(|m| (m.path.as_str(), m))
+        .collect();
+    let digests: BTreeMap<&str, Digest> = statement
+        .subject
+        .iter()
+        .map(|subject| (subject.name.as_str(), subject.digest.sha256))
+        .collect();
     let stored = |file: &File| {
         let name = stored_name(file);
         let member = (*members.get(name.as_str())?).clone();
-        let stored = Stored { member, stored_sha256: *digests.get(name.as_str())?, file: file.clone() };
+        let stored = Stored {
+            member,
+            stored_sha256: *digests.get(name.as_str())?,
+            file: file.clone(),
+        };
         Some((file.path.clone(), stored))
     };
-    statement.predicate.files.iter().filter_map(stored).collect()
+    statement
+        .predicate
+        .files
+        .iter()
+        .filter_map(stored)
+        .collect()
 }
 
 /// Reports an unreadable statement. One of a later format names the version that can read it; its
 /// signature is valid, so this is trusted.
 fn unreadable(statement: &[u8], error: JsonError) -> AuthenticateError {
     let value: Option<serde_json::Value> = serde_json::from_slice(statement).ok();
-    let needed = value.as_ref().and_then(|value| value.pointer("/predicate/minimum_pgseal")?.as_str());
+    let needed = value
+        .as_ref()
+        .and_then(|value| value.pointer("/predicate/minimum_pgseal")?.as_str());
     match needed {
-        Some(needed) if newer(needed, PGSEAL) => AuthenticateError::NewerProgram { needed: needed.to_owned() },
+        Some(needed) if newer(needed, PGSEAL) => AuthenticateError::NewerProgram {
+            needed: needed.to_owned(),
+        },
         _ => AuthenticateError::Statement(error),
     }
 }
 
 fn newer(a: &str, b: &str) -> bool {
-    let parts = |version: &str| version.split('.').map(|part| part.parse().unwrap_or(0)).collect::<Vec<u64>>();
+    let parts = |version: &str| {
+        version
+            .split('.')
+            .map(|part| part.parse().unwrap_or(0))
+            .collect::<Vec<u64>>()
+    };
     parts(a) > parts(b)
 }

@@ -48,8 +48,12 @@ impl AuthenticatedBundle<'_> {
         let (stored, bytes) = self.stored(path)?;
         let content = match stored.file.stored {
             Stored::Raw => bytes,
-            Stored::Gzip => gzip::decompress(&bytes, stored.file.size)
-                .map_err(|source| ContentError::Gzip { path: path.clone(), source })?,
+            Stored::Gzip => {
+                gzip::decompress(&bytes, stored.file.size).map_err(|source| ContentError::Gzip {
+                    path: path.clone(),
+                    source,
+                })?
+            }
         };
         if content.len() as u64 != stored.file.size || Digest::of(&content) != stored.file.sha256 {
             return Err(ContentError::Content(path.clone()));
@@ -59,9 +63,15 @@ impl AuthenticatedBundle<'_> {
 
     /// Reads a file's stored bytes into memory and verifies their digest.
     fn stored(&self, path: &EntryPath) -> Result<(&Member, Vec<u8>), ContentError> {
-        let stored = self.files().get(path).ok_or_else(|| ContentError::NotFound(path.clone()))?;
+        let stored = self
+            .files()
+            .get(path)
+            .ok_or_else(|| ContentError::NotFound(path.clone()))?;
         let read = self.archive().read(&stored.member);
-        let bytes = read.map_err(|source| ContentError::Io { path: path.clone(), source })?;
+        let bytes = read.map_err(|source| ContentError::Io {
+            path: path.clone(),
+            source,
+        })?;
         if Digest::of(&bytes) != stored.stored_sha256 {
             return Err(ContentError::Changed(path.clone()));
         }
@@ -70,11 +80,14 @@ impl AuthenticatedBundle<'_> {
 
     /// A file's signed description, with its verified stored bytes.
     pub fn stored_file(&self, path: &EntryPath) -> Result<(&File, Vec<u8>), ContentError> {
-        self.stored(path).map(|(member, bytes)| (&member.file, bytes))
+        self.stored(path)
+            .map(|(member, bytes)| (&member.file, bytes))
     }
 
     /// A file's path and description, if the release has it.
     pub fn file(&self, path: &EntryPath) -> Option<(&EntryPath, &File)> {
-        self.files().get_key_value(path).map(|(path, member)| (path, &member.file))
+        self.files()
+            .get_key_value(path)
+            .map(|(path, member)| (path, &member.file))
     }
 }

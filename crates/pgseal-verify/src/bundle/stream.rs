@@ -60,20 +60,36 @@ impl AuthenticatedBundle<'_> {
 
     /// Copies every file's content to the writer returned by `open`. The output must not be used
     /// unless the copy succeeds. Returns the error of the first file by name.
-    pub fn copy_all<W: Write>(&self, open: impl Fn(&EntryPath) -> io::Result<W> + Sync) -> Result<(), CopyError> {
+    pub fn copy_all<W: Write>(
+        &self,
+        open: impl Fn(&EntryPath) -> io::Result<W> + Sync,
+    ) -> Result<(), CopyError> {
         let files: Vec<(&EntryPath, &Member)> = self.files().iter().collect();
         let copy = |(path, _): &(&EntryPath, &Member)| {
-            let failed = |source| CopyError::Write { path: EntryPath::clone(path), source };
+            let failed = |source| CopyError::Write {
+                path: EntryPath::clone(path),
+                source,
+            };
             let mut out = open(path).map_err(failed)?;
             self.copy(path, &mut out)?;
             out.flush().map_err(failed)
         };
-        workers::map(self.workers(), &files, |(_, member)| cost(member) + member.file.size, copy).into_iter().collect()
+        workers::map(
+            self.workers(),
+            &files,
+            |(_, member)| cost(member) + member.file.size,
+            copy,
+        )
+        .into_iter()
+        .collect()
     }
 
     /// Copies a file's content. The output must not be used unless the copy succeeds.
     pub fn copy(&self, path: &EntryPath, out: &mut impl Write) -> Result<(), CopyError> {
-        let member = self.files().get(path).ok_or_else(|| ContentError::NotFound(path.clone()))?;
+        let member = self
+            .files()
+            .get(path)
+            .ok_or_else(|| ContentError::NotFound(path.clone()))?;
         match member.file.stored {
             Stored::Raw => self.copy_raw(path, member, out),
             Stored::Gzip => self.inflate(path, member, |piece| out.write_all(piece)),
@@ -85,11 +101,22 @@ impl AuthenticatedBundle<'_> {
         self.files().get(path).map(|member| member.file.size)
     }
 
-    fn copy_raw(&self, path: &EntryPath, member: &Member, out: &mut impl Write) -> Result<(), CopyError> {
+    fn copy_raw(
+        &self,
+        path: &EntryPath,
+        member: &Member,
+        out: &mut impl Write,
+    ) -> Result<(), CopyError> {
         let mut stored = self.archive().stored(&member.member);
         let copied = io::copy(&mut stored, out);
-        let found = stored.finish().map_err(|source| ContentError::Io { path: path.clone(), source })?;
-        copied.map_err(|source| CopyError::Write { path: path.clone(), source })?;
+        let found = stored.finish().map_err(|source| ContentError::Io {
+            path: path.clone(),
+            source,
+        })?;
+        copied.map_err(|source| CopyError::Write {
+            path: path.clone(),
+            source,
+        })?;
         if found != member.stored_sha256 {
             return Err(ContentError::Changed(path.clone()).into());
         }
@@ -113,16 +140,29 @@ impl AuthenticatedBundle<'_> {
             })
         });
         if let Some(source) = unwritten {
-            return Err(CopyError::Write { path: path.clone(), source });
+            return Err(CopyError::Write {
+                path: path.clone(),
+                source,
+            });
         }
         // A changed bundle is reported as such, because its gzip errors mean nothing.
         let left = stored.left();
-        let found = stored.finish().map_err(|source| ContentError::Io { path: path.clone(), source })?;
+        let found = stored.finish().map_err(|source| ContentError::Io {
+            path: path.clone(),
+            source,
+        })?;
         if found != member.stored_sha256 {
             return Err(ContentError::Changed(path.clone()).into());
         }
-        let whole = inflated.and(if left == 0 { Ok(()) } else { Err(GzipError::Trailing(left)) });
-        whole.map_err(|source| ContentError::Gzip { path: path.clone(), source })?;
+        let whole = inflated.and(if left == 0 {
+            Ok(())
+        } else {
+            Err(GzipError::Trailing(left))
+        });
+        whole.map_err(|source| ContentError::Gzip {
+            path: path.clone(),
+            source,
+        })?;
         if hasher.finish() != member.file.sha256 {
             return Err(ContentError::Content(path.clone()).into());
         }
@@ -135,7 +175,11 @@ impl Member {
     /// stored bytes.
     fn holds(&self, path: &EntryPath) -> Result<(), ContentError> {
         let same = self.member.size == self.file.size && self.stored_sha256 == self.file.sha256;
-        if same { Ok(()) } else { Err(ContentError::Content(path.clone())) }
+        if same {
+            Ok(())
+        } else {
+            Err(ContentError::Content(path.clone()))
+        }
     }
 }
 

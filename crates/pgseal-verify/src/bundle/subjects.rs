@@ -55,16 +55,28 @@ pub enum SubjectError {
 }
 
 fn list(faults: &[FileFault]) -> String {
-    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    faults
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 /// Hashes every file's stored bytes, and compares names and digests with the statement in both
 /// directions.
-pub fn check(archive: &Archive, statement: &Statement, workers: &dyn Workers) -> Result<(), SubjectError> {
+pub fn check(
+    archive: &Archive,
+    statement: &Statement,
+    workers: &dyn Workers,
+) -> Result<(), SubjectError> {
     check_lists(statement)?;
     let mut listed = statement.subject.iter().peekable();
     let mut compared = Vec::new();
-    for member in archive.members().iter().filter(|member| matches!(member.section, Section::File(_))) {
+    for member in archive
+        .members()
+        .iter()
+        .filter(|member| matches!(member.section, Section::File(_)))
+    {
         let name = member.path.as_str();
         while let Some(subject) = listed.next_if(|subject| subject.name.as_str() < name) {
             compared.push(Compared::Fault(FileFault::Missing(subject.name.clone())));
@@ -74,10 +86,23 @@ pub fn check(archive: &Archive, statement: &Statement, workers: &dyn Workers) ->
             Some(subject) => Compared::There(member, subject.digest.sha256),
         });
     }
-    compared.extend(listed.map(|subject| Compared::Fault(FileFault::Missing(subject.name.clone()))));
-    let faults = workers::map(workers, &compared, Compared::bytes, |compared| compared.fault(archive));
-    let faults: Vec<FileFault> = faults.into_iter().filter_map(Result::transpose).collect::<io::Result<_>>()?;
-    if faults.is_empty() { Ok(()) } else { Err(SubjectError::Faults { faults, total: statement.subject.len() }) }
+    compared
+        .extend(listed.map(|subject| Compared::Fault(FileFault::Missing(subject.name.clone()))));
+    let faults = workers::map(workers, &compared, Compared::bytes, |compared| {
+        compared.fault(archive)
+    });
+    let faults: Vec<FileFault> = faults
+        .into_iter()
+        .filter_map(Result::transpose)
+        .collect::<io::Result<_>>()?;
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(SubjectError::Faults {
+            faults,
+            total: statement.subject.len(),
+        })
+    }
 }
 
 /// A listed name, a present one, or both; in ascending order.
@@ -99,8 +124,13 @@ impl Compared<'_> {
         match self {
             Self::Fault(fault) => Ok(Some(fault.clone())),
             Self::There(member, expected) => {
-                let (found, expected, name) = (archive.digest(member)?, *expected, member.path.to_string());
-                Ok((found != expected).then_some(FileFault::Changed { name, expected, found }))
+                let (found, expected, name) =
+                    (archive.digest(member)?, *expected, member.path.to_string());
+                Ok((found != expected).then_some(FileFault::Changed {
+                    name,
+                    expected,
+                    found,
+                }))
             }
         }
     }
@@ -119,7 +149,10 @@ fn check_lists(statement: &Statement) -> Result<(), SubjectError> {
     }
     let mut stored: Vec<String> = files.iter().map(stored_name).collect();
     stored.sort();
-    let differs = subject.iter().zip(&stored).find(|(subject, stored)| subject.name != **stored);
+    let differs = subject
+        .iter()
+        .zip(&stored)
+        .find(|(subject, stored)| subject.name != **stored);
     match differs {
         Some((subject, _)) => Err(inconsistent(&subject.name)),
         None if subject.len() != stored.len() => Err(inconsistent("the end")),
@@ -130,7 +163,12 @@ fn check_lists(statement: &Statement) -> Result<(), SubjectError> {
 /// Checks that every file named elsewhere in the manifest is listed.
 fn check_named(statement: &Statement) -> Result<(), SubjectError> {
     let manifest = &statement.predicate;
-    let listed = |path: &EntryPath| manifest.files.binary_search_by_key(&path, |file| &file.path).is_ok();
+    let listed = |path: &EntryPath| {
+        manifest
+            .files
+            .binary_search_by_key(&path, |file| &file.path)
+            .is_ok()
+    };
     match manifest.paths().into_iter().find(|path| !listed(path)) {
         Some(path) => Err(SubjectError::NotListed(path.clone())),
         None => Ok(()),

@@ -30,8 +30,15 @@ pub struct Admission<'b> {
 
 impl UntrustedBundle {
     /// Like [`Self::authenticate`], by the host's clock, for a run.
-    pub fn authenticate_to_run(self, root: &TrustRoot, now: Timestamp) -> Result<BundleToRun<'_>, AuthenticateError> {
-        Ok(BundleToRun { bundle: self.authenticate(root, JudgedAt::At(now))?, now })
+    pub fn authenticate_to_run(
+        self,
+        root: &TrustRoot,
+        now: Timestamp,
+    ) -> Result<BundleToRun<'_>, AuthenticateError> {
+        Ok(BundleToRun {
+            bundle: self.authenticate(root, JudgedAt::At(now))?,
+            now,
+        })
     }
 }
 
@@ -46,7 +53,10 @@ impl<'r> Deref for BundleToRun<'r> {
 impl BundleToRun<'_> {
     /// Adds an approval or withdrawal from another file.
     pub fn with_approval(self, claimed: &ClaimedStatement) -> Result<Self, AttestationError> {
-        Ok(Self { bundle: self.bundle.with_approval(claimed)?, ..self })
+        Ok(Self {
+            bundle: self.bundle.with_approval(claimed)?,
+            ..self
+        })
     }
 
     /// Checks whether the bundle may run now under its trust root. `apr` is the run's APR code; if
@@ -58,8 +68,14 @@ impl BundleToRun<'_> {
         if tallies.iter().any(|tally| !tally.is_met()) {
             return Err(PolicyError::Approvals(tallies));
         }
-        let counting = bundle.approvals().iter().filter(|approval| policy::counts(root, approval, apr, now).is_ok());
-        Ok(Admission { bundle, approvals: counting.cloned().collect() })
+        let counting = bundle
+            .approvals()
+            .iter()
+            .filter(|approval| policy::counts(root, approval, apr, now).is_ok());
+        Ok(Admission {
+            bundle,
+            approvals: counting.cloned().collect(),
+        })
     }
 }
 

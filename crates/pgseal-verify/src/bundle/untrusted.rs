@@ -57,7 +57,9 @@ pub enum MalformedError {
     #[error("more than {} statements in approvals/", limits::ADDED_STATEMENTS)]
     TooManyAdded,
     /// A statement without its signature, or a signature without its statement.
-    #[error("approvals/ holds only half of what key {0} said: KEYID.json and KEYID.sig belong together")]
+    #[error(
+        "approvals/ holds only half of what key {0} said: KEYID.json and KEYID.sig belong together"
+    )]
     HalfAdded(KeyId),
     /// Not an approval file: it has a bundle's members, or no approval.
     #[error("not an approval file: {0}")]
@@ -72,7 +74,10 @@ impl UntrustedBundle {
     }
 
     /// Like [`Self::parse`], with threads for later hashing and decompression.
-    pub fn parse_with(source: Box<dyn ByteSource>, workers: &'static dyn Workers) -> Result<Self, MalformedError> {
+    pub fn parse_with(
+        source: Box<dyn ByteSource>,
+        workers: &'static dyn Workers,
+    ) -> Result<Self, MalformedError> {
         let archive = Archive::parse(source)?;
         let (mut statement, mut signatures) = (None, Vec::new());
         for member in archive.members() {
@@ -91,8 +96,17 @@ impl UntrustedBundle {
                 Section::Magic | Section::Added(..) | Section::Timestamp(_) | Section::File(_) => {}
             }
         }
-        let (statement, added) = (statement.ok_or(MalformedError::NoStatement)?, Attestations::read(&archive)?);
-        Ok(Self { archive, statement, signatures, added, workers })
+        let (statement, added) = (
+            statement.ok_or(MalformedError::NoStatement)?,
+            Attestations::read(&archive)?,
+        );
+        Ok(Self {
+            archive,
+            statement,
+            signatures,
+            added,
+            workers,
+        })
     }
 
     /// Threads for hashing and decompression.
@@ -132,7 +146,11 @@ impl UntrustedBundle {
 
     /// Every signature in the bundle, valid or not: the release's, and those of added statements.
     pub fn all_signatures(&self) -> Vec<ClaimedSignature> {
-        let added = self.added.statements.iter().map(|added| (added.key, added.signature));
+        let added = self
+            .added
+            .statements
+            .iter()
+            .map(|added| (added.key, added.signature));
         self.signatures.iter().copied().chain(added).collect()
     }
 }
@@ -142,34 +160,54 @@ impl Attestations {
     /// members.
     pub fn parse(source: Box<dyn ByteSource>) -> Result<Self, MalformedError> {
         let archive = Archive::parse(source)?;
-        let foreign = |member: &&Member| !matches!(member.section, Section::Magic | Section::Added(..));
+        let foreign =
+            |member: &&Member| !matches!(member.section, Section::Magic | Section::Added(..));
         if archive.members().iter().any(|member| foreign(&member)) {
-            return Err(MalformedError::NotAnApproval("it holds members of a bundle"));
+            return Err(MalformedError::NotAnApproval(
+                "it holds members of a bundle",
+            ));
         }
         let added = Self::read(&archive)?;
-        if added.statements.is_empty() { Err(MalformedError::NotAnApproval("it is empty")) } else { Ok(added) }
+        if added.statements.is_empty() {
+            Err(MalformedError::NotAnApproval("it is empty"))
+        } else {
+            Ok(added)
+        }
     }
 
     fn read(archive: &Archive) -> Result<Self, MalformedError> {
         let (mut added, mut pending) = (Self::default(), None);
         for member in archive.members() {
             match (&member.section, pending.take()) {
-                (Section::Added(id, Part::Signature), Some((key, body))) if KeyId::claimed(*id) == key => {
+                (Section::Added(id, Part::Signature), Some((key, body)))
+                    if KeyId::claimed(*id) == key =>
+                {
                     let signature = signature(archive, member, key)?;
-                    added.statements.push(ClaimedStatement { key, body, signature });
+                    added.statements.push(ClaimedStatement {
+                        key,
+                        body,
+                        signature,
+                    });
                 }
                 (_, Some((key, _))) => return Err(MalformedError::HalfAdded(key)),
                 (Section::Added(id, Part::Signature), None) => {
                     return Err(MalformedError::HalfAdded(KeyId::claimed(*id)));
                 }
-                (Section::Added(..), None) if added.statements.len() == limits::ADDED_STATEMENTS => {
+                (Section::Added(..), None)
+                    if added.statements.len() == limits::ADDED_STATEMENTS =>
+                {
                     return Err(MalformedError::TooManyAdded);
                 }
                 (Section::Added(id, Part::Statement), None) => {
                     pending = Some((KeyId::claimed(*id), small(archive, member)?));
                 }
-                (Section::Timestamp(id), None) => added.tokens.push((KeyId::claimed(*id), small(archive, member)?)),
-                (Section::Magic | Section::Statement | Section::Signature(_) | Section::File(_), None) => {}
+                (Section::Timestamp(id), None) => added
+                    .tokens
+                    .push((KeyId::claimed(*id), small(archive, member)?)),
+                (
+                    Section::Magic | Section::Statement | Section::Signature(_) | Section::File(_),
+                    None,
+                ) => {}
             }
         }
         match pending {
@@ -180,13 +218,20 @@ impl Attestations {
 }
 
 fn signature(archive: &Archive, member: &Member, id: KeyId) -> Result<[u8; 64], MalformedError> {
-    let bytes = if member.size == 64 { read(archive, member)? } else { Vec::new() };
+    let bytes = if member.size == 64 {
+        read(archive, member)?
+    } else {
+        Vec::new()
+    };
     <[u8; 64]>::try_from(bytes).map_err(|_| MalformedError::SignatureLength(id, member.size))
 }
 
 fn small(archive: &Archive, member: &Member) -> Result<Vec<u8>, MalformedError> {
     if member.size > limits::ADDED_BYTES {
-        return Err(MalformedError::AddedTooLarge(member.path.to_string(), member.size));
+        return Err(MalformedError::AddedTooLarge(
+            member.path.to_string(),
+            member.size,
+        ));
     }
     Ok(read(archive, member)?)
 }

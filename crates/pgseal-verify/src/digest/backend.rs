@@ -15,7 +15,11 @@ pub(super) enum Backend {
 impl Default for Backend {
     #[cfg(not(target_arch = "wasm32"))]
     fn default() -> Self {
-        if has_instructions() { Self::sha2() } else { Self::ring() }
+        if has_instructions() {
+            Self::sha2()
+        } else {
+            Self::ring()
+        }
     }
 
     #[cfg(target_arch = "wasm32")]

@@ -28,7 +28,13 @@ impl Expectation {
     /// True if one value could satisfy both expectations.
     pub fn can_agree_with(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Range { min: least, max: most }, Self::Range { min, max }) => {
+            (
+                Self::Range {
+                    min: least,
+                    max: most,
+                },
+                Self::Range { min, max },
+            ) => {
                 let least = (*least).max(*min).unwrap_or(i64::MIN);
                 let (one, two) = (most.unwrap_or(i64::MAX), max.unwrap_or(i64::MAX));
                 least <= one.min(two)
@@ -46,8 +52,9 @@ impl Expectation {
             Self::Integer(expected) => integer(value) == Some(*expected),
             Self::Bool(expected) => boolean(value) == Some(*expected),
             Self::Text(expected) => value == expected,
-            Self::Range { min, max } => integer(value)
-                .is_some_and(|value| min.is_none_or(|min| value >= min) && max.is_none_or(|max| value <= max)),
+            Self::Range { min, max } => integer(value).is_some_and(|value| {
+                min.is_none_or(|min| value >= min) && max.is_none_or(|max| value <= max)
+            }),
         }
     }
 }
@@ -76,10 +83,22 @@ impl fmt::Display for Expectation {
             Self::Integer(n) => write!(f, "{n}"),
             Self::Bool(b) => write!(f, "{b}"),
             Self::Text(text) => f.write_str(text),
-            Self::Range { min: Some(min), max: Some(max) } => write!(f, "{min} to {max}"),
-            Self::Range { min: Some(min), max: None } => write!(f, ">= {min}"),
-            Self::Range { min: None, max: Some(max) } => write!(f, "<= {max}"),
-            Self::Range { min: None, max: None } => f.write_str("any integer"),
+            Self::Range {
+                min: Some(min),
+                max: Some(max),
+            } => write!(f, "{min} to {max}"),
+            Self::Range {
+                min: Some(min),
+                max: None,
+            } => write!(f, ">= {min}"),
+            Self::Range {
+                min: None,
+                max: Some(max),
+            } => write!(f, "<= {max}"),
+            Self::Range {
+                min: None,
+                max: None,
+            } => f.write_str("any integer"),
         }
     }
 }
@@ -124,7 +143,9 @@ impl<'de> Visitor<'de> for ExpectationVisitor {
     }
 
     fn visit_u64<E: serde::de::Error>(self, n: u64) -> Result<Expectation, E> {
-        i64::try_from(n).map(Expectation::Integer).map_err(|_| E::custom("the integer is too large"))
+        i64::try_from(n)
+            .map(Expectation::Integer)
+            .map_err(|_| E::custom("the integer is too large"))
     }
 
     fn visit_bool<E>(self, b: bool) -> Result<Expectation, E> {
@@ -149,7 +170,9 @@ impl<'de> Visitor<'de> for ExpectationVisitor {
         }
         match (min, max) {
             (None, None) => Err(A::Error::custom("expected min or max")),
-            (Some(min), Some(max)) if min > max => Err(A::Error::custom("min is above max, so nothing fits")),
+            (Some(min), Some(max)) if min > max => {
+                Err(A::Error::custom("min is above max, so nothing fits"))
+            }
             _ => Ok(Expectation::Range { min, max }),
         }
     }
@@ -161,7 +184,10 @@ mod tests {
 
     #[test]
     fn values_in_the_servers_text_form() {
-        let at_least_one = Expectation::Range { min: Some(1), max: None };
+        let at_least_one = Expectation::Range {
+            min: Some(1),
+            max: None,
+        };
         for (expectation, value, fits) in [
             (Expectation::Integer(210), Some("210"), true),
             (Expectation::Integer(210), Some("210.00"), true),
@@ -184,8 +210,18 @@ mod tests {
             let expectation: Expectation = serde_json::from_str(text).expect(text);
             assert_eq!(serde_json::to_string(&expectation).expect("json"), text);
         }
-        for wrong in ["1.5", "{}", "{\"min\":2,\"max\":1}", "{\"least\":1}", "null", "[]"] {
-            assert!(serde_json::from_str::<Expectation>(wrong).is_err(), "{wrong}");
+        for wrong in [
+            "1.5",
+            "{}",
+            "{\"min\":2,\"max\":1}",
+            "{\"least\":1}",
+            "null",
+            "[]",
+        ] {
+            assert!(
+                serde_json::from_str::<Expectation>(wrong).is_err(),
+                "{wrong}"
+            );
         }
     }
 }

@@ -43,23 +43,38 @@ impl Named {
             (".journal", Self::Journal),
             (".tar", Self::Tar),
         ];
-        let by_end = ends.into_iter().find_map(|(end, named)| name.ends_with(end.as_bytes()).then_some(named));
+        let by_end = ends
+            .into_iter()
+            .find_map(|(end, named)| name.ends_with(end.as_bytes()).then_some(named));
         by_end.or_else(|| is_trust_root(path, name).then_some(Self::TrustRoot))
     }
 }
 
 /// True for an earlier version of a trust root as `trust install` keeps it: among the signatures.
 pub fn is_kept_version(path: &Path) -> bool {
-    let stem = path.file_name().and_then(|name| name.as_encoded_bytes().strip_suffix(b".json"));
-    let is_number = stem.is_some_and(|stem| !stem.is_empty() && stem.iter().all(u8::is_ascii_digit));
-    is_number && path.parent().and_then(Path::extension).is_some_and(|extension| extension == "sigs")
+    let stem = path
+        .file_name()
+        .and_then(|name| name.as_encoded_bytes().strip_suffix(b".json"));
+    let is_number =
+        stem.is_some_and(|stem| !stem.is_empty() && stem.iter().all(u8::is_ascii_digit));
+    is_number
+        && path
+            .parent()
+            .and_then(Path::extension)
+            .is_some_and(|extension| extension == "sigs")
 }
 
 fn is_trust_root(path: &Path, name: &[u8]) -> bool {
-    let Some(stem) = name.strip_suffix(b".json") else { return false };
+    let Some(stem) = name.strip_suffix(b".json") else {
+        return false;
+    };
     stem == b"trust"
-        || [&b"trust."[..], b"trust-", b"trust_"].iter().any(|start| stem.starts_with(start))
-        || [&b".trust"[..], b"-trust", b"_trust"].iter().any(|end| stem.ends_with(end))
+        || [&b"trust."[..], b"trust-", b"trust_"]
+            .iter()
+            .any(|start| stem.starts_with(start))
+        || [&b".trust"[..], b"-trust", b"_trust"]
+            .iter()
+            .any(|end| stem.ends_with(end))
         || is_kept_version(path)
 }
 
@@ -95,6 +110,9 @@ mod tests {
         ] {
             assert_eq!(Named::of(Path::new(name)), named, "{name}");
         }
-        assert_eq!(Named::of(Path::new(OsStr::from_bytes(b"\xff.pgseal"))), Some(Named::Bundle));
+        assert_eq!(
+            Named::of(Path::new(OsStr::from_bytes(b"\xff.pgseal"))),
+            Some(Named::Bundle)
+        );
     }
 }

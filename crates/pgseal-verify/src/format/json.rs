@@ -133,7 +133,9 @@ mod tests {
 
     #[test]
     fn rfc_8785_orders_by_utf_16() {
-        let map: Map = [("\u{10000}", 1), ("\u{e000}", 2), ("a", 3)].map(|(k, v)| (k.to_owned(), v)).into();
+        let map: Map = [("\u{10000}", 1), ("\u{e000}", 2), ("a", 3)]
+            .map(|(k, v)| (k.to_owned(), v))
+            .into();
         let bytes = to_canonical(&map).expect("integers");
         assert_eq!(bytes, "{\"a\":3,\"\u{10000}\":1,\"\u{e000}\":2}".as_bytes());
         assert_eq!(from_canonical::<Map>(&bytes).expect("canonical"), map);
@@ -141,14 +143,22 @@ mod tests {
 
     #[test]
     fn other_spellings_are_refused() {
-        for text in
-            ["{\"a\": 1}", "{\"b\":1,\"a\":2}", "{\"a\":1,\"a\":1}", "{\"\\u0061\":1}", "{\"a\":1}\n", "{\"a\":01}"]
-        {
+        for text in [
+            "{\"a\": 1}",
+            "{\"b\":1,\"a\":2}",
+            "{\"a\":1,\"a\":1}",
+            "{\"\\u0061\":1}",
+            "{\"a\":1}\n",
+            "{\"a\":01}",
+        ] {
             assert!(from_canonical::<Map>(text.as_bytes()).is_err(), "{text}");
         }
         assert!(from_canonical::<Value>(b"1.5").is_err());
         assert!(from_canonical::<Value>(b"9007199254740992").is_err());
-        assert!(matches!(from_canonical::<Value>(&[b'['; 4000]), Err(JsonError::TooDeep)));
+        assert!(matches!(
+            from_canonical::<Value>(&[b'['; 4000]),
+            Err(JsonError::TooDeep)
+        ));
     }
 
     proptest! {

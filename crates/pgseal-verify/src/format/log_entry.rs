@@ -90,7 +90,9 @@ pub struct ArchivePath(String);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ArchivePathError {
     /// Outside the grammar.
-    #[error("{0:?} is no path in an archive: a plain relative path of at most 1024 bytes, with / between its parts")]
+    #[error(
+        "{0:?} is no path in an archive: a plain relative path of at most 1024 bytes, with / between its parts"
+    )]
     Grammar(String),
     /// A path reserved for the log itself.
     #[error("{0:?} is a path of the log itself")]
@@ -112,7 +114,11 @@ impl FromStr for ArchivePath {
         if path.len() > 1024 || path.contains(char::is_control) || path.split('/').any(wrong) {
             return Err(ArchivePathError::Grammar(path.chars().take(80).collect()));
         }
-        let first = path.split('/').next().unwrap_or_default().to_ascii_lowercase();
+        let first = path
+            .split('/')
+            .next()
+            .unwrap_or_default()
+            .to_ascii_lowercase();
         match first.as_str() {
             "checkpoint" | "tile" => Err(ArchivePathError::Reserved(path.to_owned())),
             _ => Ok(Self(path.to_owned())),
@@ -159,11 +165,29 @@ mod tests {
 
     #[test]
     fn paths_stay_below_the_archive_and_out_of_the_log() {
-        for path in ["a.pgseal", "2026/06/a b.pgseal", "tiles/x", "sub/checkpoint", "\u{e4}"] {
+        for path in [
+            "a.pgseal",
+            "2026/06/a b.pgseal",
+            "tiles/x",
+            "sub/checkpoint",
+            "\u{e4}",
+        ] {
             assert!(path.parse::<ArchivePath>().is_ok(), "{path:?}");
         }
         let long = "a".repeat(1025);
-        for path in ["", "/a", "a/", "a//b", "../a", "a/./b", "a\nb", "checkpoint", "tile/0/000", "TILE/x", &long] {
+        for path in [
+            "",
+            "/a",
+            "a/",
+            "a//b",
+            "../a",
+            "a/./b",
+            "a\nb",
+            "checkpoint",
+            "tile/0/000",
+            "TILE/x",
+            &long,
+        ] {
             assert!(path.parse::<ArchivePath>().is_err(), "{path:?}");
         }
     }
@@ -179,8 +203,14 @@ mod tests {
             size: 3,
         };
         let bytes = json::to_canonical(&entry).expect("plain");
-        assert!(bytes.starts_with(b"{\"format\":1,\"kind\":\"release\",\"path\":\"a.pgseal\","), "{bytes:?}");
-        assert_eq!(json::from_canonical::<LogEntry>(&bytes).expect("its own bytes"), entry);
+        assert!(
+            bytes.starts_with(b"{\"format\":1,\"kind\":\"release\",\"path\":\"a.pgseal\","),
+            "{bytes:?}"
+        );
+        assert_eq!(
+            json::from_canonical::<LogEntry>(&bytes).expect("its own bytes"),
+            entry
+        );
         assert!(json::from_canonical::<LogEntry>(&[&bytes[..], b"\n"].concat()).is_err());
     }
 }

@@ -78,7 +78,14 @@ impl Manifest {
         let rollback = self.rollback.iter().map(|script| &script.file);
         let verify = self.verify.iter().map(|script| &script.file);
         let runbooks = self.runbooks.iter().map(|runbook| &runbook.file);
-        probes.into_iter().chain(gates).chain(tiers).chain(rollback).chain(verify).chain(runbooks).collect()
+        probes
+            .into_iter()
+            .chain(gates)
+            .chain(tiers)
+            .chain(rollback)
+            .chain(verify)
+            .chain(runbooks)
+            .collect()
     }
 }
 
@@ -117,7 +124,10 @@ pub struct Target {
     pub server: Option<ServerRange>,
     /// Search path of every script and guarded query of the release, independent of settings of the
     /// role, the database or the caller. Default: `public`.
-    #[serde(skip_serializing_if = "is_default_search_path", default = "default_search_path")]
+    #[serde(
+        skip_serializing_if = "is_default_search_path",
+        default = "default_search_path"
+    )]
     pub search_path: Vec<String>,
     /// `current_user`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -156,7 +166,9 @@ pub struct Variable {
 impl Variable {
     /// True if the whole value matches the pattern, or if there is none.
     pub fn accepts(&self, value: &str) -> bool {
-        let Some(pattern) = &self.pattern else { return true };
+        let Some(pattern) = &self.pattern else {
+            return true;
+        };
         regex_lite::Regex::new(&format!("^(?:{pattern})$")).is_ok_and(|regex| regex.is_match(value))
     }
 }
@@ -346,7 +358,9 @@ impl std::str::FromStr for Audience {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let all = [Self::Owner, Self::Operator, Self::Auditor];
-        let found = all.into_iter().find(|audience| audience.to_string() == text);
+        let found = all
+            .into_iter()
+            .find(|audience| audience.to_string() == text);
         found.ok_or_else(|| format!("{text:?} is not an audience: owner, operator or auditor"))
     }
 }

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::manifest::Release;
-use super::receipt::{GateAnswer, ObservedTarget, Operator, TierRecord, TrustReference, VerifyRecord};
+use super::receipt::{
+    GateAnswer, ObservedTarget, Operator, TierRecord, TrustReference, VerifyRecord,
+};
 use super::statement::{Predicate, Statement};
 use super::timestamp::Timestamp;
 use crate::digest::Digest;
@@ -121,7 +123,10 @@ impl Source {
     /// database.
     pub fn dump(&self) -> Option<String> {
         let sha256 = self.dump_sha256?;
-        let bytes = self.dump_bytes.map(|bytes| format!(" of {bytes} bytes")).unwrap_or_default();
+        let bytes = self
+            .dump_bytes
+            .map(|bytes| format!(" of {bytes} bytes"))
+            .unwrap_or_default();
         Some(format!("made from a dump{bytes}, SHA-256 {sha256}"))
     }
 }

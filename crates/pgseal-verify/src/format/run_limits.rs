@@ -13,7 +13,9 @@ pub struct TimeLimit(u32);
 
 /// Reason why a text is not a time limit.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{found:?} is not a time limit: write an integer and ms, s, min or h, from \"1ms\" to \"24h\"")]
+#[error(
+    "{found:?} is not a time limit: write an integer and ms, s, min or h, from \"1ms\" to \"24h\""
+)]
 pub struct TimeLimitError {
     found: String,
 }
@@ -40,9 +42,13 @@ impl FromStr for TimeLimit {
             _ => None,
         };
         let number = text[..digits].parse::<u32>().ok();
-        let limit = number.zip(unit).and_then(|(number, unit)| number.checked_mul(unit));
+        let limit = number
+            .zip(unit)
+            .and_then(|(number, unit)| number.checked_mul(unit));
         let limit = limit.filter(|ms| (1..=DAY).contains(ms));
-        limit.map(Self).ok_or_else(|| TimeLimitError { found: text.chars().take(40).collect() })
+        limit.map(Self).ok_or_else(|| TimeLimitError {
+            found: text.chars().take(40).collect(),
+        })
     }
 }
 
@@ -111,11 +117,31 @@ mod tests {
 
     #[test]
     fn spelling() {
-        for (text, ms) in [("1ms", 1), ("5s", 5_000), ("90s", 90_000), ("5min", 300_000), ("24h", DAY)] {
-            assert_eq!(text.parse::<TimeLimit>().map(TimeLimit::milliseconds), Ok(ms));
+        for (text, ms) in [
+            ("1ms", 1),
+            ("5s", 5_000),
+            ("90s", 90_000),
+            ("5min", 300_000),
+            ("24h", DAY),
+        ] {
+            assert_eq!(
+                text.parse::<TimeLimit>().map(TimeLimit::milliseconds),
+                Ok(ms)
+            );
         }
         assert_eq!(TimeLimit(90_000).to_string(), "90s");
-        for wrong in ["", "0s", "5", "s", "5 s", "25h", "1.5s", "-1s", "4294967296ms", "é"] {
+        for wrong in [
+            "",
+            "0s",
+            "5",
+            "s",
+            "5 s",
+            "25h",
+            "1.5s",
+            "-1s",
+            "4294967296ms",
+            "é",
+        ] {
             assert!(wrong.parse::<TimeLimit>().is_err(), "{wrong}");
         }
     }

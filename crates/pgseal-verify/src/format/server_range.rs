@@ -23,7 +23,8 @@ pub struct ServerRangeError {
 impl ServerRange {
     /// True if the range contains a server's `server_version_num` (150018 is 15.18).
     pub fn contains(&self, server_version_num: u32) -> bool {
-        self.at_least.is_none_or(|least| server_version_num >= least)
+        self.at_least
+            .is_none_or(|least| server_version_num >= least)
             && self.below.is_none_or(|below| server_version_num < below)
     }
 }
@@ -32,15 +33,23 @@ impl FromStr for ServerRange {
     type Err = ServerRangeError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let error = || ServerRangeError { found: text.chars().take(40).collect() };
-        let mut range = Self { at_least: None, below: None };
+        let error = || ServerRangeError {
+            found: text.chars().take(40).collect(),
+        };
+        let mut range = Self {
+            at_least: None,
+            below: None,
+        };
         for part in text.split(',').map(str::trim) {
             let (bound, version) = match (part.strip_prefix(">="), part.strip_prefix('<')) {
                 (Some(version), _) => (&mut range.at_least, version),
                 (_, Some(version)) => (&mut range.below, version),
                 _ => return Err(error()),
             };
-            if bound.replace(version_num(version.trim()).ok_or_else(error)?).is_some() {
+            if bound
+                .replace(version_num(version.trim()).ok_or_else(error)?)
+                .is_some()
+            {
                 return Err(error());
             }
         }
@@ -51,7 +60,11 @@ impl FromStr for ServerRange {
 /// Converts `15.4` to `server_version_num` (PostgreSQL 10 and later: major * 10000 + minor).
 fn version_num(version: &str) -> Option<u32> {
     let (major, minor) = version.split_once('.').unwrap_or((version, "0"));
-    let number = |text: &str| text.parse::<u32>().ok().filter(|n| text.len() <= 3 && n.to_string() == text);
+    let number = |text: &str| {
+        text.parse::<u32>()
+            .ok()
+            .filter(|n| text.len() <= 3 && n.to_string() == text)
+    };
     Some(number(major)?.checked_mul(10_000)? + number(minor)?)
 }
 
@@ -63,7 +76,13 @@ impl fmt::Display for ServerRange {
         };
         let at_least = self.at_least.map(|num| format!(">={}", version(num)));
         let below = self.below.map(|num| format!("<{}", version(num)));
-        f.write_str(&[at_least, below].into_iter().flatten().collect::<Vec<_>>().join(", "))
+        f.write_str(
+            &[at_least, below]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+                .join(", "),
+        )
     }
 }
 

@@ -12,7 +12,9 @@ pub struct Timestamp(i64);
 
 /// Reason why a text is not a moment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{found:?} is not a time: write YYYY-MM-DDTHH:MM:SSZ (UTC), or YYYY-MM-DD where a date is enough")]
+#[error(
+    "{found:?} is not a time: write YYYY-MM-DDTHH:MM:SSZ (UTC), or YYYY-MM-DD where a date is enough"
+)]
 pub struct TimestampError {
     found: String,
 }
@@ -38,8 +40,14 @@ impl Timestamp {
 
     /// Parses input by people: a full time, or a date alone, which means its first second.
     pub fn from_time_or_date(text: &str) -> Result<Self, TimestampError> {
-        if text.len() == 10 { format!("{text}T00:00:00Z").parse() } else { text.parse() }
-            .map_err(|_| TimestampError { found: text.chars().take(40).collect() })
+        if text.len() == 10 {
+            format!("{text}T00:00:00Z").parse()
+        } else {
+            text.parse()
+        }
+        .map_err(|_| TimestampError {
+            found: text.chars().take(40).collect(),
+        })
     }
 
     /// `20261121T070000Z`, for file names.
@@ -65,11 +73,16 @@ impl FromStr for Timestamp {
     type Err = TimestampError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let moment = text.parse::<jiff::Timestamp>().ok().and_then(|t| Self::from_seconds(t.as_second()));
+        let moment = text
+            .parse::<jiff::Timestamp>()
+            .ok()
+            .and_then(|t| Self::from_seconds(t.as_second()));
         // The library parses leniently (offsets, fractions, lower case), so the spelling is
         // compared.
         let exact = moment.filter(|moment| moment.to_string() == text);
-        exact.ok_or_else(|| TimestampError { found: text.chars().take(40).collect() })
+        exact.ok_or_else(|| TimestampError {
+            found: text.chars().take(40).collect(),
+        })
     }
 }
 
@@ -94,12 +107,27 @@ mod tests {
     #[test]
     fn one_spelling() {
         let text = "2026-11-21T07:00:00Z";
-        assert_eq!(text.parse::<Timestamp>().map(|t| t.to_string()), Ok(text.to_owned()));
-        for wrong in ["2026-11-21T07:00:00.5Z", "2026-11-21T07:00:00+00:00", "2026-11-21t07:00:00z", "2026-11-21", ""] {
+        assert_eq!(
+            text.parse::<Timestamp>().map(|t| t.to_string()),
+            Ok(text.to_owned())
+        );
+        for wrong in [
+            "2026-11-21T07:00:00.5Z",
+            "2026-11-21T07:00:00+00:00",
+            "2026-11-21t07:00:00z",
+            "2026-11-21",
+            "",
+        ] {
             assert!(wrong.parse::<Timestamp>().is_err(), "{wrong}");
         }
         assert_eq!(Timestamp::last().to_string(), "9999-12-30T22:00:00Z");
-        assert_eq!(Timestamp::from_seconds(Timestamp::last().seconds() + 1), None);
-        assert_eq!(Timestamp::from_time_or_date("1970-01-02").map(Timestamp::seconds), Ok(86_400));
+        assert_eq!(
+            Timestamp::from_seconds(Timestamp::last().seconds() + 1),
+            None
+        );
+        assert_eq!(
+            Timestamp::from_time_or_date("1970-01-02").map(Timestamp::seconds),
+            Ok(86_400)
+        );
     }
 }

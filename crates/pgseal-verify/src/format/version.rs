@@ -27,7 +27,11 @@ impl TryFrom<u32> for Format1 {
     type Error = UnknownFormat;
 
     fn try_from(found: u32) -> Result<Self, Self::Error> {
-        if found == 1 { Ok(Self) } else { Err(UnknownFormat { found }) }
+        if found == 1 {
+            Ok(Self)
+        } else {
+            Err(UnknownFormat { found })
+        }
     }
 }
 

@@ -8,7 +8,9 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::value::{MapAccessDeserializer, StringDeserializer};
-use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, IntoDeserializer, MapAccess, Visitor};
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Error as _, IntoDeserializer, MapAccess, Visitor,
+};
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
@@ -26,12 +28,22 @@ pub fn read<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<T, JsonErro
 fn newer(bytes: &[u8]) -> Option<JsonError> {
     let value: Value = serde_json::from_slice(bytes).ok()?;
     let predicate = value.get("predicate").unwrap_or(&value);
-    let of_type = value.get("predicateType").and_then(|text| text.as_str()?.rsplit_once(":v")?.1.parse().ok());
+    let of_type = value
+        .get("predicateType")
+        .and_then(|text| text.as_str()?.rsplit_once(":v")?.1.parse().ok());
     let of_predicate = predicate.get("format").and_then(Value::as_u64);
-    let found = of_type.into_iter().chain(of_predicate).find(|version| *version > 1)?;
-    let program = ["minimum_pgseal", "pgseal"].into_iter().find_map(|key| predicate.get(key)?.as_str());
+    let found = of_type
+        .into_iter()
+        .chain(of_predicate)
+        .find(|version| *version > 1)?;
+    let program = ["minimum_pgseal", "pgseal"]
+        .into_iter()
+        .find_map(|key| predicate.get(key)?.as_str());
     let program = program.filter(|version| *version != PGSEAL);
-    Some(JsonError::NewerFormat { found, program: program.map(str::to_owned) })
+    Some(JsonError::NewerFormat {
+        found,
+        program: program.map(str::to_owned),
+    })
 }
 
 /// Version 1 of a document: `"format": 1` among its own fields.
@@ -40,7 +52,9 @@ pub struct V1<T>(pub T);
 impl<T: Serialize> Serialize for V1<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut value = serde_json::to_value(&self.0).map_err(S::Error::custom)?;
-        let fields = value.as_object_mut().ok_or_else(|| S::Error::custom("a document has fields"))?;
+        let fields = value
+            .as_object_mut()
+            .ok_or_else(|| S::Error::custom("a document has fields"))?;
         fields.insert("format".to_owned(), Value::from(u32::from(Format1)));
         value.serialize(serializer)
     }
@@ -60,7 +74,9 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for V1<T> {
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
                 let mut rest = WithoutFormat { map, format: None };
                 let document = T::deserialize(MapAccessDeserializer::new(&mut rest))?;
-                rest.format.map(|Format1| V1(document)).ok_or_else(|| A::Error::missing_field("format"))
+                rest.format
+                    .map(|Format1| V1(document))
+                    .ok_or_else(|| A::Error::missing_field("format"))
             }
         }
 
@@ -77,7 +93,10 @@ struct WithoutFormat<A> {
 impl<'de, A: MapAccess<'de>> MapAccess<'de> for &mut WithoutFormat<A> {
     type Error = A::Error;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, A::Error> {
         while let Some(key) = self.map.next_key::<String>()? {
             if key != "format" {
                 let key: StringDeserializer<A::Error> = key.into_deserializer();
@@ -146,7 +165,13 @@ impl<'de, P: Predicate> Deserialize<'de> for PredicateType<P> {
 }
 
 impl<P> From<StatementV1<P>> for Statement<P> {
-    fn from(StatementV1 { subject, predicate: V1(predicate), .. }: StatementV1<P>) -> Self {
+    fn from(
+        StatementV1 {
+            subject,
+            predicate: V1(predicate),
+            ..
+        }: StatementV1<P>,
+    ) -> Self {
         Self { subject, predicate }
     }
 }
@@ -160,7 +185,12 @@ impl<'de, P: Predicate> Deserialize<'de> for Statement<P> {
 impl<P: Predicate> Serialize for Statement<P> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (type_, predicate_type) = (StatementType::V1, PredicateType(PhantomData::<P>));
-        StatementV1Ref { type_, subject: &self.subject, predicate_type, predicate: V1(&self.predicate) }
-            .serialize(serializer)
+        StatementV1Ref {
+            type_,
+            subject: &self.subject,
+            predicate_type,
+            predicate: V1(&self.predicate),
+        }
+        .serialize(serializer)
     }
 }

@@ -26,7 +26,11 @@ pub struct ReadRehearsal {
 }
 
 /// Checks a rehearsal receipt's signature and timestamp.
-pub fn check(parts: Parts, root: &TrustRoot, when: JudgedAt) -> Result<ReadRehearsal, ReceiptError> {
+pub fn check(
+    parts: Parts,
+    root: &TrustRoot,
+    when: JudgedAt,
+) -> Result<ReadRehearsal, ReceiptError> {
     let signed::Read { statement, signed } = signed::check(parts, root, when, claims)?;
     Ok(ReadRehearsal { statement, signed })
 }
@@ -66,7 +70,13 @@ pub struct Demand<'a> {
 /// Maximum age in days of a rehearsal: the lower limit of release and policy, independent of which
 /// one requires the rehearsal. `None` if neither has one.
 pub fn max_age_days(manifest: &Manifest, policy: &Policy) -> Option<NonZeroU32> {
-    [manifest.rehearsal_max_age_days, policy.rehearsal_max_age_days].into_iter().flatten().min()
+    [
+        manifest.rehearsal_max_age_days,
+        policy.rehearsal_max_age_days,
+    ]
+    .into_iter()
+    .flatten()
+    .min()
 }
 
 /// Selects the relevant one of several rehearsals of one release: the newest conclusive one for
@@ -86,18 +96,27 @@ pub fn newest<T>(
         RehearsalOutcome::Failed => true,
         RehearsalOutcome::Limited => false,
         RehearsalOutcome::Proved | RehearsalOutcome::Incomplete => {
-            is_of(rehearsal, database) && variables.is_none_or(|values| *values == rehearsal.variables)
+            is_of(rehearsal, database)
+                && variables.is_none_or(|values| *values == rehearsal.variables)
         }
     };
     all.into_iter().max_by_key(|one| {
         let rehearsal = of(one);
         // Of two at the same second, the worse one counts.
-        (says_something(rehearsal), rehearsal.finished, rehearsal.outcome != RehearsalOutcome::Proved)
+        (
+            says_something(rehearsal),
+            rehearsal.finished,
+            rehearsal.outcome != RehearsalOutcome::Proved,
+        )
     })
 }
 
 fn is_of(rehearsal: &Rehearsal, database: &str) -> bool {
-    rehearsal.source.database.as_ref().is_none_or(|source| source == database)
+    rehearsal
+        .source
+        .database
+        .as_ref()
+        .is_none_or(|source| source == database)
 }
 
 /// The proof that a release was rehearsed, for a run to rely on. It replaces neither approvals nor
@@ -113,7 +132,12 @@ pub struct Proved {
 
 impl Proved {
     /// True if it covers this release with these values of its variables, for this database.
-    pub fn is_for(&self, release: ReleaseId, database: &str, variables: &BTreeMap<String, String>) -> bool {
+    pub fn is_for(
+        &self,
+        release: ReleaseId,
+        database: &str,
+        variables: &BTreeMap<String, String>,
+    ) -> bool {
         self.release == release && self.database == database && self.variables == *variables
     }
 }
@@ -134,7 +158,9 @@ pub enum UnprovedError {
     #[error("that rehearsal failed{0}")]
     Failed(String),
     /// A successful rehearsal that did not compare all rows.
-    #[error("that rehearsal did not compare all rows (--schema-only, --tables): what becomes of data is not proved")]
+    #[error(
+        "that rehearsal did not compare all rows (--schema-only, --tables): what becomes of data is not proved"
+    )]
     Limited,
     /// A rehearsal that ended early.
     #[error("that rehearsal did not come to its end{0}")]
@@ -161,8 +187,15 @@ pub enum UnprovedError {
 
 /// Formats values: `ticket=CHG-17, mode=on`; `none`. The values are untrusted text.
 pub fn said(values: &BTreeMap<String, String>) -> String {
-    let list: Vec<String> = values.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    if list.is_empty() { "none".to_owned() } else { list.join(", ") }
+    let list: Vec<String> = values
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    if list.is_empty() {
+        "none".to_owned()
+    } else {
+        list.join(", ")
+    }
 }
 
 impl ReadRehearsal {
@@ -173,7 +206,11 @@ impl ReadRehearsal {
             Some(subject) => return Err(UnprovedError::Release(subject.digest.sha256)),
             None => return Err(ReceiptError::Subject.into()),
         }
-        if self.signed.is_none() { Err(UnprovedError::Unsigned) } else { Ok(()) }
+        if self.signed.is_none() {
+            Err(UnprovedError::Unsigned)
+        } else {
+            Ok(())
+        }
     }
 
     /// Judges whether it proves that the release was rehearsed. A newer receipt may contradict it:
@@ -181,14 +218,25 @@ impl ReadRehearsal {
     pub fn prove(&self, demand: &Demand<'_>) -> Result<Proved, UnprovedError> {
         self.is_evidence_of(demand.release)?;
         let rehearsal = &self.statement.predicate;
-        let why = || rehearsal.error_lines().next().map(|error| format!(": {error}")).unwrap_or_default();
+        let why = || {
+            rehearsal
+                .error_lines()
+                .next()
+                .map(|error| format!(": {error}"))
+                .unwrap_or_default()
+        };
         match rehearsal.outcome {
             RehearsalOutcome::Proved => {}
             RehearsalOutcome::Limited => return Err(UnprovedError::Limited),
             RehearsalOutcome::Failed => return Err(UnprovedError::Failed(why())),
             RehearsalOutcome::Incomplete => return Err(UnprovedError::Incomplete(why())),
         }
-        if let Some(source) = rehearsal.source.database.as_ref().filter(|_| !is_of(rehearsal, demand.database)) {
+        if let Some(source) = rehearsal
+            .source
+            .database
+            .as_ref()
+            .filter(|_| !is_of(rehearsal, demand.database))
+        {
             return Err(UnprovedError::Source(source.clone()));
         }
         if rehearsal.variables != *demand.variables {
@@ -200,7 +248,9 @@ impl ReadRehearsal {
         }
         let age = demand.now.seconds().saturating_sub(finished.seconds());
         match demand.max_age_days {
-            Some(max) if age > i64::from(max.get()) * DAY => Err(UnprovedError::Old { finished, max }),
+            Some(max) if age > i64::from(max.get()) * DAY => {
+                Err(UnprovedError::Old { finished, max })
+            }
             _ => Ok(Proved {
                 release: demand.release,
                 database: demand.database.to_owned(),

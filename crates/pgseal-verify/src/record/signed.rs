@@ -13,7 +13,12 @@ use crate::trust::{JudgedAt, KeyId, TrustRoot};
 
 /// The subject of a document about a release.
 pub fn subject(release: &Release, id: ReleaseId) -> Vec<Subject> {
-    vec![Subject { name: title(&release.name, &release.version), digest: DigestSet { sha256: id.digest() } }]
+    vec![Subject {
+        name: title(&release.name, &release.version),
+        digest: DigestSet {
+            sha256: id.digest(),
+        },
+    }]
 }
 
 /// Fails unless the subject is the one release of this name.
@@ -86,27 +91,53 @@ pub(super) fn check<T: Signed>(
     when: JudgedAt,
     parse: impl FnOnce(&[u8]) -> Result<T, ReceiptError>,
 ) -> Result<Read<T>, ReceiptError> {
-    let Parts { document, signature, token } = parts;
-    let unread =
-        |bytes: Vec<u8>| <[u8; 64]>::try_from(bytes).map_err(|bytes| ReceiptError::SignatureLength(bytes.len()));
+    let Parts {
+        document,
+        signature,
+        token,
+    } = parts;
+    let unread = |bytes: Vec<u8>| {
+        <[u8; 64]>::try_from(bytes).map_err(|bytes| ReceiptError::SignatureLength(bytes.len()))
+    };
     let signature = signature.map(unread).transpose()?;
     // The document contains the signer's id, so it is parsed first; its content counts only after
     // the signature was verified.
     let statement = parse(&document)?;
     let (signer, bytes) = match (statement.signer(), signature) {
-        (None, None) => return Ok(Read { statement, signed: None }),
+        (None, None) => {
+            return Ok(Read {
+                statement,
+                signed: None,
+            });
+        }
         (Some(signer), Some(bytes)) => (KeyId::claimed(signer), bytes),
         (Some(_), None) => {
-            return Err(ReceiptError::Stripped { said: "it is signed", found: "its signature is missing" });
+            return Err(ReceiptError::Stripped {
+                said: "it is signed",
+                found: "its signature is missing",
+            });
         }
         (None, Some(_)) => {
-            return Err(ReceiptError::Stripped { said: "it is not signed", found: "there is a signature" });
+            return Err(ReceiptError::Stripped {
+                said: "it is not signed",
+                found: "there is a signature",
+            });
         }
     };
     let token = token.map(|token| (signer, token));
     let signatures = [(signer, bytes)];
     let proofs = Proofs::gather(root, &signatures, &[], token.as_slice())?;
-    root.authenticate_with(&name("receipt"), PAYLOAD_TYPE, &document, &signatures, when, &proofs)?;
+    root.authenticate_with(
+        &name("receipt"),
+        PAYLOAD_TYPE,
+        &document,
+        &signatures,
+        when,
+        &proofs,
+    )?;
     let evidence = proofs.of(&signatures[0], Some(statement.finished()));
-    Ok(Read { statement, signed: Some((signer, evidence)) })
+    Ok(Read {
+        statement,
+        signed: Some((signer, evidence)),
+    })
 }

@@ -56,14 +56,29 @@ impl Checkpoint {
     }
 
     /// Signs the state of a log. The key's name is the origin.
-    pub fn sign(origin: &str, size: u64, root: Digest, signer: &dyn Signer) -> Result<Self, SignCheckpointError> {
+    pub fn sign(
+        origin: &str,
+        size: u64,
+        root: Digest,
+        signer: &dyn Signer,
+    ) -> Result<Self, SignCheckpointError> {
         if !note::is_name(origin) {
             return Err(SignCheckpointError::Origin(origin.to_owned()));
         }
-        let head = Head { origin: origin.to_owned(), size, root };
-        let text = NoteText::new(format!("{origin}\n{size}\n{}\n", Base64::encode_string(root.as_bytes())));
+        let head = Head {
+            origin: origin.to_owned(),
+            size,
+            root,
+        };
+        let text = NoteText::new(format!(
+            "{origin}\n{size}\n{}\n",
+            Base64::encode_string(root.as_bytes())
+        ));
         let text = text.map_err(|_| SignCheckpointError::Origin(origin.to_owned()))?;
-        Ok(Self { note: SignedNote::sign(text, origin, signer)?, head })
+        Ok(Self {
+            note: SignedNote::sign(text, origin, signer)?,
+            head,
+        })
     }
 
     /// Verifies the signature by a `log` key of the trust root. Witnesses' signatures are neither
@@ -71,9 +86,17 @@ impl Checkpoint {
     pub fn authenticate(&self, root: &TrustRoot) -> Result<TrustedHead, SignatureError> {
         let signers = root.note_signers(&name("log"), &self.head.origin, &self.note)?;
         let role = name("log");
-        let none = || SignatureError::Threshold { role, counted: 0, threshold: 1, why: Vec::new() };
+        let none = || SignatureError::Threshold {
+            role,
+            counted: 0,
+            threshold: 1,
+            why: Vec::new(),
+        };
         let key = signers.into_iter().next().ok_or_else(none)?;
-        Ok(TrustedHead { head: self.head.clone(), key })
+        Ok(TrustedHead {
+            head: self.head.clone(),
+            key,
+        })
     }
 }
 
@@ -104,7 +127,9 @@ impl fmt::Display for Checkpoint {
 #[derive(Debug, thiserror::Error)]
 pub enum SignCheckpointError {
     /// An origin that is not a valid name of a note's key.
-    #[error("{0:?} is no origin: not empty, without blanks, control characters and +, like example.com/releases")]
+    #[error(
+        "{0:?} is no origin: not empty, without blanks, control characters and +, like example.com/releases"
+    )]
     Origin(String),
     /// An error of the signing key.
     #[error(transparent)]
@@ -138,9 +163,17 @@ impl Head {
         let wrong = CheckpointError::Form;
         let mut lines = text.lines();
         let origin = lines.next().filter(|origin| note::is_name(origin));
-        let origin = origin.ok_or(wrong("its first line is not an origin"))?.to_owned();
-        let size = lines.next().and_then(number).ok_or(wrong("its second line is not a size"))?;
-        let root = lines.next().and_then(hash).ok_or(wrong("its third line is not a root hash"))?;
+        let origin = origin
+            .ok_or(wrong("its first line is not an origin"))?
+            .to_owned();
+        let size = lines
+            .next()
+            .and_then(number)
+            .ok_or(wrong("its second line is not a size"))?;
+        let root = lines
+            .next()
+            .and_then(hash)
+            .ok_or(wrong("its third line is not a root hash"))?;
         if lines.any(str::is_empty) {
             return Err(wrong("it has an empty line"));
         }
@@ -150,7 +183,8 @@ impl Head {
 
 /// Parses decimal digits without a leading zero.
 pub fn number(text: &str) -> Option<u64> {
-    let plain = text.bytes().all(|digit| digit.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    let plain =
+        text.bytes().all(|digit| digit.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
     text.parse().ok().filter(|_| plain)
 }
 
@@ -168,19 +202,40 @@ mod tests {
     #[test]
     fn reading_undoes_writing_and_nothing_else_is_read() {
         let key = SecretKey::generate().expect("random");
-        let checkpoint = Checkpoint::sign("example.com/log", 20_852_163, Digest::of(b"x"), &key).expect("signed");
+        let checkpoint = Checkpoint::sign("example.com/log", 20_852_163, Digest::of(b"x"), &key)
+            .expect("signed");
         let text = checkpoint.to_string();
-        assert_eq!(Checkpoint::parse(text.as_bytes()).expect("its own text"), checkpoint);
+        assert_eq!(
+            Checkpoint::parse(text.as_bytes()).expect("its own text"),
+            checkpoint
+        );
         let with_extension = text.replacen("\n\n", "\nmore\n\n", 1);
-        assert_eq!(Checkpoint::parse(with_extension.as_bytes()).expect("lines may follow").size(), 20_852_163);
-        for (a, b) in
-            [("20852163", "020852163"), ("20852163", "-1"), ("20852163", "99999999999999999999"), ("=\n", "\n")]
-        {
+        assert_eq!(
+            Checkpoint::parse(with_extension.as_bytes())
+                .expect("lines may follow")
+                .size(),
+            20_852_163
+        );
+        for (a, b) in [
+            ("20852163", "020852163"),
+            ("20852163", "-1"),
+            ("20852163", "99999999999999999999"),
+            ("=\n", "\n"),
+        ] {
             let wrong = text.replacen(a, b, 1);
-            assert!(matches!(Checkpoint::parse(wrong.as_bytes()), Err(CheckpointError::Form(_))), "{wrong}");
+            assert!(
+                matches!(
+                    Checkpoint::parse(wrong.as_bytes()),
+                    Err(CheckpointError::Form(_))
+                ),
+                "{wrong}"
+            );
         }
         for origin in ["", "a b", "a+b", "a\nb"] {
-            assert!(Checkpoint::sign(origin, 0, Digest::of(b""), &key).is_err(), "{origin:?}");
+            assert!(
+                Checkpoint::sign(origin, 0, Digest::of(b""), &key).is_err(),
+                "{origin:?}"
+            );
         }
     }
 }

@@ -51,7 +51,10 @@ mod tests {
         for cut in [1, 2, 4, bytes.len() - 1] {
             assert_eq!(decode(&bytes[..cut]), Err(EntriesError::Cut), "{cut}");
         }
-        assert_eq!(encode([&[0; 1 << 16][..]]), Err(EntriesError::TooLong(1 << 16)));
+        assert_eq!(
+            encode([&[0; 1 << 16][..]]),
+            Err(EntriesError::TooLong(1 << 16))
+        );
         assert!(encode([&[0; MOST_BYTES][..]]).is_ok());
     }
 }

@@ -29,7 +29,11 @@ pub enum ProofError {
 
 /// The root of the first `size` entries (MTH).
 pub fn root<S: Subtrees>(tree: &S, size: u64) -> Result<Digest, S::Error> {
-    if size == 0 { Ok(empty()) } else { range(tree, 0, size) }
+    if size == 0 {
+        Ok(empty())
+    } else {
+        range(tree, 0, size)
+    }
 }
 
 /// The proof that an entry is in the tree of the first `size` entries, from its sibling up (PATH).
@@ -38,9 +42,17 @@ pub fn inclusion<S: Subtrees>(tree: &S, index: u64, size: u64) -> Result<Vec<Dig
     let (mut from, mut to, mut path) = (0, size, Vec::new());
     while to.saturating_sub(from) > 1 {
         let middle = from + left(to - from);
-        let sibling = if index < middle { (middle, to) } else { (from, middle) };
+        let sibling = if index < middle {
+            (middle, to)
+        } else {
+            (from, middle)
+        };
         path.push(range(tree, sibling.0, sibling.1)?);
-        (from, to) = if index < middle { (from, middle) } else { (middle, to) };
+        (from, to) = if index < middle {
+            (from, middle)
+        } else {
+            (middle, to)
+        };
     }
     path.reverse();
     Ok(path)
@@ -71,7 +83,13 @@ pub fn consistency<S: Subtrees>(tree: &S, old: u64, new: u64) -> Result<Vec<Dige
 }
 
 /// Checks that the entry with this leaf hash is at `index` of the tree: RFC 9162 section 2.1.3.2.
-pub fn check_inclusion(index: u64, size: u64, leaf: Digest, path: &[Digest], root: Digest) -> Result<(), ProofError> {
+pub fn check_inclusion(
+    index: u64,
+    size: u64,
+    leaf: Digest,
+    path: &[Digest],
+    root: Digest,
+) -> Result<(), ProofError> {
     if index >= size {
         return Err(ProofError::Range);
     }
@@ -108,7 +126,11 @@ pub fn check_consistency(
         return Err(ProofError::Range);
     }
     if old == new || old == 0 {
-        let same = if old == new { old_root == new_root } else { old_root == empty() };
+        let same = if old == new {
+            old_root == new_root
+        } else {
+            old_root == empty()
+        };
         return match (path.is_empty(), same) {
             (false, _) => Err(ProofError::Length),
             (true, false) => Err(ProofError::Root),
@@ -116,13 +138,20 @@ pub fn check_consistency(
         };
     }
     // For a complete old tree, its own root is the first hash.
-    let first = if old.is_power_of_two() { Some(&old_root) } else { None };
+    let first = if old.is_power_of_two() {
+        Some(&old_root)
+    } else {
+        None
+    };
     let mut hashes = first.into_iter().chain(path);
     let (mut at, mut last) = (old - 1, new - 1);
     while at & 1 == 1 {
         (at, last) = (at >> 1, last >> 1);
     }
-    let start = *hashes.next().filter(|_| !path.is_empty()).ok_or(ProofError::Length)?;
+    let start = *hashes
+        .next()
+        .filter(|_| !path.is_empty())
+        .ok_or(ProofError::Length)?;
     let (mut before, mut after) = (start, start);
     for other in hashes {
         if last == 0 {
@@ -172,7 +201,12 @@ impl Leaves {
     pub fn new(leaves: Vec<Digest>) -> Self {
         let mut levels = vec![leaves];
         while let Some(below) = levels.last().filter(|level| level.len() > 1) {
-            levels.push(below.chunks_exact(2).map(|pair| node(&pair[0], &pair[1])).collect());
+            levels.push(
+                below
+                    .chunks_exact(2)
+                    .map(|pair| node(&pair[0], &pair[1]))
+                    .collect(),
+            );
         }
         Self { levels }
     }
@@ -197,7 +231,11 @@ impl Subtrees for Leaves {
     type Error = NoSubtree;
 
     fn subtree(&self, level: u32, index: u64) -> Result<Digest, NoSubtree> {
-        usize::try_from(index).ok().and_then(|index| self.level(level).get(index)).copied().ok_or(NoSubtree)
+        usize::try_from(index)
+            .ok()
+            .and_then(|index| self.level(level).get(index))
+            .copied()
+            .ok_or(NoSubtree)
     }
 }
 
@@ -238,18 +276,41 @@ mod tests {
         let tree = Leaves::new(ENTRIES.iter().map(|entry| leaf(entry)).collect());
         assert_eq!(tree.root(0), Some(empty()));
         for (size, expected) in (1..).zip(ROOTS) {
-            assert_eq!(tree.root(size).map(|root| root.to_string()).as_deref(), Some(expected), "{size}");
+            assert_eq!(
+                tree.root(size).map(|root| root.to_string()).as_deref(),
+                Some(expected),
+                "{size}"
+            );
         }
         assert_eq!(tree.root(9), None);
         // Published with them: the paths of the first, sixth and third entry, and two consistency
         // proofs.
-        let short = |path: Vec<Digest>| path.iter().map(|hash| hash.to_string()[..8].to_owned()).collect::<Vec<_>>();
-        assert_eq!(short(inclusion(&tree, 0, 8).expect("there")), ["96a296d2", "5f083f0a", "6b47aaf2"]);
-        assert_eq!(short(inclusion(&tree, 5, 8).expect("there")), ["bc1a0643", "ca854ea1", "d37ee418"]);
+        let short = |path: Vec<Digest>| {
+            path.iter()
+                .map(|hash| hash.to_string()[..8].to_owned())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            short(inclusion(&tree, 0, 8).expect("there")),
+            ["96a296d2", "5f083f0a", "6b47aaf2"]
+        );
+        assert_eq!(
+            short(inclusion(&tree, 5, 8).expect("there")),
+            ["bc1a0643", "ca854ea1", "d37ee418"]
+        );
         assert_eq!(short(inclusion(&tree, 2, 3).expect("there")), ["fac54203"]);
-        assert_eq!(short(consistency(&tree, 1, 8).expect("there")), ["96a296d2", "5f083f0a", "6b47aaf2"]);
-        assert_eq!(short(consistency(&tree, 6, 8).expect("there")), ["0ebc5d34", "ca854ea1", "d37ee418"]);
-        assert_eq!(short(consistency(&tree, 2, 5).expect("there")), ["5f083f0a", "bc1a0643"]);
+        assert_eq!(
+            short(consistency(&tree, 1, 8).expect("there")),
+            ["96a296d2", "5f083f0a", "6b47aaf2"]
+        );
+        assert_eq!(
+            short(consistency(&tree, 6, 8).expect("there")),
+            ["0ebc5d34", "ca854ea1", "d37ee418"]
+        );
+        assert_eq!(
+            short(consistency(&tree, 2, 5).expect("there")),
+            ["5f083f0a", "bc1a0643"]
+        );
     }
 
     #[test]
@@ -260,25 +321,41 @@ mod tests {
             for index in 0..new {
                 let path = inclusion(&tree, index, new).expect("there");
                 let hash = leaf(&(index as usize).to_be_bytes());
-                let holds = |index, new, path: &[Digest]| check_inclusion(index, new, hash, path, root(new));
+                let holds = |index, new, path: &[Digest]| {
+                    check_inclusion(index, new, hash, path, root(new))
+                };
                 assert_eq!(holds(index, new, &path), Ok(()), "{index} of {new}");
                 assert_eq!(holds(new, new, &path), Err(ProofError::Range));
                 let other = if index == 0 { new - 1 } else { index - 1 };
-                assert!(other == index || holds(other, new, &path).is_err(), "{index} of {new} at {other}");
-                assert_eq!(holds(index, new, &[&path[..], &[hash]].concat()), Err(ProofError::Length));
+                assert!(
+                    other == index || holds(other, new, &path).is_err(),
+                    "{index} of {new} at {other}"
+                );
+                assert_eq!(
+                    holds(index, new, &[&path[..], &[hash]].concat()),
+                    Err(ProofError::Length)
+                );
                 for at in 0..path.len() {
                     let mut wrong = path.clone();
                     wrong[at] = hash;
-                    assert_eq!(holds(index, new, &wrong), Err(ProofError::Root), "{index} of {new}");
+                    assert_eq!(
+                        holds(index, new, &wrong),
+                        Err(ProofError::Root),
+                        "{index} of {new}"
+                    );
                     wrong.remove(at);
                     assert!(holds(index, new, &wrong).is_err(), "{index} of {new}");
                 }
             }
             for old in 0..=new {
                 let path = consistency(&tree, old, new).expect("there");
-                let holds = |path: &[Digest]| check_consistency((old, root(old)), (new, root(new)), path);
+                let holds =
+                    |path: &[Digest]| check_consistency((old, root(old)), (new, root(new)), path);
                 assert_eq!(holds(&path), Ok(()), "{old} to {new}");
-                assert_eq!(holds(&[&path[..], &[empty()]].concat()), Err(ProofError::Length));
+                assert_eq!(
+                    holds(&[&path[..], &[empty()]].concat()),
+                    Err(ProofError::Length)
+                );
                 for at in 0..path.len() {
                     let mut wrong = path.clone();
                     wrong[at] = empty();
@@ -288,7 +365,10 @@ mod tests {
                 }
                 let forked = check_consistency((old, leaf(b"")), (new, root(new)), &path);
                 assert_eq!(forked, Err(ProofError::Root), "{old} to {new}");
-                assert!(old == new || check_consistency((new, root(new)), (old, root(old)), &path).is_err());
+                assert!(
+                    old == new
+                        || check_consistency((new, root(new)), (old, root(old)), &path).is_err()
+                );
             }
         }
     }

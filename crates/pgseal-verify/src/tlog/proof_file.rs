@@ -71,34 +71,69 @@ impl ProofFile {
     pub fn parse(bytes: &[u8]) -> Result<Self, ProofFileError> {
         let wrong = ProofFileError::Form;
         let text = std::str::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8"))?;
-        let text = text.strip_prefix(MAGIC).and_then(|text| text.strip_prefix('\n'));
-        let (head, checkpoint) =
-            text.and_then(|text| text.split_once("\n\n")).ok_or(wrong("its first line or its end"))?;
+        let text = text
+            .strip_prefix(MAGIC)
+            .and_then(|text| text.strip_prefix('\n'));
+        let (head, checkpoint) = text
+            .and_then(|text| text.split_once("\n\n"))
+            .ok_or(wrong("its first line or its end"))?;
         let mut lines = head.split('\n').peekable();
-        let extra = lines.next_if(|line| line.starts_with("extra ")).and_then(|line| line.strip_prefix("extra "));
+        let extra = lines
+            .next_if(|line| line.starts_with("extra "))
+            .and_then(|line| line.strip_prefix("extra "));
         let extra = extra.ok_or(wrong("it doesn't hold the entry as extra data"))?;
-        let entry = Base64::decode_vec(extra).ok().filter(|entry| entry.len() <= entries::MOST_BYTES);
+        let entry = Base64::decode_vec(extra)
+            .ok()
+            .filter(|entry| entry.len() <= entries::MOST_BYTES);
         let entry = entry.ok_or(wrong("its extra data is no base64"))?;
-        let index = lines.next().and_then(|line| line.strip_prefix("index ")).and_then(number);
+        let index = lines
+            .next()
+            .and_then(|line| line.strip_prefix("index "))
+            .and_then(number);
         let index = index.ok_or(wrong("it has no index"))?;
-        let path = lines.map(hash).collect::<Option<Vec<Digest>>>().filter(|path| path.len() <= 64);
+        let path = lines
+            .map(hash)
+            .collect::<Option<Vec<Digest>>>()
+            .filter(|path| path.len() <= 64);
         let path = path.ok_or(wrong("a line of it is no hash"))?;
-        Ok(Self { entry, index, path, checkpoint: Checkpoint::parse(checkpoint.as_bytes())? })
+        Ok(Self {
+            entry,
+            index,
+            path,
+            checkpoint: Checkpoint::parse(checkpoint.as_bytes())?,
+        })
     }
 
     /// Verifies it by the trust root's `log` keys.
     pub fn authenticate(&self, root: &TrustRoot) -> Result<Logged, ProofFileError> {
         let head = self.checkpoint.authenticate(root)?;
-        check_inclusion(self.index, head.size(), leaf(&self.entry), &self.path, head.root())?;
-        Ok(Logged { entry: json::from_canonical(&self.entry)?, index: self.index, head })
+        check_inclusion(
+            self.index,
+            head.size(),
+            leaf(&self.entry),
+            &self.path,
+            head.root(),
+        )?;
+        Ok(Logged {
+            entry: json::from_canonical(&self.entry)?,
+            index: self.index,
+            head,
+        })
     }
 }
 
 impl fmt::Display for ProofFile {
     /// Writes the file.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{MAGIC}\nextra {}\nindex {}", Base64::encode_string(&self.entry), self.index)?;
-        self.path.iter().try_for_each(|hash| writeln!(f, "{}", Base64::encode_string(hash.as_bytes())))?;
+        writeln!(
+            f,
+            "{MAGIC}\nextra {}\nindex {}",
+            Base64::encode_string(&self.entry),
+            self.index
+        )?;
+        self.path
+            .iter()
+            .try_for_each(|hash| writeln!(f, "{}", Base64::encode_string(hash.as_bytes())))?;
         write!(f, "\n{}", self.checkpoint)
     }
 }
@@ -132,9 +167,17 @@ mod tests {
         let (entry, other) = (b"{}".to_vec(), leaf(b"b"));
         let root = node(&leaf(&entry), &other);
         let checkpoint = Checkpoint::sign("example.com/log", 2, root, &key).expect("signed");
-        let proof = ProofFile { entry, index: 0, path: vec![other], checkpoint };
+        let proof = ProofFile {
+            entry,
+            index: 0,
+            path: vec![other],
+            checkpoint,
+        };
         let text = proof.to_string();
-        assert_eq!(ProofFile::parse(text.as_bytes()).expect("its own text"), proof);
+        assert_eq!(
+            ProofFile::parse(text.as_bytes()).expect("its own text"),
+            proof
+        );
         for (a, b) in [
             ("@v1", "@v2"),
             ("extra e30=\n", ""),
@@ -144,7 +187,10 @@ mod tests {
             ("index 0\n", "index 0\nAAAA\n"),
             ("\n\n", "\n"),
         ] {
-            assert!(ProofFile::parse(text.replacen(a, b, 1).as_bytes()).is_err(), "{a:?} for {b:?}");
+            assert!(
+                ProofFile::parse(text.replacen(a, b, 1).as_bytes()).is_err(),
+                "{a:?} for {b:?}"
+            );
         }
     }
 }

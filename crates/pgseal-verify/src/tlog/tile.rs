@@ -37,13 +37,20 @@ impl Tile {
         };
         let all = size.checked_shr(HEIGHT * level).unwrap_or(0);
         let width = all.saturating_sub(index.checked_mul(WIDTH)?).min(WIDTH);
-        (width > 0).then_some(Self { content, index, width })
+        (width > 0).then_some(Self {
+            content,
+            index,
+            width,
+        })
     }
 
     /// All tiles of a tree, level by level.
     pub fn all(size: u64) -> Vec<Self> {
-        let contents = std::iter::once(Content::Entries).chain((0..64 / HEIGHT).map(Content::Hashes));
-        contents.flat_map(|content| (0..).map_while(move |index| Self::of(content, index, size))).collect()
+        let contents =
+            std::iter::once(Content::Entries).chain((0..64 / HEIGHT).map(Content::Hashes));
+        contents
+            .flat_map(|content| (0..).map_while(move |index| Self::of(content, index, size)))
+            .collect()
     }
 
     /// True if no entries can be added to it.
@@ -53,7 +60,10 @@ impl Tile {
 
     /// The full tile at the same index.
     pub fn full(self) -> Self {
-        Self { width: WIDTH, ..self }
+        Self {
+            width: WIDTH,
+            ..self
+        }
     }
 
     /// Directory of the partial tiles at the same index.
@@ -83,7 +93,11 @@ impl fmt::Display for Tile {
             }
             write!(f, "{digit}")?;
         }
-        if self.is_full() { Ok(()) } else { write!(f, ".p/{}", self.width) }
+        if self.is_full() {
+            Ok(())
+        } else {
+            write!(f, ".p/{}", self.width)
+        }
     }
 }
 
@@ -93,24 +107,46 @@ mod tests {
 
     #[test]
     fn the_examples_of_the_specification() {
-        let path = |index, width| Tile { content: Content::Hashes(0), index, width }.to_string();
+        let path = |index, width| {
+            Tile {
+                content: Content::Hashes(0),
+                index,
+                width,
+            }
+            .to_string()
+        };
         assert_eq!(path(1_234_067, 256), "tile/0/x001/x234/067");
         assert_eq!(path(0, 256), "tile/0/000");
         assert_eq!(path(999, 1), "tile/0/999.p/1");
         assert_eq!(path(1000, 255), "tile/0/x001/000.p/255");
-        let entries = Tile { content: Content::Entries, index: 7, width: 3 };
+        let entries = Tile {
+            content: Content::Entries,
+            index: 7,
+            width: 3,
+        };
         assert_eq!(
             (entries.to_string(), entries.partials()),
             ("tile/entries/007.p/3".into(), "tile/entries/007.p".into())
         );
         let of = |size, level| {
             let tiles = Tile::all(size);
-            let of_level = tiles.into_iter().filter(|tile| tile.content == Content::Hashes(level));
+            let of_level = tiles
+                .into_iter()
+                .filter(|tile| tile.content == Content::Hashes(level));
             let (full, partial): (Vec<Tile>, Vec<Tile>) = of_level.partition(Tile::is_full);
-            (full.len(), partial.iter().map(|tile| tile.width).collect::<Vec<_>>())
+            (
+                full.len(),
+                partial.iter().map(|tile| tile.width).collect::<Vec<_>>(),
+            )
         };
-        assert_eq!([of(70_000, 0), of(70_000, 1), of(70_000, 2)], [(273, vec![112]), (1, vec![17]), (0, vec![1])]);
-        assert_eq!([of(256, 0), of(256, 1), of(256, 2)], [(1, vec![]), (0, vec![1]), (0, vec![])]);
+        assert_eq!(
+            [of(70_000, 0), of(70_000, 1), of(70_000, 2)],
+            [(273, vec![112]), (1, vec![17]), (0, vec![1])]
+        );
+        assert_eq!(
+            [of(256, 0), of(256, 1), of(256, 2)],
+            [(1, vec![]), (0, vec![1]), (0, vec![])]
+        );
         assert!(Tile::all(0).is_empty());
     }
 }

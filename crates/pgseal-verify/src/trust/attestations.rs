@@ -86,7 +86,9 @@ pub enum AttestationError {
     },
     /// A valid signature, but the approval shows another name, sequence or target than this
     /// release's.
-    #[error("the approval by key {0} names another release or target than the one that it is bound to")]
+    #[error(
+        "the approval by key {0} names another release or target than the one that it is bound to"
+    )]
     OtherTarget(KeyId),
 }
 
@@ -103,11 +105,21 @@ impl ClaimedStatement {
     /// to verify the signature.
     pub fn claims_to_be_about(&self, release: ReleaseId) -> Result<(), AttestationError> {
         let found = about(self.key, &self.kind()?.subject)?;
-        if found == release.digest() { Ok(()) } else { Err(AttestationError::OtherRelease { key: self.key, found }) }
+        if found == release.digest() {
+            Ok(())
+        } else {
+            Err(AttestationError::OtherRelease {
+                key: self.key,
+                found,
+            })
+        }
     }
 
     fn kind(&self) -> Result<Kind, AttestationError> {
-        let unreadable = |source| AttestationError::Statement { key: self.key, source };
+        let unreadable = |source| AttestationError::Statement {
+            key: self.key,
+            source,
+        };
         json::check_depth(&self.body).map_err(unreadable)?;
         serde_json::from_slice(&self.body).map_err(|error| unreadable(error.into()))
     }
@@ -115,38 +127,69 @@ impl ClaimedStatement {
 
 impl TrustRoot {
     /// Verifies a statement's signature, and checks that it is about this release.
-    pub fn attestation(&self, claimed: &ClaimedStatement, release: ReleaseId) -> Result<Attestation, AttestationError> {
+    pub fn attestation(
+        &self,
+        claimed: &ClaimedStatement,
+        release: ReleaseId,
+    ) -> Result<Attestation, AttestationError> {
         let (found, statement) = self.added_to_any(claimed)?;
         if found == release.digest() {
             return Ok(statement);
         }
-        Err(AttestationError::OtherRelease { key: claimed.key, found })
+        Err(AttestationError::OtherRelease {
+            key: claimed.key,
+            found,
+        })
     }
 
     /// Verifies a statement's signature before parsing it. Returns the id of its release.
-    pub fn added_to_any(&self, claimed: &ClaimedStatement) -> Result<(Digest, Attestation), AttestationError> {
+    pub fn added_to_any(
+        &self,
+        claimed: &ClaimedStatement,
+    ) -> Result<(Digest, Attestation), AttestationError> {
         let signature: ClaimedSignature = (claimed.key, claimed.signature);
-        self.draft().holds(PAYLOAD_TYPE, &claimed.body, &signature)?;
+        self.draft()
+            .holds(PAYLOAD_TYPE, &claimed.body, &signature)?;
         let key = claimed.key;
         let unreadable = |source| AttestationError::Statement { key, source };
         if claimed.kind()?.predicate_type == "urn:pgseal:notarisation:v1" {
             let read: NotarisationStatement = wire::read(&claimed.body).map_err(unreadable)?;
-            if !read.predicate.signatures.is_sorted_by(|a, b| a.key_id < b.key_id) {
+            if !read
+                .predicate
+                .signatures
+                .is_sorted_by(|a, b| a.key_id < b.key_id)
+            {
                 return Err(AttestationError::Order(key));
             }
-            let notarisation = SignedNotarisation { key, statement: read.predicate };
-            return Ok((about(key, &read.subject)?, Attestation::Notarisation(notarisation)));
+            let notarisation = SignedNotarisation {
+                key,
+                statement: read.predicate,
+            };
+            return Ok((
+                about(key, &read.subject)?,
+                Attestation::Notarisation(notarisation),
+            ));
         }
         let read: ApprovalStatement = wire::read(&claimed.body).map_err(unreadable)?;
         let release = about(key, &read.subject)?;
         let shown = &read.predicate.release;
-        if read.subject.iter().any(|subject| subject.name != title(&shown.name, &shown.version)) {
+        if read
+            .subject
+            .iter()
+            .any(|subject| subject.name != title(&shown.name, &shown.version))
+        {
             return Err(AttestationError::OtherTarget(key));
         }
         let evidence = Evidence::Claimed(Some(read.predicate.at));
         let owner = self.owner(&key).to_owned();
         let (approval, signature) = (read.predicate, claimed.signature);
-        let signed = SignedApproval { key, owner, approval, evidence, signature };
+        let signed = SignedApproval {
+            key,
+            owner,
+            approval,
+            evidence,
+            signature,
+        };
         Ok((release, Attestation::Approval(Box::new(signed))))
     }
 }
@@ -195,9 +238,15 @@ impl SignedApproval {
 
     /// Checks whether the key counts for its role at a time; the error is the reason.
     pub fn key_counts(&self, root: &TrustRoot, role: &Name, when: JudgedAt) -> Result<(), String> {
-        let proven = if matches!(self.evidence, Evidence::Claimed(_)) { None } else { self.evidence.time() };
+        let proven = if matches!(self.evidence, Evidence::Claimed(_)) {
+            None
+        } else {
+            self.evidence.time()
+        };
         match root.entry(&self.key) {
-            Some(entry) => judge::counts(entry, role, when, proven).map_err(|reason| reason.to_string()),
+            Some(entry) => {
+                judge::counts(entry, role, when, proven).map_err(|reason| reason.to_string())
+            }
             None => Err("is not in the trust root".to_owned()),
         }
     }
@@ -207,6 +256,8 @@ impl SignedNotarisation {
     /// Whether the notary's observation at that time counts.
     pub(super) fn counts_at(&self, root: &TrustRoot, at: Timestamp) -> bool {
         let entry = root.entry(&self.key);
-        entry.is_some_and(|entry| judge::counts(entry, &name("notary"), JudgedAt::At(at), None).is_ok())
+        entry.is_some_and(|entry| {
+            judge::counts(entry, &name("notary"), JudgedAt::At(at), None).is_ok()
+        })
     }
 }

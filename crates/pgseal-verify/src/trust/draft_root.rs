@@ -115,7 +115,9 @@ pub enum TrustError {
     },
     /// Version 1 must lack `prev_sha256`, and every later version must have it; versions begin at
     /// 1.
-    #[error("version {0} does not fit its prev_sha256: version 1 has none, every later one names the one before")]
+    #[error(
+        "version {0} does not fit its prev_sha256: version 1 has none, every later one names the one before"
+    )]
     Version(u32),
     /// A window that ends before it begins, or a compromise of a key that is not revoked.
     #[error("key {0}: its window ends before it begins, or it is compromised and not revoked")]
@@ -130,7 +132,9 @@ pub enum TrustError {
     },
     /// Authorities are not in strictly ascending order of their ids, or an id is not the
     /// certificate's digest.
-    #[error("time stamping authority {0} is there twice, out of order, or its id is not the digest of its certificate")]
+    #[error(
+        "time stamping authority {0} is there twice, out of order, or its id is not the digest of its certificate"
+    )]
     AuthorityOrder(Digest),
     /// Too few valid signatures by its own root keys.
     #[error("the trust root is not signed as it says: {0}")]
@@ -166,7 +170,12 @@ impl DraftRoot {
     pub fn parse(bytes: Vec<u8>) -> Result<Self, TrustError> {
         let V1(document): V1<TrustDocument> = wire::read(&bytes)?;
         let (keys, authorities) = (check_keys(&document)?, check_authorities(&document)?);
-        let draft = Self { keys, authorities, bytes, document };
+        let draft = Self {
+            keys,
+            authorities,
+            bytes,
+            document,
+        };
         draft.check_roles()?;
         Ok(draft)
     }
@@ -177,7 +186,10 @@ impl DraftRoot {
     }
 
     /// The document's own root keys that signed it, if they meet its root threshold.
-    pub fn root_signatures(&self, signatures: &[ClaimedSignature]) -> Result<BTreeSet<KeyId>, SignatureError> {
+    pub fn root_signatures(
+        &self,
+        signatures: &[ClaimedSignature],
+    ) -> Result<BTreeSet<KeyId>, SignatureError> {
         self.count(
             &name("root"),
             trust_document::PAYLOAD_TYPE,
@@ -190,7 +202,10 @@ impl DraftRoot {
 
     /// Number of distinct root keys that must sign this version and the next.
     pub fn root_threshold(&self) -> u8 {
-        self.document.roles.get(&name("root")).map_or(1, |role| role.threshold)
+        self.document
+            .roles
+            .get(&name("root"))
+            .map_or(1, |role| role.threshold)
     }
 
     /// The parsed document.
@@ -242,12 +257,24 @@ impl DraftRoot {
         counted: BTreeSet<KeyId>,
         why: Vec<(KeyId, String, NotCounted)>,
     ) -> Result<BTreeSet<KeyId>, SignatureError> {
-        let threshold = self.document.roles.get(role).map_or(1, |role| role.threshold);
-        let tally = Tally { counted: counted.len(), threshold };
+        let threshold = self
+            .document
+            .roles
+            .get(role)
+            .map_or(1, |role| role.threshold);
+        let tally = Tally {
+            counted: counted.len(),
+            threshold,
+        };
         if tally.is_met() {
             return Ok(counted);
         }
-        Err(SignatureError::Threshold { role: role.clone(), counted: tally.counted, threshold, why })
+        Err(SignatureError::Threshold {
+            role: role.clone(),
+            counted: tally.counted,
+            threshold,
+            why,
+        })
     }
 
     /// Verifies a signature by a listed key. Document signatures are verified only here. Does not
@@ -259,7 +286,11 @@ impl DraftRoot {
         (id, signature): &ClaimedSignature,
     ) -> Result<&KeyEntry, SignatureError> {
         let (key, entry) = self.keys.get(id).ok_or(SignatureError::UnknownKey(*id))?;
-        if key.signed(payload_type, body, signature) { Ok(entry) } else { Err(SignatureError::Invalid(*id)) }
+        if key.signed(payload_type, body, signature) {
+            Ok(entry)
+        } else {
+            Err(SignatureError::Invalid(*id))
+        }
     }
 
     /// Like [`Self::count`], for a note (C2SP signed-note). Keys go by a name of their own in it,
@@ -277,7 +308,10 @@ impl DraftRoot {
                 if note::key_hash(signer, key) != line.key_hash {
                     continue;
                 }
-                if !line.ed25519().is_some_and(|signature| key.verifies(note.text().as_bytes(), signature)) {
+                if !line
+                    .ed25519()
+                    .is_some_and(|signature| key.verifies(note.text().as_bytes(), signature))
+                {
                     return Err(SignatureError::Invalid(*id));
                 }
                 match judge::counts(entry, role, JudgedAt::Undo, None) {
@@ -296,7 +330,9 @@ impl DraftRoot {
 
     /// Every listed time stamping authority.
     pub fn authorities(&self) -> impl Iterator<Item = (&TimestampAuthority, &AuthorityEntry)> {
-        self.authorities.iter().map(|(authority, entry)| (authority, entry))
+        self.authorities
+            .iter()
+            .map(|(authority, entry)| (authority, entry))
     }
 
     fn usable_keys(&self, role: &Name) -> usize {
@@ -320,7 +356,11 @@ impl DraftRoot {
         for (role, definition) in &self.document.roles {
             let (threshold, keys) = (definition.threshold, self.usable_keys(role));
             if threshold == 0 || usize::from(threshold) > keys {
-                return Err(TrustError::Threshold { role: role.clone(), threshold, keys });
+                return Err(TrustError::Threshold {
+                    role: role.clone(),
+                    threshold,
+                    keys,
+                });
             }
         }
         for (role, count) in &self.document.policy.approvals {
@@ -329,11 +369,22 @@ impl DraftRoot {
             }
             let keys = self.usable_keys(role);
             if *count == 0 || usize::from(*count) > keys {
-                return Err(TrustError::Policy { role: role.clone(), count: *count, keys });
+                return Err(TrustError::Policy {
+                    role: role.clone(),
+                    count: *count,
+                    keys,
+                });
             }
         }
-        if let Some(issued) = self.document.issued.filter(|issued| *issued >= self.document.expires) {
-            return Err(TrustError::Issued { issued, expires: self.document.expires });
+        if let Some(issued) = self
+            .document
+            .issued
+            .filter(|issued| *issued >= self.document.expires)
+        {
+            return Err(TrustError::Issued {
+                issued,
+                expires: self.document.expires,
+            });
         }
         let first = self.document.version == 1;
         if self.document.version == 0 || first != self.document.prev_sha256.is_none() {
@@ -355,21 +406,38 @@ pub fn name(role: &'static str) -> Name {
     role.parse().expect("a literal of the grammar")
 }
 
-fn check_keys(document: &TrustDocument) -> Result<BTreeMap<KeyId, (PublicKey, KeyEntry)>, TrustError> {
+fn check_keys(
+    document: &TrustDocument,
+) -> Result<BTreeMap<KeyId, (PublicKey, KeyEntry)>, TrustError> {
     let mut keys = BTreeMap::new();
     for entry in &document.keys {
         let key = PublicKey::from_base64(&entry.public_key);
-        let key = key.map_err(|source| TrustError::Key { id: entry.id, source })?;
+        let key = key.map_err(|source| TrustError::Key {
+            id: entry.id,
+            source,
+        })?;
         if key.id().digest() != entry.id {
-            return Err(TrustError::WrongId { claimed: entry.id, computed: key.id() });
+            return Err(TrustError::WrongId {
+                claimed: entry.id,
+                computed: key.id(),
+            });
         }
-        if keys.last_key_value().is_some_and(|(last, _)| *last >= key.id()) {
+        if keys
+            .last_key_value()
+            .is_some_and(|(last, _)| *last >= key.id())
+        {
             return Err(TrustError::KeyOrder(entry.id));
         }
         if !document.roles.contains_key(&entry.role) {
-            return Err(TrustError::UnknownRole { id: entry.id, role: entry.role.clone() });
+            return Err(TrustError::UnknownRole {
+                id: entry.id,
+                role: entry.role.clone(),
+            });
         }
-        let backwards = entry.not_before.zip(entry.not_after).is_some_and(|(from, to)| from > to);
+        let backwards = entry
+            .not_before
+            .zip(entry.not_after)
+            .is_some_and(|(from, to)| from > to);
         if backwards || (entry.compromised_since.is_some() && entry.status != KeyStatus::Revoked) {
             return Err(TrustError::Window(entry.id));
         }
@@ -378,12 +446,21 @@ fn check_keys(document: &TrustDocument) -> Result<BTreeMap<KeyId, (PublicKey, Ke
     Ok(keys)
 }
 
-fn check_authorities(document: &TrustDocument) -> Result<Vec<(TimestampAuthority, AuthorityEntry)>, TrustError> {
+fn check_authorities(
+    document: &TrustDocument,
+) -> Result<Vec<(TimestampAuthority, AuthorityEntry)>, TrustError> {
     let mut authorities: Vec<(TimestampAuthority, AuthorityEntry)> = Vec::new();
     for entry in &document.timestamp_authorities {
         let authority = TimestampAuthority::from_base64(&entry.certificate);
-        let authority = authority.map_err(|source| TrustError::Authority { id: entry.id, source })?;
-        if authority.id() != entry.id || authorities.last().is_some_and(|(_, last)| last.id >= entry.id) {
+        let authority = authority.map_err(|source| TrustError::Authority {
+            id: entry.id,
+            source,
+        })?;
+        if authority.id() != entry.id
+            || authorities
+                .last()
+                .is_some_and(|(_, last)| last.id >= entry.id)
+        {
             return Err(TrustError::AuthorityOrder(entry.id));
         }
         authorities.push((authority, entry.clone()));

@@ -110,12 +110,17 @@ impl Proofs {
 
     /// The proven time of a signature.
     pub fn proven(&self, (key, signature): &ClaimedSignature) -> Option<Timestamp> {
-        self.0.get(&(*key, Digest::of(signature))).and_then(|evidence| evidence.time())
+        self.0
+            .get(&(*key, Digest::of(signature)))
+            .and_then(|evidence| evidence.time())
     }
 
     /// Evidence for a signature; without a proof, the claimed time.
     pub fn of(&self, (key, signature): &ClaimedSignature, claimed: Option<Timestamp>) -> Evidence {
-        self.0.get(&(*key, Digest::of(signature))).copied().unwrap_or(Evidence::Claimed(claimed))
+        self.0
+            .get(&(*key, Digest::of(signature)))
+            .copied()
+            .unwrap_or(Evidence::Claimed(claimed))
     }
 
     /// Keeps the older proof, because it is the stronger one.
@@ -128,23 +133,39 @@ impl Proofs {
 }
 
 /// The time by which enough notaries for the role's threshold had seen a signature.
-fn notarised(root: &TrustRoot, key: KeyId, sha256: &Digest, seen: &[SignedNotarisation]) -> Option<Timestamp> {
+fn notarised(
+    root: &TrustRoot,
+    key: KeyId,
+    sha256: &Digest,
+    seen: &[SignedNotarisation],
+) -> Option<Timestamp> {
     let about = |notarisation: &SignedNotarisation| {
         let mut entries = notarisation.statement.signatures.iter();
-        let entry = entries.find(|entry| entry.key_id == key.digest() && entry.sha256 == *sha256)?;
-        notarisation.counts_at(root, entry.at).then_some((entry.at, notarisation.key))
+        let entry =
+            entries.find(|entry| entry.key_id == key.digest() && entry.sha256 == *sha256)?;
+        notarisation
+            .counts_at(root, entry.at)
+            .then_some((entry.at, notarisation.key))
     };
     // In ascending order of time. A notary that saw the signature twice counts once.
     let seen: BTreeSet<(Timestamp, KeyId)> = seen.iter().filter_map(about).collect();
     let mut notaries = BTreeSet::new();
     seen.into_iter().find_map(|(at, notary)| {
         notaries.insert(notary);
-        root.draft().met(&name("notary"), notaries.clone(), Vec::new()).is_ok().then_some(at)
+        root.draft()
+            .met(&name("notary"), notaries.clone(), Vec::new())
+            .is_ok()
+            .then_some(at)
     })
 }
 
 /// Verifies a token and returns its time; `None` if its authority's time stamps don't count.
-fn stamped(root: &TrustRoot, key: KeyId, token: &[u8], signature: &[u8; 64]) -> Result<Option<Timestamp>, TokenError> {
+fn stamped(
+    root: &TrustRoot,
+    key: KeyId,
+    token: &[u8],
+    signature: &[u8; 64],
+) -> Result<Option<Timestamp>, TokenError> {
     let mut first = None;
     for (authority, entry) in root.draft().authorities() {
         match authority.verify(token, signature) {
@@ -162,5 +183,10 @@ fn stamped(root: &TrustRoot, key: KeyId, token: &[u8], signature: &[u8; 64]) -> 
             Err(error) => first = Some(error),
         }
     }
-    Err(first.map_or(TokenError::NoAuthority(key), |source| TokenError::Token { key, source }))
+    Err(
+        first.map_or(TokenError::NoAuthority(key), |source| TokenError::Token {
+            key,
+            source,
+        }),
+    )
 }

@@ -54,7 +54,10 @@ pub enum NotCounted {
 impl NotCounted {
     /// Whether a thief of the key may have made the signature.
     pub fn is_revoked(&self) -> bool {
-        matches!(self, Self::Revoked | Self::Unproven(_) | Self::ProvenLater { .. })
+        matches!(
+            self,
+            Self::Revoked | Self::Unproven(_) | Self::ProvenLater { .. }
+        )
     }
 }
 
@@ -90,7 +93,10 @@ pub(super) fn counts(
 }
 
 /// Accepts a revoked key's signature if it is proven to be older than the compromise.
-fn predates_compromise(compromised_since: Option<Timestamp>, proven: Option<Timestamp>) -> Result<(), NotCounted> {
+fn predates_compromise(
+    compromised_since: Option<Timestamp>,
+    proven: Option<Timestamp>,
+) -> Result<(), NotCounted> {
     match (compromised_since, proven) {
         (None, _) => Err(NotCounted::Revoked),
         (Some(since), Some(proven)) if proven < since => Ok(()),

@@ -77,7 +77,10 @@ pub fn key_hash(name: &str, key: &PublicKey) -> [u8; 4] {
 /// package.
 pub fn verifier_key(name: &str, key: &PublicKey) -> String {
     let hash = crate::digest::hex(&key_hash(name, key));
-    format!("{name}+{hash}+{}", Base64::encode_string(&[&[ED25519], &key.as_bytes()[..]].concat()))
+    format!(
+        "{name}+{hash}+{}",
+        Base64::encode_string(&[&[ED25519], &key.as_bytes()[..]].concat())
+    )
 }
 
 impl NoteText {
@@ -87,7 +90,9 @@ impl NoteText {
             return Err(NoteError::Text);
         }
         match text.lines().next() {
-            Some(first) if !first.is_empty() && !first.contains(char::is_whitespace) => Ok(Self(text)),
+            Some(first) if !first.is_empty() && !first.contains(char::is_whitespace) => {
+                Ok(Self(text))
+            }
             _ => Err(NoteError::FirstLine),
         }
     }
@@ -114,17 +119,29 @@ impl SignedNote {
         let at = note.rfind("\n\n").ok_or(NoteError::Unsigned)?;
         let (text, lines) = (&note[..=at], &note[at + 2..]);
         let text = NoteText::new(text.to_owned())?;
-        let whole = lines.strip_suffix('\n').filter(|lines| !lines.is_empty()).ok_or(NoteError::Unsigned)?;
-        let signatures = whole.split('\n').map(NoteSignature::parse).collect::<Result<_, _>>()?;
+        let whole = lines
+            .strip_suffix('\n')
+            .filter(|lines| !lines.is_empty())
+            .ok_or(NoteError::Unsigned)?;
+        let signatures = whole
+            .split('\n')
+            .map(NoteSignature::parse)
+            .collect::<Result<_, _>>()?;
         Ok(Self { text, signatures })
     }
 
     /// Signs a text under a name.
     pub fn sign(text: NoteText, name: &str, signer: &dyn Signer) -> Result<Self, SignerError> {
         let signature = signer.sign_note(&text)?.to_vec();
-        let signature =
-            NoteSignature { name: name.to_owned(), key_hash: key_hash(name, &signer.public_key()), signature };
-        Ok(Self { text, signatures: vec![signature] })
+        let signature = NoteSignature {
+            name: name.to_owned(),
+            key_hash: key_hash(name, &signer.public_key()),
+            signature,
+        };
+        Ok(Self {
+            text,
+            signatures: vec![signature],
+        })
     }
 
     /// The signed text.
@@ -151,10 +168,20 @@ impl fmt::Display for SignedNote {
 impl NoteSignature {
     fn parse(line: &str) -> Result<Self, NoteError> {
         let wrong = || NoteError::Line(line.chars().take(80).collect());
-        let (name, base64) = line.strip_prefix(DASH).and_then(|line| line.split_once(' ')).ok_or_else(wrong)?;
-        let bytes = Base64::decode_vec(base64).ok().filter(|_| is_name(name)).ok_or_else(wrong)?;
+        let (name, base64) = line
+            .strip_prefix(DASH)
+            .and_then(|line| line.split_once(' '))
+            .ok_or_else(wrong)?;
+        let bytes = Base64::decode_vec(base64)
+            .ok()
+            .filter(|_| is_name(name))
+            .ok_or_else(wrong)?;
         let (key_hash, signature) = bytes.split_first_chunk().ok_or_else(wrong)?;
-        Ok(Self { name: name.to_owned(), key_hash: *key_hash, signature: signature.to_vec() })
+        Ok(Self {
+            name: name.to_owned(),
+            key_hash: *key_hash,
+            signature: signature.to_vec(),
+        })
     }
 
     /// The signature, if it has the length of an Ed25519 one.
@@ -173,15 +200,16 @@ mod tests {
     const GO: &str = "If you think cryptography is the answer to your problem,\n\
         then you don't know what your problem is.\n";
     const GO_KEY: &str = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
-    const GO_SIGNATURE: &str =
-        "x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=";
+    const GO_SIGNATURE: &str = "x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=";
 
     #[test]
     fn a_published_signature_holds_by_its_published_key() {
-        let bytes = Base64::decode_vec(GO_KEY.rsplit('+').next().expect("three parts")).expect("base64");
+        let bytes =
+            Base64::decode_vec(GO_KEY.rsplit('+').next().expect("three parts")).expect("base64");
         let key = PublicKey::from_bytes(bytes[1..].try_into().expect("32 bytes")).expect("a key");
         assert_eq!(verifier_key("PeterNeumann", &key), GO_KEY);
-        let line = NoteSignature::parse(&format!("{DASH}PeterNeumann {GO_SIGNATURE}")).expect("a signature line");
+        let line = NoteSignature::parse(&format!("{DASH}PeterNeumann {GO_SIGNATURE}"))
+            .expect("a signature line");
         assert_eq!(line.key_hash, key_hash("PeterNeumann", &key));
         assert!(key.verifies(GO.as_bytes(), line.ed25519().expect("64 bytes")));
         // The ban on blanks in the first line keeps notes and documents apart; pgseal never signs
@@ -195,7 +223,10 @@ mod tests {
         let text = NoteText::new("example.com/log\n1\nroot\n\nmore\n".to_owned()).expect("lines");
         let note = SignedNote::sign(text, "example.com/log", &key).expect("signed");
         let written = note.to_string();
-        assert_eq!(SignedNote::parse(written.as_bytes()).expect("its own text"), note);
+        assert_eq!(
+            SignedNote::parse(written.as_bytes()).expect("its own text"),
+            note
+        );
         let signature = note.signatures()[0].ed25519().expect("64 bytes");
         assert!(key.public_key().verifies(note.text().as_bytes(), signature));
         for wrong in [
@@ -210,7 +241,10 @@ mod tests {
         ] {
             assert!(SignedNote::parse(wrong.as_bytes()).is_err(), "{wrong:?}");
         }
-        assert_eq!(SignedNote::parse(&vec![b'a'; MOST_BYTES + 1]), Err(NoteError::TooLarge));
+        assert_eq!(
+            SignedNote::parse(&vec![b'a'; MOST_BYTES + 1]),
+            Err(NoteError::TooLarge)
+        );
     }
 
     #[test]

@@ -4,7 +4,11 @@
 /// Encodes `DSSEv1 LEN(type) type LEN(body) body`: the type is signed too, so a signed document is
 /// never valid as another type.
 pub fn pre_authentication_encoding(payload_type: &str, body: &[u8]) -> Vec<u8> {
-    let head = format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), body.len());
+    let head = format!(
+        "DSSEv1 {} {payload_type} {} ",
+        payload_type.len(),
+        body.len()
+    );
     [head.as_bytes(), body].concat()
 }
 
@@ -37,15 +41,30 @@ mod tests {
         let body = Base64::decode_vec("aGVsbG8gd29ybGQ=").expect("base64");
         assert_eq!(body, b"hello world");
         let encoded = pre_authentication_encoding("http://example.com/HelloWorld", &body);
-        assert_eq!(encoded, b"DSSEv1 29 http://example.com/HelloWorld 11 hello world");
-        assert_eq!(super::decode(&encoded), Some(("http://example.com/HelloWorld", &b"hello world"[..])));
-        for wrong in [&encoded[..encoded.len() - 1], b"DSSEv1 1 a 1 bc", b"DSSEv1 01 a 1 b", b"DSSEv1 9 a 1 b", b""] {
+        assert_eq!(
+            encoded,
+            b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
+        );
+        assert_eq!(
+            super::decode(&encoded),
+            Some(("http://example.com/HelloWorld", &b"hello world"[..]))
+        );
+        for wrong in [
+            &encoded[..encoded.len() - 1],
+            b"DSSEv1 1 a 1 bc",
+            b"DSSEv1 01 a 1 b",
+            b"DSSEv1 9 a 1 b",
+            b"",
+        ] {
             assert_eq!(super::decode(wrong), None);
         }
     }
 
     #[test]
     fn lengths_count_bytes() {
-        assert_eq!(pre_authentication_encoding("t/\u{e4}", b""), b"DSSEv1 4 t/\xc3\xa4 0 ");
+        assert_eq!(
+            pre_authentication_encoding("t/\u{e4}", b""),
+            b"DSSEv1 4 t/\xc3\xa4 0 "
+        );
     }
 }

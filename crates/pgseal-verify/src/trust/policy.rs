@@ -21,7 +21,9 @@ pub const CLOCK_SKEW_SECONDS: i64 = 300;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PolicyError {
     /// The clock is behind the trust root's date, so it is wrong.
-    #[error("this host's clock ({now}) is behind {seen}, when version {version} of the trust root was issued")]
+    #[error(
+        "this host's clock ({now}) is behind {seen}, when version {version} of the trust root was issued"
+    )]
     ClockBehind {
         /// Time of this host's clock.
         now: Timestamp,
@@ -86,7 +88,12 @@ impl std::fmt::Display for Tally {
 }
 
 /// Checks whether the trust root is current at a time, and permits this release.
-pub fn check_policy(root: &TrustRoot, release: &Release, id: ReleaseId, when: JudgedAt) -> Result<(), PolicyError> {
+pub fn check_policy(
+    root: &TrustRoot,
+    release: &Release,
+    id: ReleaseId,
+    when: JudgedAt,
+) -> Result<(), PolicyError> {
     let document = root.document();
     let version = document.version;
     let time = match when {
@@ -100,15 +107,20 @@ pub fn check_policy(root: &TrustRoot, release: &Release, id: ReleaseId, when: Ju
         JudgedAt::Undo | JudgedAt::TrustRoot => return Ok(()),
     };
     if time >= document.expires {
-        return Err(PolicyError::Expired { version, expired: document.expires });
+        return Err(PolicyError::Expired {
+            version,
+            expired: document.expires,
+        });
     }
     if document.policy.blocked_releases.contains(&id.digest()) {
         return Err(PolicyError::Blocked(id));
     }
     match document.policy.minimum_sequence.get(&release.name) {
-        Some(minimum) if release.sequence < *minimum => {
-            Err(PolicyError::Sequence { name: release.name.clone(), minimum: *minimum, found: release.sequence })
-        }
+        Some(minimum) if release.sequence < *minimum => Err(PolicyError::Sequence {
+            name: release.name.clone(),
+            minimum: *minimum,
+            found: release.sequence,
+        }),
         _ => Ok(()),
     }
 }
@@ -119,29 +131,57 @@ pub fn is_behind(now: Timestamp, seen: Timestamp) -> bool {
 }
 
 /// Counts the approvals that a run needs, by role.
-pub fn tally(root: &TrustRoot, approvals: &[SignedApproval], apr: Option<&str>, when: JudgedAt) -> Vec<Tally> {
+pub fn tally(
+    root: &TrustRoot,
+    approvals: &[SignedApproval],
+    apr: Option<&str>,
+    when: JudgedAt,
+) -> Vec<Tally> {
     let of_role = |role: &Name, needed: u8| {
-        let mut tally = Tally { role: role.clone(), needed, counted: 0, why: Vec::new(), other_codes: Vec::new() };
+        let mut tally = Tally {
+            role: role.clone(),
+            needed,
+            counted: 0,
+            why: Vec::new(),
+            other_codes: Vec::new(),
+        };
         // Each key has one approval here, so the approvals are of distinct keys.
-        for approval in approvals.iter().filter(|approval| approval.approval().role == *role) {
+        for approval in approvals
+            .iter()
+            .filter(|approval| approval.approval().role == *role)
+        {
             match counts(root, approval, apr, when) {
                 Ok(()) => tally.counted += 1,
                 Err(reason) => {
                     let only_the_code = counts(root, approval, None, when).is_ok();
-                    tally.other_codes.extend(approval.approval().apr.clone().filter(|_| only_the_code));
-                    tally.why.push(format!("key {} ({:?}) {reason}", approval.key().digest().short(), approval.owner()))
+                    tally
+                        .other_codes
+                        .extend(approval.approval().apr.clone().filter(|_| only_the_code));
+                    tally.why.push(format!(
+                        "key {} ({:?}) {reason}",
+                        approval.key().digest().short(),
+                        approval.owner()
+                    ))
                 }
             }
         }
         tally
     };
-    root.policy().approvals.iter().map(|(role, needed)| of_role(role, *needed)).collect()
+    root.policy()
+        .approvals
+        .iter()
+        .map(|(role, needed)| of_role(role, *needed))
+        .collect()
 }
 
 /// The APR codes of counting approvals. A run must use one of them.
 pub fn codes(root: &TrustRoot, approvals: &[SignedApproval], when: JudgedAt) -> BTreeSet<AprCode> {
-    let counting = approvals.iter().filter(|signed| counts(root, signed, None, when).is_ok());
-    counting.filter_map(|signed| signed.approval().apr.clone()).collect()
+    let counting = approvals
+        .iter()
+        .filter(|signed| counts(root, signed, None, when).is_ok());
+    counting
+        .filter_map(|signed| signed.approval().apr.clone())
+        .collect()
 }
 
 /// Counts the approvals that a run needs. If approvals name several APR codes, there is a tally for
@@ -164,12 +204,19 @@ pub fn tallies(
         (Some(code), tallies)
     };
     let mut all: Vec<_> = codes.into_iter().map(of).collect();
-    all.sort_by_key(|(_, tallies)| std::cmp::Reverse(tallies.iter().map(|tally| tally.counted).sum::<usize>()));
+    all.sort_by_key(|(_, tallies)| {
+        std::cmp::Reverse(tallies.iter().map(|tally| tally.counted).sum::<usize>())
+    });
     all
 }
 
 /// Checks whether an approval counts at a time; the error is the reason, for people.
-pub fn counts(root: &TrustRoot, signed: &SignedApproval, apr: Option<&str>, when: JudgedAt) -> Result<(), String> {
+pub fn counts(
+    root: &TrustRoot,
+    signed: &SignedApproval,
+    apr: Option<&str>,
+    when: JudgedAt,
+) -> Result<(), String> {
     let approval = signed.approval();
     signed.key_counts(root, &approval.role, when)?;
     if approval.decision == Decision::Withdraw {
@@ -177,9 +224,14 @@ pub fn counts(root: &TrustRoot, signed: &SignedApproval, apr: Option<&str>, when
     }
     match when {
         JudgedAt::At(now) if is_behind(now, approval.at) => {
-            return Err(format!("approved at {}, which is in the future by this host's clock", approval.at));
+            return Err(format!(
+                "approved at {}, which is in the future by this host's clock",
+                approval.at
+            ));
         }
-        JudgedAt::AsOf(time) if time < approval.at => return Err(format!("approved later, at {}", approval.at)),
+        JudgedAt::AsOf(time) if time < approval.at => {
+            return Err(format!("approved later, at {}", approval.at));
+        }
         JudgedAt::At(time) | JudgedAt::AsOf(time) => {
             if let Some(expired) = approval.expires.filter(|expires| time > *expires) {
                 return Err(format!("approved until {expired}"));
@@ -189,7 +241,10 @@ pub fn counts(root: &TrustRoot, signed: &SignedApproval, apr: Option<&str>, when
     }
     let given = approval.apr.as_ref().map(|apr| apr.as_str());
     match apr {
-        Some(apr) if given != Some(apr) => Err(format!("approved {}, not {apr}", given.unwrap_or("no APR code"))),
+        Some(apr) if given != Some(apr) => Err(format!(
+            "approved {}, not {apr}",
+            given.unwrap_or("no APR code")
+        )),
         _ => Ok(()),
     }
 }
@@ -197,6 +252,9 @@ pub fn counts(root: &TrustRoot, signed: &SignedApproval, apr: Option<&str>, when
 fn missing(tallies: &[Tally]) -> String {
     let short = tallies.iter().filter(|tally| !tally.is_met());
     let counts: Vec<String> = short.clone().map(ToString::to_string).collect();
-    let why: String = short.flat_map(|tally| &tally.why).map(|reason| format!("; {reason}")).collect();
+    let why: String = short
+        .flat_map(|tally| &tally.why)
+        .map(|reason| format!("; {reason}"))
+        .collect();
     format!("{}{why}", counts.join(", "))
 }

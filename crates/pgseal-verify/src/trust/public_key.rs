@@ -31,13 +31,19 @@ pub enum PublicKeyError {
 impl PublicKey {
     /// Accepts a verifying key unless it is weak.
     pub fn new(key: VerifyingKey) -> Result<Self, PublicKeyError> {
-        if key.is_weak() { Err(PublicKeyError::Weak) } else { Ok(Self(key)) }
+        if key.is_weak() {
+            Err(PublicKeyError::Weak)
+        } else {
+            Ok(Self(key))
+        }
     }
 
     /// Reads the 32 bytes of RFC 8032.
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, PublicKeyError> {
         let key = VerifyingKey::from_bytes(bytes);
-        Self::new(key.map_err(|_| PublicKeyError::NotEd25519("the bytes are no point of the curve".to_owned()))?)
+        Self::new(key.map_err(|_| {
+            PublicKeyError::NotEd25519("the bytes are no point of the curve".to_owned())
+        })?)
     }
 
     /// The 32 bytes of RFC 8032.
@@ -48,9 +54,15 @@ impl PublicKey {
     /// Reads a file of `pgseal keygen`, `openssl pkey -pubout` or `ssh-keygen -t ed25519`.
     pub fn from_text(text: &str) -> Result<Self, PublicKeyError> {
         if text.contains(" PRIVATE KEY-----") {
-            return Err(PublicKeyError::NotEd25519("it is a secret key; the public half is the .pub file".to_owned()));
+            return Err(PublicKeyError::NotEd25519(
+                "it is a secret key; the public half is the .pub file".to_owned(),
+            ));
         }
-        if text.trim_start().starts_with("-----BEGIN ") { Self::from_pem(text) } else { Self::from_openssh(text) }
+        if text.trim_start().starts_with("-----BEGIN ") {
+            Self::from_pem(text)
+        } else {
+            Self::from_openssh(text)
+        }
     }
 
     /// Reads a PEM file of `openssl pkey -pubout`.
@@ -61,7 +73,10 @@ impl PublicKey {
 
     /// Formats a PEM file.
     pub fn to_pem(&self) -> String {
-        format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", self.to_base64())
+        format!(
+            "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
+            self.to_base64()
+        )
     }
 
     /// Reads one line `ssh-ed25519 BASE64 [COMMENT]`. Lines with options, as in `authorized_keys`,
@@ -75,10 +90,21 @@ impl PublicKey {
         let mut words = line.splitn(3, ' ');
         match words.next().unwrap_or_default() {
             ssh::ED25519 => {}
-            name if ["ssh-", "ecdsa-", "sk-"].iter().any(|start| name.starts_with(start)) && is_word(name) => {
-                return Err(not(&format!("it is an SSH key of the type {name}; {} is needed", ssh::ED25519)));
+            name if ["ssh-", "ecdsa-", "sk-"]
+                .iter()
+                .any(|start| name.starts_with(start))
+                && is_word(name) =>
+            {
+                return Err(not(&format!(
+                    "it is an SSH key of the type {name}; {} is needed",
+                    ssh::ED25519
+                )));
             }
-            _ => return Err(not("neither -----BEGIN PUBLIC KEY----- nor a line ssh-ed25519 AAAA...")),
+            _ => {
+                return Err(not(
+                    "neither -----BEGIN PUBLIC KEY----- nor a line ssh-ed25519 AAAA...",
+                ));
+            }
         }
         let blob = Base64::decode_vec(words.next().unwrap_or_default());
         ssh::key_of_blob(&blob.map_err(|error| not(&error.to_string()))?)
@@ -88,16 +114,25 @@ impl PublicKey {
     /// line.
     pub fn to_openssh(&self, comment: &str) -> String {
         let comment: String = comment.chars().filter(|c| !c.is_control()).collect();
-        let line = format!("{} {} {comment}", ssh::ED25519, Base64::encode_string(&ssh::key_blob(self)));
+        let line = format!(
+            "{} {} {comment}",
+            ssh::ED25519,
+            Base64::encode_string(&ssh::key_blob(self))
+        );
         format!("{}\n", line.trim_end())
     }
 
     /// Reads the middle line of a PEM file, in its canonical spelling only.
     pub fn from_base64(text: &str) -> Result<Self, PublicKeyError> {
-        let der = Base64::decode_vec(text).map_err(|error| PublicKeyError::NotEd25519(error.to_string()))?;
+        let der = Base64::decode_vec(text)
+            .map_err(|error| PublicKeyError::NotEd25519(error.to_string()))?;
         let key = VerifyingKey::from_public_key_der(&der);
         let key = Self::new(key.map_err(|error| PublicKeyError::NotEd25519(error.to_string()))?)?;
-        if key.to_base64() == text { Ok(key) } else { Err(PublicKeyError::NotCanonical) }
+        if key.to_base64() == text {
+            Ok(key)
+        } else {
+            Err(PublicKeyError::NotCanonical)
+        }
     }
 
     /// The middle line of a PEM file.
@@ -119,7 +154,9 @@ impl PublicKey {
 
     /// Verifies a signature over the signed bytes: an encoded document, or the text of a note.
     pub fn verifies(&self, message: &[u8], signature: &[u8; 64]) -> bool {
-        self.0.verify_strict(message, &Signature::from_bytes(signature)).is_ok()
+        self.0
+            .verify_strict(message, &Signature::from_bytes(signature))
+            .is_ok()
     }
 }
 
@@ -145,12 +182,21 @@ mod tests {
     #[test]
     fn openssh_and_spki_are_the_same_key() {
         let key = PublicKey::from_base64(SPKI).expect("a key");
-        for text in [LINE.to_owned(), format!("{LINE}\n"), format!("{LINE}\r\n"), key.to_pem(), key.to_openssh("")] {
+        for text in [
+            LINE.to_owned(),
+            format!("{LINE}\n"),
+            format!("{LINE}\r\n"),
+            key.to_pem(),
+            key.to_openssh(""),
+        ] {
             assert_eq!(PublicKey::from_text(&text).expect("a key"), key, "{text}");
         }
         assert_eq!(key.to_openssh("somebody@host"), format!("{LINE}\n"));
         let base64 = LINE.split(' ').nth(1).expect("three words");
-        assert_eq!(key.to_openssh("a\nssh-rsa b"), format!("ssh-ed25519 {base64} assh-rsa b\n"));
+        assert_eq!(
+            key.to_openssh("a\nssh-rsa b"),
+            format!("ssh-ed25519 {base64} assh-rsa b\n")
+        );
     }
 
     #[test]
@@ -168,7 +214,10 @@ mod tests {
             (&format!("{LINE}\n{LINE}"), "more than one line"),
             (&format!("from=\"*\" {LINE}"), "neither"),
             (&format!("ssh-rsa {base64}"), "of the type ssh-rsa"),
-            ("sk-ssh-ed25519@openssh.com AAAA", "of the type sk-ssh-ed25519@openssh.com"),
+            (
+                "sk-ssh-ed25519@openssh.com AAAA",
+                "of the type sk-ssh-ed25519@openssh.com",
+            ),
             ("-----BEGIN OPENSSH PRIVATE KEY-----", "it is a secret key"),
             ("-----BEGIN CERTIFICATE-----", "PEM"),
         ];
@@ -185,7 +234,10 @@ mod tests {
     fn every_key_round_trips() {
         for _ in 0..8 {
             let key = SecretKey::generate().expect("random").public_key();
-            assert_eq!(PublicKey::from_text(&key.to_openssh("a comment of words")).expect("its own line"), key);
+            assert_eq!(
+                PublicKey::from_text(&key.to_openssh("a comment of words")).expect("its own line"),
+                key
+            );
         }
     }
 }

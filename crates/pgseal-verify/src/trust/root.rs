@@ -41,7 +41,14 @@ impl TrustRoot {
         signatures: &[ClaimedSignature],
         when: JudgedAt,
     ) -> Result<BTreeSet<KeyId>, SignatureError> {
-        self.authenticate_with(role, payload_type, body, signatures, when, &Proofs::default())
+        self.authenticate_with(
+            role,
+            payload_type,
+            body,
+            signatures,
+            when,
+            &Proofs::default(),
+        )
     }
 
     /// Like [`Self::authenticate`], with proofs of the signatures' age.
@@ -54,7 +61,8 @@ impl TrustRoot {
         when: JudgedAt,
         proofs: &Proofs,
     ) -> Result<BTreeSet<KeyId>, SignatureError> {
-        self.0.count(role, payload_type, body, signatures, when, proofs)
+        self.0
+            .count(role, payload_type, body, signatures, when, proofs)
     }
 
     /// Checks that each signature is valid and by a listed key; not whether the key counts.
@@ -64,16 +72,31 @@ impl TrustRoot {
         body: &[u8],
         signatures: &[ClaimedSignature],
     ) -> Result<(), SignatureError> {
-        signatures.iter().try_for_each(|signature| self.0.holds(payload_type, body, signature).map(drop))
+        signatures
+            .iter()
+            .try_for_each(|signature| self.0.holds(payload_type, body, signature).map(drop))
     }
 
     /// The distinct root keys of this version that signed the next one, if they meet this version's
     /// root threshold.
-    pub fn agrees(&self, next: &DraftRoot, signatures: &[ClaimedSignature]) -> Result<BTreeSet<KeyId>, SignatureError> {
+    pub fn agrees(
+        &self,
+        next: &DraftRoot,
+        signatures: &[ClaimedSignature],
+    ) -> Result<BTreeSet<KeyId>, SignatureError> {
         // Keys that only the next version lists sign it too; only this version's keys count here.
-        let known: Vec<ClaimedSignature> =
-            signatures.iter().filter(|(id, _)| self.entry(id).is_some()).copied().collect();
-        self.authenticate(&name("root"), trust_document::PAYLOAD_TYPE, next.bytes(), &known, JudgedAt::TrustRoot)
+        let known: Vec<ClaimedSignature> = signatures
+            .iter()
+            .filter(|(id, _)| self.entry(id).is_some())
+            .copied()
+            .collect();
+        self.authenticate(
+            &name("root"),
+            trust_document::PAYLOAD_TYPE,
+            next.bytes(),
+            &known,
+            JudgedAt::TrustRoot,
+        )
     }
 
     /// The distinct keys of a role that signed a note under a name, if they meet the role's
@@ -132,7 +155,9 @@ impl TrustRoot {
         proven: Option<Timestamp>,
     ) -> Result<(), String> {
         match self.entry(id) {
-            Some(entry) => judge::counts(entry, role, when, proven).map_err(|reason| reason.to_string()),
+            Some(entry) => {
+                judge::counts(entry, role, when, proven).map_err(|reason| reason.to_string())
+            }
             None => Err("is not in the trust root".to_owned()),
         }
     }

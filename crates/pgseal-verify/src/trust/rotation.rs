@@ -107,7 +107,9 @@ pub enum RotationError {
         found: Option<Timestamp>,
     },
     /// A signature by a key that neither version lists.
-    #[error("version {version} has a signature by key {key}, which neither it nor the version before it knows")]
+    #[error(
+        "version {version} has a signature by key {key}, which neither it nor the version before it knows"
+    )]
     Stranger {
         /// Number of the version.
         version: u32,
@@ -140,22 +142,38 @@ pub fn walk(installed: &TrustRoot, candidates: Vec<Candidate>) -> Result<Vec<Ste
     let last = chain.last().ok_or(RotationError::Nothing)?;
     let found = last.draft.document().version;
     if found < at {
-        return Err(RotationError::Rollback { installed: at, found });
+        return Err(RotationError::Rollback {
+            installed: at,
+            found,
+        });
     }
-    if let Some(same) = chain.iter().find(|candidate| candidate.draft.document().version == at) {
+    if let Some(same) = chain
+        .iter()
+        .find(|candidate| candidate.draft.document().version == at)
+    {
         let (one, other) = (installed.digest(), same.draft.digest());
         if one != other {
-            return Err(RotationError::Fork { version: at, one, other });
+            return Err(RotationError::Fork {
+                version: at,
+                one,
+                other,
+            });
         }
         if found == at {
-            return Err(RotationError::Installed { version: at, digest: one });
+            return Err(RotationError::Installed {
+                version: at,
+                digest: one,
+            });
         }
     }
     for pair in chain.windows(2) {
         follows(&pair[0].draft, &pair[1].draft)?;
     }
     let mut steps: Vec<Step> = Vec::new();
-    for candidate in chain.into_iter().filter(|candidate| candidate.draft.document().version > at) {
+    for candidate in chain
+        .into_iter()
+        .filter(|candidate| candidate.draft.document().version > at)
+    {
         let before = steps.last().map_or(installed, Step::root);
         let next = step(before, candidate)?;
         steps.push(next);
@@ -165,7 +183,10 @@ pub fn walk(installed: &TrustRoot, candidates: Vec<Candidate>) -> Result<Vec<Ste
 
 /// Checks that a document may directly follow another one, apart from its signatures.
 pub fn follows(before: &DraftRoot, next: &DraftRoot) -> Result<(), RotationError> {
-    let (expected, found) = (before.document().version.saturating_add(1), next.document().version);
+    let (expected, found) = (
+        before.document().version.saturating_add(1),
+        next.document().version,
+    );
     if expected != found {
         return Err(RotationError::Skip { expected, found });
     }
@@ -173,18 +194,34 @@ pub fn follows(before: &DraftRoot, next: &DraftRoot) -> Result<(), RotationError
     // Version 1 names no digest, but is never a next version, so it is refused earlier.
     let named = next.document().prev_sha256.unwrap_or(Digest::of(b""));
     if named != expected {
-        return Err(RotationError::Previous { version: found, expected, found: named });
+        return Err(RotationError::Previous {
+            version: found,
+            expected,
+            found: named,
+        });
     }
     for key in &before.document().keys {
-        let now = next.document().keys.iter().find(|now| now.id == key.id && now.role != key.role);
+        let now = next
+            .document()
+            .keys
+            .iter()
+            .find(|now| now.id == key.id && now.role != key.role);
         if let Some(now) = now {
             let (before, found) = (key.role.clone(), now.role.clone());
-            return Err(RotationError::Role { key: key.id, before, found });
+            return Err(RotationError::Role {
+                key: key.id,
+                before,
+                found,
+            });
         }
     }
     match (before.document().issued, next.document().issued) {
         (Some(before), issued) if issued.is_none_or(|issued| issued < before) => {
-            Err(RotationError::Issued { version: found, before, found: issued })
+            Err(RotationError::Issued {
+                version: found,
+                before,
+                found: issued,
+            })
         }
         _ => Ok(()),
     }
@@ -194,13 +231,22 @@ fn step(before: &TrustRoot, candidate: Candidate) -> Result<Step, RotationError>
     let Candidate { draft, signatures } = candidate;
     follows(before.draft(), &draft)?;
     let version = draft.document().version;
-    let stranger = |(id, _): &&ClaimedSignature| draft.key(id).is_none() && before.draft().key(id).is_none();
+    let stranger =
+        |(id, _): &&ClaimedSignature| draft.key(id).is_none() && before.draft().key(id).is_none();
     if let Some((key, _)) = signatures.iter().find(stranger) {
         return Err(RotationError::Stranger { version, key: *key });
     }
-    before.agrees(&draft, &signatures).map_err(|source| RotationError::Agreement { version, source })?;
-    let listed: Vec<ClaimedSignature> = signatures.iter().filter(|(id, _)| draft.key(id).is_some()).copied().collect();
-    let root = draft.signed(&listed).map_err(|source| RotationError::Own { version, source })?;
+    before
+        .agrees(&draft, &signatures)
+        .map_err(|source| RotationError::Agreement { version, source })?;
+    let listed: Vec<ClaimedSignature> = signatures
+        .iter()
+        .filter(|(id, _)| draft.key(id).is_some())
+        .copied()
+        .collect();
+    let root = draft
+        .signed(&listed)
+        .map_err(|source| RotationError::Own { version, source })?;
     Ok(Step { root, signatures })
 }
 
@@ -211,13 +257,20 @@ fn sorted(mut candidates: Vec<Candidate>) -> Result<Vec<Candidate>, RotationErro
     let mut chain: Vec<Candidate> = Vec::new();
     for candidate in candidates {
         let version = candidate.draft.document().version;
-        let Some(last) = chain.last_mut().filter(|last| last.draft.document().version == version) else {
+        let Some(last) = chain
+            .last_mut()
+            .filter(|last| last.draft.document().version == version)
+        else {
             chain.push(candidate);
             continue;
         };
         let (one, other) = (last.draft.digest(), candidate.draft.digest());
         if one != other {
-            return Err(RotationError::Fork { version, one, other });
+            return Err(RotationError::Fork {
+                version,
+                one,
+                other,
+            });
         }
         last.signatures.extend(candidate.signatures);
         last.signatures.sort();
@@ -227,5 +280,7 @@ fn sorted(mut candidates: Vec<Candidate>) -> Result<Vec<Candidate>, RotationErro
 }
 
 fn said(issued: Option<Timestamp>) -> String {
-    issued.map_or("at no time that it names".to_owned(), |issued| format!("on {issued}"))
+    issued.map_or("at no time that it names".to_owned(), |issued| {
+        format!("on {issued}")
+    })
 }

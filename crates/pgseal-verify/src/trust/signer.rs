@@ -56,7 +56,9 @@ impl SecretKey {
     /// Signs the pre-authentication encoding of a document.
     pub fn sign(&self, payload_type: &str, body: &[u8]) -> [u8; 64] {
         use ed25519_dalek::Signer as _;
-        self.0.sign(&super::pae::pre_authentication_encoding(payload_type, body)).to_bytes()
+        self.0
+            .sign(&super::pae::pre_authentication_encoding(payload_type, body))
+            .to_bytes()
     }
 }
 

@@ -61,8 +61,9 @@ pub fn key_blob(key: &PublicKey) -> Vec<u8> {
 
 /// Decodes the key of such a blob.
 pub fn key_of_blob(blob: &[u8]) -> Result<PublicKey, PublicKeyError> {
-    let bytes =
-        pair(blob).ok_or_else(|| PublicKeyError::NotEd25519("the key's bytes are not those of RFC 8709".into()));
+    let bytes = pair(blob).ok_or_else(|| {
+        PublicKeyError::NotEd25519("the key's bytes are not those of RFC 8709".into())
+    });
     PublicKey::from_bytes(bytes?)
 }
 
@@ -75,7 +76,11 @@ pub fn signature_of_blob(blob: &[u8]) -> Option<[u8; 64]> {
 fn pair<const N: usize>(blob: &[u8]) -> Option<&[u8; N]> {
     let mut reader = Reader::new(blob);
     let (name, value) = (reader.string()?, reader.string()?);
-    if name == ED25519.as_bytes() && reader.is_at_end() { value.try_into().ok() } else { None }
+    if name == ED25519.as_bytes() && reader.is_at_end() {
+        value.try_into().ok()
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]
@@ -89,14 +94,20 @@ mod tests {
         let key = SecretKey::generate().expect("random").public_key();
         let blob = key_blob(&key);
         assert_eq!(key_of_blob(&blob).expect("a key"), key);
-        assert!(key_of_blob(&[&blob[..], b"x"].concat()).is_err(), "trailing bytes");
+        assert!(
+            key_of_blob(&[&blob[..], b"x"].concat()).is_err(),
+            "trailing bytes"
+        );
         for end in 0..blob.len() {
             assert!(key_of_blob(&blob[..end]).is_err(), "cut off at {end}");
         }
         let mut other = Vec::new();
         put_string(&mut other, b"ssh-rsa");
         put_string(&mut other, key.as_bytes());
-        assert!(key_of_blob(&other).is_err(), "another algorithm of the same length");
+        assert!(
+            key_of_blob(&other).is_err(),
+            "another algorithm of the same length"
+        );
         assert!(signature_of_blob(&blob).is_none(), "a key is no signature");
     }
 

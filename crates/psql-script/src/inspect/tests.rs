@@ -8,7 +8,10 @@ fn verbs_are_for_people() {
         ("/* x */ create unique index i on t (a)", "CREATE INDEX"),
         ("alter table t add a int", "ALTER TABLE"),
         ("drop materialized view v", "DROP MATERIALIZED VIEW"),
-        ("create foreign data wrapper w", "CREATE FOREIGN DATA WRAPPER"),
+        (
+            "create foreign data wrapper w",
+            "CREATE FOREIGN DATA WRAPPER",
+        ),
         ("create user u", "CREATE USER"),
         ("create user mapping for u server s", "CREATE USER MAPPING"),
         ("insert into t values (1)", "INSERT"),
@@ -32,7 +35,10 @@ fn transaction_control_shows_in_the_first_words() {
         ("prepare transaction 'x'", "PREPARE TRANSACTION"),
         ("rollback to savepoint a", "ROLLBACK"),
         ("set local transaction read only", "SET TRANSACTION"),
-        ("set session characteristics as transaction read write", "SET SESSION CHARACTERISTICS"),
+        (
+            "set session characteristics as transaction read write",
+            "SET SESSION CHARACTERISTICS",
+        ),
         ("select 1; end;", "END"),
     ] {
         assert_eq!(inspect(sql).transaction_control, Some(found), "{sql}");
@@ -52,7 +58,10 @@ fn transaction_control_shows_in_the_first_words() {
 fn copy_has_a_direction() {
     for (sql, found) in [
         ("copy t from stdin", Copy::FromStdin),
-        ("COPY \"from\" (a, \"to\") FROM STDIN WITH (FORMAT csv)", Copy::FromStdin),
+        (
+            "COPY \"from\" (a, \"to\") FROM STDIN WITH (FORMAT csv)",
+            Copy::FromStdin,
+        ),
         ("copy s.t from stdout csv", Copy::FromStdin),
         ("copy binary t from stdin", Copy::FromStdin),
         ("copy binary from stdin", Copy::FromStdin),
@@ -110,10 +119,19 @@ fn session_changes() {
         ("reset session authorization", Changed::SessionAuthorization),
         ("set local role r", Changed::Role),
         ("SET Standard_Conforming_Strings = off", Changed::Strings),
-        ("set session \"standard_conforming_strings\" to off", Changed::Strings),
-        ("set U&\"standard!005fconforming_strings\" uescape '!' to off", Changed::Strings),
+        (
+            "set session \"standard_conforming_strings\" to off",
+            Changed::Strings,
+        ),
+        (
+            "set U&\"standard!005fconforming_strings\" uescape '!' to off",
+            Changed::Strings,
+        ),
         ("set names 'latin1'", Changed::Encoding),
-        ("set default_transaction_read_only = off", Changed::TransactionMode),
+        (
+            "set default_transaction_read_only = off",
+            Changed::TransactionMode,
+        ),
         ("set transaction_read_only to off", Changed::TransactionMode),
         ("reset all", Changed::Everything),
         ("set session_replication_role = replica", Changed::Checks),
@@ -135,11 +153,23 @@ fn settings_are_judged_alike_however_they_are_set() {
         ("backslash_quote", "on", Some(Changed::Strings)),
         ("client_encoding", "LATIN1", Some(Changed::Encoding)),
         ("client_encoding", "utf-8", None),
-        ("session_authorization", "u", Some(Changed::SessionAuthorization)),
+        (
+            "session_authorization",
+            "u",
+            Some(Changed::SessionAuthorization),
+        ),
         ("role", "u", Some(Changed::Role)),
         ("row_security", "off", Some(Changed::Checks)),
-        ("transaction_read_only", "off", Some(Changed::TransactionMode)),
-        ("default_transaction_isolation", "serializable", Some(Changed::TransactionMode)),
+        (
+            "transaction_read_only",
+            "off",
+            Some(Changed::TransactionMode),
+        ),
+        (
+            "default_transaction_isolation",
+            "serializable",
+            Some(Changed::TransactionMode),
+        ),
         ("transaction_timeout", "0", None),
         ("search_path", "", None),
         ("work_mem", "1MB", None),
@@ -154,14 +184,27 @@ fn settings_are_judged_alike_however_they_are_set() {
         }
     }
     for (sql, text) in [
-        ("select set_config('client_encoding', v, true) from t", "a change of the client's encoding by set_config()"),
-        ("select set_config(n, 'x', true) from t", "a change of a setting whose name is no literal by set_config()"),
+        (
+            "select set_config('client_encoding', v, true) from t",
+            "a change of the client's encoding by set_config()",
+        ),
+        (
+            "select set_config(n, 'x', true) from t",
+            "a change of a setting whose name is no literal by set_config()",
+        ),
         (
             "update pg_settings set setting = lower('ON') where name = 'standard_conforming_strings'",
             "a change of where strings end by UPDATE of pg_settings",
         ),
     ] {
-        assert_eq!(inspect(sql).session_change.map(|change| change.to_string()).as_deref(), Some(text), "{sql}");
+        assert_eq!(
+            inspect(sql)
+                .session_change
+                .map(|change| change.to_string())
+                .as_deref(),
+            Some(text),
+            "{sql}"
+        );
     }
 }
 
@@ -172,9 +215,15 @@ fn statements_are_counted() {
         ("select 1", 1),
         ("select 1;", 1),
         ("select 1; select 2", 2),
-        ("create rule r as on insert to t do (select 1; select 2);", 1),
+        (
+            "create rule r as on insert to t do (select 1; select 2);",
+            1,
+        ),
     ] {
         assert_eq!(inspect(sql).statements, count, "{sql}");
     }
-    assert_eq!(inspect("create function f() returns int begin atomic select 1; select 2; end;").statements, 1);
+    assert_eq!(
+        inspect("create function f() returns int begin atomic select 1; select 2; end;").statements,
+        1
+    );
 }

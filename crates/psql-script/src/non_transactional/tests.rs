@@ -4,25 +4,56 @@ use proptest::prelude::*;
 
 fn named(name: &str) -> ObjectName {
     match name.split_once('.') {
-        Some((schema, name)) => ObjectName { schema: Some(schema.into()), name: name.into() },
-        None => ObjectName { schema: None, name: name.into() },
+        Some((schema, name)) => ObjectName {
+            schema: Some(schema.into()),
+            name: name.into(),
+        },
+        None => ObjectName {
+            schema: None,
+            name: name.into(),
+        },
     }
 }
 
 fn index(name: &str, table: &str, if_not_exists: bool) -> NonTransactional {
-    NonTransactional::CreateIndex { name: name.into(), table: named(table), if_not_exists }
+    NonTransactional::CreateIndex {
+        name: name.into(),
+        table: named(table),
+        if_not_exists,
+    }
 }
 
 #[test]
 fn indexes() {
     for (sql, found) in [
-        ("create index concurrently i on t (a)", index("i", "t", false)),
-        ("CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS I ON S.T USING btree (a);", index("i", "s.t", true)),
-        ("create index concurrently \"I\"\"x\" on only \"S\".\"T\" (a)", index("I\"x", "S.T", false)),
-        ("create /* x */ index -- y\n concurrently i on only (d.s.t) (a)", index("i", "s.t", false)),
-        ("create index concurrently if on t * (a)", index("if", "t", false)),
-        ("create index concurrently U&\"d\\0061t\" on t (a)", index("dat", "t", false)),
-        ("create index concurrently \"on\" on t (a)", index("on", "t", false)),
+        (
+            "create index concurrently i on t (a)",
+            index("i", "t", false),
+        ),
+        (
+            "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS I ON S.T USING btree (a);",
+            index("i", "s.t", true),
+        ),
+        (
+            "create index concurrently \"I\"\"x\" on only \"S\".\"T\" (a)",
+            index("I\"x", "S.T", false),
+        ),
+        (
+            "create /* x */ index -- y\n concurrently i on only (d.s.t) (a)",
+            index("i", "s.t", false),
+        ),
+        (
+            "create index concurrently if on t * (a)",
+            index("if", "t", false),
+        ),
+        (
+            "create index concurrently U&\"d\\0061t\" on t (a)",
+            index("dat", "t", false),
+        ),
+        (
+            "create index concurrently \"on\" on t (a)",
+            index("on", "t", false),
+        ),
     ] {
         assert_eq!(classify(sql), Some(found), "{sql}");
     }
@@ -38,33 +69,63 @@ fn indexes() {
         ("drop index concurrently if exists s.\"I\" restrict;", "s.I"),
         ("drop index concurrently if", "if"),
     ] {
-        assert_eq!(classify(sql), Some(NonTransactional::DropIndex { index: named(name) }), "{sql}");
+        assert_eq!(
+            classify(sql),
+            Some(NonTransactional::DropIndex { index: named(name) }),
+            "{sql}"
+        );
     }
 }
 
 #[test]
 fn builds_and_maintenance() {
     let reindex = |of| Some(NonTransactional::Reindex { of });
-    for sql in ["reindex index concurrently s.i", "reindex (concurrently, verbose) index s.i;"] {
-        assert_eq!(classify(sql), reindex(Reindexed::Index(named("s.i"))), "{sql}");
+    for sql in [
+        "reindex index concurrently s.i",
+        "reindex (concurrently, verbose) index s.i;",
+    ] {
+        assert_eq!(
+            classify(sql),
+            reindex(Reindexed::Index(named("s.i"))),
+            "{sql}"
+        );
     }
-    for sql in ["REINDEX (VERBOSE) TABLE CONCURRENTLY t", "reindex (concurrently true, tablespace x) table t"] {
-        assert_eq!(classify(sql), reindex(Reindexed::Table(named("t"))), "{sql}");
+    for sql in [
+        "REINDEX (VERBOSE) TABLE CONCURRENTLY t",
+        "reindex (concurrently true, tablespace x) table t",
+    ] {
+        assert_eq!(
+            classify(sql),
+            reindex(Reindexed::Table(named("t"))),
+            "{sql}"
+        );
     }
-    for sql in ["reindex schema s", "reindex (verbose) database concurrently d", "reindex system d", "reindex database"]
-    {
+    for sql in [
+        "reindex schema s",
+        "reindex (verbose) database concurrently d",
+        "reindex system d",
+        "reindex database",
+    ] {
         assert_eq!(classify(sql), reindex(Reindexed::Many), "{sql}");
     }
-    for sql in
-        ["vacuum", "vacuum (analyze, full) t", "VACUUM FULL t;", "cluster", "cluster (verbose)", "cluster verbose;"]
-    {
+    for sql in [
+        "vacuum",
+        "vacuum (analyze, full) t",
+        "VACUUM FULL t;",
+        "cluster",
+        "cluster (verbose)",
+        "cluster verbose;",
+    ] {
         assert_eq!(classify(sql), Some(NonTransactional::Maintenance), "{sql}");
     }
 }
 
 #[test]
 fn partitions_databases_settings() {
-    let detach = NonTransactional::Detach { parent: named("s.p"), partition: named("s.q") };
+    let detach = NonTransactional::Detach {
+        parent: named("s.p"),
+        partition: named("s.q"),
+    };
     for sql in [
         "alter table s.p detach partition s.q concurrently",
         "ALTER TABLE IF EXISTS ONLY s.p DETACH PARTITION \"s\".q CONCURRENTLY;",
@@ -73,14 +134,32 @@ fn partitions_databases_settings() {
     }
     let setting = |name: &str| NonTransactional::AlterSystem(Some(name.into()));
     for (sql, found) in [
-        ("create database D with template x", NonTransactional::CreateDatabase("d".into())),
-        ("drop database if exists \"D\" with (force)", NonTransactional::DropDatabase("D".into())),
-        ("create tablespace x owner o location '/x'", NonTransactional::CreateTablespace("x".into())),
-        ("drop tablespace if exists x", NonTransactional::DropTablespace("x".into())),
+        (
+            "create database D with template x",
+            NonTransactional::CreateDatabase("d".into()),
+        ),
+        (
+            "drop database if exists \"D\" with (force)",
+            NonTransactional::DropDatabase("D".into()),
+        ),
+        (
+            "create tablespace x owner o location '/x'",
+            NonTransactional::CreateTablespace("x".into()),
+        ),
+        (
+            "drop tablespace if exists x",
+            NonTransactional::DropTablespace("x".into()),
+        ),
         ("alter system set work_mem = '1MB'", setting("work_mem")),
-        ("alter system set \"Auto_Explain\".Log_Min to 1", setting("auto_explain.log_min")),
+        (
+            "alter system set \"Auto_Explain\".Log_Min to 1",
+            setting("auto_explain.log_min"),
+        ),
         ("alter system reset work_mem;", setting("work_mem")),
-        ("alter system reset all", NonTransactional::AlterSystem(None)),
+        (
+            "alter system reset all",
+            NonTransactional::AlterSystem(None),
+        ),
         ("call p(1)", NonTransactional::Procedure),
         ("do $$ begin commit; end $$", NonTransactional::Procedure),
     ] {
@@ -109,7 +188,11 @@ fn what_cannot_be_looked_up() {
         "vacuum; select 1",
         "select 1; call p()",
     ] {
-        assert!(matches!(classify(sql), Some(NonTransactional::Unknown(_))), "{sql}: {:?}", classify(sql));
+        assert!(
+            matches!(classify(sql), Some(NonTransactional::Unknown(_))),
+            "{sql}: {:?}",
+            classify(sql)
+        );
     }
 }
 

@@ -50,7 +50,10 @@ impl Bodies {
     /// Counts a `;`.
     pub fn semicolon(&mut self, outside_parentheses: bool) -> End {
         let ends = self.count.end_statement(outside_parentheses);
-        let older_ends = self.older.as_mut().map_or(ends, |older| older.end_statement(outside_parentheses));
+        let older_ends = self
+            .older
+            .as_mut()
+            .map_or(ends, |older| older.end_statement(outside_parentheses));
         self.meet();
         match (ends, older_ends) {
             (true, true) => End::Statement,
@@ -81,7 +84,10 @@ impl Bodies {
 
     /// The counts at the beginning of a file, except that a counted BEGIN is kept.
     pub fn anew(&self) -> Self {
-        Self { saw_begin: self.saw_begin, ..Self::default() }
+        Self {
+            saw_begin: self.saw_begin,
+            ..Self::default()
+        }
     }
 
     /// The byte of the innermost open BEGIN or CASE.
@@ -95,7 +101,11 @@ impl Bodies {
     }
 
     fn meet(&mut self) {
-        if self.older.as_ref().is_some_and(|older| older.goes_on_like(&self.count)) {
+        if self
+            .older
+            .as_ref()
+            .is_some_and(|older| older.goes_on_like(&self.count))
+        {
             self.older = None;
         }
     }
@@ -111,7 +121,10 @@ impl Count {
             }
         }
         self.word_count = self.word_count.saturating_add(1);
-        let in_function = matches!(self.first_words, [b'c', b'f' | b'p', ..] | [b'c', b'o', b'r', b'f' | b'p']);
+        let in_function = matches!(
+            self.first_words,
+            [b'c', b'f' | b'p', ..] | [b'c', b'o', b'r', b'f' | b'p']
+        );
         if !in_function || !outside_parentheses {
             return false;
         }

@@ -68,8 +68,15 @@ fn several_statements() {
     assert_eq!(split("a$b$;$b$;"), Ok(vec!["a$b$;", "$b$;"]));
     assert_eq!(split(";;"), Ok(vec![";", ";"]));
     assert_eq!(split("begin; end;"), Ok(vec!["begin;", "end;"]));
-    assert_eq!(split("select 1 as \"create\" \"function\" begin; end;").map(|v| v.len()), Ok(2));
-    assert_eq!(split("a); b;"), Ok(vec!["a);", "b;"]), "a lone parenthesis does not count");
+    assert_eq!(
+        split("select 1 as \"create\" \"function\" begin; end;").map(|v| v.len()),
+        Ok(2)
+    );
+    assert_eq!(
+        split("a); b;"),
+        Ok(vec!["a);", "b;"]),
+        "a lone parenthesis does not count"
+    );
 }
 
 #[test]
@@ -86,7 +93,10 @@ fn variables_stand_outside_of_quotes() {
     assert_eq!(found(":\"ü1\""), Some((0, Form::Identifier, "ü1".into())));
     assert_eq!(found(":{?b}"), Some((0, Form::Test, "b".into())));
     assert_eq!(found(":::b"), Some((2, Form::Plain, "b".into())));
-    for text in ["a::b", "a := b", "':b'", "$$:b$$", "-- :b", "/* :b */", ": b", ":'a b'", ":{?a b}", "\":b\""] {
+    for text in [
+        "a::b", "a := b", "':b'", "$$:b$$", "-- :b", "/* :b */", ": b", ":'a b'", ":{?a b}",
+        "\":b\"",
+    ] {
         assert_eq!(found(text), None, "{text}");
     }
 }
@@ -103,7 +113,12 @@ fn places_where_psql_and_the_server_part() {
     ] {
         assert!(split(text).is_err(), "{text}");
     }
-    for text in ["select E'a'\n'b';", "select E'a' 'b\\';", "select 'a'\n'b\\';", "select 1e from t;"] {
+    for text in [
+        "select E'a'\n'b';",
+        "select E'a' 'b\\';",
+        "select 'a'\n'b\\';",
+        "select 1e from t;",
+    ] {
         assert_eq!(split(text), Ok(vec![text]), "{text}");
     }
     assert_eq!(
@@ -115,7 +130,10 @@ fn places_where_psql_and_the_server_part() {
 
 #[test]
 fn strings_escape_everywhere_when_the_script_says_so() {
-    let mut scanner = Scanner { escapes_everywhere: true, ..Scanner::default() };
+    let mut scanner = Scanner {
+        escapes_everywhere: true,
+        ..Scanner::default()
+    };
     let line = b"select '\\';', n'\\';', B'\\';";
     assert_eq!(scanner.next(line, 0, 0), Ok((line.len(), Stop::Semicolon)));
 }

@@ -13,7 +13,10 @@ impl Script<'_> {
     pub fn answered(&mut self, rows: Option<u64>) {
         (self.unsettled, self.awaiting) = (false, false);
         let value = match rows {
-            Some(rows) => Value::Known { text: rows.to_string(), outside: false },
+            Some(rows) => Value::Known {
+                text: rows.to_string(),
+                outside: false,
+            },
             None => Value::Unknown { certain: true },
         };
         self.variables.put(ROW_COUNT, value).expect("a good name");
@@ -27,11 +30,17 @@ impl Script<'_> {
         columns: &[String],
         rows: &[Vec<Option<String>>],
     ) -> Result<(), ScriptError> {
-        let Then::Store { prefix } = &statement.then else { return Ok(()) };
+        let Then::Store { prefix } = &statement.then else {
+            return Ok(());
+        };
         self.stored = None;
         let fault = |problem: String| {
             let origin = statement.origin.clone();
-            Err(ScriptError::Answer { command: "gset", problem, origin })
+            Err(ScriptError::Answer {
+                command: "gset",
+                problem,
+                origin,
+            })
         };
         let row = match rows {
             [row] => row,
@@ -41,7 +50,9 @@ impl Script<'_> {
         for (column, value) in columns.iter().zip(row) {
             let name = format!("{prefix}{column}");
             if psql_variables::is_hooked(&name) {
-                return fault(format!("{name} is a variable of psql's own, which \\gset does not set"));
+                return fault(format!(
+                    "{name} is a variable of psql's own, which \\gset does not set"
+                ));
             }
             match value {
                 None => self.variables.unset(&name),
@@ -57,7 +68,9 @@ impl Script<'_> {
 
     /// Marks the variables that `\gset` may set as unknown, when there is no result.
     pub(super) fn note_stored(&mut self, statement: &Statement) {
-        let Then::Store { prefix } = &statement.then else { return };
+        let Then::Store { prefix } = &statement.then else {
+            return;
+        };
         match result_names(&statement.sql) {
             None => self.variables.put_open(prefix),
             Some(names) => {

@@ -9,15 +9,23 @@ use crate::statement::{Statement, Then};
 
 impl Script<'_> {
     /// Delivers a statement, like `;`.
-    pub(in super::super) fn send(&mut self, mut statement: Statement) -> Result<Option<Step>, ScriptError> {
+    pub(in super::super) fn send(
+        &mut self,
+        mut statement: Statement,
+    ) -> Result<Option<Step>, ScriptError> {
         match self.bound.take() {
             None => {}
             Some(Bound::Parameters(parameters)) => statement.parameters = Some(parameters),
             Some(Bound::Named { name, parameters }) => {
                 let origin = statement.origin.clone();
                 let Some(text) = self.prepared.get(&name) else {
-                    let problem = format!("there is no prepared statement {name:?}: \\parse makes one");
-                    return Err(ScriptError::Argument { command: "bind_named".into(), problem, origin });
+                    let problem =
+                        format!("there is no prepared statement {name:?}: \\parse makes one");
+                    return Err(ScriptError::Argument {
+                        command: "bind_named".into(),
+                        problem,
+                        origin,
+                    });
                 };
                 let mut named = Statement::at(text.clone(), origin);
                 (named.then, named.parameters) = (statement.then, Some(parameters));
@@ -46,8 +54,14 @@ impl Script<'_> {
 
     /// Delivers the query buffer for `\g` and its relatives; the previous text if the buffer is
     /// empty.
-    pub(in super::super) fn send_buffer(&mut self, then: Then, origin: &Origin) -> Result<Option<Step>, ScriptError> {
-        let Some(frame) = self.frames.last_mut() else { return Ok(None) };
+    pub(in super::super) fn send_buffer(
+        &mut self,
+        then: Then,
+        origin: &Origin,
+    ) -> Result<Option<Step>, ScriptError> {
+        let Some(frame) = self.frames.last_mut() else {
+            return Ok(None);
+        };
         let mut statement = if frame.buffer.is_empty() {
             let again = Statement::at(frame.previous.clone(), origin.clone());
             check(frame, again, false, None, true)?
@@ -58,7 +72,12 @@ impl Script<'_> {
         if statement.copy.is_some() && then != Then::Show {
             let reason = "COPY has no rows to take values from";
             let origin = origin.clone();
-            return Err(ScriptError::Command { command: sending_name(&then).into(), reason, hint: None, origin });
+            return Err(ScriptError::Command {
+                command: sending_name(&then).into(),
+                reason,
+                hint: None,
+                origin,
+            });
         }
         statement.then = then;
         self.send(statement)

@@ -10,12 +10,19 @@ struct Memory(BTreeMap<String, Arc<[u8]>>);
 
 impl Files for Memory {
     fn open(&self, path: &str) -> Result<Box<dyn Read + '_>, FileError> {
-        self.0.get(path).map(|bytes| Box::new(&**bytes) as Box<dyn Read>).ok_or(FileError::NotFound)
+        self.0
+            .get(path)
+            .map(|bytes| Box::new(&**bytes) as Box<dyn Read>)
+            .ok_or(FileError::NotFound)
     }
 }
 
 fn files(list: &[(&str, &str)]) -> Memory {
-    Memory(list.iter().map(|(name, text)| ((*name).to_owned(), Arc::from(text.as_bytes()))).collect())
+    Memory(
+        list.iter()
+            .map(|(name, text)| ((*name).to_owned(), Arc::from(text.as_bytes())))
+            .collect(),
+    )
 }
 
 fn variables(list: &[(&str, &str)]) -> Variables {
@@ -43,18 +50,30 @@ fn statements(text: &str, set: &[(&str, &str)]) -> Vec<Statement> {
     let steps = steps(&files(&[("a.sql", text)]), set).expect("a good script");
     steps
         .into_iter()
-        .filter_map(|step| if let Step::Statement(statement) = step { Some(statement) } else { None })
+        .filter_map(|step| {
+            if let Step::Statement(statement) = step {
+                Some(statement)
+            } else {
+                None
+            }
+        })
         .collect()
 }
 
 fn sent(text: &str) -> Vec<String> {
-    statements(text, &[("x", "5"), ("s", "it's")]).into_iter().map(|statement| statement.sql).collect()
+    statements(text, &[("x", "5"), ("s", "it's")])
+        .into_iter()
+        .map(|statement| statement.sql)
+        .collect()
 }
 
 fn error(text: &str) -> String {
     match steps(&files(&[("a.sql", text)]), &[("x", "5"), ("s", "a;b")]) {
         Ok(steps) => format!("accepted: {steps:?}"),
-        Err(error) => format!("{}: {error}", error.origin().map(ToString::to_string).unwrap_or_default()),
+        Err(error) => format!(
+            "{}: {error}",
+            error.origin().map(ToString::to_string).unwrap_or_default()
+        ),
     }
 }
 
@@ -64,9 +83,18 @@ fn the_text_is_what_psql_sends() {
         sent("-- c\n  select 1 -- d\n\n\n  , 2;;\n select 3  \n\n"),
         ["select 1 -- d\n  , 2;", ";", "select 3  "]
     );
-    assert_eq!(sent("/* a */ select 1;\r\n\r\nselect 'a\r\n\nb';"), ["/* a */ select 1;", "select 'a\r\n\nb';"]);
-    assert_eq!(sent("\u{feff}select 1 \\; select 2;"), ["select 1 ; select 2;"]);
-    assert_eq!(sent("select\n\\echo x\n1\n  \\echo y\n;"), ["select\n1\n  \n;"]);
+    assert_eq!(
+        sent("/* a */ select 1;\r\n\r\nselect 'a\r\n\nb';"),
+        ["/* a */ select 1;", "select 'a\r\n\nb';"]
+    );
+    assert_eq!(
+        sent("\u{feff}select 1 \\; select 2;"),
+        ["select 1 ; select 2;"]
+    );
+    assert_eq!(
+        sent("select\n\\echo x\n1\n  \\echo y\n;"),
+        ["select\n1\n  \n;"]
+    );
     assert!(sent("").is_empty() && sent("-- only\n").is_empty());
 }
 
@@ -76,8 +104,15 @@ fn variables_are_replaced_as_psql_does() {
         sent("select :x, :'x', :\"s\", :'s', :{?x}, :{?y}, 1::x;"),
         ["select 5, '5', \"it's\", 'it''s', TRUE, FALSE, 1::x;"]
     );
-    let found = statements("select :nope,\n :'other', a[1:2], a[i:j], 'a:b', x::y;", &[]);
-    let names: Vec<_> = found[0].undefined.iter().map(|(name, at)| format!("{name}@{at}")).collect();
+    let found = statements(
+        "select :nope,\n :'other', a[1:2], a[i:j], 'a:b', x::y;",
+        &[],
+    );
+    let names: Vec<_> = found[0]
+        .undefined
+        .iter()
+        .map(|(name, at)| format!("{name}@{at}"))
+        .collect();
     assert_eq!(names, ["nope@a.sql:1:8", "other@a.sql:2:2"]);
 }
 
@@ -86,10 +121,15 @@ fn with_data(files: &Memory) -> Result<Vec<(String, Option<String>)>, ScriptErro
     let mut script = Script::open(files, "a.sql", Variables::default())?;
     let mut out = Vec::new();
     while let Some(step) = script.next_step()? {
-        let Step::Statement(statement) = step else { continue };
+        let Step::Statement(statement) = step else {
+            continue;
+        };
         let mut data = String::new();
         let copy = statement.copy.is_some();
-        script.copy_data(&statement)?.read_to_string(&mut data).expect("readable");
+        script
+            .copy_data(&statement)?
+            .read_to_string(&mut data)
+            .expect("readable");
         out.push((statement.sql, copy.then_some(data)));
     }
     Ok(out)
@@ -99,7 +139,10 @@ fn with_data(files: &Memory) -> Result<Vec<(String, Option<String>)>, ScriptErro
 fn copy_data_are_the_following_lines() {
     let text = "copy t from stdin; select 1;\na;\n\\.x\n\\.\r\nselect 2;copy u from stdin\n;\n1\n";
     let found = with_data(&files(&[("a.sql", text)])).expect("a good script");
-    let seen: Vec<_> = found.iter().map(|(sql, data)| (sql.as_str(), data.as_deref())).collect();
+    let seen: Vec<_> = found
+        .iter()
+        .map(|(sql, data)| (sql.as_str(), data.as_deref()))
+        .collect();
     assert_eq!(
         seen,
         [
@@ -110,15 +153,23 @@ fn copy_data_are_the_following_lines() {
         ]
     );
     let found = statements(text, &[]);
-    assert_eq!(found[2].origin.to_string(), "a.sql:5:1", "data that nobody reads are passed over");
+    assert_eq!(
+        found[2].origin.to_string(),
+        "a.sql:5:1",
+        "data that nobody reads are passed over"
+    );
     assert_eq!(found[0].copy, Some(CopySource::Script { line: 2 }));
 }
 
 #[test]
 fn copy_takes_files_and_lines() {
     let text = "select 1 \\copy t (a, b) from 'd/x.csv' with csv\n+ 1;\n\\copy t from stdin\n7\n\\.\nselect 2;";
-    let found = with_data(&files(&[("a.sql", text), ("d/x.csv", "1,2\n\\.\n")])).expect("a good script");
-    let seen: Vec<_> = found.iter().map(|(sql, data)| (sql.as_str(), data.as_deref())).collect();
+    let found =
+        with_data(&files(&[("a.sql", text), ("d/x.csv", "1,2\n\\.\n")])).expect("a good script");
+    let seen: Vec<_> = found
+        .iter()
+        .map(|(sql, data)| (sql.as_str(), data.as_deref()))
+        .collect();
     assert_eq!(
         seen,
         [
@@ -130,22 +181,48 @@ fn copy_takes_files_and_lines() {
     );
     let cut = files(&[("a.sql", "\\copy t from x"), ("x", "1\n\\.\n2\n")]);
     let mut script = Script::open(&cut, "a.sql", Variables::default()).expect("there");
-    let Ok(Some(Step::Statement(statement))) = script.next_step() else { panic!("a statement") };
-    let read = script.copy_data(&statement).expect("there").read_to_end(&mut Vec::new());
+    let Ok(Some(Step::Statement(statement))) = script.next_step() else {
+        panic!("a statement")
+    };
+    let read = script
+        .copy_data(&statement)
+        .expect("there")
+        .read_to_end(&mut Vec::new());
     assert!(read.is_err(), "what psql drops silently is refused");
 }
 
 #[test]
 fn conditions_follow_psql() {
     for (text, wanted) in [
-        ("\\if true\nselect 1;\n\\else\nselect 2;\n\\endif\nselect 3;", "select 1;|select 3;"),
-        ("\\if 0 \\elif yes \\\\ select 1; \\elif on \\\\ select 2; \\else \\\\ select 3; \\endif", "select 1;"),
+        (
+            "\\if true\nselect 1;\n\\else\nselect 2;\n\\endif\nselect 3;",
+            "select 1;|select 3;",
+        ),
+        (
+            "\\if 0 \\elif yes \\\\ select 1; \\elif on \\\\ select 2; \\else \\\\ select 3; \\endif",
+            "select 1;",
+        ),
         ("\\if :{?x}\nselect :x;\n\\endif", "select 5;"),
-        ("\\if false\n\\if true\nselect 1;\n\\else\nselect 2;\n\\endif\nselect 3;\n\\endif\nselect 4;", "select 4;"),
-        ("select 1\n\\if false\n, (2\n\\else\n, 3\n\\endif\n, 4;", "select 1\n, 3\n, 4;"),
-        ("\\if false\n\\! rm\n\\set y `date`\n\\i nowhere\nselect :y;\n\\endif\nselect 1;", "select 1;"),
-        ("\\if false\ncopy t from stdin;\n'\n\\.\n\\endif\nselect 1;", "select 1;"),
-        ("\\set c 1\n\\if :c\n\\set c 0\n\\endif -- end\n\\if :c\nselect 1;\n\\endif\nselect 2;", "select 2;"),
+        (
+            "\\if false\n\\if true\nselect 1;\n\\else\nselect 2;\n\\endif\nselect 3;\n\\endif\nselect 4;",
+            "select 4;",
+        ),
+        (
+            "select 1\n\\if false\n, (2\n\\else\n, 3\n\\endif\n, 4;",
+            "select 1\n, 3\n, 4;",
+        ),
+        (
+            "\\if false\n\\! rm\n\\set y `date`\n\\i nowhere\nselect :y;\n\\endif\nselect 1;",
+            "select 1;",
+        ),
+        (
+            "\\if false\ncopy t from stdin;\n'\n\\.\n\\endif\nselect 1;",
+            "select 1;",
+        ),
+        (
+            "\\set c 1\n\\if :c\n\\set c 0\n\\endif -- end\n\\if :c\nselect 1;\n\\endif\nselect 2;",
+            "select 2;",
+        ),
     ] {
         assert_eq!(sent(text).join("|"), wanted, "{text}");
     }
@@ -154,11 +231,23 @@ fn conditions_follow_psql() {
 #[test]
 fn commands_that_send() {
     for (text, wanted) in [
-        ("select 1 \\g\nselect 2\n\\gx\n\\g\n", "select 1 |select 2|select 2"),
-        ("select 1;\n\\g (format=csv) /dev/null\n", "select 1;|select 1;"),
-        ("select 1 \\r\nselect (2 \\g \\\\ select 3;", "select (2 |select 3;"),
+        (
+            "select 1 \\g\nselect 2\n\\gx\n\\g\n",
+            "select 1 |select 2|select 2",
+        ),
+        (
+            "select 1;\n\\g (format=csv) /dev/null\n",
+            "select 1;|select 1;",
+        ),
+        (
+            "select 1 \\r\nselect (2 \\g \\\\ select 3;",
+            "select (2 |select 3;",
+        ),
         ("select 1 \\d t\n\\p\n;", "select 1 \n;"),
-        ("select $1 \\bind 'a b' 2 \\g\nselect 2;", "select $1 |select 2;"),
+        (
+            "select $1 \\bind 'a b' 2 \\g\nselect 2;",
+            "select $1 |select 2;",
+        ),
         ("\\set v '''a;b'', 2'\nselect :v;", "select 'a;b', 2;"),
         ("\\set v '1; select 2'\nselect :v;", "select 1;|select 2;"),
         ("\\set a :a\nselect :a;", "select :a;"),
@@ -169,23 +258,40 @@ fn commands_that_send() {
     ] {
         assert_eq!(sent(text).join("|"), wanted, "{text}");
     }
-    let found = statements("select 1 as a \\gset p_\nselect 'x' \\gexec\nselect $1 \\bind 5 \\g", &[]);
-    assert_eq!(found[0].then, Then::Store { prefix: "p_".into() });
+    let found = statements(
+        "select 1 as a \\gset p_\nselect 'x' \\gexec\nselect $1 \\bind 5 \\g",
+        &[],
+    );
+    assert_eq!(
+        found[0].then,
+        Then::Store {
+            prefix: "p_".into()
+        }
+    );
     assert_eq!(found[1].then, Then::Execute);
     assert_eq!(found[2].parameters, Some(vec!["5".into()]));
 }
 
 #[test]
 fn answers_become_variables() {
-    let files = files(&[("a.sql", "select 1 as n, null as o \\gset p_\nselect :p_n, :ROW_COUNT, :{?p_o};")]);
+    let files = files(&[(
+        "a.sql",
+        "select 1 as n, null as o \\gset p_\nselect :p_n, :ROW_COUNT, :{?p_o};",
+    )]);
     let mut script = Script::open(&files, "a.sql", variables(&[("p_o", "x")])).expect("there");
-    let Ok(Some(Step::Statement(first))) = script.next_step() else { panic!("a statement") };
+    let Ok(Some(Step::Statement(first))) = script.next_step() else {
+        panic!("a statement")
+    };
     let columns = ["n".to_owned(), "o".to_owned()];
     assert!(script.store(&first, &columns, &[]).is_err(), "no row");
-    script.store(&first, &columns, &[vec![Some("7".into()), None]]).expect("one row");
+    script
+        .store(&first, &columns, &[vec![Some("7".into()), None]])
+        .expect("one row");
     assert!(matches!(script.next_step(), Ok(Some(Step::Await))));
     script.answered(Some(1));
-    assert!(matches!(script.next_step(), Ok(Some(Step::Statement(s))) if s.sql == "select 7, 1, FALSE;"));
+    assert!(
+        matches!(script.next_step(), Ok(Some(Step::Statement(s))) if s.sql == "select 7, 1, FALSE;")
+    );
 }
 
 #[test]
@@ -193,21 +299,37 @@ fn whoever_packs_sees_every_way() {
     let text = "select 1 as yes \\gset\n\\if :yes\nselect 'a';\n\\elif :yes\nselect 'b';\n\\else\nselect :no;\n\\endif\n\
                 select :yes;";
     let mut seen = std::collections::BTreeSet::new();
-    super::super::explore(&files(&[("a.sql", text)]), "a.sql", &Variables::default(), |way, step| {
-        if let (_, Step::Statement(s)) = step.expect("no error") {
-            let missing: Vec<_> = s.undefined.iter().map(|(name, _)| name.as_str()).collect();
-            seen.insert(format!("{way} {} {missing:?}", s.sql));
-        }
-    });
-    for wanted in ["1 select 'a'; []", "2 select :no; [\"no\"]", "3 select 'b'; []", "3 select pgseal_value; []"] {
-        assert!(seen.iter().any(|line| line[1..] == wanted[1..]), "{wanted}: {seen:?}");
+    super::super::explore(
+        &files(&[("a.sql", text)]),
+        "a.sql",
+        &Variables::default(),
+        |way, step| {
+            if let (_, Step::Statement(s)) = step.expect("no error") {
+                let missing: Vec<_> = s.undefined.iter().map(|(name, _)| name.as_str()).collect();
+                seen.insert(format!("{way} {} {missing:?}", s.sql));
+            }
+        },
+    );
+    for wanted in [
+        "1 select 'a'; []",
+        "2 select :no; [\"no\"]",
+        "3 select 'b'; []",
+        "3 select pgseal_value; []",
+    ] {
+        assert!(
+            seen.iter().any(|line| line[1..] == wanted[1..]),
+            "{wanted}: {seen:?}"
+        );
     }
 }
 
 #[test]
 fn includes_know_where_they_come_from() {
     let files = files(&[
-        ("a.sql", "select 1;\n\\i dir/b.sql \\\\ select 'behind';\n\\ir ./dir/b.sql;\n"),
+        (
+            "a.sql",
+            "select 1;\n\\i dir/b.sql \\\\ select 'behind';\n\\ir ./dir/b.sql;\n",
+        ),
         ("dir/b.sql", "\\ir ../c.sql\nselect 2"),
         ("c.sql", "\\q\nnever"),
     ]);
@@ -232,11 +354,20 @@ fn includes_know_where_they_come_from() {
 
 #[test]
 fn a_head_comment_does_not_stop_an_include() {
-    let files = files(&[("a.sql", "/* head */\n\\i b.sql\nselect 2; /* tail */ \\q\n"), ("b.sql", "select 1;")]);
+    let files = files(&[
+        ("a.sql", "/* head */\n\\i b.sql\nselect 2; /* tail */ \\q\n"),
+        ("b.sql", "select 1;"),
+    ]);
     let seen: Vec<_> = steps(&files, &[])
         .expect("a good script")
         .into_iter()
-        .map(|step| if let Step::Statement(statement) = step { statement.sql } else { String::new() })
+        .map(|step| {
+            if let Step::Statement(statement) = step {
+                statement.sql
+            } else {
+                String::new()
+            }
+        })
         .collect();
     assert_eq!(seen, ["select 1;", "/* head */\nselect 2;", "/* tail */ "]);
 }
@@ -252,21 +383,45 @@ fn a_caller_changes_variables_between_two_pulls() {
 
 #[test]
 fn echo_and_set() {
-    let found =
-        steps(&files(&[("a.sql", "\\set v a 'b c'\n\\echo -n :v;\n\\warn \"q\" 'x''y'\n\\qecho")]), &[]).expect("fine");
+    let found = steps(
+        &files(&[(
+            "a.sql",
+            "\\set v a 'b c'\n\\echo -n :v;\n\\warn \"q\" 'x''y'\n\\qecho",
+        )]),
+        &[],
+    )
+    .expect("fine");
     let seen: Vec<_> = found
         .iter()
-        .filter_map(|step| if let Step::Echo { to, text, .. } = step { Some((*to, text.as_str())) } else { None })
+        .filter_map(|step| {
+            if let Step::Echo { to, text, .. } = step {
+                Some((*to, text.as_str()))
+            } else {
+                None
+            }
+        })
         .collect();
-    assert_eq!(seen, [(EchoTarget::Stdout, "ab c;"), (EchoTarget::Stderr, "\"q\" x'y\n"), (EchoTarget::Query, "\n")]);
+    assert_eq!(
+        seen,
+        [
+            (EchoTarget::Stdout, "ab c;"),
+            (EchoTarget::Stderr, "\"q\" x'y\n"),
+            (EchoTarget::Query, "\n")
+        ]
+    );
 }
 
 #[test]
 fn locate_finds_the_source() {
-    let statement = &statements("-- x\n\nselect :v, é,\n\n  :'w' || oops;", &[("v", "12345"), ("w", "long value")])[0];
+    let statement = &statements(
+        "-- x\n\nselect :v, é,\n\n  :'w' || oops;",
+        &[("v", "12345"), ("w", "long value")],
+    )[0];
     let at = |needle: &str| {
         let byte = statement.sql.find(needle).expect("there");
-        statement.locate(tokens::character(&statement.sql, byte)).to_string()
+        statement
+            .locate(tokens::character(&statement.sql, byte))
+            .to_string()
     };
     assert_eq!(statement.locate(1).to_string(), "a.sql:3:1");
     assert_eq!(at("345"), "a.sql:3:8");

@@ -20,10 +20,16 @@ pub(super) fn scan(sql: &str, most: usize) -> Vec<Token> {
     let mut at = 0;
     while list.len() < most {
         let Some(start) = skip(bytes, at) else {
-            list.push(Token { kind: Kind::Broken, start: at, end: bytes.len() });
+            list.push(Token {
+                kind: Kind::Broken,
+                start: at,
+                end: bytes.len(),
+            });
             return list;
         };
-        let Some(first) = bytes.get(start) else { return list };
+        let Some(first) = bytes.get(start) else {
+            return list;
+        };
         let (kind, end) = token(bytes, start, *first).unwrap_or((Kind::Broken, bytes.len()));
         list.push(Token { kind, start, end });
         at = end;
@@ -37,18 +43,36 @@ pub fn without_comments(sql: &str) -> String {
     let bytes = sql.as_bytes();
     let mut out = bytes.to_vec();
     let mut blank = |range: std::ops::Range<usize>| {
-        out[range].iter_mut().filter(|byte| !matches!(**byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
+        out[range]
+            .iter_mut()
+            .filter(|byte| !matches!(**byte, b'\n' | b'\r'))
+            .for_each(|byte| *byte = b' ');
     };
     let mut at = 0;
     while at < bytes.len() {
         let start = skip(bytes, at).unwrap_or(bytes.len());
         blank(at..start);
-        let Some((kind, end)) = bytes.get(start).and_then(|first| token(bytes, start, *first)) else { break };
+        let Some((kind, end)) = bytes
+            .get(start)
+            .and_then(|first| token(bytes, start, *first))
+        else {
+            break;
+        };
         at = match kind {
             Kind::Text => {
-                let quote = start + bytes[start..end].iter().position(|byte| *byte == b'\'').unwrap_or(0);
+                let quote = start
+                    + bytes[start..end]
+                        .iter()
+                        .position(|byte| *byte == b'\'')
+                        .unwrap_or(0);
                 let escapes = matches!(bytes[start], b'e' | b'E');
-                let part = |from| if escapes { escaped(bytes, from) } else { quoted(bytes, from, b'\'') };
+                let part = |from| {
+                    if escapes {
+                        escaped(bytes, from)
+                    } else {
+                        quoted(bytes, from, b'\'')
+                    }
+                };
                 let mut behind = part(quote + 1).unwrap_or(end);
                 while let Some(next) = continued(bytes, behind) {
                     blank(behind..next - 1);
@@ -70,17 +94,30 @@ fn token(bytes: &[u8], start: usize, first: u8) -> Option<(Kind, usize)> {
     match (first, next, after_next) {
         (b'\'', ..) => Some((Kind::Text, text(bytes, start + 1, false)?)),
         (b'e' | b'E', Some(b'\''), _) => Some((Kind::Text, text(bytes, start + 2, true)?)),
-        (b'b' | b'B' | b'x' | b'X' | b'n' | b'N', Some(b'\''), _) => Some((Kind::Text, text(bytes, start + 2, false)?)),
-        (b'u' | b'U', Some(b'&'), Some(b'\'')) => {
-            Some((Kind::Text, behind_uescape(bytes, text(bytes, start + 3, false)?)))
+        (b'b' | b'B' | b'x' | b'X' | b'n' | b'N', Some(b'\''), _) => {
+            Some((Kind::Text, text(bytes, start + 2, false)?))
         }
-        (b'u' | b'U', Some(b'&'), Some(b'"')) => {
-            Some((Kind::Quoted { unicode: true }, behind_uescape(bytes, quoted(bytes, start + 3, b'"')?)))
-        }
-        (b'"', ..) => Some((Kind::Quoted { unicode: false }, quoted(bytes, start + 1, b'"')?)),
+        (b'u' | b'U', Some(b'&'), Some(b'\'')) => Some((
+            Kind::Text,
+            behind_uescape(bytes, text(bytes, start + 3, false)?),
+        )),
+        (b'u' | b'U', Some(b'&'), Some(b'"')) => Some((
+            Kind::Quoted { unicode: true },
+            behind_uescape(bytes, quoted(bytes, start + 3, b'"')?),
+        )),
+        (b'"', ..) => Some((
+            Kind::Quoted { unicode: false },
+            quoted(bytes, start + 1, b'"')?,
+        )),
         (b'$', ..) => dollar(bytes, start),
-        _ if is_identifier_start(first) => Some((Kind::Word, span(bytes, start, bytes.len(), is_identifier_byte))),
-        _ if first.is_ascii_digit() => Some((Kind::Number, span(bytes, start, bytes.len(), |b| b.is_ascii_digit()))),
+        _ if is_identifier_start(first) => Some((
+            Kind::Word,
+            span(bytes, start, bytes.len(), is_identifier_byte),
+        )),
+        _ if first.is_ascii_digit() => Some((
+            Kind::Number,
+            span(bytes, start, bytes.len(), |b| b.is_ascii_digit()),
+        )),
         _ => Some((Kind::Mark(first), start + 1)),
     }
 }
@@ -99,7 +136,11 @@ pub(crate) fn quoted(bytes: &[u8], mut i: usize, quote: u8) -> Option<usize> {
 /// The byte after a literal and its continuations, which follow white space with a line break.
 fn text(bytes: &[u8], mut i: usize, escapes: bool) -> Option<usize> {
     loop {
-        i = if escapes { escaped(bytes, i)? } else { quoted(bytes, i, b'\'')? };
+        i = if escapes {
+            escaped(bytes, i)?
+        } else {
+            quoted(bytes, i, b'\'')?
+        };
         match continued(bytes, i) {
             Some(next) => i = next,
             None => return Some(i),

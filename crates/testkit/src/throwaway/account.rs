@@ -27,7 +27,9 @@ impl Account {
             return Ok(Some(Self::Own));
         }
         let passwd = fs::read_to_string("/etc/passwd")?;
-        Ok(["postgres", "nobody"].into_iter().find_map(|name| Self::in_passwd(&passwd, name)))
+        Ok(["postgres", "nobody"]
+            .into_iter()
+            .find_map(|name| Self::in_passwd(&passwd, name)))
     }
 
     /// A command with a separate environment, run as this account.
@@ -60,7 +62,10 @@ impl Account {
 
     /// Whether the account can run `program`.
     pub(super) fn can_run(&self, program: &Path) -> bool {
-        self.command(program).arg("--version").status().is_ok_and(|status| status.success())
+        self.command(program)
+            .arg("--version")
+            .status()
+            .is_ok_and(|status| status.success())
     }
 
     /// Whether the account can create and remove a directory in `dir`.
@@ -68,7 +73,8 @@ impl Account {
         match self {
             Self::Own => true,
             Self::Other { .. } => {
-                let mode = |dir: &Path| fs::metadata(dir).map_or(0, |meta| meta.permissions().mode());
+                let mode =
+                    |dir: &Path| fs::metadata(dir).map_or(0, |meta| meta.permissions().mode());
                 mode(dir) & 0o003 == 0o003 && dir.ancestors().all(|dir| mode(dir) & 0o001 != 0)
             }
         }
@@ -81,7 +87,11 @@ impl Account {
             .find_map(|mut fields| (fields.next() == Some(name)).then_some(fields))?;
         let _password = fields.next()?;
         let (uid, gid) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
-        (uid != 0).then(|| Self::Other { name: name.to_owned(), uid, gid })
+        (uid != 0).then(|| Self::Other {
+            name: name.to_owned(),
+            uid,
+            gid,
+        })
     }
 }
 
@@ -106,12 +116,19 @@ mod tests {
 
     #[test]
     fn reads_passwd() {
-        let passwd =
-            "root:x:0:0:root:/root:/bin/sh\npostgres:x:101:104:,,,:/var/lib/postgresql:/bin/bash\nbad:x:0:1::/:\n";
-        let expected = Account::Other { name: "postgres".to_owned(), uid: 101, gid: 104 };
+        let passwd = "root:x:0:0:root:/root:/bin/sh\npostgres:x:101:104:,,,:/var/lib/postgresql:/bin/bash\nbad:x:0:1::/:\n";
+        let expected = Account::Other {
+            name: "postgres".to_owned(),
+            uid: 101,
+            gid: 104,
+        };
         assert_eq!(Account::in_passwd(passwd, "postgres"), Some(expected));
         assert_eq!(Account::in_passwd(passwd, "nobody"), None);
-        assert_eq!(Account::in_passwd(passwd, "bad"), None, "root under another name");
+        assert_eq!(
+            Account::in_passwd(passwd, "bad"),
+            None,
+            "root under another name"
+        );
     }
 
     #[test]

@@ -38,9 +38,20 @@ pub struct Listing<'a> {
 impl<'a> Listing<'a> {
     /// Prepares a listing without a request.
     pub fn new(store: &'a dyn PaginatedListStore, turn: &'a Runtime, prefix: &Path) -> Self {
-        let prefix = Some(prefix.as_ref()).filter(|prefix| !prefix.is_empty()).map(|prefix| format!("{prefix}/"));
+        let prefix = Some(prefix.as_ref())
+            .filter(|prefix| !prefix.is_empty())
+            .map(|prefix| format!("{prefix}/"));
         let (ready, most) = (VecDeque::new(), PAGE);
-        Self { store, turn, prefix, ready, token: None, last: None, most, is_over: false }
+        Self {
+            store,
+            turn,
+            prefix,
+            ready,
+            token: None,
+            last: None,
+            most,
+            is_over: false,
+        }
     }
 
     fn page(&mut self) -> Option<Entry> {
@@ -50,7 +61,10 @@ impl<'a> Listing<'a> {
             max_keys: Some(self.most),
             ..PaginatedListOptions::default()
         };
-        match self.turn.block_on(self.store.list_paginated(self.prefix.as_deref(), asked)) {
+        match self
+            .turn
+            .block_on(self.store.list_paginated(self.prefix.as_deref(), asked))
+        {
             Ok(page) => {
                 self.ready.extend(page.result.objects);
                 self.token = page.page_token;
@@ -98,9 +112,9 @@ impl Iterator for Listing<'_> {
 
 fn name(error: &Error) -> Option<&str> {
     match error {
-        Error::InvalidPath { source: PathError::EmptySegment { path } | PathError::BadSegment { path, .. } } => {
-            Some(path)
-        }
+        Error::InvalidPath {
+            source: PathError::EmptySegment { path } | PathError::BadSegment { path, .. },
+        } => Some(path),
         _ => None,
     }
 }

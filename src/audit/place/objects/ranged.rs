@@ -28,7 +28,12 @@ pub struct Ranged {
 impl Ranged {
     /// Prepares the object without a request.
     pub fn new(store: Arc<dyn ObjectStore>, turn: Loop, meta: ObjectMeta) -> Self {
-        Self { store, turn, meta, pieces: Mutex::default() }
+        Self {
+            store,
+            turn,
+            meta,
+            pieces: Mutex::default(),
+        }
     }
 
     fn piece(&self, number: u64) -> io::Result<Bytes> {
@@ -43,7 +48,13 @@ impl Ranged {
             range: Some(GetRange::Bounded(from..to)),
             ..GetOptions::default()
         };
-        let fetched = async { self.store.get_opts(&self.meta.location, asked).await?.bytes().await };
+        let fetched = async {
+            self.store
+                .get_opts(&self.meta.location, asked)
+                .await?
+                .bytes()
+                .await
+        };
         let bytes = self.turn.block_on(fetched).map_err(why::told)?;
         if bytes.len() as u64 != to - from {
             return Err(io::Error::new(
@@ -66,7 +77,10 @@ impl ByteSource for Ranged {
     }
 
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-        if offset.checked_add(buffer.len() as u64).is_none_or(|end| end > self.meta.size) {
+        if offset
+            .checked_add(buffer.len() as u64)
+            .is_none_or(|end| end > self.meta.size)
+        {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         let (mut at, mut rest) = (offset, buffer);
@@ -97,20 +111,32 @@ mod tests {
         let bytes: Vec<u8> = (0..PIECE * 6 + 17).map(|n| (n % 251) as u8).collect();
         let key = Path::from("large");
         let put = |bytes: &[u8]| {
-            turn.block_on(store.put(&key, PutPayload::from(bytes.to_vec()))).unwrap();
+            turn.block_on(store.put(&key, PutPayload::from(bytes.to_vec())))
+                .unwrap();
             turn.block_on(store.head(&key)).unwrap()
         };
         let ranged = Ranged::new(store.clone(), turn.clone(), put(&bytes));
         assert_eq!(ranged.size(), bytes.len() as u64);
-        for (offset, length) in
-            [(0, 1), (PIECE - 1, 2), (5, PIECE * 3), (PIECE * 6, 17), (bytes.len() as u64, 0), (0, bytes.len() as u64)]
-        {
+        for (offset, length) in [
+            (0, 1),
+            (PIECE - 1, 2),
+            (5, PIECE * 3),
+            (PIECE * 6, 17),
+            (bytes.len() as u64, 0),
+            (0, bytes.len() as u64),
+        ] {
             let mut read = vec![0; length as usize];
             ranged.read_exact_at(&mut read, offset).unwrap();
-            assert!(read == bytes[offset as usize..][..length as usize], "{offset} {length}");
+            assert!(
+                read == bytes[offset as usize..][..length as usize],
+                "{offset} {length}"
+            );
         }
         assert_eq!(ranged.pieces.lock().unwrap().len(), KEPT);
-        assert!(ranged.read_exact_at(&mut [0; 18], PIECE * 6).is_err(), "beyond the end");
+        assert!(
+            ranged.read_exact_at(&mut [0; 18], PIECE * 6).is_err(),
+            "beyond the end"
+        );
         put(&vec![7; bytes.len()]);
         let error = ranged.read_exact_at(&mut [0; 8], 0).unwrap_err();
         assert_eq!(error.to_string(), "it was replaced while it was read");

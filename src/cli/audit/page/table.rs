@@ -22,12 +22,18 @@ impl Column {
 
     /// Foreign text, which may contain words of any length.
     pub fn free(head: &'static str) -> Self {
-        Self { head, class: "free" }
+        Self {
+            head,
+            class: "free",
+        }
     }
 
     /// A number.
     pub fn count(head: &'static str) -> Self {
-        Self { head, class: "count" }
+        Self {
+            head,
+            class: "count",
+        }
     }
 }
 
@@ -47,7 +53,10 @@ impl From<String> for Cell {
 impl Cell {
     /// Creates a cell with a second line.
     pub fn with(text: String, below: String) -> Self {
-        Self { text, below: Some(below) }
+        Self {
+            text,
+            below: Some(below),
+        }
     }
 
     // Escaping makes line breaks in paths visible, too.
@@ -82,10 +91,18 @@ mod tests {
 
     #[test]
     fn a_table_ends_and_says_so() {
-        let rows = (0..ROWS + 3).map(|n| vec![n.to_string().into(), Cell::with("<b>".into(), "\u{202e}\n".into())]);
+        let rows = (0..ROWS + 3).map(|n| {
+            vec![
+                n.to_string().into(),
+                Cell::with("<b>".into(), "\u{202e}\n".into()),
+            ]
+        });
         let page = table(&[Column::own("what"), Column::free("why")], rows).into_string();
         assert_eq!(page.matches("<tr>").count(), ROWS + 1);
         assert!(page.ends_with("3 more rows: --jsonl and --parquet have all of them.</p>"));
-        assert!(page.contains("&lt;b&gt;<span class=\"below\">\\u{202e}\\u{a}</span>") && !page.contains("<b>"));
+        assert!(
+            page.contains("&lt;b&gt;<span class=\"below\">\\u{202e}\\u{a}</span>")
+                && !page.contains("<b>")
+        );
     }
 }

@@ -34,7 +34,11 @@ impl Hash {
             SHA_512 => Self::Sha512,
             _ => return Err(unknown(identifier)),
         };
-        if absent_or_null(identifier) { Ok(hash) } else { Err(unknown(identifier)) }
+        if absent_or_null(identifier) {
+            Ok(hash)
+        } else {
+            Err(unknown(identifier))
+        }
     }
 
     /// The one identifier in a canonical token: with NULL, as openssl and most authorities write
@@ -45,7 +49,10 @@ impl Hash {
             Self::Sha384 => SHA_384,
             Self::Sha512 => SHA_512,
         };
-        AlgorithmIdentifierOwned { oid, parameters: Some(Any::null()) }
+        AlgorithmIdentifierOwned {
+            oid,
+            parameters: Some(Any::null()),
+        }
     }
 
     /// The digest of a buffer.
@@ -69,14 +76,22 @@ pub(super) enum Scheme {
 
 impl Scheme {
     /// Looks up a scheme by a signer's two identifiers (RFC 5754, 3), which must agree.
-    pub fn of_identifiers(algorithm: &AlgorithmIdentifierOwned, hash: Hash) -> Result<Self, TimestampError> {
+    pub fn of_identifiers(
+        algorithm: &AlgorithmIdentifierOwned,
+        hash: Hash,
+    ) -> Result<Self, TimestampError> {
         match (algorithm.oid, hash) {
-            (RSA, _) | (RSA_SHA_256, Hash::Sha256) | (RSA_SHA_384, Hash::Sha384) | (RSA_SHA_512, Hash::Sha512)
+            (RSA, _)
+            | (RSA_SHA_256, Hash::Sha256)
+            | (RSA_SHA_384, Hash::Sha384)
+            | (RSA_SHA_512, Hash::Sha512)
                 if absent_or_null(algorithm) =>
             {
                 Ok(Self::Rsa(hash))
             }
-            (ECDSA_SHA_256, Hash::Sha256) | (ECDSA_SHA_384, Hash::Sha384) if algorithm.parameters.is_none() => {
+            (ECDSA_SHA_256, Hash::Sha256) | (ECDSA_SHA_384, Hash::Sha384)
+                if algorithm.parameters.is_none() =>
+            {
                 Ok(Self::Ecdsa(hash))
             }
             _ => Err(unknown(algorithm)),
@@ -86,9 +101,18 @@ impl Scheme {
     /// The one identifier in a canonical token.
     pub fn identifier(self) -> AlgorithmIdentifierOwned {
         match self {
-            Self::Rsa(_) => AlgorithmIdentifierOwned { oid: RSA, parameters: Some(Any::null()) },
-            Self::Ecdsa(Hash::Sha256) => AlgorithmIdentifierOwned { oid: ECDSA_SHA_256, parameters: None },
-            Self::Ecdsa(_) => AlgorithmIdentifierOwned { oid: ECDSA_SHA_384, parameters: None },
+            Self::Rsa(_) => AlgorithmIdentifierOwned {
+                oid: RSA,
+                parameters: Some(Any::null()),
+            },
+            Self::Ecdsa(Hash::Sha256) => AlgorithmIdentifierOwned {
+                oid: ECDSA_SHA_256,
+                parameters: None,
+            },
+            Self::Ecdsa(_) => AlgorithmIdentifierOwned {
+                oid: ECDSA_SHA_384,
+                parameters: None,
+            },
         }
     }
 

@@ -7,7 +7,12 @@ use super::key::Key;
 
 /// Verifies the signature of `message` by this key and scheme; `false` if it is invalid.
 #[cfg(not(target_arch = "wasm32"))]
-pub(super) fn holds(key: &Key, scheme: Scheme, message: &[u8], signature: &[u8]) -> Result<bool, TimestampError> {
+pub(super) fn holds(
+    key: &Key,
+    scheme: Scheme,
+    message: &[u8],
+    signature: &[u8],
+) -> Result<bool, TimestampError> {
     use super::algorithm::Hash;
     use ring::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
     let (algorithm, key): (&dyn VerificationAlgorithm, _) = match (key, scheme) {
@@ -20,7 +25,9 @@ pub(super) fn holds(key: &Key, scheme: Scheme, message: &[u8], signature: &[u8])
         (Key::P384(key), Scheme::Ecdsa(Hash::Sha384)) => (&signature::ECDSA_P384_SHA384_ASN1, key),
         _ => return Ok(false),
     };
-    Ok(UnparsedPublicKey::new(algorithm, key).verify(message, signature).is_ok())
+    Ok(UnparsedPublicKey::new(algorithm, key)
+        .verify(message, signature)
+        .is_ok())
 }
 
 /// Refuses: this build cannot verify it.
@@ -34,7 +41,11 @@ pub(super) fn holds(_: &Key, _: Scheme, _: &[u8], _: &[u8]) -> Result<bool, Time
 /// signed.
 #[cfg(not(target_arch = "wasm32"))]
 pub(super) fn sha1(bytes: &[u8]) -> Result<Vec<u8>, TimestampError> {
-    Ok(ring::digest::digest(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY, bytes).as_ref().to_vec())
+    Ok(
+        ring::digest::digest(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY, bytes)
+            .as_ref()
+            .to_vec(),
+    )
 }
 
 /// Refuses: this build cannot compute it.

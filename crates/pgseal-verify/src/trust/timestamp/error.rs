@@ -53,7 +53,9 @@ pub enum TimestampError {
         last: Timestamp,
     },
     /// A weak or unsupported algorithm.
-    #[error("the token uses the algorithm {0}; SHA-256, SHA-384 or SHA-512 with RSA, P-256 or P-384 is expected")]
+    #[error(
+        "the token uses the algorithm {0}; SHA-256, SHA-384 or SHA-512 with RSA, P-256 or P-384 is expected"
+    )]
     Algorithm(String),
     /// An unsupported critical extension.
     #[error("the token has the critical extension {0}, which is unknown")]
@@ -62,7 +64,9 @@ pub enum TimestampError {
     #[error("not one X.509 certificate: {0}")]
     NotACertificate(String),
     /// A certificate for other purposes, or not for timestamps.
-    #[error("the certificate is not for time stamps alone (RFC 3161, 2.3: one extended key usage, critical)")]
+    #[error(
+        "the certificate is not for time stamps alone (RFC 3161, 2.3: one extended key usage, critical)"
+    )]
     Purpose,
     /// A certificate with a weak or unsupported key.
     #[error("the certificate's key is {0}; RSA of 2048 to 8192 bits, P-256 or P-384 is expected")]

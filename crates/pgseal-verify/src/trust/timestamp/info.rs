@@ -28,19 +28,35 @@ impl Info {
         if info.version != 1 {
             return Err(TimestampError::form("the version of its content is not 1"));
         }
-        if let Some(critical) = info.extensions.iter().flatten().find(|extension| extension.critical) {
-            return Err(TimestampError::CriticalExtension(critical.extn_id.to_string()));
+        if let Some(critical) = info
+            .extensions
+            .iter()
+            .flatten()
+            .find(|extension| extension.critical)
+        {
+            return Err(TimestampError::CriticalExtension(
+                critical.extn_id.to_string(),
+            ));
         }
         let hash = Hash::of_identifier(&info.imprint.algorithm)?;
-        let (seconds, micros) = moment(&info.time).ok_or_else(|| TimestampError::form("its time is malformed"))?;
+        let (seconds, micros) =
+            moment(&info.time).ok_or_else(|| TimestampError::form("its time is malformed"))?;
         let at = |micros: u64| {
-            let seconds =
-                seconds.checked_add(micros.div_ceil(1_000_000)).and_then(|seconds| i64::try_from(seconds).ok());
+            let seconds = seconds
+                .checked_add(micros.div_ceil(1_000_000))
+                .and_then(|seconds| i64::try_from(seconds).ok());
             let timestamp = seconds.and_then(Timestamp::from_seconds);
-            timestamp.ok_or_else(|| TimestampError::form("its time is not in the years 1970 to 9999"))
+            timestamp
+                .ok_or_else(|| TimestampError::form("its time is not in the years 1970 to 9999"))
         };
         let latest = at(micros + info.accuracy.as_ref().map_or(0, in_micros))?;
-        Ok(Self { hash, imprint: info.imprint.hash.as_bytes().to_vec(), begins: at(0)?, ends: at(micros)?, latest })
+        Ok(Self {
+            hash,
+            imprint: info.imprint.hash.as_bytes().to_vec(),
+            begins: at(0)?,
+            ends: at(micros)?,
+            latest,
+        })
     }
 
     /// True if the imprint is of `data`.
@@ -50,7 +66,8 @@ impl Info {
 }
 
 fn in_micros(accuracy: &Accuracy) -> u64 {
-    let millis = u64::from(accuracy.seconds.unwrap_or(0)) * 1000 + u64::from(accuracy.millis.unwrap_or(0));
+    let millis =
+        u64::from(accuracy.seconds.unwrap_or(0)) * 1000 + u64::from(accuracy.millis.unwrap_or(0));
     millis * 1000 + u64::from(accuracy.micros.unwrap_or(0))
 }
 
@@ -67,7 +84,15 @@ fn moment(time: &Any) -> Option<(u64, u64)> {
     }
     let part = |from: usize, to: usize| whole[from..to].parse::<u16>().ok();
     let small = |from: usize| u8::try_from(part(from, from + 2)?).ok();
-    let date = DateTime::new(part(0, 4)?, small(4)?, small(6)?, small(8)?, small(10)?, small(12)?).ok()?;
+    let date = DateTime::new(
+        part(0, 4)?,
+        small(4)?,
+        small(6)?,
+        small(8)?,
+        small(10)?,
+        small(12)?,
+    )
+    .ok()?;
     let kept = &fraction[..fraction.len().min(6)];
     let micros = format!("{kept:0<6}").parse::<u64>().ok()?;
     let more = fraction[kept.len()..].bytes().any(|digit| digit != b'0');
@@ -92,12 +117,23 @@ mod tests {
 
     #[test]
     fn other_spellings_are_no_time() {
-        for wrong in
-            ["", "Z", "19700102000000", "197001020000Z", "19700102000000.Z", "19700102000000+01Z", "19700132000000Z"]
-        {
+        for wrong in [
+            "",
+            "Z",
+            "19700102000000",
+            "197001020000Z",
+            "19700102000000.Z",
+            "19700102000000+01Z",
+            "19700132000000Z",
+        ] {
             assert_eq!(read(wrong), None, "{wrong}");
         }
-        for wrong in ["1970010200000\u{e9}Z", "19700102000000.5.5Z", "19700102000000,5Z", "+9700102000000Z"] {
+        for wrong in [
+            "1970010200000\u{e9}Z",
+            "19700102000000.5.5Z",
+            "19700102000000,5Z",
+            "+9700102000000Z",
+        ] {
             assert_eq!(read(wrong), None, "{wrong}");
         }
     }
@@ -117,19 +153,33 @@ mod tests {
             let info = TstInfo {
                 version,
                 policy: oid,
-                imprint: MessageImprint { algorithm: Hash::Sha256.identifier(), hash },
+                imprint: MessageImprint {
+                    algorithm: Hash::Sha256.identifier(),
+                    hash,
+                },
                 serial_number: Int::new(&[1]).expect("short"),
                 time: Any::new(Tag::GeneralizedTime, b"20260102030405Z".as_slice()).expect("short"),
                 accuracy: None,
                 ordering: false,
                 nonce: None,
                 authority: None,
-                extensions: Some(vec![Extension { extn_id: oid, critical, extn_value: octets(b"") }]),
+                extensions: Some(vec![Extension {
+                    extn_id: oid,
+                    critical,
+                    extn_value: octets(b""),
+                }]),
             };
             Info::read(&info.to_der().expect("short"))
         };
-        assert!(made(1, false).is_ok_and(|info| info.is_about(b"data") && info.latest == info.begins));
-        assert!(matches!(made(1, true), Err(TimestampError::CriticalExtension(oid)) if oid == "1.2.3.4"));
-        assert!(matches!(made(2, false), Err(TimestampError::NotATimestamp(_))));
+        assert!(
+            made(1, false).is_ok_and(|info| info.is_about(b"data") && info.latest == info.begins)
+        );
+        assert!(
+            matches!(made(1, true), Err(TimestampError::CriticalExtension(oid)) if oid == "1.2.3.4")
+        );
+        assert!(matches!(
+            made(2, false),
+            Err(TimestampError::NotATimestamp(_))
+        ));
     }
 }

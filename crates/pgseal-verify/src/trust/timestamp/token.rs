@@ -5,7 +5,9 @@ use der::{Decode, Encode};
 
 use super::algorithm::{Hash, Scheme};
 use super::info::Info;
-use super::syntax::{ContentInfo, PkiStatusInfo, SIGNED_DATA, SignedData, SignerInfo, TST_INFO, TimeStampResp};
+use super::syntax::{
+    ContentInfo, PkiStatusInfo, SIGNED_DATA, SignedData, SignerInfo, TST_INFO, TimeStampResp,
+};
 use super::{MOST_BYTES, TimestampError};
 
 /// Converts the output of `openssl ts -reply` (a TimeStampResp), or a bare token (ContentInfo), to
@@ -23,8 +25,16 @@ pub fn canonical(response_or_token: &[u8]) -> Result<Vec<u8>, TimestampError> {
 /// Converts a canonical token to a granted response of an authority (RFC 3161, 2.4.2), the form in
 /// which other formats store timestamps.
 pub fn response(token: &[u8]) -> Result<Vec<u8>, TimestampError> {
-    let status = PkiStatusInfo { status: GRANTED, text: None, failure: None };
-    Ok(TimeStampResp { status, token: Some(Token::read(token)?.info) }.to_der()?)
+    let status = PkiStatusInfo {
+        status: GRANTED,
+        text: None,
+        failure: None,
+    };
+    Ok(TimeStampResp {
+        status,
+        token: Some(Token::read(token)?.info),
+    }
+    .to_der()?)
 }
 
 /// True if `bytes` look like the DER of a response or token: only for distinguishing types of
@@ -35,7 +45,9 @@ pub fn looks_like_one(bytes: &[u8]) -> bool {
 
 /// True if a token's imprint is of `data`. Cheap, and proves nothing.
 pub fn is_about(token: &[u8], data: &[u8]) -> bool {
-    Token::read(token).and_then(|token| Info::read(token.content())).is_ok_and(|info| info.is_about(data))
+    Token::read(token)
+        .and_then(|token| Info::read(token.content()))
+        .is_ok_and(|info| info.is_about(data))
 }
 
 /// PKIStatus (RFC 3161, 2.4.2).
@@ -58,13 +70,20 @@ impl Token {
     /// Parses a stored token; any other spelling is refused.
     pub fn read(bytes: &[u8]) -> Result<Self, TimestampError> {
         let token = Self::new(ContentInfo::from_der(short_enough(bytes)?)?)?;
-        if token.info.to_der()? == bytes { Ok(token) } else { Err(TimestampError::NotCanonical) }
+        if token.info.to_der()? == bytes {
+            Ok(token)
+        } else {
+            Err(TimestampError::NotCanonical)
+        }
     }
 
     fn new(info: ContentInfo) -> Result<Self, TimestampError> {
         let data = info.content;
         // The versions follow from the content (RFC 5652, 5.1 and 5.3).
-        if info.content_type != SIGNED_DATA || data.version != 3 || data.encapsulated.content_type != TST_INFO {
+        if info.content_type != SIGNED_DATA
+            || data.version != 3
+            || data.encapsulated.content_type != TST_INFO
+        {
             return Err(TimestampError::form("it is no signed time (TSTInfo)"));
         }
         let mut signers = data.signers.into_vec().into_iter();
@@ -90,7 +109,12 @@ impl Token {
             signers: SetOfVec::from_iter([signer.clone()])?,
             ..data
         };
-        Ok(Self { info: ContentInfo { content, ..info }, signer, hash, scheme })
+        Ok(Self {
+            info: ContentInfo { content, ..info },
+            signer,
+            hash,
+            scheme,
+        })
     }
 
     /// The TSTInfo, as it was digested.
@@ -111,18 +135,31 @@ impl Token {
     /// The value of a signed attribute; the attribute occurs once with one value, or not at all
     /// (RFC 5652, 11).
     pub fn attribute(&self, oid: ObjectIdentifier) -> Result<Option<&Any>, TimestampError> {
-        let mut found = self.signer.signed_attributes.iter().filter(|attribute| attribute.oid == oid);
+        let mut found = self
+            .signer
+            .signed_attributes
+            .iter()
+            .filter(|attribute| attribute.oid == oid);
         match (found.next(), found.next()) {
             (None, _) => Ok(None),
             (Some(one), None) if one.values.len() == 1 => Ok(one.values.get(0)),
-            _ => Err(TimestampError::form("a signed attribute has not exactly one value")),
+            _ => Err(TimestampError::form(
+                "a signed attribute has not exactly one value",
+            )),
         }
     }
 }
 
 fn short_enough(bytes: &[u8]) -> Result<&[u8], TimestampError> {
     let found = bytes.len();
-    if found <= MOST_BYTES { Ok(bytes) } else { Err(TimestampError::TooLong { found, most: MOST_BYTES }) }
+    if found <= MOST_BYTES {
+        Ok(bytes)
+    } else {
+        Err(TimestampError::TooLong {
+            found,
+            most: MOST_BYTES,
+        })
+    }
 }
 
 /// Extracts the token. A response begins with a status, which is a SEQUENCE; a token with a name,
@@ -139,7 +176,11 @@ fn token_of(bytes: &[u8]) -> Result<ContentInfo, TimestampError> {
         _ => {
             let text = response.status.text.unwrap_or_default().join("; ");
             let text: String = text.chars().filter(|c| !c.is_control()).take(200).collect();
-            let text = if text.is_empty() { "no reason given".to_owned() } else { text };
+            let text = if text.is_empty() {
+                "no reason given".to_owned()
+            } else {
+                text
+            };
             Err(TimestampError::Rejected { status, text })
         }
     }

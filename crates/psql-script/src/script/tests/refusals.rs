@@ -5,9 +5,18 @@ use super::*;
 #[test]
 fn refusals_name_the_place_and_the_reason() {
     for (text, wanted) in [
-        ("select 1;\n  \\! rm", "a.sql:2:3: \\! is refused: it reaches the shell"),
-        ("\\set x `date`", "a.sql:1:8: \\set is refused: back quotes reach the shell"),
-        ("\\copy t from program 'x'", "\\copy is refused: it reaches the shell"),
+        (
+            "select 1;\n  \\! rm",
+            "a.sql:2:3: \\! is refused: it reaches the shell",
+        ),
+        (
+            "\\set x `date`",
+            "a.sql:1:8: \\set is refused: back quotes reach the shell",
+        ),
+        (
+            "\\copy t from program 'x'",
+            "\\copy is refused: it reaches the shell",
+        ),
         ("\\copy t to 'x'", "writes a file"),
         ("\\copy t from '../x'", "leaves the release"),
         ("\\copy t from 'x'", "can't read \"x\""),
@@ -33,17 +42,32 @@ fn refusals_name_the_place_and_the_reason() {
         ("\\set AUTOCOMMIT off", "never commit it"),
         ("\\set ON_ERROR_ROLLBACK 1", "stops at the first error"),
         ("\\set a-b c", "invalid variable name"),
-        ("\\restrict k\n\\echo x", "a.sql:2:1: \\echo is refused: between \\restrict"),
+        (
+            "\\restrict k\n\\echo x",
+            "a.sql:2:1: \\echo is refused: between \\restrict",
+        ),
         ("\\restrict k\n\\unrestrict j", "the key is not the one"),
-        ("select 'é', :s", "a.sql:1:13: the value of :s holds a semicolon"),
+        (
+            "select 'é', :s",
+            "a.sql:1:13: the value of :s holds a semicolon",
+        ),
         ("select :HOST", "psql's own variable HOST"),
         ("select a[1:x]", "array slice"),
         ("select E'a'\n'b\\''", "a.sql:2:3: psql and the server"),
-        ("create function f() returns int begin atomic select 1 as end; end;", "psql counts this END"),
+        (
+            "create function f() returns int begin atomic select 1 as end; end;",
+            "psql counts this END",
+        ),
         ("copy t from stdin \\; select 1;", "can't be joined"),
-        ("select 1;\nselect (\n'a", "a.sql:3:1: unterminated quoted string"),
+        (
+            "select 1;\nselect (\n'a",
+            "a.sql:3:1: unterminated quoted string",
+        ),
         ("select (1", "a.sql:1:8: unterminated parenthesis"),
-        ("create function f() begin atomic select 1;", "a.sql:1:21: unterminated BEGIN"),
+        (
+            "create function f() begin atomic select 1;",
+            "a.sql:1:21: unterminated BEGIN",
+        ),
         ("/* a\n/* b */\n", "a.sql:1:1: unterminated comment"),
         ("é\0", "a.sql:1:2: a NUL character"),
     ] {
@@ -54,26 +78,45 @@ fn refusals_name_the_place_and_the_reason() {
 
 #[test]
 fn bytes_that_are_not_utf8_are_refused_with_their_place() {
-    let files = Memory(BTreeMap::from([("a.sql".to_owned(), Arc::from(&b"select 1;\n ab\xff"[..]))]));
+    let files = Memory(BTreeMap::from([(
+        "a.sql".to_owned(),
+        Arc::from(&b"select 1;\n ab\xff"[..]),
+    )]));
     let error = steps(&files, &[]).expect_err("not UTF-8");
-    assert_eq!(error.origin().map(ToString::to_string).as_deref(), Some("a.sql:2:4"));
+    assert_eq!(
+        error.origin().map(ToString::to_string).as_deref(),
+        Some("a.sql:2:4")
+    );
 }
 
 #[test]
 fn includes_nest_to_a_limit() {
-    let mut list: Vec<(String, String)> = (0..40).map(|i| (format!("{i}"), format!("\\i {}\n", i + 1))).collect();
+    let mut list: Vec<(String, String)> = (0..40)
+        .map(|i| (format!("{i}"), format!("\\i {}\n", i + 1)))
+        .collect();
     list[0].0 = "a.sql".into();
     list[MAX_INCLUDE_DEPTH].1 = "select 1;".into();
-    let build =
-        |list: &[(String, String)]| Memory(list.iter().map(|(n, t)| (n.clone(), Arc::from(t.as_bytes()))).collect());
+    let build = |list: &[(String, String)]| {
+        Memory(
+            list.iter()
+                .map(|(n, t)| (n.clone(), Arc::from(t.as_bytes())))
+                .collect(),
+        )
+    };
     assert!(steps(&build(&list), &[]).is_ok());
     list[MAX_INCLUDE_DEPTH].1 = format!("\\i {}\n", MAX_INCLUDE_DEPTH + 1);
-    assert!(matches!(steps(&build(&list), &[]), Err(ScriptError::TooDeep { .. })));
+    assert!(matches!(
+        steps(&build(&list), &[]),
+        Err(ScriptError::TooDeep { .. })
+    ));
 }
 
 #[test]
 fn glued_values_that_change_the_quoting_are_refused() {
     let glued = steps(&files(&[("a.sql", "select :e'a\\';")]), &[("e", "e")]);
     assert!(matches!(glued, Err(ScriptError::Disagreement { .. })));
-    assert_eq!(statements("select * from t_:e;", &[("e", "dev")])[0].sql, "select * from t_dev;");
+    assert_eq!(
+        statements("select * from t_:e;", &[("e", "dev")])[0].sql,
+        "select * from t_dev;"
+    );
 }
