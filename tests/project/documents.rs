@@ -54,6 +54,10 @@ fn mistakes_are_found() {
     for (text, fault) in [
         ("see `release/no_such.rs`", "no file release/no_such.rs"),
         ("see `tests/no_such/`", "no file tests/no_such/"),
+        (
+            "a stray ` in one bullet\n- and `tests/no_such.rs` in the next",
+            "no file tests/no_such.rs",
+        ),
         ("[a](docs/no_such.md)", "no page docs/no_such.md"),
         (
             "[a](docs/gate.md#no-such-part)",
@@ -176,7 +180,7 @@ impl Repository {
     fn faults(&self, page: &str, text: &str) -> Vec<String> {
         let prose = without_fences(text);
         let mut faults = Vec::new();
-        for span in spans(&prose) {
+        for span in &spans(text) {
             if is_path(span) && self.named(span).is_empty() {
                 faults.push(format!("no file {span}"));
             }
@@ -297,7 +301,7 @@ impl Repository {
         }
         let mut texts = Vec::new();
         let mut missing = Vec::new();
-        for span in spans(last) {
+        for span in &spans(last) {
             if is_path(span) {
                 texts = self.named(span);
             } else if span.matches('_').count() >= 2
@@ -360,11 +364,15 @@ fn command_lines(text: &str) -> impl Iterator<Item = &str> {
         .filter(|line| line.starts_with("pgseal "))
 }
 
-fn spans(prose: &str) -> impl Iterator<Item = &str> {
-    let blocks = prose
-        .split("\n\n")
-        .flat_map(|paragraph| paragraph.split("\n|"));
-    blocks.flat_map(|block| block.split('`').skip(1).step_by(2))
+/// Returns the code spans of a page: by a parser of Markdown, since one stray backquote would
+/// otherwise hide all later spans of its block.
+fn spans(page: &str) -> Vec<String> {
+    let events = pulldown_cmark::Parser::new_ext(page, pulldown_cmark::Options::ENABLE_TABLES);
+    let code = events.filter_map(|event| match event {
+        pulldown_cmark::Event::Code(code) => Some(code.into_string()),
+        _ => None,
+    });
+    code.collect()
 }
 
 fn links(prose: &str) -> impl Iterator<Item = &str> {
