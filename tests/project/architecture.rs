@@ -550,3 +550,37 @@ fn raw_hashes(chars: &[char], at: usize) -> Option<usize> {
     let hashes = chars[at + 1..].iter().take_while(|c| **c == '#').count();
     (chars.get(at + 1 + hashes) == Some(&'"')).then_some(hashes)
 }
+
+#[test]
+fn the_verifier_has_a_small_front_door() {
+    let text = std::fs::read_to_string(root().join("crates/pgseal-verify/src/lib.rs"))
+        .expect("the verifier's lib.rs");
+    let exports = text
+        .split("\npub use ")
+        .skip(1)
+        .filter_map(|rest| rest.split(';').next());
+    let items: Vec<&str> = exports
+        .flat_map(|path| path.rsplit("::").next().unwrap_or(path).split(','))
+        .map(|item| item.trim_matches(|c: char| "{} \n".contains(c)))
+        .filter(|item| !item.is_empty())
+        .collect();
+    assert!((35..=60).contains(&items.len()), "{items:?}");
+    let hidden = text.matches("#[doc(hidden)]\npub mod ").count();
+    assert_eq!(
+        text.matches("\npub mod ").count(),
+        hidden,
+        "modules are hidden"
+    );
+    let mut open = Vec::new();
+    for name in items.iter().filter(|item| item.ends_with("Error")) {
+        let declared = format!("pub enum {name} {{");
+        let attribute = "#[cfg_attr(not(feature = \"exhaustive\"), non_exhaustive)]\n";
+        let is_open = sources_of(VERIFY)
+            .iter()
+            .any(|source| source.whole.contains(&format!("{attribute}{declared}")));
+        if !is_open {
+            open.push(*name);
+        }
+    }
+    assert!(open.is_empty(), "not non_exhaustive: {open:?}");
+}

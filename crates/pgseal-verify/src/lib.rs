@@ -1,15 +1,14 @@
 //! Verification of pgseal's files: bundles, approvals, trust roots, receipts, rehearsals and log proofs.
 //!
-//! This crate decides whether bytes are believed, and does nothing else. It opens no file, starts no thread, reads no
-//! clock and no environment, and also compiles to `wasm32-unknown-unknown` (there, time stamps are refused as
-//! unchecked). The caller brings bytes, time and, if it likes, threads ([`workers::Workers`]).
+//! This crate decides whether bytes are believed, and does nothing else. It opens no file, starts
+//! no thread, reads no clock and no environment, and also compiles to `wasm32-unknown-unknown`
+//! (there, time stamps are refused as unchecked). The caller brings bytes, time and, if it likes,
+//! threads ([`Workers`]).
 //!
 //! "Verify this file by this root at this time":
 //!
 //! ```
-//! use pgseal_verify::archive::source::InMemory;
-//! use pgseal_verify::bundle::UntrustedBundle;
-//! use pgseal_verify::trust::{KeyId, TrustRoot, JudgedAt};
+//! use pgseal_verify::{InMemory, JudgedAt, KeyId, TrustRoot, UntrustedBundle};
 //!
 //! # let vectors = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors");
 //! # let key_id = "51a7bd6143faa75659dc6389c82824d0dc2800bf22b60cfaa005eab0341088d8";
@@ -26,32 +25,78 @@
 //!
 //! | file | begin at |
 //! |---|---|
-//! | bundle | [`bundle::UntrustedBundle::parse`], then [`authenticate`](bundle::UntrustedBundle::authenticate) |
-//! | trust root and its versions | [`trust::TrustRoot::load`], [`trust::rotation::walk`] |
-//! | receipt of a run | [`record::receipt::check`] |
-//! | receipt of a rehearsal | [`record::rehearsal::check`] |
-//! | proof of an archive's log | [`tlog::ProofFile::parse`], then [`authenticate`](tlog::ProofFile::authenticate) |
+//! | bundle | [`UntrustedBundle::parse`], then [`authenticate`](UntrustedBundle::authenticate) |
+//! | trust root and its versions | [`TrustRoot::load`], [`walk`] |
+//! | receipt of a run | [`check_receipt`] |
+//! | receipt of a rehearsal | [`check_rehearsal`] |
+//! | proof of an archive's log | [`ProofFile::parse`], then [`authenticate`](ProofFile::authenticate) |
 //!
-//! The format is `bundle/FORMAT.md` of pgseal's repository. Errors are enums, one for each step.
+//! The format is `bundle/FORMAT.md` of pgseal's repository. Errors are enums, one for each step,
+//! and `#[non_exhaustive]`.
+//!
+//! The items on this page are the API. Modules that the documentation does not show are open for
+//! the program pgseal alone, which is released together with this crate; they promise nothing.
 
+pub use archive::source::{ByteSource, InMemory};
+pub use bundle::authenticate::{AuthenticateError, AuthenticatedBundle, Signatory};
+pub use bundle::contents::ContentError;
+pub use bundle::to_run::{Admission, BundleToRun};
+pub use bundle::untrusted::{Attestations, MalformedError, UntrustedBundle};
+pub use digest::Digest;
+pub use entry_path::EntryPath;
+pub use format::manifest::Manifest;
+pub use format::receipt::Receipt;
+pub use format::rehearsal::Rehearsal;
+pub use format::statement::ReleaseId;
+pub use format::timestamp::Timestamp;
+pub use format::trust_document::TrustDocument;
+pub use record::receipt::{ReadReceipt, check as check_receipt};
+pub use record::rehearsal::{
+    Demand as RehearsalDemand, Proved, ReadRehearsal, UnprovedError, check as check_rehearsal,
+};
+pub use record::signed::{Parts, ReceiptError};
+pub use tlog::checkpoint::TrustedHead;
+pub use tlog::proof_file::{Logged, ProofFile, ProofFileError};
+pub use trust::attestations::{AttestationError, ClaimedStatement, SignedApproval};
+pub use trust::draft_root::{ClaimedSignature, DraftRoot, SignatureError, TrustError};
+pub use trust::evidence::Evidence;
+pub use trust::judge::JudgedAt;
+pub use trust::key_id::KeyId;
+pub use trust::policy::PolicyError;
+pub use trust::public_key::PublicKey;
+pub use trust::root::TrustRoot;
+pub use trust::rotation::{Candidate, RotationError, Step, walk};
+pub use workers::Workers;
+
+#[doc(hidden)]
 pub mod tlog;
 
+#[doc(hidden)]
 pub mod record;
 
+#[doc(hidden)]
 pub mod bundle;
 
+#[doc(hidden)]
 pub mod trust;
 
+#[doc(hidden)]
 pub mod format;
 
+#[doc(hidden)]
 pub mod archive;
 
+#[doc(hidden)]
 pub mod workers;
 
+#[doc(hidden)]
 pub mod plural;
 
+#[doc(hidden)]
 pub mod limits;
 
+#[doc(hidden)]
 pub mod entry_path;
 
+#[doc(hidden)]
 pub mod digest;

@@ -65,6 +65,7 @@ pub struct Signatory {
 
 /// Error in authenticating a bundle.
 #[derive(Debug, thiserror::Error)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum AuthenticateError {
     /// The bundle has no signature.
     #[error("the bundle is not signed")]

@@ -13,6 +13,7 @@ use crate::format::manifest::{File, Stored};
 
 /// Error in reading a file's content.
 #[derive(Debug, thiserror::Error)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum ContentError {
     /// The release has no file with this path.
     #[error("the release has no file {0}")]
@@ -44,6 +45,15 @@ pub enum ContentError {
 
 impl AuthenticatedBundle<'_> {
     /// Reads a file's content into memory.
+    /// ```
+    /// use pgseal_verify::{AuthenticatedBundle, ContentError};
+    ///
+    /// /// The bytes are compared with their signed digest before they are returned.
+    /// fn manual(bundle: &AuthenticatedBundle<'_>) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+    ///     Ok(bundle.content(&"runbooks/operator.md".parse()?)?.to_vec())
+    /// }
+    /// # fn typed(error: ContentError) -> Box<dyn std::error::Error> { error.into() }
+    /// ```
     pub fn content(&self, path: &EntryPath) -> Result<Arc<[u8]>, ContentError> {
         let (stored, bytes) = self.stored(path)?;
         let content = match stored.file.stored {

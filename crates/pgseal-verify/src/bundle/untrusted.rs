@@ -33,6 +33,7 @@ pub struct Attestations {
 
 /// Error in a file's structure.
 #[derive(Debug, thiserror::Error)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum MalformedError {
     /// Invalid archive.
     #[error(transparent)]
@@ -69,6 +70,13 @@ pub enum MalformedError {
 impl UntrustedBundle {
     /// Parses headers, raw signatures, and the statement as bytes. Later work runs on the calling
     /// thread.
+    /// ```
+    /// use pgseal_verify::{InMemory, UntrustedBundle};
+    ///
+    /// // Nothing of it is believed yet, and not every file gets this far.
+    /// let error = UntrustedBundle::parse(Box::new(InMemory(b"no bundle".to_vec().into()))).err();
+    /// assert!(error.is_some());
+    /// ```
     pub fn parse(source: Box<dyn ByteSource>) -> Result<Self, MalformedError> {
         Self::parse_with(source, &Alone)
     }

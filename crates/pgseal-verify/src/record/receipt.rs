@@ -25,6 +25,16 @@ pub fn claims(document: &[u8]) -> Result<ReceiptStatement, ReceiptError> {
 }
 
 /// Checks a receipt's signature and timestamp.
+/// ```
+/// use pgseal_verify::{JudgedAt, Parts, Receipt, ReceiptError, TrustRoot, check_receipt};
+///
+/// /// A receipt with a signature; an unsigned one proves nothing.
+/// fn signed_receipt(document: Vec<u8>, signature: Vec<u8>, root: &TrustRoot, now: JudgedAt) -> Result<Option<Receipt>, ReceiptError> {
+///     let parts = Parts { document, signature: Some(signature), token: None };
+///     let read = check_receipt(parts, root, now)?;
+///     Ok(read.signed.is_some().then_some(read.statement.predicate))
+/// }
+/// ```
 pub fn check(parts: Parts, root: &TrustRoot, when: JudgedAt) -> Result<ReadReceipt, ReceiptError> {
     let signed::Read { statement, signed } = signed::check(parts, root, when, claims)?;
     Ok(ReadReceipt { statement, signed })

@@ -26,6 +26,15 @@ pub struct ReadRehearsal {
 }
 
 /// Checks a rehearsal receipt's signature and timestamp.
+/// ```
+/// use pgseal_verify::{JudgedAt, Parts, Proved, RehearsalDemand, TrustRoot, check_rehearsal};
+///
+/// /// The proof that a run needs, from the receipt of a rehearsal.
+/// fn proof(parts: Parts, root: &TrustRoot, demand: &RehearsalDemand<'_>) -> Result<Proved, Box<dyn std::error::Error>> {
+///     let read = check_rehearsal(parts, root, JudgedAt::At(demand.now))?;
+///     Ok(read.prove(demand)?)
+/// }
+/// ```
 pub fn check(
     parts: Parts,
     root: &TrustRoot,
@@ -144,6 +153,7 @@ impl Proved {
 
 /// Reason why a rehearsal receipt does not prove that the release was rehearsed.
 #[derive(Debug, thiserror::Error)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum UnprovedError {
     /// A receipt that is not authentic.
     #[error(transparent)]

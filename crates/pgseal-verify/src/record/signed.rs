@@ -31,6 +31,7 @@ pub(super) fn check_subject(subject: &[Subject], release: &Release) -> Result<()
 
 /// Reason why a receipt is not authentic.
 #[derive(Debug, thiserror::Error)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum ReceiptError {
     /// An unreadable file.
     #[error("can't be read: {0}")]

@@ -45,6 +45,7 @@ pub struct Logged {
 
 /// Reason why a proof is invalid.
 #[derive(Debug, thiserror::Error)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum ProofFileError {
     /// An error while the caller read the file.
     #[error("can't be read: {0}")]
@@ -105,6 +106,13 @@ impl ProofFile {
     }
 
     /// Verifies it by the trust root's `log` keys.
+    /// ```
+    /// use pgseal_verify::{Logged, ProofFile, ProofFileError, TrustRoot};
+    ///
+    /// fn logged(file: &[u8], root: &TrustRoot) -> Result<Logged, ProofFileError> {
+    ///     ProofFile::parse(file)?.authenticate(root)
+    /// }
+    /// ```
     pub fn authenticate(&self, root: &TrustRoot) -> Result<Logged, ProofFileError> {
         let head = self.checkpoint.authenticate(root)?;
         check_inclusion(

@@ -58,6 +58,7 @@ pub struct SignedNotarisation {
 
 /// Error in a statement added to a bundle.
 #[derive(Debug, thiserror::Error)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum AttestationError {
     /// Unknown signer, or an invalid signature.
     #[error("in approvals/: {0}")]

@@ -45,6 +45,7 @@ pub struct DraftRoot {
 
 /// Error in a trust document.
 #[derive(Debug, thiserror::Error)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum TrustError {
     /// Not a trust document, or not in its canonical form.
     #[error("not a trust document: {0}")]
@@ -143,6 +144,7 @@ pub enum TrustError {
 
 /// Error in a document's signatures.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum SignatureError {
     /// A signature by a key that the trust root does not list. It can't be verified, so it must not
     /// stay.

@@ -19,6 +19,7 @@ pub const CLOCK_SKEW_SECONDS: i64 = 300;
 
 /// Reason why an authentic release must not run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum PolicyError {
     /// The clock is behind the trust root's date, so it is wrong.
     #[error(

@@ -27,6 +27,21 @@ impl DraftRoot {
 
 impl TrustRoot {
     /// Loads a document: its own rules hold, and valid signatures meet its root threshold.
+    /// ```
+    /// use pgseal_verify::{KeyId, SignatureError, TrustError, TrustRoot};
+    /// # let vectors = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors");
+    /// # let key_id = "51a7bd6143faa75659dc6389c82824d0dc2800bf22b60cfaa005eab0341088d8";
+    /// # let document = std::fs::read(format!("{vectors}/trust.json"))?;
+    /// # let signature: [u8; 64] = std::fs::read(format!("{vectors}/trust.json.sigs/1.{key_id}.sig"))?[..].try_into()?;
+    ///
+    /// let signed_by = KeyId::claimed(key_id.parse()?);
+    /// let root = TrustRoot::load(&document, &[(signed_by, signature)])?;
+    /// assert_eq!(root.document().version, 1);
+    /// // Without its signatures a document is not a trust root.
+    /// let error = TrustRoot::load(&document, &[]).err();
+    /// assert!(matches!(error, Some(TrustError::Signature(SignatureError::Threshold { .. }))));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn load(document: &[u8], signatures: &[ClaimedSignature]) -> Result<Self, TrustError> {
         Ok(DraftRoot::parse(document.to_vec())?.signed(signatures)?)
     }

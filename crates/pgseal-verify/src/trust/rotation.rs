@@ -36,6 +36,7 @@ impl Step {
 
 /// Reason why versions do not follow the installed one.
 #[derive(Debug, thiserror::Error)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum RotationError {
     /// No candidates were supplied.
     #[error("there is no trust document")]
@@ -136,6 +137,15 @@ pub enum RotationError {
 
 /// Checks every step from the installed version on. Versions up to the installed one are allowed
 /// only at the beginning of a chain that leads through it.
+/// ```
+/// use pgseal_verify::{Candidate, RotationError, TrustRoot, walk};
+///
+/// /// Number of the newest version that a chain of signed documents leads to.
+/// fn newest(installed: &TrustRoot, chain: Vec<Candidate>) -> Result<u32, RotationError> {
+///     let steps = walk(installed, chain)?;
+///     Ok(steps.last().map_or(installed, |step| step.root()).document().version)
+/// }
+/// ```
 pub fn walk(installed: &TrustRoot, candidates: Vec<Candidate>) -> Result<Vec<Step>, RotationError> {
     let chain = sorted(candidates)?;
     let at = installed.document().version;
