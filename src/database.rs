@@ -148,7 +148,8 @@ pub enum Parameter<'a> {
 }
 
 /// A changed `standard_conforming_strings` or `client_encoding`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{setting} changed from {from} to {to}")]
 pub struct ChangedReading {
     pub setting: &'static str,
     /// Its value at the session's start.
@@ -177,16 +178,6 @@ pub struct Column {
     pub name: String,
     /// Whether its type is `boolean`.
     pub is_boolean: bool,
-}
-
-impl fmt::Display for ChangedReading {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} changed from {} to {}",
-            self.setting, self.from, self.to
-        )
-    }
 }
 
 /// Rows in the server's text form; `None` is NULL.
@@ -258,11 +249,10 @@ pub enum DatabaseError {
 }
 
 /// A connection failure.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
 pub struct ConnectionError {
-    /// The kind of failure.
     pub kind: ConnectionKind,
-    /// The reason as text.
     pub message: String,
 }
 
@@ -282,11 +272,10 @@ pub enum ConnectionKind {
 }
 
 /// An unreliable response.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
 pub struct Unsound {
-    /// The kind of response.
     pub kind: UnsoundKind,
-    /// The reason as text.
     pub message: String,
 }
 
@@ -321,36 +310,36 @@ pub struct ServerError {
 }
 
 impl DatabaseError {
+    /// Creates the error of a failed or lost connection.
+    pub fn connection(kind: ConnectionKind, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self::Connection(ConnectionError { kind, message })
+    }
+
     /// Creates the error of a failed connection attempt.
     pub fn unreachable(message: impl Into<String>) -> Self {
-        Self::Connection(ConnectionError {
-            kind: ConnectionKind::Unreachable,
-            message: message.into(),
-        })
+        Self::connection(ConnectionKind::Unreachable, message)
     }
 
     /// Creates the error of a lost connection.
     pub fn lost(message: impl Into<String>) -> Self {
-        Self::Connection(ConnectionError {
-            kind: ConnectionKind::Lost,
-            message: message.into(),
-        })
+        Self::connection(ConnectionKind::Lost, message)
+    }
+
+    /// Creates the error of an unreliable response of this kind.
+    pub fn unsound_of(kind: UnsoundKind, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self::Unsound(Unsound { kind, message })
     }
 
     /// Creates the error of an unreliable response.
     pub fn unsound(message: impl Into<String>) -> Self {
-        Self::Unsound(Unsound {
-            kind: UnsoundKind::Answer,
-            message: message.into(),
-        })
+        Self::unsound_of(UnsoundKind::Answer, message)
     }
 
     /// Creates the error of a ledger that differs from pgseal's schema.
     pub fn ledger(message: impl Into<String>) -> Self {
-        Self::Unsound(Unsound {
-            kind: UnsoundKind::Ledger,
-            message: message.into(),
-        })
+        Self::unsound_of(UnsoundKind::Ledger, message)
     }
 
     /// Returns the SQLSTATE of a server error.
@@ -375,18 +364,6 @@ impl fmt::Display for DatabaseError {
             Self::Connection(error) => error.fmt(f),
             Self::Unsound(error) => error.fmt(f),
         }
-    }
-}
-
-impl fmt::Display for ConnectionError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl fmt::Display for Unsound {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
     }
 }
 
