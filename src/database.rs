@@ -35,11 +35,24 @@ pub trait Cancel: Send + Sync {
 }
 
 /// A database connection.
+///
+/// The operations differ in the text that they take, and in what the server does with it:
+///
+/// | operation | text | protocol | result |
+/// |---|---|---|---|
+/// | `execute`, `execute_with` | one statement | extended | row count |
+/// | `rows` | one statement | extended to parse, then simple | all rows |
+/// | `select` | one SELECT | extended cursor | some rows |
+/// | `open_cursor`, `fetch` | one analysed SELECT | simple cursor | some rows |
+/// | `query`, `query_with` | pgseal's | extended | all rows |
+/// | `batch`, `batch_ahead` | pgseal's | simple | none |
+/// | `send_batch`, `receive_batch` | several statements | simple | row counts |
+/// | `keep`, `execute_kept` | one statement | extended, prepared | none |
 pub trait Session {
-    /// Executes exactly one statement and drops its rows; returns the reported row count. Uses the
-    /// extended protocol, in which the server refuses two statements (PostgreSQL manual, "Extended
-    /// Query").
-    fn execute(&mut self, sql: &str) -> Result<u64, DatabaseError>;
+    /// [`Session::execute_with`] without parameters.
+    fn execute(&mut self, sql: &str) -> Result<u64, DatabaseError> {
+        self.execute_with(sql, &[])
+    }
 
     /// Executes several of pgseal's own statements in one message. Never foreign text.
     fn batch(&mut self, sql: &str) -> Result<(), DatabaseError>;
@@ -57,8 +70,10 @@ pub trait Session {
     /// The session's initial database and roles. Scripts cannot change this record.
     fn identity(&self) -> &Identity;
 
-    /// Like [`Session::execute`], with parameters for `$1`, `$2`, ... in the server's text form.
-    /// The server infers their types.
+    /// Executes exactly one statement and drops its rows; returns the reported row count. Uses the
+    /// extended protocol, in which the server refuses two statements (PostgreSQL manual, "Extended
+    /// Query"). Parameters for `$1`, `$2`, ... are in the server's text form; the server infers
+    /// their types.
     fn execute_with(&mut self, sql: &str, parameters: &[String]) -> Result<u64, DatabaseError>;
 
     /// Returns the rows of exactly one statement of any kind as text. The server first parses it by
@@ -96,12 +111,16 @@ pub trait Session {
     /// Returns at most `limit` rows of the open cursor as text, and closes it.
     fn fetch(&mut self, limit: usize) -> Result<Table, DatabaseError>;
 
-    /// Returns the rows of a pgseal query, with text parameters for `$1`, `$2`, ... `sql` is never
-    /// foreign text.
-    fn query(&mut self, sql: &'static str, parameters: &[&str]) -> Result<Table, DatabaseError>;
+    /// [`Session::query_with`] with text parameters.
+    fn query(&mut self, sql: &'static str, parameters: &[&str]) -> Result<Table, DatabaseError> {
+        let parameters = parameters.iter().copied().map(Parameter::Text);
+        let parameters: Vec<_> = parameters.collect();
+        self.query_with(sql, &parameters, false)
+    }
 
-    /// Like [`Session::query`], also with parameters of other types. `again` keeps the query
-    /// prepared on the server: not where scripts run, which could deallocate it.
+    /// Returns the rows of a pgseal query, with parameters for `$1`, `$2`, ... `sql` is never
+    /// foreign text. `again` keeps the query prepared on the server: not where scripts run, which
+    /// could deallocate it.
     fn query_with(
         &mut self,
         sql: &'static str,
