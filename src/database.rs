@@ -35,11 +35,24 @@ pub trait Cancel: Send + Sync {
 }
 
 /// A database connection.
+///
+/// The operations differ in the text that they take, and in what the server does with it:
+///
+/// | operation | text | protocol | result |
+/// |---|---|---|---|
+/// | `execute`, `execute_with` | one statement | extended | row count |
+/// | `rows` | one statement | extended to parse, then simple | all rows |
+/// | `select` | one SELECT | extended cursor | some rows |
+/// | `open_cursor`, `fetch` | one analysed SELECT | simple cursor | some rows |
+/// | `query`, `query_with` | pgseal's | extended | all rows |
+/// | `batch`, `batch_ahead` | pgseal's | simple | none |
+/// | `send_batch`, `receive_batch` | several statements | simple | row counts |
+/// | `keep`, `execute_kept` | one statement | extended, prepared | none |
 pub trait Session {
-    /// Executes exactly one statement and drops its rows; returns the reported row count. Uses the
-    /// extended protocol, in which the server refuses two statements (PostgreSQL manual, "Extended
-    /// Query").
-    fn execute(&mut self, sql: &str) -> Result<u64, DatabaseError>;
+    /// [`Session::execute_with`] without parameters.
+    fn execute(&mut self, sql: &str) -> Result<u64, DatabaseError> {
+        self.execute_with(sql, &[])
+    }
 
     /// Executes several of pgseal's own statements in one message. Never foreign text.
     fn batch(&mut self, sql: &str) -> Result<(), DatabaseError>;
@@ -57,8 +70,10 @@ pub trait Session {
     /// The session's initial database and roles. Scripts cannot change this record.
     fn identity(&self) -> &Identity;
 
-    /// Like [`Session::execute`], with parameters for `$1`, `$2`, ... in the server's text form.
-    /// The server infers their types.
+    /// Executes exactly one statement and drops its rows; returns the reported row count. Uses the
+    /// extended protocol, in which the server refuses two statements (PostgreSQL manual, "Extended
+    /// Query"). Parameters for `$1`, `$2`, ... are in the server's text form; the server infers
+    /// their types.
     fn execute_with(&mut self, sql: &str, parameters: &[String]) -> Result<u64, DatabaseError>;
 
     /// Returns the rows of exactly one statement of any kind as text. The server first parses it by
@@ -96,12 +111,16 @@ pub trait Session {
     /// Returns at most `limit` rows of the open cursor as text, and closes it.
     fn fetch(&mut self, limit: usize) -> Result<Table, DatabaseError>;
 
-    /// Returns the rows of a pgseal query, with text parameters for `$1`, `$2`, ... `sql` is never
-    /// foreign text.
-    fn query(&mut self, sql: &'static str, parameters: &[&str]) -> Result<Table, DatabaseError>;
+    /// [`Session::query_with`] with text parameters.
+    fn query(&mut self, sql: &'static str, parameters: &[&str]) -> Result<Table, DatabaseError> {
+        let parameters = parameters.iter().copied().map(Parameter::Text);
+        let parameters: Vec<_> = parameters.collect();
+        self.query_with(sql, &parameters, false)
+    }
 
-    /// Like [`Session::query`], also with parameters of other types. `again` keeps the query
-    /// prepared on the server: not where scripts run, which could deallocate it.
+    /// Returns the rows of a pgseal query, with parameters for `$1`, `$2`, ... `sql` is never
+    /// foreign text. `again` keeps the query prepared on the server: not where scripts run, which
+    /// could deallocate it.
     fn query_with(
         &mut self,
         sql: &'static str,
@@ -148,7 +167,8 @@ pub enum Parameter<'a> {
 }
 
 /// A changed `standard_conforming_strings` or `client_encoding`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{setting} changed from {from} to {to}")]
 pub struct ChangedReading {
     pub setting: &'static str,
     /// Its value at the session's start.
@@ -177,16 +197,6 @@ pub struct Column {
     pub name: String,
     /// Whether its type is `boolean`.
     pub is_boolean: bool,
-}
-
-impl fmt::Display for ChangedReading {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} changed from {} to {}",
-            self.setting, self.from, self.to
-        )
-    }
 }
 
 /// Rows in the server's text form; `None` is NULL.
@@ -258,11 +268,10 @@ pub enum DatabaseError {
 }
 
 /// A connection failure.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
 pub struct ConnectionError {
-    /// The kind of failure.
     pub kind: ConnectionKind,
-    /// The reason as text.
     pub message: String,
 }
 
@@ -282,11 +291,10 @@ pub enum ConnectionKind {
 }
 
 /// An unreliable response.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
 pub struct Unsound {
-    /// The kind of response.
     pub kind: UnsoundKind,
-    /// The reason as text.
     pub message: String,
 }
 
@@ -321,36 +329,36 @@ pub struct ServerError {
 }
 
 impl DatabaseError {
+    /// Creates the error of a failed or lost connection.
+    pub fn connection(kind: ConnectionKind, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self::Connection(ConnectionError { kind, message })
+    }
+
     /// Creates the error of a failed connection attempt.
     pub fn unreachable(message: impl Into<String>) -> Self {
-        Self::Connection(ConnectionError {
-            kind: ConnectionKind::Unreachable,
-            message: message.into(),
-        })
+        Self::connection(ConnectionKind::Unreachable, message)
     }
 
     /// Creates the error of a lost connection.
     pub fn lost(message: impl Into<String>) -> Self {
-        Self::Connection(ConnectionError {
-            kind: ConnectionKind::Lost,
-            message: message.into(),
-        })
+        Self::connection(ConnectionKind::Lost, message)
+    }
+
+    /// Creates the error of an unreliable response of this kind.
+    pub fn unsound_of(kind: UnsoundKind, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self::Unsound(Unsound { kind, message })
     }
 
     /// Creates the error of an unreliable response.
     pub fn unsound(message: impl Into<String>) -> Self {
-        Self::Unsound(Unsound {
-            kind: UnsoundKind::Answer,
-            message: message.into(),
-        })
+        Self::unsound_of(UnsoundKind::Answer, message)
     }
 
     /// Creates the error of a ledger that differs from pgseal's schema.
     pub fn ledger(message: impl Into<String>) -> Self {
-        Self::Unsound(Unsound {
-            kind: UnsoundKind::Ledger,
-            message: message.into(),
-        })
+        Self::unsound_of(UnsoundKind::Ledger, message)
     }
 
     /// Returns the SQLSTATE of a server error.
@@ -375,18 +383,6 @@ impl fmt::Display for DatabaseError {
             Self::Connection(error) => error.fmt(f),
             Self::Unsound(error) => error.fmt(f),
         }
-    }
-}
-
-impl fmt::Display for ConnectionError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl fmt::Display for Unsound {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
     }
 }
 

@@ -13,7 +13,6 @@
 mod catalog;
 mod difference;
 mod document;
-mod error;
 mod fold;
 mod ledger;
 mod objects;
@@ -24,17 +23,39 @@ mod tables;
 mod workers;
 
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
 
 pub use difference::{Change, Difference, differences};
 pub use document::{DocumentError, digest, parse};
-pub use error::FingerprintError;
 pub use fold::{Folded, folded};
 pub use rows::MOST_AT_ONCE;
+pub use workers::take;
 
-use crate::database::{Connect, Session};
+use crate::database::{DatabaseError, Session};
 use pgseal_verify::format::fingerprint::{Fingerprint, Scope, TableData};
 use pgseal_verify::format::timestamp::Timestamp;
+
+/// Reason why a fingerprint cannot be taken. A partial one is never returned.
+#[derive(Debug, thiserror::Error)]
+pub enum FingerprintError {
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    #[error("the rows of {table} can't be read: {source}")]
+    Table {
+        /// Name, as `schema.table`.
+        table: String,
+        /// Error of the server.
+        source: DatabaseError,
+    },
+    #[error("there is no table {}", .0.join(", "))]
+    NoTable(Vec<String>),
+    #[error("the role may not read {}", .0.join(", "))]
+    NotReadable(Vec<String>),
+    /// Tables of which the role would see only some rows.
+    #[error("row-level security hides rows of {} from the role", .0.join(", "))]
+    RowSecurity(Vec<String>),
+    #[error("{0}")]
+    Unsound(String),
+}
 
 /// Progress of a fingerprint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,22 +79,6 @@ pub enum Progress<'a> {
     Objects(usize),
 }
 
-/// Takes the fingerprint of a database on separate sessions: read-only, all on one snapshot,
-/// independent of concurrent commits. `workers` sessions read tables in parallel; `taken` is the
-/// host's clock.
-///
-/// The role must be able to read every table in `tables`, without row-level security. An unreadable
-/// table is an error and never omitted.
-pub fn take(
-    connect: &dyn Connect,
-    tables: &Scope,
-    workers: NonZeroUsize,
-    taken: Timestamp,
-    progress: &(dyn Fn(Progress<'_>) + Sync),
-) -> Result<Fingerprint, FingerprintError> {
-    workers::take(connect, tables, workers, taken, progress)
-}
-
 /// Takes the fingerprint on a session, inside its current transaction, including uncommitted
 /// changes. A savepoint restores settings, locks and snapshot afterwards. The session must be
 /// inside a transaction block.
@@ -82,7 +87,7 @@ pub fn take_on(
     scope: &Scope,
     taken: Timestamp,
 ) -> Result<Fingerprint, FingerprintError> {
-    aside(session, |session| {
+    in_savepoint(session, |session| {
         let tables = tables::of(session, scope)?;
         let objects = objects::read(session)?;
         let data = read_all(session, &tables, MOST_AT_ONCE)?;
@@ -106,13 +111,13 @@ pub fn rows_on(
     tables: &[String],
     most_at_once: u64,
 ) -> Result<BTreeMap<String, TableData>, FingerprintError> {
-    aside(session, |session| {
+    in_savepoint(session, |session| {
         let tables = tables::of(session, &Scope::Tables(tables.to_vec()))?;
         read_all(session, &tables, most_at_once)
     })
 }
 
-fn aside<T>(
+fn in_savepoint<T>(
     session: &mut dyn Session,
     read: impl FnOnce(&mut dyn Session) -> Result<T, FingerprintError>,
 ) -> Result<T, FingerprintError> {
@@ -133,13 +138,12 @@ fn read_all(
     tables: &[tables::RowsOf],
     most_at_once: u64,
 ) -> Result<BTreeMap<String, TableData>, FingerprintError> {
-    tables
-        .iter()
-        .map(|table| {
-            Ok((
-                table.name.clone(),
-                rows::read(session, table, most_at_once)?,
-            ))
-        })
-        .collect()
+    let mut data = BTreeMap::new();
+    for table in tables {
+        data.insert(
+            table.name.clone(),
+            rows::read(session, table, most_at_once)?,
+        );
+    }
+    Ok(data)
 }

@@ -6,41 +6,38 @@
 //! names.
 
 mod code;
-mod data;
 mod foreign;
 mod macros;
 mod others;
 mod relations;
-mod replication;
 mod types;
 
-pub(super) use data::TABLES;
 pub(super) use macros::expand;
 
 /// A query about one kind of object.
-pub(super) struct Question {
+pub(super) struct Query {
     /// The first major version with such objects.
     pub since: u32,
     /// SQL with macros (`macros.rs`).
     pub sql: &'static str,
 }
 
-const fn always(sql: &'static str) -> Question {
-    Question { since: 0, sql }
+const fn always(sql: &'static str) -> Query {
+    Query { since: 0, sql }
 }
 
-const fn since(since: u32, sql: &'static str) -> Question {
-    Question { since, sql }
+const fn since(since: u32, sql: &'static str) -> Query {
+    Query { since, sql }
 }
 
 /// All queries.
-pub(super) fn questions() -> impl Iterator<Item = &'static Question> {
+pub(super) fn queries() -> impl Iterator<Item = &'static Query> {
     let all = [
-        relations::QUESTIONS,
-        code::QUESTIONS,
-        types::QUESTIONS,
-        foreign::QUESTIONS,
-        replication::QUESTIONS,
+        relations::QUERIES,
+        code::QUERIES,
+        types::QUERIES,
+        foreign::QUERIES,
+        others::QUERIES,
     ];
-    all.into_iter().flatten().chain(others::QUESTIONS)
+    all.into_iter().flatten()
 }

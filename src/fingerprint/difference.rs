@@ -144,69 +144,52 @@ fn only<'a>(text: &'a str, other: &str) -> Vec<&'a str> {
 
 /// Splits a definition into properties, at lines without indentation.
 fn properties(definition: &str) -> Vec<&str> {
-    let mut starts: Vec<usize> = definition
-        .match_indices('\n')
-        .map(|(at, _)| at + 1)
-        .collect();
-    starts.retain(|at| !definition[*at..].starts_with("    "));
-    let ends = starts.iter().map(|at| at - 1).chain([definition.len()]);
-    let all: Vec<&str> = std::iter::once(0)
-        .chain(starts.iter().copied())
-        .zip(ends)
-        .map(|(a, b)| &definition[a..b])
-        .collect();
-    all.into_iter()
-        .filter(|property| !property.is_empty())
-        .collect()
+    let (mut properties, mut start) = (Vec::new(), 0);
+    for (at, _) in definition.match_indices('\n') {
+        if !definition[at + 1..].starts_with("    ") {
+            properties.push(&definition[start..at]);
+            start = at + 1;
+        }
+    }
+    properties.push(&definition[start..]);
+    properties.retain(|property| !property.is_empty());
+    properties
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn changed(before: &str, after: &str) -> Difference {
-        let change = Change::Changed {
-            before: before.to_owned(),
-            after: after.to_owned(),
-        };
-        Difference {
-            object: "table public.a".to_owned(),
-            change,
-        }
-    }
-
     #[test]
-    fn a_line_says_which_property_differs() {
-        let difference = changed(
+    fn lines_and_properties_that_differ() {
+        let index = |change| Difference {
+            object: "index public.i".to_owned(),
+            change,
+        };
+        let changed = |before: &str, after: &str| {
+            let (before, after) = (before.to_owned(), after.to_owned());
+            index(Change::Changed { before, after })
+        };
+        let both = changed(
             "owner: a\ngrants: x=SELECT\n    y=SELECT",
             "owner: a\ngrants: x=SELECT\noptions: f=1",
         );
-        assert_eq!(
-            difference.to_string(),
-            "table public.a differs: grants, options"
-        );
-        assert_eq!(
-            difference.lines(),
-            (vec!["    y=SELECT"], vec!["options: f=1"])
-        );
-    }
-
-    #[test]
-    fn what_only_one_has_is_named() {
-        let missing = Difference {
-            object: "index public.i".to_owned(),
-            change: Change::Missing,
-        };
-        assert_eq!(missing.to_string(), "index public.i is missing");
-        assert_eq!(missing.lines(), (vec![], vec![]));
-    }
-
-    #[test]
-    fn a_property_that_came_first_in_a_definition_counts() {
-        assert_eq!(changed("", "a: 1").to_string(), "table public.a differs: a");
-        assert_eq!(
-            changed("a: 1\nb: 2", "b: 2\na: 1").lines(),
-            (vec![], vec![])
-        );
+        for (difference, line, lines) in [
+            (
+                both,
+                "differs: grants, options",
+                (vec!["    y=SELECT"], vec!["options: f=1"]),
+            ),
+            (index(Change::Missing), "is missing", (vec![], vec![])),
+            (changed("", "a: 1"), "differs: a", (vec![], vec!["a: 1"])),
+            (
+                changed("a: 1\nb: 2", "b: 2\na: 1"),
+                "differs: ",
+                (vec![], vec![]),
+            ),
+        ] {
+            assert_eq!(difference.to_string(), format!("index public.i {line}"));
+            assert_eq!(difference.lines(), lines);
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::error::FingerprintError;
+use super::FingerprintError;
 use crate::database::Session;
 use pgseal_verify::digest::Digest;
 use pgseal_verify::format::fingerprint::{Fingerprint, Scope, TableData};

@@ -6,6 +6,7 @@ use std::fmt;
 
 use super::difference::{Change, Difference};
 use pgseal_verify::format::fingerprint::Fingerprint;
+use pgseal_verify::plural;
 
 /// A difference, and the differences that it implies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +17,27 @@ pub struct Folded<'a> {
 }
 
 /// Kinds with columns, constraints, indexes and rows.
-const RELATIONS: [&str; 4] = ["table", "foreign table", "view", "materialized view"];
+const RELATIONS: &[&str] = &["table ", "foreign table ", "view ", "materialized view "];
+
+/// Kinds of parts: the beginning of their identity, and the noun that counts them.
+const PARTS: [(&str, &str); 16] = [
+    ("comment on ", "comment"),
+    ("security label of ", "security label"),
+    ("rows of ", "its rows"),
+    ("value of ", "its value"),
+    ("column ", "column"),
+    ("view column ", "column"),
+    ("materialized view column ", "column"),
+    ("foreign table column ", "column"),
+    ("domain constraint ", "domain constraint"),
+    ("constraint ", "constraint"),
+    ("index ", "index"),
+    ("trigger ", "trigger"),
+    ("sequence ", "sequence"),
+    ("policy ", "policy"),
+    ("rule ", "rule"),
+    ("statistics object ", "statistics object"),
+];
 
 /// Folds the differences between two fingerprints; the order stays the same.
 pub fn folded<'a>(
@@ -24,11 +45,11 @@ pub fn folded<'a>(
     b: &Fingerprint,
     differences: &'a [Difference],
 ) -> Vec<Folded<'a>> {
-    let whole = Wholes::of(a, b, differences);
+    let owners = Owners::of(a, b, differences);
     let mut members: HashMap<usize, Vec<&Difference>> = HashMap::new();
     let mut roots = Vec::new();
     for (at, difference) in differences.iter().enumerate() {
-        match whole.root(at) {
+        match owners.root(at) {
             root if root == at => roots.push(at),
             root => members.entry(root).or_default().push(difference),
         }
@@ -40,46 +61,38 @@ pub fn folded<'a>(
     roots.into_iter().map(fold).collect()
 }
 
-/// Objects that only one of the two has.
-struct Wholes<'a> {
+/// Finds the owners of parts among the objects that only one fingerprint has.
+struct Owners<'a> {
     differences: &'a [Difference],
-    of: [&'a Fingerprint; 2],
-    /// Index of each difference, by identity.
+    fingerprints: [&'a Fingerprint; 2],
+    /// Index of each new or missing object, by identity.
     places: HashMap<&'a str, usize>,
     /// The extension of each member, by identity.
     extensions: HashMap<&'a str, &'a str>,
 }
 
-impl<'a> Wholes<'a> {
+impl<'a> Owners<'a> {
     fn of(a: &'a Fingerprint, b: &'a Fingerprint, differences: &'a [Difference]) -> Self {
-        let places = differences
-            .iter()
-            .enumerate()
-            .filter(|(_, difference)| is_whole(difference));
-        let places = places
-            .map(|(at, difference)| (difference.object.as_str(), at))
-            .collect();
-        let mut found = Self {
+        let whole = differences.iter().enumerate();
+        let whole = whole.filter(|(_, difference)| is_whole(difference));
+        let mut owners = Self {
             differences,
-            of: [a, b],
-            places,
+            fingerprints: [a, b],
+            places: whole.map(|(at, whole)| (&*whole.object, at)).collect(),
             extensions: HashMap::new(),
         };
-        for extension in differences
-            .iter()
-            .filter(|one| is_whole(one) && one.object.starts_with("extension "))
-        {
-            let definition = found.definition(extension, &extension.object);
-            let members = definition
-                .split_once("\nmembers: ")
-                .map(|(_, members)| members.lines())
-                .into_iter()
-                .flatten();
-            found
-                .extensions
-                .extend(members.map(|member| (member.trim_start(), extension.object.as_str())));
+        for extension in owners.places.clone().into_values() {
+            let extension = &differences[extension];
+            let definition = owners.definition(extension);
+            if extension.object.starts_with("extension ")
+                && let Some((_, members)) = definition.split_once("\nmembers: ")
+            {
+                let members = members.lines().map(str::trim_start);
+                let members = members.map(|member| (member, extension.object.as_str()));
+                owners.extensions.extend(members);
+            }
         }
-        found
+        owners
     }
 
     /// The index of the difference that reports this one.
@@ -98,59 +111,26 @@ impl<'a> Wholes<'a> {
         if !is_whole(difference) {
             return None;
         }
-        let alike = |at: &usize| self.differences[*at].change == difference.change;
-        let named = |identity: &str| self.places.get(identity).copied().filter(alike);
-        let relation = |name: &str| {
-            RELATIONS
-                .iter()
-                .find_map(|kind| named(&format!("{kind} {name}")))
+        let named = |identity: &str| {
+            let at = *self.places.get(identity)?;
+            (self.differences[at].change == difference.change).then_some(at)
         };
         let object = difference.object.as_str();
-        let definition = self.definition(difference, object);
-        let by_kind = if let Some(inner) = remark(object) {
-            named(inner)
-        } else if let Some(sequence) = object.strip_prefix("value of ") {
-            named(&format!("sequence {sequence}"))
-        } else if let Some(table) = object.strip_prefix("rows of ") {
-            relation(table)
-        } else if let Some(column) = column(object) {
-            relation(parts(column, ".")?.0)
-        } else if let Some(constraint) = object.strip_prefix("domain constraint ") {
-            named(&format!("type {}", parts(constraint, " on ")?.1))
-        } else if ["constraint ", "trigger ", "rule ", "policy "]
-            .iter()
-            .any(|kind| object.starts_with(kind))
-        {
-            relation(parts(object, " on ")?.1)
-        } else if object.starts_with("index ") {
-            let (_, on) = parts(definition.split_once(" USING ")?.0, " ON ")?;
-            relation(on.strip_prefix("ONLY ").unwrap_or(on))
-        } else if object.starts_with("statistics object ") {
-            relation(
-                definition
-                    .lines()
-                    .find(|line| line.starts_with("definition: "))?
-                    .rsplit_once(" FROM ")?
-                    .1,
-            )
-        } else if object.starts_with("sequence ") {
-            let column = definition
-                .lines()
-                .find_map(|line| line.strip_prefix("owned by: column "))?;
-            relation(parts(column, ".")?.0)
-        } else {
-            None
+        let by_name = match part(object) {
+            Some((noun, name)) => {
+                let (kinds, owner) = owner(noun, name, self.definition(difference))?;
+                let mut kinds = kinds.iter();
+                kinds.find_map(|kind| named(&format!("{kind}{owner}")))
+            }
+            None => None,
         };
-        by_kind.or_else(|| named(self.extensions.get(object)?))
+        by_name.or_else(|| named(self.extensions.get(object)?))
     }
 
-    fn definition(&self, difference: &Difference, object: &str) -> &'a str {
-        let side = if difference.change == Change::Missing {
-            0
-        } else {
-            1
-        };
-        self.of[side].objects.get(object).map_or("", String::as_str)
+    fn definition(&self, difference: &Difference) -> &'a str {
+        let side = usize::from(difference.change != Change::Missing);
+        let definition = self.fingerprints[side].objects.get(&difference.object);
+        definition.map_or("", String::as_str)
     }
 }
 
@@ -158,28 +138,44 @@ fn is_whole(difference: &Difference) -> bool {
     matches!(difference.change, Change::Missing | Change::Added)
 }
 
-fn column(object: &str) -> Option<&str> {
-    let of = RELATIONS
-        .iter()
-        .find_map(|kind| object.strip_prefix(kind)?.strip_prefix(" column "));
-    object.strip_prefix("column ").or(of)
+/// The noun for a part, and its name.
+fn part(object: &str) -> Option<(&'static str, &str)> {
+    let part = |(prefix, noun)| Some((noun, object.strip_prefix(prefix)?));
+    PARTS.into_iter().find_map(part)
 }
 
-/// The object of a comment or a label.
-fn remark(object: &str) -> Option<&str> {
-    let label = || {
-        Some(
-            object
-                .strip_prefix("security label of ")?
-                .split_once(" on ")?
-                .1,
-        )
-    };
-    object.strip_prefix("comment on ").or_else(label)
+/// The owner of a part: its possible kinds, and its name.
+fn owner<'t>(
+    noun: &str,
+    name: &'t str,
+    definition: &'t str,
+) -> Option<(&'static [&'static str], &'t str)> {
+    let property = |name| definition.lines().find_map(|line| line.strip_prefix(name));
+    Some(match noun {
+        "comment" => (&[""], name),
+        "security label" => (&[""], name.split_once(" on ")?.1),
+        "its rows" => (RELATIONS, name),
+        "its value" => (&["sequence "], name),
+        "column" => (RELATIONS, split_last(name, ".")?.0),
+        "domain constraint" => (&["type "], split_last(name, " on ")?.1),
+        "index" => {
+            let (_, on) = split_last(definition.split_once(" USING ")?.0, " ON ")?;
+            (RELATIONS, on.strip_prefix("ONLY ").unwrap_or(on))
+        }
+        "statistics object" => (
+            RELATIONS,
+            property("definition: ")?.rsplit_once(" FROM ")?.1,
+        ),
+        "sequence" => (
+            RELATIONS,
+            split_last(property("owned by: column ")?, ".")?.0,
+        ),
+        _ => (RELATIONS, split_last(name, " on ")?.1),
+    })
 }
 
 /// The text before and after the last `by` outside of double quotes.
-fn parts<'t>(text: &'t str, by: &str) -> Option<(&'t str, &'t str)> {
+fn split_last<'t>(text: &'t str, by: &str) -> Option<(&'t str, &'t str)> {
     let outside = |at: &usize| text[..*at].split('"').count() % 2 == 1;
     let at = text.rmatch_indices(by).map(|(at, _)| at).find(outside)?;
     Some((&text[..at], &text[at + by.len()..]))
@@ -189,52 +185,27 @@ fn parts<'t>(text: &'t str, by: &str) -> Option<(&'t str, &'t str)> {
 impl fmt::Display for Folded<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.difference.fmt(f)?;
-        let mut kinds: Vec<(&str, usize)> = Vec::new();
-        for kind in self.members.iter().map(|member| kind(&member.object)) {
-            match kinds.iter_mut().find(|(known, _)| *known == kind) {
+        let mut counts: Vec<(&str, usize)> = Vec::new();
+        for member in &self.members {
+            let noun = match part(&member.object) {
+                Some(("domain constraint", _)) => "constraint",
+                part => part.map_or("object", |(noun, _)| noun),
+            };
+            match counts.iter_mut().find(|(known, _)| *known == noun) {
                 Some((_, number)) => *number += 1,
-                None => kinds.push((kind, 1)),
+                None => counts.push((noun, 1)),
             }
         }
-        let said = kinds
-            .into_iter()
-            .map(|(kind, number)| match (number, kind) {
-                (_, "its rows" | "its value") => kind.to_owned(),
-                (1, _) => format!("1 {kind}"),
-                (_, "index") => format!("{number} indexes"),
-                (_, "policy") => format!("{number} policies"),
-                _ => format!("{number} {kind}s"),
-            });
-        match said.collect::<Vec<_>>() {
-            none if none.is_empty() => Ok(()),
-            said => write!(f, " ({})", said.join(", ")),
+        let text = |(noun, number): (&str, usize)| match noun {
+            "its rows" | "its value" => noun.to_owned(),
+            _ => plural::count(number, noun),
+        };
+        let counts: Vec<_> = counts.into_iter().map(text).collect();
+        match counts.is_empty() {
+            true => Ok(()),
+            false => write!(f, " ({})", counts.join(", ")),
         }
     }
-}
-
-fn kind(object: &str) -> &'static str {
-    const KINDS: [(&str, &str); 16] = [
-        ("comment on ", "comment"),
-        ("security label of ", "security label"),
-        ("rows of ", "its rows"),
-        ("value of ", "its value"),
-        ("column ", "column"),
-        ("view column ", "column"),
-        ("materialized view column ", "column"),
-        ("foreign table column ", "column"),
-        ("domain constraint ", "constraint"),
-        ("constraint ", "constraint"),
-        ("index ", "index"),
-        ("trigger ", "trigger"),
-        ("sequence ", "sequence"),
-        ("policy ", "policy"),
-        ("rule ", "rule"),
-        ("statistics object ", "statistics object"),
-    ];
-    KINDS
-        .iter()
-        .find(|(start, _)| object.starts_with(start))
-        .map_or("object", |(_, kind)| kind)
 }
 
 #[cfg(test)]
@@ -244,16 +215,15 @@ mod tests {
     use pgseal_verify::format::fingerprint::{Scope, TableData};
     use pgseal_verify::format::version::Format1;
 
-    fn fingerprint(objects: &[(&str, &str)], data: &[(&str, &str)]) -> Fingerprint {
-        let own = |(name, text): &(&str, &str)| ((*name).to_owned(), (*text).to_owned());
+    /// Objects as `identity | definition`; rows as names and digests.
+    fn fingerprint(objects: &[&str], data: &[(&str, &str)]) -> Fingerprint {
+        let object = |line: &&str| {
+            let (identity, definition) = line.split_once(" | ").unwrap();
+            (identity.to_owned(), definition.to_owned())
+        };
         let rows = |(name, digest): &(&str, &str)| {
-            (
-                (*name).to_owned(),
-                TableData {
-                    rows: 1,
-                    digest: (*digest).to_owned(),
-                },
-            )
+            let digest = (*digest).to_owned();
+            ((*name).to_owned(), TableData { rows: 1, digest })
         };
         Fingerprint {
             format: Format1,
@@ -263,7 +233,7 @@ mod tests {
             taken: pgseal_verify::format::timestamp::Timestamp::from_time_or_date("2026-01-01")
                 .unwrap(),
             scope: Scope::All,
-            objects: objects.iter().map(own).collect(),
+            objects: objects.iter().map(object).collect(),
             data: data.iter().map(rows).collect(),
         }
     }
@@ -276,53 +246,31 @@ mod tests {
         folded.iter().map(Folded::to_string).collect()
     }
 
-    const TABLE: &[(&str, &str)] = &[
-        ("table public.t", "owner: x"),
-        ("column public.t.a", "type: integer"),
-        ("column public.t.\"b.c\"", "type: integer"),
-        ("comment on column public.t.a", "text: x"),
-        (
-            "index public.t_a",
-            "definition: CREATE INDEX t_a ON public.t USING btree (a)",
-        ),
-        (
-            "index public.t_b",
-            "definition: CREATE INDEX t_b ON ONLY public.t USING btree (\"b.c\")",
-        ),
-        (
-            "constraint \"x on public.u\" on public.t",
-            "definition: CHECK (a > 0)",
-        ),
-        (
-            "sequence public.t_a_seq",
-            "owner: x\nowned by: column public.t.a\ngrants: y",
-        ),
-        (
-            "statistics object public.s",
-            "owner: x\ndefinition: CREATE STATISTICS public.s ON a, b FROM public.t",
-        ),
+    const TABLE: &[&str] = &[
+        "table public.t | owner: x",
+        "column public.t.a | type: integer",
+        "column public.t.\"b.c\" | type: integer",
+        "comment on column public.t.a | text: x",
+        "index public.t_a | definition: CREATE INDEX t_a ON public.t USING btree (a)",
+        "index public.t_b | definition: CREATE INDEX t_b ON ONLY public.t USING btree (\"b.c\")",
+        "constraint \"x on public.u\" on public.t | definition: CHECK (a > 0)",
+        "sequence public.t_a_seq | owner: x\nowned by: column public.t.a\ngrants: y",
+        "statistics object public.s | definition: CREATE STATISTICS public.s ON a, b FROM public.t",
     ];
 
     #[test]
-    fn what_belongs_to_a_new_table_is_told_in_its_line() {
+    fn parts_of_a_new_table_are_counted_in_its_line() {
         let none = fingerprint(&[], &[]);
-        let with = fingerprint(
-            TABLE,
-            &[("public.t", "aa"), ("public.t_a_seq", "value 1, called")],
-        );
-        let said = "(2 columns, 1 comment, 1 constraint, 2 indexes, 1 sequence, 1 statistics object, its rows, its value)";
-        assert_eq!(
-            lines(&none, &with),
-            [format!("table public.t is new {said}")]
-        );
-        assert_eq!(
-            lines(&with, &none),
-            [format!("table public.t is missing {said}")]
-        );
+        let rows = [("public.t", "aa"), ("public.t_a_seq", "value 1, called")];
+        let with = fingerprint(TABLE, &rows);
+        let parts = "(2 columns, 1 comment, 1 constraint, 2 indexes, 1 sequence, 1 statistics object, its rows, its value)";
+        let expected = |change| [format!("table public.t is {change} {parts}")];
+        assert_eq!(lines(&none, &with), expected("new"));
+        assert_eq!(lines(&with, &none), expected("missing"));
     }
 
     #[test]
-    fn members_of_what_is_in_both_stand_alone() {
+    fn members_of_an_object_in_both_have_lines_of_their_own() {
         let (a, b) = (fingerprint(&TABLE[..1], &[]), fingerprint(&TABLE[..5], &[]));
         let expected = [
             "column public.t.\"b.c\" is new",
@@ -331,37 +279,27 @@ mod tests {
         ];
         assert_eq!(lines(&a, &b), expected);
         // A missing object is not folded into a new one.
-        let other = fingerprint(
-            &[("view public.t", "x"), ("view column public.t.z", "x")],
-            &[],
-        );
-        assert_eq!(
-            lines(&b, &other),
-            [
-                "table public.t is missing (2 columns, 1 comment, 1 index)",
-                "view public.t is new (1 column)"
-            ]
-        );
+        let view = ["view public.t | x", "view column public.t.z | x"];
+        let expected = [
+            "table public.t is missing (2 columns, 1 comment, 1 index)",
+            "view public.t is new (1 column)",
+        ];
+        assert_eq!(lines(&b, &fingerprint(&view, &[])), expected);
     }
 
     #[test]
     fn an_extension_brings_its_members() {
         let with = [
-            (
-                "extension e",
-                "owner: x\nmembers: function public.f()\n    type public.y",
-            ),
-            ("function public.f()", "code: x"),
-            ("function public.g()", "code: x"),
-            ("type public.y", "owner: x"),
+            "extension e | owner: x\nmembers: function public.f()\n    type public.y",
+            "function public.f() | code: x",
+            "function public.g() | code: x",
+            "type public.y | owner: x",
+        ];
+        let expected = [
+            "extension e is new (2 objects)",
+            "function public.g() is new",
         ];
         let (none, with) = (fingerprint(&[], &[]), fingerprint(&with, &[]));
-        assert_eq!(
-            lines(&none, &with),
-            [
-                "extension e is new (2 objects)",
-                "function public.g() is new"
-            ]
-        );
+        assert_eq!(lines(&none, &with), expected);
     }
 }

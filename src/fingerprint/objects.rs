@@ -4,8 +4,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::catalog::{self, Question};
-use super::error::FingerprintError;
+use super::FingerprintError;
+use super::catalog::{self, Query};
 use super::{ledger, spelling};
 use crate::database::{Session, Table};
 
@@ -15,7 +15,7 @@ pub(super) fn read(
 ) -> Result<BTreeMap<String, String>, FingerprintError> {
     let major = session.server_version_num() / 10_000;
     let mut objects = BTreeMap::new();
-    for Question { since, sql } in catalog::questions() {
+    for Query { since, sql } in catalog::queries() {
         if major < *since {
             continue;
         }

@@ -12,7 +12,7 @@
 //! such digest for each first byte of the rows' hashes, and the SHA-256 of these in order. The
 //! number of rows determines which of the two applies.
 
-use super::error::FingerprintError;
+use super::FingerprintError;
 use super::tables::{Kind, RowsOf};
 use crate::database::{DatabaseError, Session, Table};
 use pgseal_verify::format::fingerprint::TableData;
@@ -91,18 +91,15 @@ fn digest(
 }
 
 fn two(table: Table, name: &str) -> Result<[String; 2], DatabaseError> {
-    let row = table
-        .rows
-        .into_iter()
-        .next()
-        .and_then(|row| row.into_iter().collect::<Option<Vec<_>>>());
-    let values = row.and_then(|row| row.try_into().ok());
-    values
-        .ok_or_else(|| DatabaseError::unsound(format!("the server does not say what is in {name}")))
+    let row = table.rows.into_iter().next().unwrap_or_default();
+    let values: Vec<String> = row.into_iter().flatten().collect();
+    let unsound = |_| DatabaseError::unsound(format!("the server does not say what is in {name}"));
+    values.try_into().map_err(unsound)
 }
 
 fn number(text: &str, name: &str) -> Result<u64, DatabaseError> {
-    text.parse().map_err(|_| {
+    let text = text.parse();
+    text.map_err(|_| {
         DatabaseError::unsound(format!(
             "the server does not say how many rows are in {name}"
         ))

@@ -23,11 +23,6 @@ const PATIENT: &str =
     "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0;
     SET LOCAL lock_timeout = '60s'";
 
-/// Begins a read-only transaction on one snapshot, and applies the settings.
-pub(super) fn begin(session: &mut dyn Session) -> Result<(), DatabaseError> {
-    session.batch("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-}
-
 /// Applies the settings after BEGIN, once the snapshot exists.
 pub(super) fn settle(session: &mut dyn Session) -> Result<(), DatabaseError> {
     session.batch(PATIENT)?;

@@ -3,11 +3,11 @@
 use std::io;
 
 use fallible_iterator::FallibleIterator as _;
-use postgres_protocol::message::backend::{DataRowBody, Message, RowDescriptionBody};
+use postgres_protocol::message::backend::{DataRowBody, Field, Message, RowDescriptionBody};
 
 use super::error::unexpected;
 use crate::database::{
-    BatchAnswer, Column, DatabaseError, Notice, ServerError, Table, Unsound, UnsoundKind,
+    BatchAnswer, Column, DatabaseError, Notice, ServerError, Table, UnsoundKind,
 };
 use pgseal_verify::plural;
 
@@ -72,11 +72,8 @@ impl Answer {
         match (message, &mut self.copy) {
             (Message::ReadyForQuery(_), _) => self.is_done = true,
             (Message::CommandComplete(body), _) => {
-                let rows = body
-                    .tag()?
-                    .rsplit(' ')
-                    .next()
-                    .and_then(|count| count.parse().ok());
+                let rows = body.tag()?.rsplit(' ').next();
+                let rows = rows.and_then(|count| count.parse().ok());
                 self.complete.push(rows.unwrap_or(0));
             }
             (Message::EmptyQueryResponse, _) => self.complete.push(0),
@@ -138,17 +135,14 @@ impl Answer {
         let (rows, limit) = (self.row_count, self.limit);
         if rows > limit {
             let message = format!("{rows} rows, where at most {limit} may be");
-            return Err(DatabaseError::Unsound(Unsound {
-                kind: UnsoundKind::TooManyRows,
-                message,
-            }));
+            let kind = UnsoundKind::TooManyRows;
+            return Err(DatabaseError::unsound_of(kind, message));
         }
-        if self.complete.len() != sent {
+        let run = self.complete.len();
+        if run != sent {
             let sent = plural::count(sent, "statement");
-            return Err(DatabaseError::unsound(format!(
-                "{sent} went out, {} were run",
-                self.complete.len()
-            )));
+            let text = format!("{sent} went out, {run} were run");
+            return Err(DatabaseError::unsound(text));
         }
         Ok(self.into_table())
     }
@@ -162,15 +156,13 @@ impl Answer {
 }
 
 fn columns(body: &RowDescriptionBody) -> io::Result<Vec<Column>> {
-    let column = |name: &str, type_oid| {
-        Ok::<_, io::Error>(Column {
-            name: name.to_owned(),
-            is_boolean: type_oid == BOOL,
+    let column = |field: Field<'_>| {
+        Ok(Column {
+            name: field.name().to_owned(),
+            is_boolean: field.type_oid() == BOOL,
         })
     };
-    body.fields()
-        .map(|field| column(field.name(), field.type_oid()))
-        .collect()
+    body.fields().map(column).collect()
 }
 
 fn row(body: &DataRowBody) -> io::Result<Vec<Option<String>>> {

@@ -36,7 +36,7 @@ impl Canceller {
             clock,
         );
         let mut wire = dialed
-            .map_err(|trouble| trouble.at(host, &self.route.address).error.to_string())?
+            .map_err(|error| error.at(host, &self.route.address).error.to_string())?
             .wire;
         let request = |out: &mut _| {
             frontend::cancel_request(self.process, self.key, out);

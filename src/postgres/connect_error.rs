@@ -6,7 +6,7 @@ use super::dial::Address;
 use super::error;
 use super::host::Host;
 use super::start;
-use crate::database::{ConnectionError, ConnectionKind, DatabaseError};
+use crate::database::{ConnectionKind, DatabaseError};
 
 /// A failed attempt.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ impl ConnectError {
 
     fn of(kind: ConnectionKind, then: NextAttempt, message: String) -> Self {
         Self {
-            error: DatabaseError::Connection(ConnectionError { kind, message }),
+            error: DatabaseError::connection(kind, message),
             then,
         }
     }

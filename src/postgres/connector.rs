@@ -9,7 +9,7 @@ use super::dial::{Address, addresses};
 use super::host::{Host, Place};
 use super::session::PostgresSession;
 use super::settings::{Settings, Wanted};
-use crate::database::{Connect, ConnectionError, ConnectionKind, DatabaseError, Purpose, Session};
+use crate::database::{Connect, ConnectionKind, DatabaseError, Purpose, Session};
 
 /// Opens sessions with one set of connection settings.
 pub struct Connector {
@@ -89,16 +89,14 @@ impl Connector {
     }
 
     pub fn open(&self, purpose: Purpose) -> Result<PostgresSession, DatabaseError> {
+        if purpose == Purpose::Resolve {
+            return self.resolve(self.route());
+        }
         // Held while the first session chooses a server, so that a second one can't choose another.
         let mut chosen = self.chosen.lock().unwrap_or_else(PoisonError::into_inner);
-        if purpose == Purpose::Resolve {
-            let pinned = chosen.clone();
-            drop(chosen);
-            return self.resolve(pinned);
-        }
         if let Some(route) = chosen.clone() {
             drop(chosen);
-            return self.again(&route, purpose).map_err(|trouble| trouble.error);
+            return self.again(&route, purpose).map_err(|error| error.error);
         }
         let (session, route) = self.choose(purpose)?;
         *chosen = Some(route);
@@ -110,11 +108,7 @@ impl Connector {
     fn choose(&self, purpose: Purpose) -> Result<(PostgresSession, Route), DatabaseError> {
         let rounds: &[Wanted] = match self.settings.wanted {
             Wanted::PreferStandby => &[Wanted::Standby, Wanted::Any],
-            Wanted::Any => &[Wanted::Any],
-            Wanted::ReadWrite => &[Wanted::ReadWrite],
-            Wanted::ReadOnly => &[Wanted::ReadOnly],
-            Wanted::Primary => &[Wanted::Primary],
-            Wanted::Standby => &[Wanted::Standby],
+            _ => &[self.settings.wanted],
         };
         let mut refusals = Vec::new();
         for wanted in rounds {
@@ -123,10 +117,10 @@ impl Connector {
                 for address in self.addresses(host, &mut refusals) {
                     match self.first(host, &address, *wanted, purpose) {
                         Ok(found) => return Ok(found),
-                        Err(trouble) if trouble.then == NextAttempt::Stop => {
-                            return Err(trouble.error);
+                        Err(error) if error.then == NextAttempt::Stop => {
+                            return Err(error.error);
                         }
-                        Err(trouble) => refusals.push(trouble.error),
+                        Err(error) => refusals.push(error.error),
                     }
                 }
             }
@@ -169,27 +163,22 @@ impl Connector {
     fn resolve(&self, pinned: Option<Route>) -> Result<PostgresSession, DatabaseError> {
         let mut refusals = Vec::new();
         let mut seen: Vec<(usize, Address)> = Vec::new();
-        let mut attempt = |host: usize, address: Address, refusals: &mut Vec<DatabaseError>| {
-            if seen.contains(&(host, address.clone())) {
-                return None;
-            }
-            seen.push((host, address.clone()));
-            match self.first(host, &address, Wanted::Primary, Purpose::Resolve) {
-                Ok((session, _)) => return Some(session),
-                Err(trouble) => refusals.push(trouble.error),
-            }
-            None
-        };
-        if let Some(route) = pinned
-            && let Some(session) = attempt(route.host, route.address, &mut refusals)
-        {
-            return Ok(session);
-        }
-        for host in 0..self.settings.hosts.len() {
-            for address in self.addresses(host, &mut refusals) {
-                if let Some(session) = attempt(host, address, &mut refusals) {
-                    return Ok(session);
+        let mut pinned = pinned.map(|route| (route.host, vec![route.address]));
+        let mut hosts = 0..self.settings.hosts.len();
+        // Names are resolved only once the addresses before them have failed.
+        while let Some((host, addresses)) = pinned.take().or_else(|| {
+            let host = hosts.next()?;
+            Some((host, self.addresses(host, &mut refusals)))
+        }) {
+            for address in addresses {
+                if seen.contains(&(host, address.clone())) {
+                    continue;
                 }
+                match self.first(host, &address, Wanted::Primary, Purpose::Resolve) {
+                    Ok((session, _)) => return Ok(session),
+                    Err(error) => refusals.push(error.error),
+                }
+                seen.push((host, address));
             }
         }
         Err(together(refusals))
@@ -218,34 +207,30 @@ impl Connector {
                 address: address.clone(),
                 secure: *secure,
             };
-            let trouble = match PostgresSession::begin(settings, &route, purpose) {
+            let error = match PostgresSession::begin(settings, &route, purpose) {
                 Ok(session) => {
                     let route = session.route().clone();
                     return Ok((session, route));
                 }
-                Err(trouble) => trouble,
+                Err(error) => error,
             };
-            let over = trouble.then != NextAttempt::OtherWay;
+            let is_last = error.then != NextAttempt::OtherWay;
             // The first way is the operator's preference, so its error is reported, unless the
             // second got further.
             refused = Some(match refused {
-                Some(first) if !trouble.came_further() => first,
-                _ => trouble,
+                Some(first) if !error.came_further() => first,
+                _ => error,
             });
-            if over {
+            if is_last {
                 break;
             }
         }
-        let trouble = refused
+        let mut error = refused
             .unwrap_or_else(|| ConnectError::new(NextAttempt::Stop, "there is no way".to_owned()));
-        Err(ConnectError {
-            then: if trouble.then == NextAttempt::OtherWay {
-                NextAttempt::Stop
-            } else {
-                trouble.then
-            },
-            ..trouble
-        })
+        if error.then == NextAttempt::OtherWay {
+            error.then = NextAttempt::Stop;
+        }
+        Err(error)
     }
 
     fn addresses(&self, host: usize, refusals: &mut Vec<DatabaseError>) -> Vec<Address> {
@@ -301,13 +286,9 @@ fn together(mut refusals: Vec<DatabaseError>) -> DatabaseError {
     }
     let texts: Vec<_> = refusals.iter().map(ToString::to_string).collect();
     let asks = |error: &DatabaseError| matches!(error, DatabaseError::Connection(e) if e.kind == ConnectionKind::Password);
-    let kind = if refusals.iter().any(asks) {
-        ConnectionKind::Password
-    } else {
-        ConnectionKind::Unreachable
+    let kind = match refusals.iter().any(asks) {
+        true => ConnectionKind::Password,
+        false => ConnectionKind::Unreachable,
     };
-    DatabaseError::Connection(ConnectionError {
-        kind,
-        message: texts.join("; "),
-    })
+    DatabaseError::connection(kind, texts.join("; "))
 }

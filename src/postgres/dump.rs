@@ -188,14 +188,11 @@ impl Dumps {
             source,
         };
         let mut child = command.spawn().map_err(failed)?;
-        let said = child
-            .stderr
-            .take()
-            .map(|stderr| thread::spawn(move || words(stderr)));
+        let stderr = child.stderr.take();
         Ok(Running {
             program,
             child,
-            said,
+            stderr: stderr.map(|stderr| thread::spawn(move || read_errors(stderr))),
         })
     }
 }
@@ -224,7 +221,8 @@ fn named(database: &str) -> String {
 struct Running {
     program: &'static str,
     child: Child,
-    said: Option<JoinHandle<String>>,
+    /// The thread that reads its error output.
+    stderr: Option<JoinHandle<String>>,
 }
 
 impl Drop for Running {
@@ -235,7 +233,7 @@ impl Drop for Running {
     }
 }
 
-fn words(mut stderr: ChildStderr) -> String {
+fn read_errors(mut stderr: ChildStderr) -> String {
     let mut kept = Vec::new();
     // Unreadable error output counts as empty.
     let _ = stderr.by_ref().take(KEPT_BYTES).read_to_end(&mut kept);
@@ -245,55 +243,41 @@ fn words(mut stderr: ChildStderr) -> String {
 
 /// Waits for all programs, and reports the first failure that is not a consequence of another.
 fn wait(mut running: Vec<Running>, is_stopped: &dyn Fn() -> bool) -> Result<(), DumpError> {
-    let mut failed: Vec<(usize, String)> = Vec::new();
-    let mut open: Vec<usize> = (0..running.len()).collect();
-    while !open.is_empty() {
-        if is_stopped() {
-            return Err(DumpError::Interrupted);
-        }
-        let mut still = Vec::new();
-        for at in open {
-            let Running {
-                program,
-                child,
-                said,
-            } = &mut running[at];
-            let ended = child.try_wait();
-            match ended.map_err(|source| DumpError::Start {
-                program: PathBuf::from(*program),
-                source,
-            })? {
-                None => still.push(at),
-                Some(status) if status.success() => {}
-                Some(status) => {
-                    let text = said
-                        .take()
-                        .and_then(|words| words.join().ok())
-                        .unwrap_or_default();
-                    failed.push((at, last_words(&text).unwrap_or(status.to_string())));
-                }
+    let mut failed: Vec<(&'static str, String)> = Vec::new();
+    for one in &mut running {
+        let program = one.program;
+        let status = loop {
+            if is_stopped() {
+                return Err(DumpError::Interrupted);
             }
+            let status = one.child.try_wait().map_err(|source| DumpError::Start {
+                program: PathBuf::from(program),
+                source,
+            })?;
+            match status {
+                Some(status) => break status,
+                None => thread::sleep(POLL),
+            }
+        };
+        if !status.success() {
+            let text = one.stderr.take().and_then(|stderr| stderr.join().ok());
+            let text = text.as_deref().and_then(error_lines);
+            failed.push((program, text.unwrap_or(status.to_string())));
         }
-        open = still;
-        thread::sleep(POLL);
     }
     // A program whose reader ended early fails with a broken pipe; that is a consequence.
     let is_consequence = |said: &str| said.contains("Broken pipe") || said.contains("signal: 13");
-    match failed
+    let cause = failed
         .into_iter()
-        .min_by_key(|(at, said)| (is_consequence(said), *at))
-    {
-        Some((at, said)) => Err(DumpError::Failed {
-            program: running[at].program,
-            said,
-        }),
-        None => Ok(()),
-    }
+        .min_by_key(|(_, said)| is_consequence(said));
+    cause.map_or(Ok(()), |(program, said)| {
+        Err(DumpError::Failed { program, said })
+    })
 }
 
 /// The error lines of a program's output, joined into one line; all lines if none is marked as an
 /// error.
-fn last_words(text: &str) -> Option<String> {
+fn error_lines(text: &str) -> Option<String> {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let errors: Vec<&str> = lines
         .clone()
@@ -319,12 +303,12 @@ mod tests {
     }
 
     #[test]
-    fn errors_are_told_before_anything_else() {
+    fn error_lines_come_before_others() {
         let text = "pg_dump: warning: x\npg_dump: error: connection failed\n";
         assert_eq!(
-            last_words(text).as_deref(),
+            error_lines(text).as_deref(),
             Some("pg_dump: error: connection failed")
         );
-        assert_eq!(last_words("\n"), None);
+        assert_eq!(error_lines("\n"), None);
     }
 }

@@ -6,16 +6,16 @@ use std::io;
 use fallible_iterator::FallibleIterator as _;
 use postgres_protocol::message::backend::ErrorFields;
 
-use crate::database::{ConnectionError, ConnectionKind, DatabaseError, Notice, ServerError};
+use crate::database::{ConnectionKind, DatabaseError, Notice, ServerError};
 
 /// A failed connection. The end of the stream counts as closed by the server.
 pub(super) fn lost(error: &io::Error) -> DatabaseError {
-    let closed = || "the server closed the connection".to_owned();
-    let (kind, message) = match error.kind() {
-        io::ErrorKind::UnexpectedEof => (ConnectionKind::Closed, closed()),
-        _ => (ConnectionKind::Lost, error.to_string().replace('\n', " ")),
-    };
-    DatabaseError::Connection(ConnectionError { kind, message })
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => {
+            DatabaseError::connection(ConnectionKind::Closed, "the server closed the connection")
+        }
+        _ => DatabaseError::lost(error.to_string().replace('\n', " ")),
+    }
 }
 
 /// A message that matches no expected answer.
@@ -28,29 +28,27 @@ pub(super) fn unexpected() -> io::Error {
 
 /// Converts an error of the server.
 pub(super) fn error(fields: ErrorFields<'_>) -> io::Result<DatabaseError> {
-    let said = Said::read(fields)?;
-    let (code, message) = (said.text(b'C'), said.text(b'M'));
+    let fields = Fields::read(fields)?;
+    let (code, message) = (fields.text(b'C'), fields.text(b'M'));
     // Class 57P0x: the server ends the session (shutdown, crash of another session, termination by
     // an administrator).
     if code.starts_with("57P0") {
         return Ok(DatabaseError::lost(message));
     }
-    let position = said.get(b'P').and_then(|text| text.parse().ok());
-    let (detail, hint, context) = (said.get(b'D'), said.get(b'H'), said.context());
     Ok(DatabaseError::Server(Box::new(ServerError {
         code,
         message,
-        detail,
-        hint,
-        context,
-        position,
+        detail: fields.get(b'D'),
+        hint: fields.get(b'H'),
+        context: fields.context(),
+        position: fields.get(b'P').and_then(|text| text.parse().ok()),
     })))
 }
 
 pub(super) fn notice(fields: ErrorFields<'_>, statement: usize) -> io::Result<Notice> {
-    let said = Said::read(fields)?;
+    let fields = Fields::read(fields)?;
     // The severity in field S is in the server's language; field V is not translated.
-    let severity = said.get(b'V').unwrap_or_else(|| "NOTICE".to_owned());
+    let severity = fields.get(b'V').unwrap_or_else(|| "NOTICE".to_owned());
     Ok(Notice {
         statement,
         severity: if severity.starts_with("DEBUG") {
@@ -58,18 +56,18 @@ pub(super) fn notice(fields: ErrorFields<'_>, statement: usize) -> io::Result<No
         } else {
             severity
         },
-        message: said.text(b'M'),
-        detail: said.get(b'D'),
-        hint: said.get(b'H'),
-        context: said.get(b'W'),
-        routine: said.get(b'R'),
+        message: fields.text(b'M'),
+        detail: fields.get(b'D'),
+        hint: fields.get(b'H'),
+        context: fields.get(b'W'),
+        routine: fields.get(b'R'),
     })
 }
 
 /// Fields by type (PostgreSQL manual, "Error and Notice Message Fields").
-struct Said(Vec<(u8, String)>);
+struct Fields(Vec<(u8, String)>);
 
-impl Said {
+impl Fields {
     fn read(fields: ErrorFields<'_>) -> io::Result<Self> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         fields
@@ -79,10 +77,8 @@ impl Said {
     }
 
     fn get(&self, kind: u8) -> Option<String> {
-        self.0
-            .iter()
-            .find(|(of, _)| *of == kind)
-            .map(|(_, text)| text.clone())
+        let field = self.0.iter().find(|(of, _)| *of == kind);
+        field.map(|(_, text)| text.clone())
     }
 
     fn text(&self, kind: u8) -> String {

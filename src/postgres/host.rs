@@ -93,10 +93,8 @@ pub(super) fn all(parameters: &Parameters) -> Result<Vec<Host>, SettingsError> {
             "host doesn't name {count} hosts, as hostaddr does"
         )));
     }
-    if ports
-        .as_ref()
-        .is_some_and(|ports| ports.len() != 1 && ports.len() != count)
-    {
+    let port_count = ports.as_ref().map_or(1, Vec::len);
+    if port_count != 1 && port_count != count {
         return Err(SettingsError::Together(format!(
             "port names neither one port nor {count}, one for each host"
         )));
@@ -130,19 +128,14 @@ fn place(
 ) -> Result<(String, Place), SettingsError> {
     // The value is not shown: after an unescaped "@" in a password, the host holds part of that
     // password.
-    if name
-        .as_ref()
-        .is_some_and(|name| name.contains('@') && !name.starts_with('/'))
-    {
-        return Err(SettingsError::Together(
-            "a host has an \"@\" in it; in a password it is written %40".to_owned(),
-        ));
+    let has_at = |name: &String| name.contains('@') && !name.starts_with('/');
+    if name.as_ref().is_some_and(has_at) {
+        let text = "a host has an \"@\" in it; in a password it is written %40";
+        return Err(SettingsError::together(text));
     }
     if let Some(text) = address {
-        let address: IpAddr = text.parse().map_err(|_| SettingsError::Value {
-            keyword: "hostaddr",
-            value: text.clone(),
-            why: "write an IPv4 or IPv6 address".to_owned(),
+        let address: IpAddr = text.parse().map_err(|_| {
+            SettingsError::value("hostaddr", &text, "write an IPv4 or IPv6 address")
         })?;
         return Ok((name.unwrap_or(text), Place::Address(address)));
     }
@@ -168,7 +161,7 @@ fn port(text: &str) -> Result<u16, SettingsError> {
     // password.
     let wrong = || {
         let text = "a port is no number from 1 to 65535; in a password, \":\", \"/\" and \"@\" are written %3A, %2F, %40";
-        SettingsError::Together(text.to_owned())
+        SettingsError::together(text)
     };
     text.parse().ok().filter(|port| *port > 0).ok_or_else(wrong)
 }

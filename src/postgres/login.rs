@@ -147,16 +147,12 @@ impl<'a> Beginning<'a> {
                     (login.process, login.key) = (body.process_id(), body.secret_key())
                 }
                 Message::ParameterStatus(body) => {
-                    let name = body.name().map_err(|e| ConnectError::lost(&e))?.to_owned();
-                    login.parameters.insert(
-                        name,
-                        body.value().map_err(|e| ConnectError::lost(&e))?.to_owned(),
-                    );
+                    let (name, value) = (body.name().map_err(lost)?, body.value().map_err(lost)?);
+                    login.parameters.insert(name.to_owned(), value.to_owned());
                 }
                 Message::NoticeResponse(body) => {
-                    login
-                        .notices
-                        .push(error::notice(body.fields(), 0).map_err(|e| ConnectError::lost(&e))?);
+                    let notice = error::notice(body.fields(), 0).map_err(lost)?;
+                    login.notices.push(notice);
                 }
                 Message::ReadyForQuery(_) => return Ok(login),
                 _ => return Err(unexpected()),
@@ -166,16 +162,11 @@ impl<'a> Beginning<'a> {
 
     /// Returns the next message, or the error that the server sent.
     fn next(&mut self) -> Result<Message, ConnectError> {
-        let message = self
-            .dialed
-            .wire
-            .message(self.clock)
-            .map_err(|e| ConnectError::lost(&e))?;
+        let message = self.dialed.wire.message(self.clock).map_err(lost)?;
         let Message::ErrorResponse(body) = &message else {
             return Ok(message);
         };
-        Err(error::error(body.fields())
-            .map_or_else(|e| ConnectError::lost(&e), ConnectError::refused))
+        Err(error::error(body.fields()).map_or_else(lost, ConnectError::refused))
     }
 
     fn put(
@@ -204,6 +195,10 @@ impl<'a> Beginning<'a> {
         }
         Ok(())
     }
+}
+
+fn lost(error: io::Error) -> ConnectError {
+    ConnectError::lost(&error)
 }
 
 fn stop(text: &str) -> ConnectError {

@@ -78,7 +78,7 @@ impl PostgresSession {
             })?;
             Ok(session)
         });
-        begun.map_err(|trouble| trouble.at(&settings.hosts[route.host], &route.address))
+        begun.map_err(|error| error.at(&settings.hosts[route.host], &route.address))
     }
 
     fn connect(
@@ -88,35 +88,25 @@ impl PostgresSession {
     ) -> result::Result<Self, ConnectError> {
         let (host, limit) = (&settings.hosts[route.host], settings.connect_timeout);
         let mut clock = Clock::start(None, limit);
-        let begun = dial(settings, host, &route.address, route.secure, &mut clock).and_then(
-            |mut dialed| {
-                let login = login(
-                    settings,
-                    host,
-                    &mut dialed,
-                    &start::options(purpose),
-                    &mut clock,
-                )?;
-                Ok((dialed, login))
-            },
-        );
-        let (dialed, login) = begun.map_err(|trouble| match limit {
+        let mut begin = || {
+            let mut dialed = dial(settings, host, &route.address, route.secure, &mut clock)?;
+            let options = start::options(purpose);
+            let login = login(settings, host, &mut dialed, &options, &mut clock)?;
+            Ok((dialed, login))
+        };
+        let (dialed, login) = begin().map_err(|error| match limit {
             Some(limit) if clock.is_over() => {
                 let text = format!("no answer within {} s (connect_timeout)", limit.as_secs());
                 ConnectError::new(NextAttempt::NextAddress, text)
             }
-            _ => trouble,
+            _ => error,
         })?;
-        let (route, settings) = (
-            Route {
+        let canceller = Canceller {
+            settings: Arc::clone(settings),
+            route: Route {
                 secure: dialed.secure,
                 ..route.clone()
             },
-            Arc::clone(settings),
-        );
-        let canceller = Canceller {
-            settings,
-            route,
             process: login.process,
             key: login.key,
         };
@@ -170,10 +160,12 @@ impl PostgresSession {
     /// Fails if a setting for parsing changed: text that was parsed as one statement could now be
     /// two.
     fn unchanged(&self) -> Result<()> {
-        let unsound =
-            |changed| DatabaseError::unsound(format!("{changed} while the statement was parsed"));
-        self.changed_reading()
-            .map_or(Ok(()), |changed| Err(unsound(changed)))
+        match self.changed_reading() {
+            None => Ok(()),
+            Some(changed) => Err(DatabaseError::unsound(format!(
+                "{changed} while the statement was parsed"
+            ))),
+        }
     }
 
     pub(super) fn facts(&self) -> &Facts {
@@ -186,12 +178,6 @@ impl PostgresSession {
 }
 
 impl Session for PostgresSession {
-    fn execute(&mut self, sql: &str) -> Result<u64> {
-        Ok(self
-            .extended(Answer::default(), sql, &[], NO_VALUES)?
-            .affected())
-    }
-
     fn batch(&mut self, sql: &str) -> Result<()> {
         self.simple(0, sql, 0).map(drop)
     }
@@ -214,14 +200,9 @@ impl Session for PostgresSession {
 
     fn execute_with(&mut self, sql: &str, parameters: &[String]) -> Result<u64> {
         // With type `unknown`, the server infers the type.
-        Ok(self
-            .extended(
-                Answer::default(),
-                sql,
-                &vec![UNKNOWN; parameters.len()],
-                parameters,
-            )?
-            .affected())
+        let types = vec![UNKNOWN; parameters.len()];
+        let answer = self.extended(Answer::default(), sql, &types, parameters)?;
+        Ok(answer.affected())
     }
 
     fn rows(&mut self, sql: &str, limit: usize) -> Result<Table> {
@@ -232,12 +213,8 @@ impl Session for PostgresSession {
 
     fn send_batch(&mut self, sql: &str) -> Result<()> {
         // Semicolons in strings are counted too. A higher count only lengthens the time limit.
-        let statements = sql
-            .bytes()
-            .filter(|byte| *byte == b';')
-            .count()
-            .try_into()
-            .unwrap_or(u32::MAX);
+        let statements = sql.bytes().filter(|byte| *byte == b';').count();
+        let statements = statements.try_into().unwrap_or(u32::MAX);
         self.driver
             .send(statements, |out| frontend::query(sql, out))
     }
@@ -290,21 +267,13 @@ impl Session for PostgresSession {
             .into_table_of(2)
     }
 
-    fn query(&mut self, sql: &'static str, parameters: &[&str]) -> Result<Table> {
-        let types = vec![TEXT; parameters.len()];
-        Ok(self
-            .extended(Answer::with_rows(usize::MAX), sql, &types, parameters)?
-            .into_table())
-    }
-
     fn query_with(
         &mut self,
         sql: &'static str,
         parameters: &[Parameter<'_>],
         again: bool,
     ) -> Result<Table> {
-        let types: Vec<_> = parameters.iter().map(type_of).collect();
-        let values: Vec<_> = parameters.iter().map(value_of).collect();
+        let (types, values): (Vec<_>, Vec<_>) = parameters.iter().map(typed).unzip();
         let answer = Answer::with_rows(usize::MAX);
         if !again {
             return Ok(self.extended(answer, sql, &types, &values)?.into_table());
@@ -383,19 +352,13 @@ fn execute(out: &mut BytesMut, name: &str, values: &[impl AsRef<str>]) -> io::Re
     Ok(())
 }
 
-fn type_of(parameter: &Parameter<'_>) -> Oid {
+/// The type of a parameter, and its value in text form.
+fn typed(parameter: &Parameter<'_>) -> (Oid, String) {
     match parameter {
-        Parameter::Text(_) => TEXT,
-        Parameter::Oids(_) => OID_ARRAY,
-    }
-}
-
-fn value_of(parameter: &Parameter<'_>) -> String {
-    match parameter {
-        Parameter::Text(text) => (*text).to_owned(),
+        Parameter::Text(text) => (TEXT, (*text).to_owned()),
         Parameter::Oids(oids) => {
             let oids: Vec<_> = oids.iter().map(Oid::to_string).collect();
-            format!("{{{}}}", oids.join(","))
+            (OID_ARRAY, format!("{{{}}}", oids.join(",")))
         }
     }
 }

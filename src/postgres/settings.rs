@@ -97,6 +97,20 @@ pub enum SettingsError {
     Together(String),
 }
 
+impl SettingsError {
+    pub(super) fn value(keyword: &'static str, value: &str, why: impl Into<String>) -> Self {
+        Self::Value {
+            keyword,
+            value: value.to_owned(),
+            why: why.into(),
+        }
+    }
+
+    pub(super) fn together(text: impl Into<String>) -> Self {
+        Self::Together(text.into())
+    }
+}
+
 impl Settings {
     /// Parses every given parameter. Defaults are libpq's, except that connecting has a time limit.
     pub fn from_parameters(parameters: &Parameters) -> Result<Self, SettingsError> {
@@ -105,9 +119,8 @@ impl Settings {
                 is_supported(keyword, value)?;
             }
         }
-        let user = parameters
-            .get("user")
-            .ok_or_else(|| SettingsError::Together("no user is given".to_owned()))?;
+        let user = parameters.get("user");
+        let user = user.ok_or_else(|| SettingsError::together("no user is given"))?;
         let name = parameters
             .get("application_name")
             .or(parameters.get("fallback_application_name"));
@@ -157,26 +170,19 @@ impl FromStr for Settings {
 }
 
 fn is_supported(keyword: &keywords::Keyword, value: &str) -> Result<(), SettingsError> {
-    let shown = || {
-        keyword
-            .variable
-            .map_or(keyword.name.to_owned(), |variable| {
-                format!("{} ({variable})", keyword.name)
-            })
-    };
+    let name = keyword.name;
     match keyword.support {
         Support::Full => Ok(()),
         Support::Only(values) if values.contains(&value) => Ok(()),
         Support::Only(values) => {
             let why = format!("only {} is supported", values.join(" or "));
-            Err(SettingsError::Value {
-                keyword: keyword.name,
-                value: value.to_owned(),
-                why,
-            })
+            Err(SettingsError::value(name, value, why))
         }
         Support::Refused(why) => Err(SettingsError::Refused {
-            keyword: shown(),
+            keyword: match keyword.variable {
+                Some(variable) => format!("{name} ({variable})"),
+                None => name.to_owned(),
+            },
             why: why.to_owned(),
         }),
     }
@@ -201,11 +207,7 @@ fn application_name(name: Option<&str>) -> Result<String, SettingsError> {
         "use up to {} printable ASCII characters",
         MAX_NAME - OWN_NAME.len() - 2
     );
-    Err(SettingsError::Value {
-        keyword: "application_name",
-        value: name.to_owned(),
-        why,
-    })
+    Err(SettingsError::value("application_name", name, why))
 }
 
 /// Prefix of every session's application name.
@@ -215,11 +217,10 @@ fn connect_timeout(parameters: &Parameters) -> Result<Option<Duration>, Settings
     let Some(text) = parameters.get("connect_timeout") else {
         return Ok(Some(CONNECT_TIMEOUT));
     };
-    let seconds: i32 = text.trim().parse().map_err(|_| SettingsError::Value {
-        keyword: "connect_timeout",
-        value: text.to_owned(),
-        why: "write a number of seconds".to_owned(),
-    })?;
+    let seconds: i32 = text
+        .trim()
+        .parse()
+        .map_err(|_| SettingsError::value("connect_timeout", text, "write a number of seconds"))?;
     // As in libpq: zero or less is no limit, and one means two.
     Ok(u64::try_from(seconds)
         .ok()
@@ -254,11 +255,7 @@ pub(super) fn choose<T: Copy>(
     let found = words.iter().find(|(word, _)| *word == value);
     found.map(|(_, choice)| *choice).ok_or_else(|| {
         let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-        SettingsError::Value {
-            keyword,
-            value: value.to_owned(),
-            why: format!("write {}", words.join(", ")),
-        }
+        SettingsError::value(keyword, value, format!("write {}", words.join(", ")))
     })
 }
 
@@ -266,14 +263,8 @@ fn number(parameters: &Parameters, keyword: &'static str) -> Result<Option<u32>,
     let Some(text) = parameters.get(keyword) else {
         return Ok(None);
     };
-    text.trim()
-        .parse()
-        .map(Some)
-        .map_err(|_| SettingsError::Value {
-            keyword,
-            value: text.to_owned(),
-            why: "write a number".to_owned(),
-        })
+    let number = text.trim().parse().map(Some);
+    number.map_err(|_| SettingsError::value(keyword, text, "write a number"))
 }
 
 /// Parses seconds. Zero selects the system's default, as in libpq.

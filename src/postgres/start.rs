@@ -3,9 +3,9 @@
 //! transaction to another session: one session would hold the lock, and another would run the
 //! release. Poolers are detected and rejected.
 
-use crate::database::{
-    ChangedReading, DatabaseError, Identity, Purpose, Session, Unsound, UnsoundKind,
-};
+use std::sync::LazyLock;
+
+use crate::database::{ChangedReading, DatabaseError, Identity, Purpose, Session, UnsoundKind};
 use crate::release::gate_role::is_superuser;
 
 /// Whether the session user is a superuser, or has access to files and programs of the server,
@@ -45,22 +45,13 @@ const READING: [(&str, &str, &str); 2] = [
     ("client_encoding", "UTF8", "UNICODE"),
 ];
 
-/// Queries the values in the order of [`START`], then the other start values, then facts about the
-/// session. No name depends on the search path.
-const FACTS: &str = "select pg_catalog.current_setting('search_path'),
-    pg_catalog.current_setting('standard_conforming_strings'),
-    pg_catalog.current_setting('backslash_quote'),
-    pg_catalog.current_setting('transform_null_equals'),
-    pg_catalog.current_setting('array_nulls'),
-    pg_catalog.current_setting('datestyle'),
-    pg_catalog.current_setting('intervalstyle'),
-    pg_catalog.current_setting('timezone_abbreviations'),
-    pg_catalog.current_setting('extra_float_digits'),
-    pg_catalog.current_setting('bytea_output'),
-    pg_catalog.current_setting('xmlbinary'),
-    pg_catalog.current_setting('xmloption'),
-    pg_catalog.current_setting('quote_all_identifiers'),
-    pg_catalog.current_setting('gin_fuzzy_search_limit'),
+/// Queries the values of [`START`], then the other start values, then facts about the session. No
+/// name depends on the search path.
+static FACTS: LazyLock<String> = LazyLock::new(|| {
+    let setting = |(name, _)| format!("pg_catalog.current_setting('{name}'), ");
+    let start: String = START.into_iter().map(setting).collect();
+    format!(
+        "select {start}
     pg_catalog.current_setting('client_encoding'),
     pg_catalog.current_setting('application_name'),
     pg_catalog.current_setting('default_transaction_read_only'),
@@ -70,7 +61,9 @@ const FACTS: &str = "select pg_catalog.current_setting('search_path'),
     pg_catalog.current_database()::pg_catalog.text,
     session_user::pg_catalog.text,
     current_user::pg_catalog.text,
-    pg_catalog.current_setting('server_version')";
+    pg_catalog.current_setting('server_version')"
+    )
+});
 
 /// Facts about a session, queried once.
 #[derive(Clone, Debug, Default)]
@@ -110,7 +103,7 @@ pub(super) fn verify(
     application_name: &str,
     pid: Option<u32>,
 ) -> Result<Facts, DatabaseError> {
-    let table = session.query(FACTS, &[])?;
+    let table = session.query(&FACTS, &[])?;
     let values: Vec<&str> = match table.rows.as_slice() {
         [row] => row
             .iter()
@@ -136,15 +129,12 @@ pub(super) fn verify(
             "the server does not say what it is".to_owned(),
         ));
     };
-    let asked = START.into_iter().zip(begun.iter().copied());
-    let also = [
-        ("client_encoding", "UTF8", *encoding),
-        ("application_name", application_name, *application),
-    ];
-    let mut asked: Vec<_> = asked
-        .map(|((name, value), found)| (name, value, found))
-        .chain(also)
+    let start = START.into_iter().zip(begun);
+    let mut asked: Vec<_> = start
+        .map(|((name, value), found)| (name, value, *found))
         .collect();
+    asked.push(("client_encoding", "UTF8", encoding));
+    asked.push(("application_name", application_name, application));
     if purpose != Purpose::Write {
         asked.push(("default_transaction_read_only", "on", *read_only));
     }
@@ -165,10 +155,7 @@ pub(super) fn verify(
         let message = format!(
             "the session of a superuser begins here as another role: {user} as {role} (ALTER DATABASE or ALTER ROLE ... SET role)"
         );
-        return Err(DatabaseError::Unsound(Unsound {
-            kind: UnsoundKind::OtherRole,
-            message,
-        }));
+        return Err(DatabaseError::unsound_of(UnsoundKind::OtherRole, message));
     }
     let Some(process) = pid.filter(|pid| pid.to_string() == *process) else {
         return Err(refused(
@@ -210,8 +197,11 @@ pub(super) fn changed_reading<'r>(
     })
 }
 
-/// Recognizes PgBouncer's rejection of unknown start values. Other errors share its code, so the
-/// text decides.
+/// Recognizes PgBouncer's rejection of unknown start values ("unsupported startup parameter").
+///
+/// The text decides only which explanation the operator reads; the session is refused either way.
+/// No SQLSTATE or field could: PgBouncer sends 08P01 for most of its own errors, and only severity
+/// and message besides. Their lack of other fields shows a pooler, but not what it rejected.
 pub(super) fn pooled(error: DatabaseError) -> DatabaseError {
     match error {
         DatabaseError::Server(server)
@@ -227,10 +217,7 @@ fn refused(why: &str) -> DatabaseError {
     let message = format!(
         "a connection pooler answers here, not PostgreSQL itself ({why}): it may give every transaction another session"
     );
-    DatabaseError::Unsound(Unsound {
-        kind: UnsoundKind::Pooler,
-        message,
-    })
+    DatabaseError::unsound_of(UnsoundKind::Pooler, message)
 }
 
 /// Normalizes a value; the server writes lists with spaces.

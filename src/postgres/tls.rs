@@ -77,7 +77,7 @@ impl Tls {
             &[("postgres", false), ("direct", true)],
         )?;
         let versions = versions(parameters)?;
-        let together = |text: &str| Err(SettingsError::Together(text.to_owned()));
+        let together = |text| Err(SettingsError::together(text));
         if system && mode != Mode::VerifyFull {
             return together(
                 "sslrootcert=system needs sslmode=verify-full: anybody can have a certificate of a public CA",
@@ -173,12 +173,11 @@ fn verifier(
     };
     let mut store = RootCertStore::empty();
     for root in &roots {
-        match store.add(root.clone()) {
-            Err(e) if named != "system" => {
-                return Err(wrong(format!("a certificate in it is not understood: {e}")));
-            }
-            // A system's store may contain unsupported certificates among a hundred others.
-            _ => {}
+        // A system's store may contain unsupported certificates among a hundred others.
+        if let Err(e) = store.add(root.clone())
+            && named != "system"
+        {
+            return Err(wrong(format!("a certificate in it is not understood: {e}")));
         }
     }
     let mut builder =
@@ -193,19 +192,12 @@ fn verifier(
         builder = builder.with_crls(lists).enforce_revocation_expiration();
     }
     let webpki = builder.build().map_err(|e| wrong(e.to_string()))?;
-    let exact = if revocation.is_none() {
-        roots
-    } else {
-        Vec::new()
-    };
-    Ok(Verifier {
-        chain: Some(Chain {
-            webpki,
-            exact,
-            names: mode == Mode::VerifyFull,
-        }),
-        algorithms,
-    })
+    let chain = Some(Chain {
+        webpki,
+        exact: if revocation.is_none() { roots } else { vec![] },
+        names: mode == Mode::VerifyFull,
+    });
+    Ok(Verifier { chain, algorithms })
 }
 
 fn with_client(
@@ -225,9 +217,8 @@ fn with_client(
     };
     let chain = certificates("sslcert", Path::new(path))?;
     let Some(key_path) = parameters.get("sslkey").map(Path::new) else {
-        return Err(SettingsError::Together(
-            "sslcert is given, but not its key: sslkey".to_owned(),
-        ));
+        let text = "sslcert is given, but not its key: sslkey";
+        return Err(SettingsError::together(text));
     };
     let wrong = |why: String| file("sslkey", key_path, &why);
     let key = provider
@@ -235,12 +226,10 @@ fn with_client(
         .load_private_key(private_key(key_path)?);
     let key = key.map_err(|e| wrong(format!("this kind of key is not supported: {e}")))?;
     // `keys_match` is not used: webpki can't parse certificates of version 1, which servers accept.
-    let public = Certificate::from_der(&chain[0]).ok();
-    let public = public.and_then(|read| {
-        read.tbs_certificate()
-            .subject_public_key_info()
-            .to_der()
-            .ok()
+    let certificate = Certificate::from_der(&chain[0]).ok();
+    let public = certificate.and_then(|certificate| {
+        let certificate = certificate.tbs_certificate();
+        certificate.subject_public_key_info().to_der().ok()
     });
     if let (Some(of_certificate), Some(of_key)) = (public, key.public_key())
         && of_certificate != of_key.as_ref()
@@ -307,15 +296,8 @@ fn versions(
 ) -> Result<Vec<&'static SupportedProtocolVersion>, SettingsError> {
     let words = [("TLSv1", 0), ("TLSv1.1", 1), ("TLSv1.2", 2), ("TLSv1.3", 3)];
     let least = choose(parameters, "ssl_min_protocol_version", "TLSv1.2", &words)?;
-    match (
-        least,
-        choose(
-            parameters,
-            "ssl_max_protocol_version",
-            "TLSv1.3",
-            &words[2..],
-        )?,
-    ) {
+    let most = "ssl_max_protocol_version";
+    match (least, choose(parameters, most, "TLSv1.3", &words[2..])?) {
         (3, 3) => Ok(vec![&TLS13]),
         (3, _) => Err(SettingsError::Together(
             "ssl_min_protocol_version is above ssl_max_protocol_version".to_owned(),

@@ -244,10 +244,6 @@ impl Session for WatchedSession {
         self.send(|session| session.fetch(limit))
     }
 
-    fn query(&mut self, sql: &'static str, parameters: &[&str]) -> Result<Table, DatabaseError> {
-        self.send(|session| session.query(sql, parameters))
-    }
-
     fn query_with(
         &mut self,
         sql: &'static str,

@@ -1,12 +1,12 @@
-//! Rehearsing a release on a clone: run, run again (refused), check, roll back, compare, run once more.
+//! Rehearses a release on a clone: run, run again (refused), check, roll back, compare, run once more.
 //!
 //! ```text
 //! source --clone--> ClonedDatabase --gate, run, rollback as everywhere--> Rehearsed
 //! ```
 //!
-//! Three things differ from a run that is meant: the database has the clone's name, people's approvals are not needed, and
-//! where the gates wait for people, a script that the operator names stands in for them, on the clone only. Everything
-//! else is the code of `run`, `rollback` and `check`.
+//! Three things differ from an actual run: the database has the clone's name, no approvals are needed, and a script that the
+//! operator names may open gates that wait for people, only on the clone. All other code is that of `run`, `rollback` and
+//! `check`.
 
 mod blank;
 mod carry;
@@ -41,47 +41,46 @@ use pgseal_verify::digest::Digest;
 use pgseal_verify::format::fingerprint::Scope;
 use pgseal_verify::format::rehearsal::{Rehearsal, RehearsalStep};
 
-/// What the operator ordered.
+/// Parameters of a rehearsal.
 pub struct Job<'b> {
-    /// The release, and how it is to run; leads to the maintenance database, where the clone is made.
+    /// The release, and the context of its runs; connects to the maintenance database, where the clone is made.
     pub order: ContextToRun<'b>,
     /// The server of that database.
     pub server: &'b dyn Server,
     pub from: ClonedFrom<'b>,
     /// The script that opens the gates on the clone.
     pub approval: Option<Approval<'b>>,
-    /// Hears what statements wait for.
+    /// Observes lock waits of statements.
     pub aside: Arc<dyn BackgroundObserver>,
-    /// Which tables' rows are compared.
+    /// Tables with compared rows.
     pub scope: &'b Scope,
-    /// How many connections read them.
+    /// Number of connections that read them.
     pub workers: NonZeroUsize,
     /// Whether the clone stays.
     pub keep: bool,
-    /// A directory for the journals of its runs, which nobody needs afterwards.
+    /// A temporary directory for the journals of its runs.
     pub scratch: &'b Path,
-    /// Names it and its clone: 32 hexadecimal digits.
+    /// Id of the rehearsal, and part of the clone's name: 32 hexadecimal digits.
     pub rehearsal_id: &'b str,
 }
 
-/// What is cloned.
+/// Source of the clone.
 #[derive(Clone, Copy)]
 pub enum ClonedFrom<'b> {
     /// A database of the server.
     Database {
         name: &'b str,
-        /// Whether it is dumped and restored also where nobody is connected: a copy by template keeps new connections
+        /// Whether to dump and restore even without connections to it: a copy by template keeps new connections
         /// waiting.
         by_dump: bool,
     },
     Dump {
         /// The file or directory.
         path: &'b Path,
-        /// What its bytes are.
         sha256: Digest,
-        /// How many they are; of a directory those of all files.
+        /// Size; of a directory that of all files.
         bytes: u64,
-        /// Whether it is SQL, and not one of `pg_dump`'s own formats.
+        /// Whether it is SQL, not one of `pg_dump`'s own formats.
         is_sql: bool,
     },
 }
@@ -94,7 +93,7 @@ pub struct Approval<'b> {
     pub bytes: &'b [u8],
 }
 
-/// Sees a rehearsal.
+/// Observes a rehearsal.
 pub trait Steps: Observer {
     /// A step begins.
     fn begins(&mut self, name: &str);
@@ -102,20 +101,20 @@ pub trait Steps: Observer {
     fn ended(&mut self, step: &RehearsalStep);
 }
 
-/// What a rehearsal saw.
+/// Result of a rehearsal.
 pub struct Rehearsed {
-    /// Everything that the receipt says. Where a step failed, its detail and the receipt's error are still to be written.
+    /// Content of the receipt. After a failed step, [`Rehearsed::because`] adds the error.
     pub receipt: Rehearsal,
-    /// Why it ended before its end.
+    /// Error that ended it early.
     pub trouble: Option<RehearsalError>,
-    /// Why the clone is still there, though it should not be.
+    /// Error in dropping the clone.
     pub left: Option<CloneError>,
-    /// What is to be looked at, though it proves nothing: what moved in the source meanwhile, and the like.
+    /// Remarks without effect on the outcome, such as changes of the source meanwhile.
     pub remarks: Vec<String>,
 }
 
 impl Rehearsed {
-    /// Writes down why it ended before its end, line by line; the step says the first.
+    /// Records the error in the receipt; its first line also in the failed step.
     pub fn because(&mut self, why: &str) {
         self.receipt.error = Some(why.to_owned());
         if let Some(step) = self
@@ -132,8 +131,7 @@ impl Rehearsed {
     }
 }
 
-/// Clones on the server of a maintenance database that rehearsals left which are over, and were not to keep them: what was
-/// killed could not clean up.
+/// Clones that killed rehearsals left on the server of a maintenance database.
 pub fn leftovers(
     maintenance: &dyn Connect,
     stop: &CancellationToken,
@@ -141,7 +139,7 @@ pub fn leftovers(
     Admin::open(maintenance, stop)?.leftovers()
 }
 
-/// Rehearses. An error is that there was no clone; from the clone on there is something to tell, whatever happens.
+/// Rehearses. Fails only if the clone could not be made; later errors are part of the result.
 pub fn rehearse(job: &Job<'_>, steps: &mut dyn Steps) -> Result<Rehearsed, RehearsalError> {
     steps::rehearse(job, steps)
 }

@@ -36,10 +36,6 @@ impl<'a> Between<'a> {
 }
 
 impl Session for Between<'_> {
-    fn execute(&mut self, sql: &str) -> Result<u64, DatabaseError> {
-        self.before(sql).execute(sql)
-    }
-
     fn batch(&mut self, sql: &str) -> Result<(), DatabaseError> {
         self.before(sql).batch(sql)
     }
@@ -98,10 +94,6 @@ impl Session for Between<'_> {
 
     fn fetch(&mut self, limit: usize) -> Result<Table, DatabaseError> {
         self.before(FETCH).fetch(limit)
-    }
-
-    fn query(&mut self, sql: &'static str, parameters: &[&str]) -> Result<Table, DatabaseError> {
-        self.before(sql).query(sql, parameters)
     }
 
     fn query_with(

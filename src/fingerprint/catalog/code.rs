@@ -1,8 +1,8 @@
 //! Functions and the objects made of them: aggregates, operators, casts, languages, event triggers.
 
-use super::{Question, always};
+use super::{Query, always};
 
-pub(super) const QUESTIONS: &[Question] = &[
+pub(super) const QUERIES: &[Query] = &[
     always(
         r#"select {identity pg_proc p.oid 0}, {role p.proowner} as owner, {acl f p.proacl p.proowner} as grants,
                pg_get_functiondef(p.oid) as code

@@ -114,12 +114,13 @@ fn grants(acl: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fingerprint::catalog::{TABLES, questions};
+    use crate::fingerprint::catalog::queries;
+    use crate::fingerprint::tables::TABLES;
 
     #[test]
     fn every_macro_is_known_in_every_version() {
         for major in 13..=18 {
-            for sql in questions().map(|question| question.sql).chain([TABLES]) {
+            for sql in queries().map(|query| query.sql).chain([TABLES]) {
                 let sql = expand(sql, major);
                 assert!(
                     !sql.contains('{') && !sql.contains('}') && !sql.contains("macro "),

@@ -1,8 +1,8 @@
 //! Properties of the database as a whole, and those of any object: comments, labels.
 
-use super::{Question, always};
+use super::{Query, always};
 
-pub(super) const QUESTIONS: &[Question] = &[
+pub(super) const QUERIES: &[Query] = &[
     // The properties that `pg_dump --create` writes, without the name: a clone has another one.
     always(
         r#"select 'database', {role d.datdba} as owner, pg_encoding_to_char(d.encoding) as encoding,

@@ -1,8 +1,8 @@
 //! Schemas, relations, and their dependent objects.
 
-use super::{Question, always, since};
+use super::{Query, always, since};
 
-pub(super) const QUESTIONS: &[Question] = &[
+pub(super) const QUERIES: &[Query] = &[
     always(
         r#"select {identity pg_namespace n.oid 0}, {role n.nspowner} as owner, {acl n n.nspacl n.nspowner} as grants
            from pg_namespace n where {ours n pg_namespace n.oid}"#,

@@ -1,8 +1,8 @@
 //! Types, collations, conversions, text search.
 
-use super::{Question, always, since};
+use super::{Query, always, since};
 
-pub(super) const QUESTIONS: &[Question] = &[
+pub(super) const QUERIES: &[Query] = &[
     always(
         r#"select {identity pg_type t.oid 0}, {role t.typowner} as owner, 'enum' as kind,
                (select string_agg(quote_literal(e.enumlabel), E'\n' order by e.enumsortorder) from pg_enum e

@@ -1,7 +1,7 @@
-//! What planning works out for the relations of a question and stands in no tree of it: expressions of their indexes,
-//! constraints, statistics and partition keys, and the operator classes of indexes and keys.
+//! Objects that planning evaluates for the relations of a question, and that its tree does not show: expressions of their
+//! indexes, constraints, statistics and partition keys, and the operator classes of indexes and keys.
 //!
-//! The expressions are read as trees: `pg_depend` has none of PostgreSQL's own functions, and no type of an empty array.
+//! The expressions are read as trees: `pg_depend` lists none of PostgreSQL's own functions, and no type of an empty array.
 
 use std::collections::BTreeSet;
 
@@ -15,13 +15,13 @@ use crate::database::Parameter;
 
 /// An expression behind a relation.
 pub(super) struct Tree {
-    /// As the catalog has it.
+    /// As in the catalog.
     pub tree: String,
-    /// Whether the planner looks for rows by it: of an index or partition key.
+    /// Whether the planner finds rows by it: of an index or partition key.
     pub hides_rows: bool,
 }
 
-/// What the expressions behind relations use, by oid.
+/// Objects in the expressions behind relations, by oid.
 #[derive(Default)]
 pub(super) struct Behind {
     functions: Vec<u32>,
@@ -30,7 +30,7 @@ pub(super) struct Behind {
     columns: Vec<u32>,
     /// The functions of [`given_others`].
     given: Vec<u32>,
-    /// Those of [`Follows`].
+    /// The lists of [`Follows`].
     follows: [Vec<u32>; 4],
 }
 
@@ -56,7 +56,7 @@ impl Behind {
         }
     }
 
-    /// As a query takes them.
+    /// Parameters of the checks, in order.
     pub fn values(&self) -> [Parameter<'_>; 9] {
         let [texts, functions, calls, operations] = &self.follows;
         let lists = [
@@ -90,7 +90,7 @@ impl Behind {
     }
 }
 
-/// Words for a table with an expression that has a number in its tree.
+/// Text that names a table with this oid in the tree of an expression.
 macro_rules! place {
     ($oid:literal) => {
         concat!(
@@ -113,9 +113,8 @@ macro_rules! place {
     };
 }
 
-/// The checks of it.
 pub(super) const CHECKS: [Check; 7] = [
-    // Before their functions, which stand in the trees too.
+    // Before their functions, which are in the trees too.
     Check {
         what: "operators behind tables",
         pre_check: PreCheck::Numbers(|of| of.behind().has_made_operators()),
@@ -198,8 +197,8 @@ pub(super) const CHECKS: [Check; 7] = [
     limit 1"
         ),
     },
-    // To work out a value of a domain, the planner works out its CHECKs, and others can be added without a lock of the table. A
-    // column may be of one: its values are not worked out anew.
+    // To evaluate a value of a domain, the planner evaluates its CHECKs, and more can be added without a lock on the table. A
+    // column may be of a domain: its values are not evaluated again.
     Check {
         what: "types behind tables",
         pre_check: PreCheck::Numbers(|of| of.behind().has_made_types()),
@@ -243,7 +242,7 @@ pub(super) const CHECKS: [Check; 7] = [
     limit 1"
         ),
     },
-    // As "casts that are looked up later", by a function in an expression that the planner works out.
+    // As "casts that are looked up later", by a function in an expression that the planner evaluates.
     Check {
         what: "casts that are looked up behind tables",
         pre_check: PreCheck::Numbers(|of| of.behind().gives_others()),
@@ -267,7 +266,7 @@ pub(super) const CHECKS: [Check; 7] = [
     limit 1"
         ),
     },
-    // CHECKs are not among them, since a question is planned without concluding from them.
+    // Without CHECKs, since the planner draws no conclusions from them here (`constraint_exclusion = off`).
     Check {
         what: "settings of whoever wrote what is behind tables",
         pre_check: PreCheck::Numbers(|of| of.behind().follows_settings()),

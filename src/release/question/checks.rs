@@ -1,12 +1,13 @@
 //! Catalog queries that reject gate SQL whose functions, operators, types or tables could have side effects: one row of
 //! [`all`] for each way in. `docs/gate.md` says the same for people.
 //!
-//! Objects below 16384 (`FirstNormalObjectId`, PostgreSQL `access/transam.h`) are those of initdb, whatever schema others
-//! are put in.
+//! Objects below 16384 (`FirstNormalObjectId`, PostgreSQL `access/transam.h`) are those of initdb. Schemas prove nothing:
+//! other objects can be put into `pg_catalog`.
 //!
-//! What decides uses only functions, operators and casts that PostgreSQL has for exactly these types (`16384::oid`,
+//! The deciding parts use only functions, operators and casts that PostgreSQL has for exactly these types (`16384::oid`,
 //! `','::text`; no `unnest` of an array, no `format` nor `concat_ws`, no cast of a text to an oid, no oid beside a `regproc`).
-//! Else one that a superuser, or whoever may create a trusted extension, put into `pg_catalog`, and that fits better, would be meant. Words for people may use any.
+//! Otherwise the server could resolve a better match that a superuser, or a role with the right to create a trusted extension,
+//! put into `pg_catalog`. The texts of messages may use any.
 
 use std::sync::LazyLock;
 
@@ -23,37 +24,37 @@ use crate::database::{DatabaseError, Parameter, Session, Table};
 
 /// A way in which gate SQL could run code that is not PostgreSQL's own.
 pub struct Check {
-    /// What is looked at.
+    /// Subject of the check.
     pub what: &'static str,
     /// A necessary condition of `query`: in most databases it is false, and `query` is not executed.
     pub(super) pre_check: PreCheck,
-    /// The first rejection as a sentence; no row where there is none. A row counts whatever stands in it.
+    /// Returns the first rejection as a sentence. Any row is a rejection, even one with NULL.
     pub query: &'static str,
 }
 
-/// A condition that is cheap to tell.
+/// A cheap condition.
 pub(super) enum PreCheck {
     Numbers(fn(&Parameters) -> bool),
     /// By the catalog: an expression over the parameters, cheap to plan.
     Catalog(&'static str),
-    /// The same, before PostgreSQL 14. Later ones have nothing of it.
+    /// The same, only before PostgreSQL 14.
     CatalogBefore14(&'static str),
 }
 
-/// What has to be looked at.
+/// Results of the pre-checks.
 pub(super) struct Suspects {
-    /// The checks whose pre-check does not say no.
+    /// The checks that their pre-check does not clear.
     pub checks: Vec<&'static Check>,
-    /// Whether somebody could have committed and not told.
+    /// Whether another transaction could be visible without having sent its invalidations ([`settled`](super::settled)).
     pub anybody: bool,
-    /// Whether it calls what moves while it is executed: volatile functions and those below `pg_stat_activity`, which ask for the server's
+    /// Whether results can change during execution: volatile functions and those below `pg_stat_activity` read the server's
     /// state or the time.
     pub moves: bool,
-    /// Whether what a superuser asks could belong to others.
+    /// Whether a superuser's question could use objects of other roles.
     pub others: bool,
 }
 
-/// Asks the pre-checks.
+/// Executes the pre-checks.
 pub(super) fn suspects(
     session: &mut dyn Session,
     of: &Parameters,
@@ -75,7 +76,7 @@ pub(super) fn suspects(
     let is_suspect = |check: &&Check| match check.pre_check {
         PreCheck::Numbers(condition) => condition(of),
         PreCheck::CatalogBefore14(_) if !is_before_14 => false,
-        // Whatever is not a plain no is looked at.
+        // Any answer but false leads to the check.
         PreCheck::Catalog(_) | PreCheck::CatalogBefore14(_) => {
             answers.next().flatten().as_deref() != Some("false")
         }
@@ -110,7 +111,7 @@ fn by_catalog(is_before_14: bool, by_superuser: bool) -> String {
     )
 }
 
-/// The rejection of one check, in words.
+/// Executes one check; returns its rejection as a sentence.
 pub(super) fn rejection(
     session: &mut dyn Session,
     check: &Check,
@@ -123,8 +124,8 @@ pub(super) fn rejection(
     )?))
 }
 
-/// Refuses relations that belong to others than superusers, or are in a schema of theirs, for what a superuser asks in a run: schemas
-/// have no locks, so that their owners can put others in their place between check and execution, with code in them.
+/// Refuses, for a superuser's questions in a run, relations that roles other than superusers own, or whose schema they own.
+/// Schemas have no locks: between check and execution their owners can put other relations, with code, in the same place.
 pub(super) fn refuse_others(
     session: &mut dyn Session,
     of: &Parameters,
@@ -174,7 +175,7 @@ const OF_OTHERS: &str = concat!(
      from owners o left join pg_roles r on r.oid = o.owner where o.owner <> 10::oid and r.rolsuper is not true limit 1"
 );
 
-/// What was found, if anything was: a row counts, even where the server has no words for it.
+/// The rejection in a result. Any row is one, even if the server returned no text.
 fn first(found: Table) -> Option<String> {
     let row = found.rows.into_iter().next()?;
     Some(
@@ -190,11 +191,11 @@ pub fn all() -> impl Iterator<Item = &'static Check> {
     OF_QUESTIONS.iter().chain(&behind::CHECKS)
 }
 
-/// Those of what a question itself uses.
+/// Checks of objects that a question itself uses.
 const OF_QUESTIONS: [Check; 12] = [
     Check { what: "functions and operators", pre_check: PreCheck::Catalog(CALLED_BEFORE), query: CALLED },
-    // Not PostgreSQL's own, nor an enumeration or an array of one: its input, casts, comparisons and checks could call
-    // anything. A column may be of a domain over one of PostgreSQL's own: its value was checked when it was written.
+    // Types other than PostgreSQL's own, enumerations and their arrays: their input, casts, comparisons and checks could call
+    // any function. A column may be of a domain over one of PostgreSQL's own: its value was checked when it was written.
     Check {
         what: "types",
         pre_check: PreCheck::Numbers(|of| of.types().any(is_made)),
@@ -227,8 +228,8 @@ const OF_QUESTIONS: [Check; 12] = [
     limit 1"
         ),
     },
-    // Functions of PostgreSQL's own that are a text in SQL, or take any type, look for casts by the type of a value when they run.
-    // Whoever owns the type can make a cast in the last round trip, and take it away again.
+    // PostgreSQL's own functions that are SQL text, or take any type, look for casts by the type of a value when they run. The
+    // type's owner can create a cast during the last round trip, and drop it again.
     Check {
         what: "casts that are looked up later",
         pre_check: PreCheck::Numbers(|of| !of.given().is_empty()),
@@ -249,8 +250,8 @@ const OF_QUESTIONS: [Check; 12] = [
              limit 1"
         ),
     },
-    // A function of text search that does not vary with the session is worked out while the question is planned, and a mapping or an
-    // option can be there for only so long.
+    // The planner evaluates text search functions that do not depend on the session. A mapping or an option can exist during
+    // planning alone.
     Check {
         what: "text search",
         pre_check: PreCheck::Numbers(Parameters::searches_text),
@@ -259,7 +260,7 @@ const OF_QUESTIONS: [Check; 12] = [
                       union all select dictowner from pg_ts_dict where oid >= 16384::oid) as made(owner)
                 join pg_roles r on r.oid = made.owner where not r.rolsuper limit 1",
     },
-    // Of types of PostgreSQL's own, those that hold values of `anyarray` (2277), however deep.
+    // PostgreSQL's own types that contain values of `anyarray` (2277), at any depth.
     Check {
         what: "values of any type",
         pre_check: PreCheck::Numbers(|of| !of.rows().is_empty()),
@@ -282,8 +283,8 @@ const OF_QUESTIONS: [Check; 12] = [
     from inside where type = 2277::oid limit 1"
         ),
     },
-    // Comparisons of array elements, rows, hash and merge joins are called without a name in any tree, by operator classes for
-    // PostgreSQL's own types or for an enumeration. Only a superuser can make one.
+    // Comparisons of array elements and rows, and in hash and merge joins, appear in no tree. They go through operator classes
+    // for PostgreSQL's own types or for enumerations. Only a superuser can make one.
     Check {
         what: "operator families",
         pre_check: PreCheck::Catalog("exists (select from pg_amproc where oid >= 16384::oid) or exists (select from pg_amop where oid >= 16384::oid)"),
@@ -303,7 +304,7 @@ const OF_QUESTIONS: [Check; 12] = [
     limit 1"
         ),
     },
-    // Readers of type modifiers run where a text is made a `regtype`. Only a superuser can make one.
+    // Input functions of type modifiers run when a text is cast to `regtype`. Only a superuser can make one.
     Check {
         what: "type modifiers",
         pre_check: PreCheck::Catalog("exists (select from pg_type where oid >= 16384::oid and typmodin::oid >= 16384::oid)"),
@@ -332,8 +333,8 @@ const OF_QUESTIONS: [Check; 12] = [
     from relations r join pg_class c on c.oid = r.oid where c.relkind = 'f' limit 1"
         ),
     },
-    // Until PostgreSQL 13 its own functions in SQL are texts that are parsed where they run, and an operator for exactly these types
-    // stands before its own.
+    // Up to PostgreSQL 13, its own functions in SQL are texts that are parsed when they run. An operator for exactly these types
+    // takes precedence over PostgreSQL's own.
     Check {
         what: "operators before PostgreSQL's own",
         pre_check: PreCheck::CatalogBefore14("exists (select from pg_operator where oid >= 16384::oid)"),
@@ -343,7 +344,7 @@ const OF_QUESTIONS: [Check; 12] = [
                   and exists (select from pg_operator own where own.oid < 16384::oid and own.oprname = o.oprname)
                 limit 1",
     },
-    // Where one of these texts is parsed, an operator can have been made since, for exactly the types of `relnamespace = 11`.
+    // An operator can be created before one of these texts is parsed, for exactly the types of `relnamespace = 11`.
     Check {
         what: "texts that are parsed later",
         pre_check: PreCheck::CatalogBefore14(concat!(

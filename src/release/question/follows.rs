@@ -1,9 +1,9 @@
-//! What expressions of indexes and partition keys keep of the session that wrote them: PostgreSQL labels some functions immutable
-//! whose results follow settings (`bytea_output`, `extra_float_digits`, `timezone_abbreviations`). Where rows were written under
-//! others than a question is asked under, such an index hides them, and "no blockers" would be READY.
+//! Expressions of indexes and partition keys with results that depend on settings. PostgreSQL labels some functions immutable
+//! whose results follow settings (`bytea_output`, `extra_float_digits`, `timezone_abbreviations`). If rows were written under
+//! other settings than those of a question, such an index hides them, and "no blockers" would be READY.
 //!
-//! A question finds rows by an index where it has the same expression. One of constants alone stands in none: the planner works it out,
-//! and the predicate of an index may then hold for any question.
+//! A question finds rows by an index if it has the same expression. An expression of constants alone needs no match: the planner
+//! evaluates it, and the predicate of an index may then hold for any question.
 
 use std::collections::BTreeSet;
 
@@ -17,19 +17,19 @@ const TYPES: [u32; 11] = [17, 700, FLOAT8, 1186, 600, 601, 602, 603, 604, 628, 7
 /// `float8` stands for a type that is not known.
 const FLOAT8: u32 = 701;
 
-/// The functions that make texts of them; `quote_ident`, `age` of two `timestamptz`, `xpath`, which writes numbers; and those that send a
-/// text in the client's encoding (PostgreSQL, `catalog/pg_proc.dat`).
+/// Functions that convert them to text; `quote_ident`, `age` of two `timestamptz`, `xpath`, which writes numbers; and functions that
+/// send a text in the client's encoding (PostgreSQL, `catalog/pg_proc.dat`).
 const FUNCTIONS: [u32; 21] = [
     31, 201, 215, 1161, 118, 120, 122, 124, 348, 1451, 1491, 1282, 1199, 2931, 2932, 2417, 324,
     3803, 4004, 3638, 3640,
 ];
 
-/// `timezone`, `date_trunc`, `date_add` and `date_subtract` with a zone by name: an abbreviation means what the session says (the same).
+/// `timezone`, `date_trunc`, `date_add` and `date_subtract` with a zone by name: the session's settings define abbreviations (the same).
 const ZONED: [u32; 5] = [1159, 2069, 1284, 6222, 6273];
 
 const TEXT: u32 = 25;
 
-/// Nodes that make texts of the values in these fields, by functions that stand in no tree.
+/// Nodes that convert the values in these fields to text, by functions that no tree shows.
 const WRITES: [(&str, &str); 4] = [
     ("COERCEVIAIO", ":arg"),
     ("JSONCONSTRUCTOREXPR", ":args"),
@@ -37,11 +37,11 @@ const WRITES: [(&str, &str); 4] = [
     ("XMLEXPR", ":named_args"),
 ];
 
-/// Types that are the same text for everybody: `boolean`, `name`, `int8`, `int2`, `int4`, `text`, `xml`, `varchar`, `numeric`. XML and JSON
-/// write any others in ways of their own, whatever the labels of their functions say.
+/// Types with a text that no setting changes: `boolean`, `name`, `int8`, `int2`, `int4`, `text`, `xml`, `varchar`, `numeric`. XML and JSON
+/// convert all others in their own ways, independent of the labels of the types' functions.
 const PLAIN: [u32; 9] = [16, 19, 20, 21, 23, TEXT, 142, 1043, 1700];
 
-/// Nodes that call a function or an operator, with the field that says which.
+/// Nodes that call a function or an operator, with the field of its oid.
 const CALLS: [(&str, &str); 5] = [
     ("FUNCEXPR", ":funcid"),
     ("OPEXPR", ":opno"),
@@ -50,19 +50,19 @@ const CALLS: [(&str, &str); 5] = [
     ("SCALARARRAYOPEXPR", ":opno"),
 ];
 
-/// Columns, and what stands for another value in a CASE or a cast of an array.
+/// Columns, and placeholders for another value in a CASE or a cast of an array.
 const COLUMNS: [&str; 2] = ["VAR", "CASETESTEXPR"];
 
-/// How a function is called, where it is a cast, explicit or implicit (PostgreSQL, `nodes/primnodes.h`, "CoercionForm").
+/// Values of `:funcformat` for explicit and implicit casts (PostgreSQL, `nodes/primnodes.h`, "CoercionForm").
 const CASTS: [&str; 2] = ["1", "2"];
 
-/// What follows settings, by oid.
+/// Objects that follow settings, by oid.
 #[derive(Default)]
 pub(super) struct Follows {
-    /// Of values that become texts. Of a type that is not PostgreSQL's own its output decides.
+    /// Types of values that are converted to text. For a type that is not PostgreSQL's own, its output function decides.
     types: BTreeSet<u32>,
     functions: BTreeSet<u32>,
-    /// Functions and operators of constants alone, but for casts.
+    /// Functions and operators of constants alone, except casts.
     calls: BTreeSet<u32>,
     operations: BTreeSet<u32>,
 }
@@ -84,7 +84,7 @@ impl Follows {
         [&self.types, &self.functions, &self.calls, &self.operations]
     }
 
-    /// Adds what a tree has of it.
+    /// Adds the objects of a tree.
     pub fn collect(&mut self, tree: &str) {
         nodes::walk::<Kept>(
             tree,
@@ -131,10 +131,10 @@ impl Follows {
     }
 }
 
-/// Whether a constant, as the tree has it, is the name of a zone that is no abbreviation. `UTC` is none that anybody changes but by
-/// a time zone of that name in POSIX's notation.
+/// Whether a constant, in the tree's form, is the name of a zone and not an abbreviation. `UTC` counts: only a time zone of that
+/// name in POSIX notation could change it.
 fn is_zone(value: &[i16]) -> bool {
-    // Its length in all, and four bytes with the same.
+    // After the total length, and four bytes with the same.
     let name = value.get(5..).unwrap_or_default();
     name.iter().copied().eq("UTC".bytes().map(i16::from)) || name.contains(&i16::from(b'/'))
 }

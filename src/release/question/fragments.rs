@@ -1,6 +1,6 @@
-//! Parts of catalog queries about a question, as macros, so that the queries are constants.
+//! Parts of the catalog queries, as macros, so that the queries are constants.
 
-/// The oids of a parameter, as `any` wants them. The parameter is of that type: a cast to it could be a superuser's.
+/// The oids of a parameter, for `any`. The parameter has that type already, so no cast that a superuser made is called.
 macro_rules! oids {
     ($parameter:literal) => {
         concat!("(", $parameter, "::oid[])")
@@ -19,7 +19,7 @@ macro_rules! on_list {
     };
 }
 
-/// The relations of the question, all their partitions and children among them.
+/// The relations of the question, with all their partitions and children.
 macro_rules! relations {
     () => {
         concat!(
@@ -30,8 +30,8 @@ macro_rules! relations {
     };
 }
 
-/// Functions that are not PostgreSQL's own. Those of an extension in C are not among them: only a superuser can bring those.
-/// An extension's others are, since whoever owns the extension can add what they like to it.
+/// Functions that are not PostgreSQL's own, except those of extensions in C, which only a superuser can install. Other functions
+/// of extensions are included, because an extension's owner can add any.
 macro_rules! outsiders {
     () => {
         "outsiders(oid) as (
@@ -41,10 +41,10 @@ macro_rules! outsiders {
     };
 }
 
-/// Casts to PostgreSQL's own types by a function of [`outsiders`]; by each type whose values the cast could be looked up for:
-/// the source itself, its elements, its array, and domains over it with theirs. The server looks for casts by type where no tree
-/// shows them: `to_json` and its like, and functions of PostgreSQL's own that are a text in SQL and take any type
-/// (`anytextcat`, `quote_literal`), which is parsed for the actual type when it runs.
+/// Casts to PostgreSQL's own types by a function of [`outsiders`], listed for each type whose values could lead to the cast: the
+/// source, its elements, its array, and domains over it with theirs. Functions such as `to_json` look for casts by type, which no
+/// tree shows. So do PostgreSQL's own functions that are SQL text and take any type (`anytextcat`, `quote_literal`): the text is
+/// parsed for the actual type when it runs.
 macro_rules! made_casts {
     () => {
         "made_casts(type, function) as (
@@ -56,8 +56,8 @@ macro_rules! made_casts {
     };
 }
 
-/// Whether a value of type `t` can lead a function that looks at it to code of somebody's: to a cast, which the type's owner makes,
-/// or to the check of a domain, which calls anybody's function. Enumerations have none.
+/// Whether a value of type `t` can lead a function that inspects it to code of other roles: to a cast, which the type's owner
+/// can create, or to a domain's check, which can call any function. Enumerations cannot.
 macro_rules! leads_elsewhere {
     () => {
         "(t.oid >= 16384::oid
@@ -66,9 +66,9 @@ macro_rules! leads_elsewhere {
     };
 }
 
-/// Whether a function `p` of PostgreSQL's own may look something up by the type of a value that it is given: a text in SQL, which is
-/// parsed for that type; and one that takes any type, but for those that are known to use its output, its comparison or nothing
-/// of it. `json_build_array` looks for casts, `json_populate_record` for domains.
+/// Whether one of PostgreSQL's own functions `p` may look something up by the type of an argument: SQL text, which is parsed for
+/// that type, and functions that take any type, except those known to use only the type's output or comparison, or neither.
+/// `json_build_array` looks for casts, `json_populate_record` for domains.
 macro_rules! looks_up {
     () => {
         "(p.prolang = 14::oid
@@ -113,7 +113,7 @@ macro_rules! descendants {
     };
 }
 
-/// Tables by quoted name, always in the same order, so that two sessions don't wait for each other.
+/// Tables by quoted name, always in the same order, so that two sessions cannot deadlock.
 pub(super) const LOCKABLE: &str = concat!(
     "select quote_ident(n.nspname::text) || '.'::text || quote_ident(c.relname::text)
      from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -123,7 +123,7 @@ pub(super) const LOCKABLE: &str = concat!(
     " order by c.oid"
 );
 
-/// Relations by oid and quoted name, but for those of other sessions' temporary schemas, which a question does not read.
+/// Relations by oid and quoted name, without temporary ones, which a question does not read from other sessions.
 pub(super) const NAMES: &str = concat!(
     "select oidout(c.oid)::text, quote_ident(n.nspname::text) || '.'::text || quote_ident(c.relname::text)
      from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -142,7 +142,7 @@ pub(super) const VIRTUAL_COLUMNS: &str = concat!(
     join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum"
 );
 
-/// Those relations of a question and their children that [`LOCKABLE`] lists, and that do not have its lock.
+/// Relations of a question, and their children, that [`LOCKABLE`] lists but this session has not locked.
 pub(super) const UNLOCKED: &str = concat!(
     "with recursive ",
     descendants!(),

@@ -1,8 +1,8 @@
-//! The two lists of PostgreSQL's own functions whose labels mislead: stable ones with side effects, and volatile ones without.
-//! `docs/gate.md` shows both, and a test compares them.
+//! PostgreSQL's own functions with misleading labels: stable ones with side effects, and volatile ones without. `docs/gate.md`
+//! lists both; a test compares them.
 
-/// Functions of PostgreSQL that are labelled stable or immutable and yet have an effect, or run text or code that they
-/// are given. `*` stands for anything.
+/// Functions of PostgreSQL that are labelled stable or immutable but have side effects, or run text or code from their
+/// arguments. `*` matches anything.
 pub(super) const DENIED: [&str; 27] = [
     "txid_current",
     "pg_current_xact_id",
@@ -33,7 +33,7 @@ pub(super) const DENIED: [&str; 27] = [
     "cstring_recv",
 ];
 
-/// Volatile functions of PostgreSQL that only look (PostgreSQL manual, "System Administration Functions").
+/// Volatile functions of PostgreSQL that only read (PostgreSQL manual, "System Administration Functions").
 pub(super) const ALLOWED: [&str; 21] = [
     "clock_timestamp",
     "timeofday",
@@ -58,7 +58,7 @@ pub(super) const ALLOWED: [&str; 21] = [
     "pg_sequence_last_value",
 ];
 
-/// A list as patterns of `LIKE` with spaces between, which the server matches faster than a regular expression.
+/// Converts a list to `LIKE` patterns separated by spaces, which the server matches faster than a regular expression.
 pub(super) fn patterns(names: &[&str]) -> String {
     names.join(" ").replace('_', r"\_").replace('*', "%")
 }
@@ -67,7 +67,6 @@ pub(super) fn patterns(names: &[&str]) -> String {
 mod tests {
     use super::*;
 
-    /// What people read is what is done.
     #[test]
     fn the_documented_lists() {
         let text = include_str!("../../../docs/gate.md");

@@ -1,5 +1,5 @@
-//! Which functions of a tree are given values of which types: some look for casts by the type of a value when they run
-//! (`to_json`, `anytextcat`, `quote_literal`), and such a cast stands in no tree.
+//! Functions of a tree with arguments of other roles' types. Some functions look for casts by the type of a value when they run
+//! (`to_json`, `anytextcat`, `quote_literal`), and no tree shows such a cast.
 
 use std::collections::BTreeSet;
 
@@ -9,8 +9,8 @@ use super::tree::is_made;
 /// The types of rows without a name, and of arrays of them (PostgreSQL, `catalog/pg_type.dat`): they can hold any.
 const RECORDS: [u32; 2] = [2249, 2287];
 
-/// `to_json` (PostgreSQL, `catalog/pg_proc.dat`): stands for a function that is not known, and for the constructors of SQL/JSON
-/// (`json_array`, PostgreSQL 16), which do what it does and have none.
+/// `to_json` (PostgreSQL, `catalog/pg_proc.dat`). Represents an unknown function, and the constructors of SQL/JSON (`json_array`,
+/// PostgreSQL 16), which do the same without a function of their own.
 const TO_JSON: u32 = 3176;
 
 /// Fields with the function of a node that has arguments.
@@ -22,7 +22,7 @@ struct Call {
     arguments: Vec<Option<u32>>,
 }
 
-/// The functions that are given a value whose type is not PostgreSQL's own, may hold one that is not, or is not known.
+/// The functions with an argument whose type is unknown, is not PostgreSQL's own, or may contain such a type.
 pub fn given_others(tree: &str) -> BTreeSet<u32> {
     let mut found = BTreeSet::new();
     nodes::walk::<Call>(
@@ -31,7 +31,7 @@ pub fn given_others(tree: &str) -> BTreeSet<u32> {
             if FUNCTION.contains(&node.field)
                 && let Ok(oid) = word.parse()
             {
-                // A tree that was stored need not have that of an operator.
+                // A stored tree may lack the function of an operator.
                 node.kept.function = Some(if oid == 0 { TO_JSON } else { oid });
             }
         },

@@ -1,5 +1,5 @@
-//! What a question names where no lock holds it: `'public.t'::regclass` and the like, and collations. The server binds such a
-//! name when it parses the question, and takes the snapshot of the rows behind that.
+//! Objects that a question names without locking them: constants such as `'public.t'::regclass`, and collations. The server
+//! resolves such a name when it parses the question, before it takes the snapshot of the rows.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ const NAMES: [&str; 20] = [
     "2208", "2209", "2210", "2211", "4090", "3735", "3770", "4192",
 ];
 
-/// Objects that are named, by oid. PostgreSQL's own are not renamed.
+/// Named objects, by oid, without PostgreSQL's own, which are not renamed.
 pub(super) struct Named(Vec<u32>);
 
 impl Named {
@@ -51,7 +51,7 @@ impl Named {
         self.0.is_empty()
     }
 
-    /// The versions of their rows in the catalog, and of those of their schemas.
+    /// The versions of their catalog rows, and of their schemas' rows.
     pub fn versions(&self, session: &mut dyn Session) -> Result<Table, DatabaseError> {
         match self.is_empty() {
             true => Ok(Table::default()),
@@ -60,7 +60,7 @@ impl Named {
     }
 }
 
-/// What could be an oid among the bytes of a value, whatever their order: a number too many is one that nothing has.
+/// Possible oids among the bytes of a value, in either byte order. A number that is not an oid matches no object.
 fn numbers(bytes: impl Iterator<Item = u8>) -> impl Iterator<Item = u32> {
     let bytes: Vec<u8> = bytes.collect();
     let both = |four: &[u8]| {
@@ -94,7 +94,7 @@ macro_rules! versions {
     };
 }
 
-/// Of each catalog that a name can be of, with the column that says in which schema.
+/// Every catalog that a name can refer to, with its column of the schema.
 const VERSIONS: &str = versions!(
     "pg_class" in "relnamespace",
     "pg_proc" in "pronamespace",

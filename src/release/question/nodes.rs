@@ -1,6 +1,6 @@
-//! Walks the nodes of a tree (`{VAR :varno 1 :vartype 25}`), and says which type the value of each has.
+//! Walks the nodes of a tree (`{VAR :varno 1 :vartype 25}`), and determines the type of each node's value.
 //!
-//! A type that is not known stays unknown on the way up: nothing beside it is taken in its place.
+//! An unknown type stays unknown for the nodes above it; no other type replaces it.
 
 use super::tree::BLANKS;
 
@@ -9,7 +9,7 @@ const BOOLEAN: u32 = 16;
 const INTEGER: u32 = 23;
 
 /// Fields with the type of a node's value (PostgreSQL, `nodes/primnodes.h`); of several the last counts. PostgreSQL 13 has no
-/// `:refrestype`, and a slice of an array is taken for its element, which is somebody's where the array is.
+/// `:refrestype`: a slice of an array has its element's type here, which is PostgreSQL's own only if the array's is.
 const TYPE: [&str; 16] = [
     ":vartype",
     ":consttype",
@@ -51,7 +51,7 @@ const BOOLEANS: [&str; 7] = [
 /// `nodes/primnodes.h`, "SubLinkType").
 const LAST_BOOLEAN_SUBLINK: u32 = 3;
 
-/// Nodes whose value has the type of what stands in one of their fields.
+/// Nodes whose value has the type of the node in one of their fields.
 const PASSED_ON: [(&str, &str); 7] = [
     ("TARGETENTRY", ":expr"),
     ("COLLATE", ":arg"),
@@ -62,10 +62,10 @@ const PASSED_ON: [(&str, &str); 7] = [
     ("JSONCONSTRUCTOREXPR", ":returning"),
 ];
 
-/// The types of columns, where they are known.
+/// The types of columns; `None` is unknown.
 pub(super) type Columns = Vec<Option<u32>>;
 
-/// A node that was begun.
+/// A node that is being read.
 #[derive(Default)]
 pub(super) struct Node<'t, V> {
     pub name: &'t str,
@@ -75,9 +75,9 @@ pub(super) struct Node<'t, V> {
     pub kind: Option<u32>,
     /// Of a query, or of the subquery of a table entry: its columns.
     pub columns: Columns,
-    /// Of a column of a query: nobody sees it.
+    /// Whether a query's column is not part of its result.
     is_junk: bool,
-    /// What the reader keeps of it.
+    /// Data of the caller.
     pub kept: V,
 }
 
@@ -104,7 +104,7 @@ impl<V> Node<'_, V> {
         }
     }
 
-    /// Takes what a node that ended is for this one, in which it stands.
+    /// Applies a completed node inside this one.
     fn take_node(&mut self, ended: &mut Self) {
         match (self.name, self.field, ended.name) {
             ("QUERY", ":targetList", "TARGETENTRY") if !ended.is_junk => {
@@ -122,8 +122,8 @@ impl<V> Node<'_, V> {
     }
 }
 
-/// Reads a tree: gives `word` each value of a node's fields that is no node, and `end` each node when all in it was read, with
-/// those that it stands in, the nearest last.
+/// Reads a tree. Calls `word` for each field value that is no node, and `end` for each completed node, with the nodes around it,
+/// the nearest last.
 pub(super) fn walk<'t, V: Default>(
     tree: &'t str,
     mut word: impl FnMut(&mut Node<'t, V>, &'t str),
@@ -154,7 +154,7 @@ pub(super) fn walk<'t, V: Default>(
     }
 }
 
-/// Words, braces and parentheses. What belongs to a name, the server writes behind backslashes.
+/// Words, braces and parentheses. The server escapes those in names by backslashes.
 fn tokens(tree: &str) -> impl Iterator<Item = &str> {
     let mut rest = tree;
     std::iter::from_fn(move || {
@@ -183,7 +183,7 @@ fn tokens(tree: &str) -> impl Iterator<Item = &str> {
 mod tests {
     use super::*;
 
-    /// Every node with its type, in the order in which they end.
+    /// Every node with its type, in order of completion.
     fn kinds(tree: &str) -> Vec<(String, Option<u32>)> {
         let mut found = Vec::new();
         walk::<()>(

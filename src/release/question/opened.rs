@@ -1,4 +1,4 @@
-//! A question that is opened as a cursor: parsed and planned, and not yet executed.
+//! A question opened as a cursor: parsed and planned, but not yet executed.
 
 use std::time::Instant;
 
@@ -13,15 +13,15 @@ use super::{set_operations, settled};
 use crate::database::{Column, Session, Table};
 use crate::release::settings;
 
-/// A question whose cursor is open. What is executed is the tree that was checked; and code that ran while it was parsed and
-/// planned has no say in how: every setting is as the session began.
+/// A question with an open cursor. Its tree is the checked one, and every setting is that of the session's start, so code that ran
+/// during parsing and planning cannot influence the execution.
 pub(super) struct Opened {
     columns: Vec<Column>,
     since: Instant,
 }
 
 impl Opened {
-    /// Opens a question, which may use nothing but what was `checked`, and whose `versions` are those of its `parameters`.
+    /// Opens a question. It may use only the `checked` objects; `versions` are those of its `parameters`.
     pub fn of(
         session: &mut dyn Session,
         question: &Question<'_>,
@@ -30,7 +30,7 @@ impl Opened {
         parameters: &Parameters,
         versions: &Versions,
     ) -> Result<Self, QuestionError> {
-        // What was visible when the versions were read has been told by now.
+        // By now the server has reported all changes that were visible when the versions were read.
         session.batch_ahead(&format!(
             "SAVEPOINT pgseal_parse; {LEARN}; {}",
             as_asked(question)
@@ -50,21 +50,21 @@ impl Opened {
         session.batch_ahead(&format!("{fresh}; CLOSE pgseal_rows"))?;
         let named = Named::of(&first);
         let before = named.versions(session)?;
-        // Casts and the like that come and go are seen while they are there.
+        // Detects casts and similar objects that exist only for a while.
         if parameters.is_looked_up() {
             let now = Versions::read(session, parameters, question.within)?;
             versions.still(&now, session)?;
         }
-        // A name is bound by what the session has learned so far: no less than these versions.
+        // The session resolves names by the changes it has learned: at least those of these versions.
         if parameters.is_looked_up() || !named.is_empty() {
             settled::wait(session)?;
         }
         session.batch(&format!("{LEARN}; {loud}"))?;
         let since = Instant::now();
         let tree = declare(session, question.sql)?;
-        // The cursor can't be kept where what code set meanwhile is rolled back.
+        // A rollback of settings made by code would close the cursor.
         session.batch_ahead(&fresh)?;
-        // Before anything that is asked again: no retry may hide a statement that was swapped.
+        // Before any reason to retry: a retry must not hide a swapped statement.
         witness.untouched(session)?;
         if tree != first || named.versions(session)? != before {
             return Err(QuestionError::Altered);
@@ -79,19 +79,19 @@ impl Opened {
         Ok(Self { columns, since })
     }
 
-    /// Before its snapshot was taken.
+    /// A time before its snapshot.
     pub fn since(&self) -> Instant {
         self.since
     }
 
-    /// Executes it, and gives at most `limit` rows.
+    /// Executes it, and returns at most `limit` rows.
     pub fn fetch(
         self,
         session: &mut dyn Session,
         question: &Question<'_>,
         limit: usize,
     ) -> Result<(Vec<Column>, Table), QuestionError> {
-        // What the server counts is as of now, also for the second question of a transaction.
+        // Refreshes the server's statistics, also for the second question of a transaction.
         let now = format!(
             "select pg_catalog.pg_stat_clear_snapshot(); {}; {}",
             quiet(),
@@ -104,10 +104,11 @@ impl Opened {
     }
 }
 
-/// Opens the cursor, and gives the tree that the server shows. Code that runs meanwhile can keep it from that, but can't show another.
+/// Opens the cursor, and returns the tree that the server shows. Code that runs meanwhile can suppress the tree, but cannot forge
+/// one.
 fn declare(session: &mut dyn Session, sql: &str) -> Result<String, QuestionError> {
     // docs/decisions/001
-    // Trees of pgseal's own statements, where code had them shown.
+    // Drops trees of pgseal's own statements, which code may have switched on.
     session.notices();
     session.open_cursor(sql)?;
     shown(session).next().ok_or(QuestionError::NoTree)

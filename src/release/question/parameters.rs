@@ -1,4 +1,4 @@
-//! What the queries about a question are asked with.
+//! Parameters of the catalog queries about a question.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use super::functions::{ALLOWED, DENIED, patterns};
 use super::tree::{Used, is_made};
 use crate::database::Parameter;
 
-/// What the [`checks`](super::checks) are about. Each query has all of them: `$1` functions, `$2` operators, `$3` types of values, `$4` types of
+/// Parameters of the [`checks`](super::checks). Each query has all of them: `$1` functions, `$2` operators, `$3` types of values, `$4` types of
 /// columns, `$5` relations and their children, `$6` types of rows of the catalog that are read, each an array of oids; `$7`
 /// [`DENIED`] and `$8` [`ALLOWED`] as [`patterns`]; `$9` the functions of [`given_others`](super::given::given_others).
 /// The same [`Behind`] the relations: `$10` functions, `$11` operators, `$12` types of values, `$13` types of columns, `$14` functions
@@ -41,7 +41,7 @@ impl Parameters {
         }
     }
 
-    /// Says what stands behind the relations, all of which it has by now.
+    /// Sets the objects behind the relations, once all relations are known.
     pub fn set_behind(&mut self, behind: Behind) {
         self.behind = behind;
     }
@@ -51,7 +51,7 @@ impl Parameters {
         self.lists[4].extend(oids);
     }
 
-    /// Those of values and of columns.
+    /// Types of values and of columns.
     pub fn types(&self) -> impl Iterator<Item = &u32> {
         self.lists[2].iter().chain(&self.lists[3])
     }
@@ -66,8 +66,8 @@ impl Parameters {
             || self.operators().contains(&TEXT_MATCHES)
     }
 
-    /// Whether something is looked up, when the question is parsed or planned, that its owner can make and drop again: a cast of a
-    /// type of somebody's, or what text search needs.
+    /// Whether parsing or planning looks up objects that their owner can create and drop meanwhile: casts of types that are not
+    /// PostgreSQL's own, or objects of text search.
     pub fn is_looked_up(&self) -> bool {
         self.types().any(is_made) || self.searches_text()
     }
@@ -84,7 +84,7 @@ impl Parameters {
         &self.lists[6]
     }
 
-    /// As the query of versions takes them.
+    /// Parameters of the query of versions.
     pub fn values_of_versions<'v>(&'v self, trees: &'v str) -> [Parameter<'v>; 6] {
         let [functions, operators, types, columns, relations, ..] = self.lists();
         [
@@ -105,7 +105,7 @@ impl Parameters {
         &self.behind
     }
 
-    /// As a query takes them.
+    /// All parameters in order.
     pub fn values(&self) -> [Parameter<'_>; 18] {
         let [functions, operators, types, columns, relations, rows, given] = self.lists();
         let (denied, allowed) = (

@@ -1,4 +1,4 @@
-//! A question that is parsed without its literals: what it uses, and the checks of that.
+//! A question parsed without its literals: the objects that it uses, and their checks.
 
 use std::collections::BTreeSet;
 
@@ -19,17 +19,17 @@ const NAME_OF_TYPE: &str = concat!(
     fragments::oids!("$1")
 );
 
-/// How the server understands a text.
+/// The server's interpretation of a question.
 pub(super) struct Parsed {
-    /// The rewritten tree, as it shows it.
+    /// The rewritten tree, as the server shows it.
     tree: String,
     pub uses: Used,
     pub witness: Witness,
 }
 
 impl Parsed {
-    /// Without literals: runs no input function, and locks the relations. Makes the settings of everything that follows `begin`:
-    /// the scanner of `without_literals` reads strings as the standard says, so the server has to.
+    /// Parses a question without literals: runs no input function, and locks the relations. Applies the settings for all that
+    /// follows `begin`: `without_literals` assumes `standard_conforming_strings`, so the server must use it too.
     pub fn of_blank(
         session: &mut dyn Session,
         begin: &str,
@@ -45,14 +45,14 @@ impl Parsed {
             Some((_, true)) => QuestionError::Literals(error),
             _ => QuestionError::Database(error),
         })?;
-        // Those of the settings above come before it, where somebody had them shown.
+        // Trees of the settings above can come before it, if a role's setting shows them.
         let mut tree = shown(session)
             .find(|tree| Witness::is_of(tree))
             .ok_or(QuestionError::NoTree)?;
         session.batch_ahead(&quiet())?;
         let mut uses = Used::of_select(&tree).ok_or(QuestionError::NoSelect)?;
         if session.server_version_num() >= 180_000 && !uses.relations.is_empty() {
-            // The planner, and no tree, puts them in the place of the column.
+            // The planner replaces the columns by them; no tree of the question shows them.
             let relations: Vec<u32> = uses.relations.iter().copied().collect();
             let virtual_columns = session.query_with(
                 fragments::VIRTUAL_COLUMNS,
@@ -79,10 +79,10 @@ impl Parsed {
         )
     }
 
-    /// Keeps others from adding indexes, statistics, partitions and children to the tables of a question, and from changing
-    /// their definitions, as far as the role may lock them (PostgreSQL manual, "LOCK").
+    /// Locks the tables of a question, as far as the role may, against new indexes, statistics, partitions and children and
+    /// against changed definitions (PostgreSQL manual, "LOCK").
     ///
-    /// `LOCK` goes by name, and a schema can be renamed meanwhile, so the locks themselves are looked at.
+    /// `LOCK` goes by name, and a schema can be renamed meanwhile, so the resulting locks are verified.
     pub fn lock_tables(&self, session: &mut dyn Session) -> Result<(), QuestionError> {
         let relations: Vec<u32> = self.uses.relations.iter().copied().collect();
         let relations = [Parameter::Oids(&relations)];
@@ -103,13 +103,13 @@ impl Parsed {
         }
     }
 
-    /// Values whose type stands in no tree, since they bring it along: of `anyarray`, which columns of pg_attribute and
-    /// pg_statistic and of the views on it have. A function that looks at them would call what their type's owner made.
+    /// Types of values that carry their actual type, which no tree shows: `anyarray`, in columns of pg_attribute, pg_statistic and
+    /// its views. A function that inspects such a value would call code of the actual type's owner.
     fn rows_of_any_type(&self) -> BTreeSet<u32> {
         if self.uses.of_catalog_rows().is_empty() {
             return BTreeSet::new();
         }
-        // A join names all columns of both its sides, read or not. A whole row of it reads them all, and names none.
+        // A join lists all columns of both sides, read or not. A whole row of it reads all, and lists none.
         let mut read = Used::default();
         match self.uses.whole_row {
             true => read.collect(&self.tree),
@@ -118,10 +118,10 @@ impl Parsed {
         read.of_catalog_rows()
     }
 
-    /// Refuses types that are not PostgreSQL's own. Relations are locked, but no type is: whoever may create in its schema makes a
-    /// function that takes the place of the cast `public.mood('open'::text)`, and any type may be given the name `public._mood` of an
-    /// automatic array. Columns count, since a cast to the type that a value has stands in no tree. So all other names in the
-    /// question mean PostgreSQL's own.
+    /// Refuses types that are not PostgreSQL's own. Relations are locked, but types cannot be: a role with CREATE on the schema can
+    /// create a function that replaces the cast `public.mood('open'::text)`, and any type can get the name `public._mood` of an
+    /// automatic array. Columns count, since no tree shows a cast to a value's own type. So all other names in the question mean
+    /// PostgreSQL's own.
     fn refuse_types(&self, session: &mut dyn Session) -> Result<(), QuestionError> {
         let made: Vec<u32> = self
             .uses
@@ -140,8 +140,8 @@ impl Parsed {
         })))
     }
 
-    /// Refuses what could have side effects; for a superuser also what belongs to others. Gives whether it calls what moves while it is
-    /// executed.
+    /// Refuses possible side effects, and for a superuser also objects of other roles. Returns whether results can change during
+    /// execution.
     pub fn check(
         &self,
         session: &mut dyn Session,
@@ -150,7 +150,7 @@ impl Parsed {
     ) -> Result<bool, QuestionError> {
         let suspects = checks::suspects(session, parameters, by_superuser)?;
         if suspects.anybody {
-            // So that the versions, which are older, are those of what the question will be parsed by.
+            // So that the session knows at least the versions read before, when it parses the question.
             settled::wait(session)?;
         }
         for check in &suspects.checks {
@@ -170,7 +170,7 @@ impl Parsed {
         if self.uses.foreign_table {
             return Err(QuestionError::Uses("a foreign table".to_owned()));
         }
-        // By number, whatever the catalog has said of them.
+        // By number, independent of the catalog's answers.
         let made = |what: &str, oids: &BTreeSet<u32>| {
             oids.iter()
                 .find(|oid| is_made(oid))

@@ -1,27 +1,26 @@
-//! Where names without a schema are looked up. Whoever may create in a schema of the path can put something in front of what a later
-//! one has, and no version of anything shows it: so names are not looked up behind the first such schema. For a superuser they
-//! are looked up in `pg_catalog` alone: whatever else has a better match, or takes a name, between check and execution would bring
-//! code that runs with all rights. There only superusers and trusted extensions put anything, and extensions bring C code that a
-//! superuser installed.
+//! The search path of a question. A role with CREATE on a schema of the path can hide objects of later schemas, which no catalog
+//! version shows. So the path ends at the first schema in which other roles may create. For a superuser it is `pg_catalog` alone:
+//! a better match, or a taken name, between check and execution would run code with all rights. In `pg_catalog` only superusers
+//! and trusted extensions create objects, and the code of extensions is C that a superuser installed.
 
 use super::{Question, QuestionError, Within};
 use crate::database::{DatabaseError, Parameter, Session};
 use crate::release::gate_role::is_superuser;
 
-/// The part of a path in which names are looked up.
+/// The part of a path in which no other role can hide objects.
 pub(super) struct Unhidden {
     /// With `pg_temp` at the end.
     pub path: Vec<String>,
-    /// Why they are not elsewhere, and what helps.
+    /// Reason for the shorter path, and the remedy.
     why: String,
 }
 
-/// What is asked before a question is parsed.
+/// Facts that are queried before a question is parsed.
 #[derive(Default)]
 pub(super) struct Look {
-    /// The part of its path in which names are looked up; `None` where that is all of it.
+    /// The usable part of its path; `None` if that is all of it.
     pub unhidden: Option<Unhidden>,
-    /// Whether code in a run would have the rights of a superuser, or reach files and programs of the server.
+    /// Whether code in a run would have the rights of a superuser, or access to files and programs of the server.
     pub by_superuser: bool,
 }
 
@@ -39,7 +38,7 @@ impl Look {
     }
 }
 
-/// Looks at the schemas of a question's path; in a run first at the role.
+/// Checks the schemas of a question's path; in a run, first the role.
 pub(super) fn look(
     session: &mut dyn Session,
     question: &Question<'_>,
@@ -55,7 +54,7 @@ pub(super) fn look(
         return Ok(Look::default());
     }
     let found = session.query_with(OPEN, &[Parameter::Text(&schemas.join(SEPARATOR))], false)?;
-    // What is no place counts as the first.
+    // An invalid place counts as the first.
     let first = found.single().map(|at| {
         at.parse()
             .ok()
@@ -77,7 +76,7 @@ pub(super) fn look(
 }
 
 impl Unhidden {
-    /// Says why a name without a schema is not found.
+    /// Adds the reason why a name without a schema was not found.
     pub fn explained(&self, error: QuestionError, question: &str) -> QuestionError {
         match error {
             QuestionError::Database(DatabaseError::Server(error))
@@ -94,7 +93,7 @@ impl Unhidden {
     }
 }
 
-/// Whether the name at a place of a question, in characters from 1, stands behind its schema: `app.t`, `"App" . t`.
+/// Whether the name at a position (in characters, from 1) has a schema: `app.t`, `"App" . t`.
 fn has_schema(question: &str, position: u32) -> bool {
     let name: String = question
         .chars()
@@ -113,18 +112,18 @@ fn has_schema(question: &str, position: u32) -> bool {
     rest.is_some_and(|rest| rest.trim_start().starts_with('.'))
 }
 
-/// SQLSTATE of tables, types and the like, and functions that are not found (PostgreSQL manual, "PostgreSQL Error Codes").
+/// SQLSTATEs of undefined tables, objects and functions (PostgreSQL manual, "PostgreSQL Error Codes").
 const NOT_FOUND: [&str; 3] = ["42P01", "42704", "42883"];
 
-/// Between quoted names, in which it does not stand.
+/// Separator of quoted names, which do not contain it.
 const SEPARATOR: &str = "\u{1}";
 
 const BY_SUPERUSER: &str = concat!("select (", is_superuser!("session_user"), ")::text");
 
-/// The place of the first schema, from 1, in which somebody else than a superuser may create, or has types, which their owners rename
-/// without a right on the schema (those of a table's rows, and arrays, have the names of others); or which they may make. Owners can
-/// take a right from themselves and back; a transaction that has created something and is not over has a lock on the schema, but for
-/// functions and types before PostgreSQL 14; and `pg_database_owner` (6171) is whoever owns the database.
+/// The place, from 1, of the first schema in which a role other than a superuser may create objects, or owns types, or which such a
+/// role may create. Owners rename types without a right on the schema (row types and arrays have the names of others). Owners can
+/// revoke a right from themselves and grant it again. A transaction in progress that has created an object has a lock on the schema,
+/// except for functions and types before PostgreSQL 14. `pg_database_owner` (6171) is the database's owner.
 const OPEN: &str = "
     with here(oid, owner) as (select d.oid, d.datdba from pg_database d where d.datname = current_database())
     select int8out(min(p.at))::text

@@ -1,11 +1,11 @@
 //! Set operations (`UNION`, `INTERSECT`, `EXCEPT`) over columns of different types. The parser only proves that values can be
-//! cast to the common type; the planner looks the cast up, which stands in no tree then, and executes it (PostgreSQL,
-//! `prepunion.c`, `generate_setop_tlist`).
+//! cast to the common type. The planner looks the cast up and executes it, and no tree shows it (PostgreSQL, `prepunion.c`,
+//! `generate_setop_tlist`).
 
 use super::nodes::{self, Columns, Node};
 use super::tree::is_made;
 
-/// Whether a set operation has a column whose types differ, one of them not PostgreSQL's own, or not known.
+/// Whether a set operation has a column of different types, one of them unknown or not PostgreSQL's own.
 pub fn mixes_types(tree: &str) -> bool {
     let mut mixes = false;
     if !tree.contains(SET_OPERATION) {
@@ -53,7 +53,7 @@ fn read<'t>(node: &mut Node<'t, Kept>, word: &'t str) {
     }
 }
 
-/// Tells the query that a node stands in of a set operation or a subquery.
+/// Records a set operation or a subquery in the query around it.
 fn tell(mut node: Node<'_, Kept>, above: &mut [Node<'_, Kept>]) {
     let Some(query) = above.iter_mut().rev().find(|node| node.name == "QUERY") else {
         return;

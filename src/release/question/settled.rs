@@ -1,9 +1,9 @@
-//! Transactions whose changes are visible, and that have not yet told other sessions what to forget of the catalog.
+//! Transactions with visible changes that have not yet sent their cache invalidations to other sessions.
 //!
-//! A session looks names up in its cache until it is told. A transaction becomes visible first, then tells, and then gives back
-//! the lock of its own number (PostgreSQL, `xact.c`, "CommitTransaction"; `twophase.c`, "FinishPreparedTransaction", which removes
-//! files in between). So it has told what a snapshot shows if nobody holds the lock of a number that the snapshot shows; and a
-//! session that takes a lock then has learned it.
+//! A session looks names up in its cache until it receives an invalidation. A transaction becomes visible first, then sends its
+//! invalidations, and then releases the lock of its own number (PostgreSQL, `xact.c`, "CommitTransaction"; `twophase.c`,
+//! "FinishPreparedTransaction", which removes files in between). So all invalidations of a snapshot's changes are sent if no
+//! session holds the lock of a number that the snapshot shows; a session that takes a lock afterwards has processed them.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 use super::QuestionError;
 use crate::database::{Parameter, Session};
 
-/// How long a transaction is waited for, and in between two looks.
+/// Maximum wait for a transaction, and the pause between two queries.
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Locks `l` that other transactions have of their own numbers. One that is prepared has no process.
+/// Locks `l` of other transactions on their own numbers. A prepared transaction has no process.
 macro_rules! numbers_of_others {
     () => {
         "pg_lock_status() l
@@ -24,7 +24,7 @@ macro_rules! numbers_of_others {
     };
 }
 
-/// Whether anybody else has a number, and could be one of those that have not told.
+/// Whether another transaction has a number, and so could have unsent invalidations.
 macro_rules! anybody {
     () => {
         concat!(
@@ -37,8 +37,8 @@ macro_rules! anybody {
 
 pub(super) use {anybody, numbers_of_others};
 
-/// Those that are visible and have not told, as the server names them, with a space between; NULL where there are none. Of those
-/// that are under way a snapshot lists the numbers, but not those of their subtransactions, which are higher.
+/// Visible transactions with unsent invalidations, by the server's names, separated by spaces; NULL if there are none. A snapshot
+/// lists the numbers of transactions in progress, but not those of their subtransactions, which are higher.
 const COMMITTING: &str = concat!(
     "select string_agg(virtualtransaction, ' '::text) from (
          select l.virtualtransaction from ",
@@ -56,8 +56,8 @@ const STILL: &str = concat!(
     " and l.virtualtransaction = any (string_to_array($1, ' '::text)) limit 1"
 );
 
-/// Waits until all that is visible by now has been told. What has not been by then is no reason to ask again: code that ran meanwhile
-/// may have swapped what would be asked.
+/// Waits until the invalidations of all visible changes are sent. A timeout is an error, not a reason to retry: code that ran
+/// meanwhile may have swapped the question.
 pub(super) fn wait(session: &mut dyn Session) -> Result<(), QuestionError> {
     let found = session.query(COMMITTING, &[])?;
     let Some(committing) = found.single() else {

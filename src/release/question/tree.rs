@@ -1,5 +1,4 @@
-//! Reads the tree that the server makes of a question, as text: which functions, operators, types and relations it uses,
-//! by oid. What becomes of them is decided in [`super`].
+//! Collects the functions, operators, types and relations in the text of a question's tree, by oid. [`super`] decides on them.
 
 use std::collections::BTreeSet;
 
@@ -30,7 +29,7 @@ const FUNCTIONS: [&str; 9] = [
 ];
 const OPERATORS: [&str; 4] = [":opno", ":opnos", ":eqop", ":sortop"];
 
-/// Fields of the tree that hold the oid of a type that a value is made of, cast to or returned as.
+/// Fields of the tree with the oid of a type in which a value is created, cast or returned.
 const TYPED: [&str; 7] = [
     ":consttype",
     ":resulttype",
@@ -41,8 +40,8 @@ const TYPED: [&str; 7] = [
     ":typid",
 ];
 
-/// Fields of the tree that hold the oid of the type that a value has which is read or passed on: it may be a domain. Only those
-/// of an aggregate or window function that takes any type have one, and what they give is a value that they were given.
+/// Fields of the tree with the type of a value that is read or passed on, which may be a domain. An aggregate or window function
+/// has a domain's type only if it takes any type, and then returns one of its arguments.
 const PASSED: [&str; 5] = [
     ":vartype",
     ":typeId",
@@ -51,15 +50,16 @@ const PASSED: [&str; 5] = [
     ":wintype",
 ];
 
-/// The types of the columns of a WITH query or VALUES, which are passed on, and of `XMLTABLE` and `JSON_TABLE`, which make values.
+/// The types of the columns of a WITH query or VALUES, which pass values on, and of `XMLTABLE` and `JSON_TABLE`, which create
+/// values.
 const OF_COLUMNS: &str = ":coltypes";
 const MAKES_COLUMNS: &str = "{TABLEFUNC";
 
-/// What stands between the words of a tree: all that the server writes there, and puts a backslash before where a name has it
-/// (PostgreSQL, `outToken`). Other white space is a part of a name.
+/// Characters between the words of a tree. The server writes no others there, and escapes these in names by a backslash
+/// (PostgreSQL, `outToken`). Other white space is part of a name.
 pub(super) const BLANKS: [char; 3] = [' ', '\n', '\t'];
 
-/// What trees use, by oid.
+/// Objects that trees use, by oid.
 #[derive(Default)]
 pub struct Used {
     pub functions: BTreeSet<u32>,
@@ -75,7 +75,7 @@ pub struct Used {
 }
 
 impl Used {
-    /// What a tree uses that is a SELECT and nothing else, also behind WITH (PostgreSQL, `nodes/nodes.h`, "CmdType").
+    /// The objects of a tree in which every query is a SELECT, including WITH queries (PostgreSQL, `nodes/nodes.h`, "CmdType").
     pub fn of_select(tree: &str) -> Option<Self> {
         let is_select = |query: &str| {
             let mut words = words(query);
@@ -85,7 +85,7 @@ impl Used {
         queries(tree).all(is_select).then(|| Self::of_tree(tree))
     }
 
-    /// What a tree uses. Of a join the columns don't count that nobody reads: what is read is named once more.
+    /// The objects of a tree. Columns in a join's own list do not count: those that are read appear again elsewhere.
     fn of_tree(tree: &str) -> Self {
         let (mut used, mut read) = (Self::default(), Self::default());
         used.collect(tree);
@@ -108,7 +108,7 @@ impl Used {
             .collect()
     }
 
-    /// Whether it uses all that another uses.
+    /// Whether it contains all objects of `other`.
     pub fn covers(&self, other: &Self) -> bool {
         let of = |used: &Self| {
             [
@@ -128,8 +128,8 @@ impl Used {
             && self.whole_row >= other.whole_row
     }
 
-    /// Reads `:funcid 2147`, `:opnos (o 96 96)` and the like, word by word: the server breaks lines where it likes. Text
-    /// of the question stands in the tree as byte values between brackets, so that nothing in it can look like a field.
+    /// Reads fields such as `:funcid 2147` and `:opnos (o 96 96)` word by word, independent of line breaks. Text of the
+    /// question appears in the tree as byte values in brackets, so it cannot imitate a field.
     pub fn collect(&mut self, tree: &str) {
         let makes_columns = tree.contains(MAKES_COLUMNS);
         let words = tree
@@ -164,17 +164,17 @@ impl Used {
     }
 }
 
-/// Whether PostgreSQL was not born with an object.
+/// Whether an object was created after initdb.
 pub(super) fn is_made(oid: &u32) -> bool {
     *oid >= FIRST_NORMAL_OBJECT
 }
 
-/// The tree of what a `DECLARE` opens, which stands in that of the command.
+/// The tree of the query in a `DECLARE`, which is part of the command's tree.
 pub fn declared(tree: &str) -> Option<&str> {
     queries(tree).nth(1)
 }
 
-/// Where queries begin. In a name there is a backslash before the brace.
+/// The rest of the tree from each query on. In a name, the brace has a backslash before it.
 fn queries(tree: &str) -> impl Iterator<Item = &str> {
     let begins = tree
         .match_indices("{QUERY")
@@ -187,8 +187,8 @@ pub(super) fn words(tree: &str) -> impl Iterator<Item = &str> {
     tree.split(BLANKS).filter(|word| !word.is_empty())
 }
 
-/// A tree without the lists of all columns that a join has (`:joinaliasvars`). What belongs to a name, the server writes
-/// behind backslashes, so that no name can look like a list.
+/// A tree without the joins' lists of all their columns (`:joinaliasvars`). The server escapes names by backslashes, so no name
+/// can imitate a list.
 pub fn without_columns_of_joins(tree: &str) -> String {
     const FIELD: &str = ":joinaliasvars";
     let (mut kept, mut rest) = (String::with_capacity(tree.len()), tree);
@@ -201,7 +201,7 @@ pub fn without_columns_of_joins(tree: &str) -> String {
     kept + rest
 }
 
-/// What follows a list in parentheses that a text begins with; nothing where it is none, or doesn't end.
+/// The text after the list in parentheses at its beginning; `None` if there is no list, or it is not closed.
 fn behind_list(text: &str) -> Option<&str> {
     let text = text.trim_start_matches(BLANKS).strip_prefix('(')?;
     let (mut depth, mut is_escaped) = (1_usize, false);

@@ -1,5 +1,5 @@
-//! Catalog rows behind the relations, functions and types of a question, by their versions (`xmin`): what may not change while
-//! the question is executed.
+//! Versions (`xmin`) of the catalog rows behind the relations, functions and types of a question. They may not change until
+//! the answer is read.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,29 +10,29 @@ use super::tree::Used;
 use super::{QuestionError, Within};
 use crate::database::{DatabaseError, Parameter, Session};
 
-/// The class of a relation's own row, which also says in which file of the server it is: TRUNCATE, VACUUM FULL and CLUSTER
-/// change that.
+/// The class of a relation's own row, which includes the number of its file: TRUNCATE, VACUUM FULL and CLUSTER change that.
 const RELATION: &str = "relation";
 
-/// The class of the rows that say which relations inherit from one.
+/// The class of the rows for a relation's children.
 const CHILDREN: &str = "children";
 
-/// Classes with expressions by which the planner looks for rows at fewer places.
+/// Classes with expressions by which the planner excludes rows: index and partition keys.
 const HIDES_ROWS: [&str; 2] = ["indexes", "partition keys"];
 
-/// Versions of catalog rows, by what they are and the oid of what they belong to.
+/// Versions of catalog rows, by class and the oid of their object.
 #[derive(PartialEq, Eq)]
 pub(super) struct Versions(BTreeMap<(String, String), String>);
 
 /// How two [`Versions`] differ.
 enum Difference {
-    /// Relations have other files, and nothing else changed: they were truncated or rewritten.
+    /// Only the files of relations changed: they were truncated or rewritten.
     Storage(String),
     Definition(String),
 }
 
 impl Versions {
-    /// Reads those of a question, and adds to `of` the children and partitions of its relations, and what stands behind them all.
+    /// Reads the versions for a question. Adds the children and partitions of its relations to `of`, and the expressions behind
+    /// all of them.
     pub fn with_children(
         session: &mut dyn Session,
         of: &mut Parameters,
@@ -51,7 +51,7 @@ impl Versions {
         }
     }
 
-    /// Reads them.
+    /// Reads the versions.
     pub fn read(
         session: &mut dyn Session,
         of: &Parameters,
@@ -60,8 +60,8 @@ impl Versions {
         Self::with_trees(session, of, within, false).map(|(versions, _)| versions)
     }
 
-    /// Reads them, and the trees of expressions behind the relations where they are `wanted`. In a session where no script runs,
-    /// the query stays prepared for the next time.
+    /// Reads the versions and, if `wanted`, the trees of expressions behind the relations. In a session without scripts, the
+    /// query stays prepared.
     fn with_trees(
         session: &mut dyn Session,
         of: &Parameters,
@@ -102,7 +102,7 @@ impl Versions {
         objects.filter_map(|object| object.split_once(':')?.0.parse().ok())
     }
 
-    /// What a question uses and the catalog does not show; `None` where it shows everything.
+    /// An object that a question uses but the catalog does not show.
     pub fn lack(&self, uses: &Used) -> Option<&'static str> {
         let shown = |class: &str| {
             let of_class = self.0.iter().filter(|((of, _), _)| of == class);
@@ -126,7 +126,7 @@ impl Versions {
             .find_map(|(what, is_fewer)| is_fewer.then_some(what))
     }
 
-    /// Refuses the answer where those `after` differ.
+    /// Refuses the answer if the versions `after` differ.
     pub fn still(&self, after: &Self, session: &mut dyn Session) -> Result<(), QuestionError> {
         match self.difference(after, session)? {
             None => Ok(()),
@@ -135,7 +135,7 @@ impl Versions {
         }
     }
 
-    /// The first difference, in words; `None` where they are equal.
+    /// The first difference as text.
     fn difference(
         &self,
         after: &Self,
@@ -161,7 +161,7 @@ impl Versions {
 
 /// `index of public.approvals`
 fn words(session: &mut dyn Session, class: &str, of: &str) -> Result<String, DatabaseError> {
-    // What is gone keeps its number.
+    // A dropped object has only its number.
     let oid: Vec<u32> = of.parse().into_iter().collect();
     let name = session.query_with(NAME, &[Parameter::Oids(&oid), Parameter::Text(of)], false)?;
     let name = name.single().unwrap_or(of).to_owned();
@@ -263,14 +263,14 @@ macro_rules! versions {
     };
 }
 
-/// Text columns: class, oid of what it belongs to, versions, trees of expressions that the planner works out for it. Their
-/// functions and operators are those that PostgreSQL has for exactly these types.
+/// Text columns: class, oid of the object, versions, trees of expressions that the planner evaluates for it. The query uses
+/// only functions and operators that PostgreSQL has for exactly these types.
 const VERSIONS: &str = versions!("s.stxexprs::text");
 
 /// Statistics have expressions from PostgreSQL 14 on.
 const VERSIONS_13: &str = versions!("null");
 
-/// As [`VERSIONS`], of what text search functions look up. Most questions call none.
+/// Like [`VERSIONS`], for objects that text search functions look up. Most questions call none.
 const TEXT_SEARCH: &str = concat!(
     "with versions(class, owner, object, version) as (
         select 'text search configurations'::text, null::oid, c.oid, c.xmin from pg_ts_config c

@@ -1,4 +1,4 @@
-//! Whether the relations of a question were altered while it was asked, also where that was undone before anybody looked again.
+//! Detects alterations of a question's relations during its execution, even if they were undone before the next check.
 
 use std::collections::BTreeSet;
 
@@ -18,8 +18,8 @@ use psql_script::WithoutLiterals;
 pub(super) struct Witness(());
 
 impl Witness {
-    /// Of a question without its literals, and `more` such queries. The settings are those that it is asked with. An error has its
-    /// place in the question, and whether a literal stood there.
+    /// Prepares the witness of a question without its literals, and of `more` queries, under the question's settings. An error has
+    /// its position in the question, and whether a literal was there.
     pub fn keep(
         session: &mut dyn Session,
         blank: &WithoutLiterals,
@@ -45,13 +45,13 @@ impl Witness {
         })
     }
 
-    /// Whether a tree is one's.
+    /// Whether a tree is that of a witness.
     pub fn is_of(tree: &str) -> bool {
         let mut words = tree::words(tree);
         words.find(|word| *word == ":ctename").is_some() && words.next() == Some(NAME)
     }
 
-    /// One of the question's `own` relations and of children, which the planner adds.
+    /// Prepares the witness of the question's `own` relations and of children, which the planner adds.
     pub fn with_children(
         self,
         session: &mut dyn Session,
@@ -82,7 +82,7 @@ impl Witness {
             .find(|tree| Self::is_of(tree))
             .ok_or(QuestionError::NoTree)?;
         session.batch_ahead(&quiet())?;
-        // A name can mean another relation by now.
+        // A name may refer to another relation by now.
         let mut uses = Used::default();
         uses.collect(&tree);
         let has_children = children
@@ -95,9 +95,9 @@ impl Witness {
         }
     }
 
-    /// Refuses what was opened where code that ran meanwhile touched a statement that is kept. Comes before any of them is executed
-    /// again. Waits until the server has told what the rows of the answer show ([`settled`]), so that [`check`](Self::check) learns
-    /// it.
+    /// Refuses the open cursor if code that ran meanwhile touched a prepared statement. Must precede the next execution of any of
+    /// them. Waits for the invalidations of all changes that the rows show ([`settled`]), so that [`check`](Self::check) detects
+    /// them.
     pub fn untouched(self, session: &mut dyn Session) -> Result<(), QuestionError> {
         let untouched = if session.server_version_num() >= 140_000 {
             UNTOUCHED
@@ -115,7 +115,7 @@ impl Witness {
         }
     }
 
-    /// Refuses the answer where one of the relations was altered since.
+    /// Refuses the answer if one of the relations was altered since.
     pub fn check(
         self,
         session: &mut dyn Session,
@@ -125,7 +125,7 @@ impl Witness {
         session.batch_ahead(&format!("{LEARN}; {loud}"))?;
         session.execute_kept()?;
         let said = session.notices();
-        // What is not the server's says that there was more than is kept.
+        // A notice that is not the server's reports dropped notices.
         let is_whole = said.iter().all(|notice| notice.routine.is_some());
         let is_parsed_again = said
             .into_iter()
@@ -143,17 +143,17 @@ const NAME: &str = "pgseal_question";
 
 const SYNTAX_ERROR: &str = "42601";
 
-/// The question stands on lines of its own, since it could end in a comment.
+/// The question is on lines of its own, since it could end in a comment.
 const BEFORE: &str = "with pgseal_question as (\n";
 
-/// A session learns what others have altered when it takes a lock that it does not hold yet; this function takes one and gives
-/// it back (PostgreSQL, `objectaddress.c`, `get_object_address`).
+/// A session processes the invalidations of others when it takes a lock that it does not hold yet. This function takes one and
+/// releases it (PostgreSQL, `objectaddress.c`, `get_object_address`).
 pub(super) const LEARN: &str =
     "select pg_catalog.pg_get_object_address('schema', '{pg_catalog}', '{}')";
 
-/// Whether the witness is there, was not executed, and nothing was prepared by SQL since. A rollback takes back neither, so code
-/// that ran while the question was planned could have put another in the place of the witness, or of the query that reads the
-/// versions; or had the server parse the witness again, unseen. What the script of a run has prepared is older.
+/// Whether the witness exists, was not executed, and no statement was prepared by SQL since. A rollback undoes neither, so code
+/// that ran during planning could have replaced the witness, or the query of the versions, or made the server parse the witness
+/// again unnoticed. Statements that the script of a run prepared are older.
 macro_rules! untouched {
     ($executed:literal) => {
         concat!(

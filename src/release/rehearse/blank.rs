@@ -1,4 +1,4 @@
-//! The receipt of a rehearsal that has seen nothing yet.
+//! The receipt of a rehearsal at its start.
 
 use std::collections::BTreeMap;
 

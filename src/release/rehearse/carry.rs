@@ -1,11 +1,11 @@
-//! What belongs to a database and is copied neither by template nor by `pg_dump`: its settings, its rights, its comment. A
-//! rehearsal without them would run under other settings than the release will.
+//! Copies properties of a database that neither templates nor `pg_dump` copy: settings, rights, comment. Without them, a
+//! rehearsal would run under other settings than the release.
 
 use super::clone::{CloneError, ClonedDatabase, literal, quoted};
 use super::server::Admin;
 use crate::database::DatabaseError;
 
-/// Settings whose value is a list of names (PostgreSQL, `GUC_LIST_QUOTE`): each is quoted on its own.
+/// Settings whose value is a list of names (PostgreSQL, `GUC_LIST_QUOTE`); each name is quoted separately.
 const LISTS: [&str; 6] = [
     "search_path",
     "temp_tablespaces",
@@ -15,7 +15,7 @@ const LISTS: [&str; 6] = [
     "unix_socket_directories",
 ];
 
-/// Gives the clone what its source has. Gives what could not be carried over and concerns other roles only.
+/// Copies the properties. Returns settings that could not be copied and concern only other roles.
 pub(super) fn carry(
     admin: &mut Admin,
     from: &str,
@@ -26,10 +26,8 @@ pub(super) fn carry(
     };
     let to = quoted(clone.name());
     for statement in rights(admin, from, &to).map_err(failed("the rights"))? {
-        admin
-            .session
-            .execute(&statement)
-            .map_err(failed("the rights"))?;
+        let granted = admin.session.execute(&statement);
+        granted.map_err(failed("the rights"))?;
     }
     let comment = admin.session.query(
         "select pg_catalog.shobj_description(oid, 'pg_database') from pg_catalog.pg_database where datname = $1",
@@ -37,10 +35,8 @@ pub(super) fn carry(
     );
     if let Some(comment) = comment.map_err(failed("the comment"))?.single() {
         let comment = format!("COMMENT ON DATABASE {to} IS {}", literal(comment));
-        admin
-            .session
-            .execute(&comment)
-            .map_err(failed("the comment"))?;
+        let commented = admin.session.execute(&comment);
+        commented.map_err(failed("the comment"))?;
     }
     let mut lost = Vec::new();
     for (role, concerns_us, setting) in settings(admin, from).map_err(failed("the settings"))? {
@@ -61,7 +57,7 @@ pub(super) fn carry(
     Ok(lost)
 }
 
-/// Role, whether it concerns this session's role, `name=value`.
+/// Settings: the role, whether it concerns this session's role, `name=value`.
 fn settings(
     admin: &mut Admin,
     from: &str,
@@ -89,16 +85,12 @@ fn rights(admin: &mut Admin, from: &str, to: &str) -> Result<Vec<String>, Databa
          from pg_catalog.pg_database d, pg_catalog.aclexplode(d.datacl) a where d.datname = $1",
         &[from],
     )?;
-    let Some(owner) = found
-        .rows
-        .first()
-        .and_then(|row| row.last().cloned().flatten())
-    else {
+    let Some(Some(owner)) = found.rows.first().and_then(|row| row.last()) else {
         return Ok(Vec::new());
     };
     let mut statements = vec![format!(
         "REVOKE ALL ON DATABASE {to} FROM PUBLIC, {}",
-        quoted(&owner)
+        quoted(owner)
     )];
     for row in &found.rows {
         let [grantee, privilege, grantable, _] = &row[..] else {
@@ -106,10 +98,9 @@ fn rights(admin: &mut Admin, from: &str, to: &str) -> Result<Vec<String>, Databa
         };
         let grantee = grantee.as_deref().map_or("PUBLIC".to_owned(), quoted);
         let privilege = privilege.as_deref().unwrap_or_default();
-        let option = if grantable.as_deref() == Some("true") {
-            " WITH GRANT OPTION"
-        } else {
-            ""
+        let option = match grantable.as_deref() {
+            Some("true") => " WITH GRANT OPTION",
+            _ => "",
         };
         statements.push(format!(
             "GRANT {privilege} ON DATABASE {to} TO {grantee}{option}"
@@ -118,7 +109,7 @@ fn rights(admin: &mut Admin, from: &str, to: &str) -> Result<Vec<String>, Databa
     Ok(statements)
 }
 
-/// `app.tenant` is two names.
+/// Quotes the name of a setting. `app.tenant` is two names.
 fn parameter(name: &str) -> String {
     name.split('.').map(quoted).collect::<Vec<_>>().join(".")
 }
@@ -128,14 +119,10 @@ fn values(name: &str, value: &str) -> String {
         return literal(value);
     }
     let names: Vec<String> = split(value).iter().map(|name| literal(name)).collect();
-    if names.is_empty() {
-        literal("")
-    } else {
-        names.join(", ")
-    }
+    names.join(", ")
 }
 
-/// A list as the server keeps it: names with commas between, quoted where they need it.
+/// Splits a list as the server stores it: separated by commas, quoted where necessary. At least one name.
 fn split(list: &str) -> Vec<String> {
     let (mut names, mut name, mut is_quoted) = (Vec::new(), String::new(), false);
     let mut chars = list.chars().peekable();

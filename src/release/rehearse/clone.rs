@@ -1,42 +1,43 @@
-//! The clone: its name, how it is made, and how it goes again.
+//! Creation and removal of clones.
 
 use std::time::Duration;
 
 use super::server::Admin;
 use crate::database::{Connect, DatabaseError, Purpose, Session};
 
-/// Names of the server have so many bytes (`NAMEDATALEN - 1`).
+/// Maximum bytes of a name (`NAMEDATALEN - 1`).
 const NAME_BYTES: usize = 63;
 
-/// Stands between the source's name and the rehearsal's.
+/// Separator of the source's name and the rehearsal's id in a clone's name.
 const MARK: &str = "_rehearsal_";
 
-/// How many digits of the rehearsal's id a clone's name ends with.
+/// Digits of the rehearsal's id at the end of a clone's name.
 const ID_DIGITS: usize = 8;
 
-/// Copying may take hours; it can be cancelled.
+/// Client timeout: copying may take hours, and can be cancelled.
 pub(super) const PATIENCE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// A database that this process made for one rehearsal, and that nobody else needs.
+/// A database that this process made for one rehearsal.
 ///
-/// Only the maker of clones makes one, and everything that is allowed on a clone alone asks for it.
+/// Only [`create`] makes one. Every operation that is allowed only on a clone requires it.
 #[derive(Debug)]
 pub struct ClonedDatabase {
     name: String,
     oid: String,
     suffix: String,
-    /// Nothing else stands on the server that a change of roles or other shared objects could reach.
+    /// Whether the server has no other database that changes of roles or other shared objects
+    /// could affect.
     server_is_its_own: bool,
 }
 
-/// Why there is no clone.
+/// Error in making or dropping a clone.
 #[derive(Debug, thiserror::Error)]
 pub enum CloneError {
     #[error("the clone would be called {name:?}, and that is {what}")]
     Name { name: String, what: &'static str },
     #[error("{doing}: {error}")]
     Database { doing: String, error: DatabaseError },
-    /// The database of this name is not the one that was made.
+    /// The database of this name is another one.
     #[error("the database {0:?} is not the one that this rehearsal made, and is left alone")]
     Other(String),
 }
@@ -50,18 +51,11 @@ impl CloneError {
     }
 }
 
-/// What a clone must not be called.
-pub(super) struct Taken<'a> {
-    pub source: Option<&'a str>,
-    pub target: &'a str,
-    pub maintenance: &'a str,
-}
-
-/// How a clone begins.
+/// Initial content of a clone.
 pub(super) enum Template<'a> {
-    /// With everything of a database that nobody is connected to.
+    /// A copy of a database without connections.
     Database(&'a str),
-    /// Empty, with these words of `CREATE DATABASE` about locale and encoding.
+    /// Nothing, with these options of `CREATE DATABASE` for locale and encoding.
     Empty(&'a str),
 }
 
@@ -74,7 +68,7 @@ impl ClonedDatabase {
         &self.oid
     }
 
-    /// Whether a release may change here what all databases of a server share.
+    /// Whether a release may change objects that all databases of a server share.
     pub(in crate::release) fn server_is_its_own(&self) -> bool {
         self.server_is_its_own
     }
@@ -96,7 +90,7 @@ impl ClonedDatabase {
     }
 }
 
-/// The name of a rehearsal's clone: what can be kept of the source's, and the beginning of the rehearsal's id.
+/// The name of a rehearsal's clone: the source's, truncated, and the beginning of the rehearsal's id.
 pub fn name(source: &str, rehearsal_id: &str) -> String {
     let suffix = suffix(rehearsal_id);
     let mut end = source.len().min(NAME_BYTES - suffix.len());
@@ -111,25 +105,28 @@ fn suffix(rehearsal_id: &str) -> String {
     format!("{MARK}{digits}")
 }
 
-/// Makes it. The server itself refuses a name that exists.
+/// Creates the clone of `source`, or the clone for `target` from a dump. The server itself refuses
+/// a name that exists.
 pub(super) fn create(
     admin: &mut Admin,
-    (source, rehearsal_id): (&str, &str),
-    taken: &Taken<'_>,
+    rehearsal_id: &str,
+    source: Option<&str>,
+    target: &str,
     template: Template<'_>,
     owner: Option<&str>,
 ) -> Result<ClonedDatabase, CloneError> {
-    let (name, suffix) = (name(source, rehearsal_id), suffix(rehearsal_id));
-    let whose = [
-        (taken.source, "the source"),
-        (Some(taken.target), "the release's target"),
-        (Some(taken.maintenance), "the database that --db names"),
-    ];
-    if let Some((_, what)) = whose
-        .into_iter()
-        .find(|(other, _)| *other == Some(name.as_str()))
-    {
-        return Err(CloneError::Name { name, what });
+    let (name, suffix) = (
+        name(source.unwrap_or(target), rehearsal_id),
+        suffix(rehearsal_id),
+    );
+    for (taken, what) in [
+        (source, "the source"),
+        (Some(target), "the release's target"),
+        (Some(&*admin.database), "the database that --db names"),
+    ] {
+        if taken == Some(name.as_str()) {
+            return Err(CloneError::Name { name, what });
+        }
     }
     let from = match template {
         Template::Database(database) => {
@@ -137,23 +134,15 @@ pub(super) fn create(
         }
         Template::Empty(locale) => format!("TEMPLATE template0 {locale}"),
     };
-    let owner = owner
-        .map(|owner| format!(" OWNER {}", quoted(owner)))
-        .unwrap_or_default();
-    let doing = || format!("the clone {name:?} can't be made");
+    let owner = owner.map_or(String::new(), |owner| format!(" OWNER {}", quoted(owner)));
+    let error = || CloneError::database(format!("the clone {name:?} can't be made"));
     let create = format!("CREATE DATABASE {} {from}{owner}", quoted(&name));
-    admin
-        .session
-        .execute(&create)
-        .map_err(CloneError::database(doing()))?;
-    let oid = admin.oid(&name).map_err(CloneError::database(doing()))?;
+    admin.session.execute(&create).map_err(error())?;
+    let oid = admin.oid(&name).map_err(error())?;
     let oid = oid.ok_or_else(|| CloneError::Other(name.clone()))?;
-    // Where the source is, production may be.
-    let from_dump = taken.source.is_none() && taken.target != "postgres";
-    let server_is_its_own = from_dump
-        && admin
-            .is_alone(&name)
-            .map_err(CloneError::database(doing()))?;
+    // The server of a source may be the production server.
+    let from_dump = source.is_none() && target != "postgres";
+    let server_is_its_own = from_dump && admin.is_alone(&name).map_err(error())?;
     Ok(ClonedDatabase {
         name,
         oid,
@@ -162,95 +151,77 @@ pub(super) fn create(
     })
 }
 
-/// Drops it, whoever is connected to it; nothing but the very database that [`create`] made. One that is gone is gone.
+/// Drops the clone, with all connections to it; never another database. A clone that is gone is no
+/// error.
 pub(super) fn drop(connect: &dyn Connect, clone: &ClonedDatabase) -> Result<(), CloneError> {
-    let doing = || CloneError::database(format!("the clone {:?} can't be dropped", clone.name));
-    let mut session = connect.connect(Purpose::Write).map_err(doing())?;
+    let error = || CloneError::database(format!("the clone {:?} can't be dropped", clone.name));
+    let mut session = connect.connect(Purpose::Write).map_err(error())?;
     session.set_patience(PATIENCE);
     session
         .batch("SET statement_timeout = 0; SET lock_timeout = 0")
-        .map_err(doing())?;
-    let found = session.query(OID, &[&clone.name]).map_err(doing())?;
+        .map_err(error())?;
+    let found = session.query(OID, &[&clone.name]).map_err(error())?;
     match found.single() {
-        None => Ok(()),
-        Some(oid) if oid == clone.oid && clone.name.ends_with(&clone.suffix) => {
-            // A release may have made a template of it.
-            session
-                .execute(&format!(
-                    "ALTER DATABASE {} IS_TEMPLATE false",
-                    quoted(&clone.name)
-                ))
-                .map_err(doing())?;
-            session
-                .execute(&format!(
-                    "DROP DATABASE {} WITH (FORCE)",
-                    quoted(&clone.name)
-                ))
-                .map_err(doing())?;
-            Ok(())
-        }
-        Some(_) => Err(CloneError::Other(clone.name.clone())),
+        None => return Ok(()),
+        Some(oid) if oid == clone.oid && clone.name.ends_with(&clone.suffix) => {}
+        Some(_) => return Err(CloneError::Other(clone.name.clone())),
     }
+    let name = quoted(&clone.name);
+    for statement in [
+        // A release may have made a template of it.
+        format!("ALTER DATABASE {name} IS_TEMPLATE false"),
+        format!("DROP DATABASE {name} WITH (FORCE)"),
+    ] {
+        session.execute(&statement).map_err(error())?;
+    }
+    Ok(())
 }
 
-/// Writes below the clone's own comment that it is kept, and since when, so that no later rehearsal calls it left-over.
+/// Appends to the clone's own comment that it is kept, and since when, so that no later rehearsal
+/// reports it as left over.
 pub(super) fn mark_kept(
     connect: &dyn Connect,
     clone: &ClonedDatabase,
     since: &str,
 ) -> Result<(), CloneError> {
-    let doing = || {
-        CloneError::database(format!(
-            "the clone {:?} can't be marked as kept",
-            clone.name
-        ))
-    };
-    let mut session = connect.connect(Purpose::Write).map_err(doing())?;
+    let name = &clone.name;
+    let error = || CloneError::database(format!("the clone {name:?} can't be marked as kept"));
+    let mut session = connect.connect(Purpose::Write).map_err(error())?;
     let found = session.query(
         "select oid::pg_catalog.text, pg_catalog.shobj_description(oid, 'pg_database') from pg_catalog.pg_database
          where datname operator(pg_catalog.=) $1",
-        &[&clone.name],
+        &[name],
     );
-    let rows = found.map_err(doing())?.rows;
-    let [oid, comment] = rows.first().map(Vec::as_slice).unwrap_or_default() else {
-        return Err(CloneError::Other(clone.name.clone()));
+    let mut rows = found.map_err(error())?.rows.into_iter();
+    let (oid, comment) = match rows.next().as_deref() {
+        Some([oid, comment]) => (oid.clone(), comment.clone()),
+        _ => (None, None),
     };
-    if oid.as_deref() != Some(clone.oid.as_str()) {
-        return Err(CloneError::Other(clone.name.clone()));
+    if oid.as_ref() != Some(&clone.oid) {
+        return Err(CloneError::Other(name.clone()));
     }
     let digits = clone.suffix.trim_start_matches(MARK);
-    let kept = format!(
-        "{KEPT}{digits} on {since}; drop database {} with (force)",
-        quoted(&clone.name)
-    );
-    let comment = comment
-        .iter()
-        .map(String::as_str)
-        .chain([kept.as_str()])
-        .collect::<Vec<_>>()
-        .join("\n");
-    let comment = format!(
-        "COMMENT ON DATABASE {} IS {}",
-        quoted(&clone.name),
-        literal(&comment)
-    );
-    session.execute(&comment).map_err(doing())?;
+    let name = quoted(name);
+    let kept = format!("{KEPT}{digits} on {since}; drop database {name} with (force)");
+    let comment = comment.map_or(kept.clone(), |comment| format!("{comment}\n{kept}"));
+    let comment = format!("COMMENT ON DATABASE {name} IS {}", literal(&comment));
+    session.execute(&comment).map_err(error())?;
     Ok(())
 }
 
-/// What the comment of a kept clone says, before the digits that its name ends with.
+/// Text in the comment of a kept clone, before the digits at the end of its name.
 pub(super) const KEPT: &str = "kept by pgseal rehearse ";
 
-/// The oid of a database.
+/// Query of a database's oid.
 pub(super) const OID: &str = "select oid::pg_catalog.text from pg_catalog.pg_database
      where datname operator(pg_catalog.=) $1";
 
-/// A name as an identifier.
+/// Quotes a name as an identifier.
 pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// A text as a literal; sessions read strings as the standard says.
+/// Quotes a text as a literal; `standard_conforming_strings` is on in every session.
 pub(super) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }

@@ -1,4 +1,4 @@
-//! Fingerprints of the source and of the clone, and what differs between two.
+//! Fingerprints of the source and of the clone, and their differences.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::release::cancellable::CancellableConnector;
 use pgseal_verify::format::fingerprint::Fingerprint;
 use pgseal_verify::plural::count;
 
-/// The fingerprint of a database. Nothing is connected to it afterwards.
+/// Takes the fingerprint of a database. No connection to it remains.
 pub(super) fn take(
     job: &Job<'_>,
     connect: Arc<dyn Connect + Send>,
@@ -25,7 +25,7 @@ pub(super) fn take(
     )?)
 }
 
-/// A database whose statements can be stopped.
+/// A connector whose statements can be cancelled.
 pub(super) fn cancellable(job: &Job<'_>, connect: Arc<dyn Connect + Send>) -> CancellableConnector {
     let order = &job.order.authentic();
     CancellableConnector::new(
@@ -56,11 +56,11 @@ pub(super) fn sentence(fingerprint: &Fingerprint) -> String {
     format!("{objects}, {tables} with {}: {digest}", count(rows, "row"))
 }
 
-/// What a rollback left.
+/// Differences that a rollback left.
 pub(super) struct Restored {
-    /// What is otherwise than it was.
+    /// Differences that the rollback should have undone.
     pub differ: Vec<String>,
-    /// Sequences that are further on than they were.
+    /// Advanced sequences.
     pub values: Vec<String>,
 }
 
@@ -80,7 +80,7 @@ pub(super) fn restored(before: &Fingerprint, after: &Fingerprint) -> Restored {
     }
 }
 
-/// Whether a sequence only gave out values. One that was set back gives out values a second time.
+/// Whether a sequence only advanced. One that was set back repeats values.
 fn went_on(name: &str, before: &Fingerprint, after: &Fingerprint) -> bool {
     let value = |of: &Fingerprint| {
         let (last, called) = of

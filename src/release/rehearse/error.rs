@@ -1,4 +1,4 @@
-//! Why a rehearsal ended before its end.
+//! Errors of a rehearsal.
 
 use super::clone::CloneError;
 use crate::database::DatabaseError;
@@ -11,47 +11,49 @@ use crate::release::report::Report;
 use crate::release::rollback::RollbackError;
 use crate::release::run::RunError;
 
-/// What a step ran into.
+/// Failure of a step.
 pub enum RehearsalError {
-    /// There is no clone, or it does not go away.
+    /// The clone cannot be made or dropped.
     Clone(CloneError),
-    /// The source or the dump was not copied; a sentence.
+    /// The source or the dump cannot be copied; the reason as a sentence.
     Copy(String),
-    /// The server did not answer.
     Database(DatabaseError),
-    /// It would change or reach more than the clone.
+    /// A statement would change or contact more than the clone.
     Reaches(String),
-    /// A fingerprint could not be taken.
     Fingerprint(FingerprintError),
-    /// A script of the operator's failed.
+    /// A script of the operator failed.
     Script(Box<Failure>),
     /// A gate is closed.
     Gate(GateError),
-    /// Ledger or state say no.
+    /// The ledger or the baseline probe refuses the run.
     Preflight(PreflightError),
     /// The run did not begin.
     Run(RunError),
     /// The run or the rollback was not committed.
     Report(Box<Report>),
-    /// A second run was not refused, or for another reason than that the release is applied.
+    /// A second run was not refused because the release is applied.
     NotRefused(String),
-    /// Nothing could be checked.
+    /// The checks could not be executed.
     Check(CheckError),
-    /// What does not hold, line by line.
+    /// Failed checks, a line each.
     NotHeld(Vec<String>),
     /// The rollback did not begin.
     Rollback(RollbackError),
-    /// What the rollback left otherwise than it was, object by object.
+    /// Differences that the rollback left, a line each.
     NotRestored(Vec<String>),
-    /// The journal can't be written.
+    /// The journal cannot be written.
     Journal(std::io::Error),
-    /// Somebody wanted it to stop.
+    /// The operator interrupted the rehearsal.
     Interrupted,
 }
 
 impl RehearsalError {
-    /// Whether it says something about the release, and not about how it was rehearsed. What a release that ran once is
-    /// refused for afterwards is of its own making.
+    pub(super) fn no_source(name: &str) -> Self {
+        Self::Copy(format!("there is no database {name:?} on this server"))
+    }
+
+    /// Whether the release itself failed, and not the rehearsal around it. Refusals after the first
+    /// run (`has_run`) are caused by the release.
     pub(super) fn is_of_the_release(&self, has_run: bool) -> bool {
         match self {
             Self::Reaches(_)
@@ -73,50 +75,29 @@ impl RehearsalError {
     }
 }
 
-impl From<CloneError> for RehearsalError {
-    fn from(error: CloneError) -> Self {
-        Self::Clone(error)
-    }
+macro_rules! from {
+    ($($variant:ident($error:ty)),*) => {
+        $(impl From<$error> for RehearsalError {
+            fn from(error: $error) -> Self {
+                Self::$variant(error)
+            }
+        })*
+    };
 }
 
-impl From<DatabaseError> for RehearsalError {
-    fn from(error: DatabaseError) -> Self {
-        Self::Database(error)
-    }
-}
+from!(
+    Clone(CloneError),
+    Database(DatabaseError),
+    Fingerprint(FingerprintError),
+    Gate(GateError),
+    Preflight(PreflightError),
+    Run(RunError),
+    Check(CheckError),
+    Rollback(RollbackError)
+);
 
-impl From<FingerprintError> for RehearsalError {
-    fn from(error: FingerprintError) -> Self {
-        Self::Fingerprint(error)
-    }
-}
-
-impl From<GateError> for RehearsalError {
-    fn from(error: GateError) -> Self {
-        Self::Gate(error)
-    }
-}
-
-impl From<PreflightError> for RehearsalError {
-    fn from(error: PreflightError) -> Self {
-        Self::Preflight(error)
-    }
-}
-
-impl From<RunError> for RehearsalError {
-    fn from(error: RunError) -> Self {
-        Self::Run(error)
-    }
-}
-
-impl From<CheckError> for RehearsalError {
-    fn from(error: CheckError) -> Self {
-        Self::Check(error)
-    }
-}
-
-impl From<RollbackError> for RehearsalError {
-    fn from(error: RollbackError) -> Self {
-        Self::Rollback(error)
+impl From<Failure> for RehearsalError {
+    fn from(failure: Failure) -> Self {
+        Self::Script(Box::new(failure))
     }
 }

@@ -1,81 +1,53 @@
-//! From the source, or a dump, to the clone.
+//! Copies the source, or a dump, into the clone.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::clone::{self, CloneError, ClonedDatabase, PATIENCE, Taken, Template};
+use super::clone::{self, CloneError, ClonedDatabase, PATIENCE, Template};
 use super::error::RehearsalError;
 use super::load::{self, SetupScript, Text};
-use super::server::Admin;
+use super::server::{Admin, Described};
 use super::{ClonedFrom, Job, Steps, carry};
 use crate::database::Purpose;
 use crate::release::run_context::RunContext;
 use pgseal_verify::format::rehearsal::CloneMethod;
 
-/// How often it is looked whether somebody is connected to the source, and how long between: sessions that were just closed
-/// take a moment to go.
+/// Checks for connections to the source, and the pause between them: closed sessions end with a
+/// delay.
 const LOOKS: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// The server's codes for "somebody is connected to the template" and "you may not copy it".
+/// SQLSTATEs for a template with connections, and for a missing right to copy it.
 const NOT_BY_TEMPLATE: [&str; 2] = ["55006", "42501"];
 
-/// Makes the clone: whole by template, empty where it is to be filled.
+/// Creates the clone: complete if copied by template, else empty.
 pub(super) fn create(
     job: &Job<'_>,
     admin: &mut Admin,
 ) -> Result<(ClonedDatabase, CloneMethod), RehearsalError> {
     let target = &job.order.bundle.manifest().target.database;
-    let maintenance = admin.database.clone();
-    match job.from {
-        ClonedFrom::Dump { .. } => {
-            let taken = Taken {
-                source: None,
-                target,
-                maintenance: &maintenance,
-            };
-            let clone = clone::create(
-                admin,
-                (target, job.rehearsal_id),
-                &taken,
-                Template::Empty(""),
-                None,
-            )?;
-            Ok((clone, CloneMethod::Dump))
-        }
-        ClonedFrom::Database { name, by_dump } => {
-            let described = admin.describe(name)?;
-            let Some(described) = described else {
-                return Err(RehearsalError::Copy(format!(
-                    "there is no database {name:?} on this server"
-                )));
-            };
-            let taken = Taken {
-                source: Some(name),
-                target,
-                maintenance: &maintenance,
-            };
-            let (ids, owner) = ((name, job.rehearsal_id), Some(described.owner.as_str()));
-            if !by_dump && is_quiet(job, admin, name)? {
-                match clone::create(admin, ids, &taken, Template::Database(name), owner) {
-                    Ok(clone) => return Ok((clone, CloneMethod::Template)),
-                    Err(CloneError::Database { error, .. })
-                        if error
-                            .code()
-                            .is_some_and(|code| NOT_BY_TEMPLATE.contains(&code)) => {}
-                    Err(error) => return Err(error.into()),
-                }
-            }
-            let clone = clone::create(
-                admin,
-                ids,
-                &taken,
-                Template::Empty(&described.locale),
-                owner,
-            )?;
-            Ok((clone, CloneMethod::DumpRestore))
+    let make = |admin: &mut Admin, source, template, owner| {
+        clone::create(admin, job.rehearsal_id, source, target, template, owner)
+    };
+    let ClonedFrom::Database { name, by_dump } = job.from else {
+        let clone = make(admin, None, Template::Empty(""), None)?;
+        return Ok((clone, CloneMethod::Dump));
+    };
+    let Some(Described { owner, locale }) = admin.describe(name)? else {
+        return Err(RehearsalError::no_source(name));
+    };
+    if !by_dump && is_quiet(job, admin, name)? {
+        match make(admin, Some(name), Template::Database(name), Some(&owner)) {
+            Ok(clone) => return Ok((clone, CloneMethod::Template)),
+            Err(CloneError::Database { error, .. })
+                if error
+                    .code()
+                    .is_some_and(|code| NOT_BY_TEMPLATE.contains(&code)) => {}
+            Err(error) => return Err(error.into()),
         }
     }
+    let clone = make(admin, Some(name), Template::Empty(&locale), Some(&owner))?;
+    Ok((clone, CloneMethod::DumpRestore))
 }
 
 fn is_quiet(job: &Job<'_>, admin: &mut Admin, source: &str) -> Result<bool, RehearsalError> {
@@ -91,7 +63,7 @@ fn is_quiet(job: &Job<'_>, admin: &mut Admin, source: &str) -> Result<bool, Rehe
     Ok(false)
 }
 
-/// Fills it, and gives it what belongs to a database and is not in it. Gives what is to be told.
+/// Fills the clone, and copies properties of the database. Returns remarks.
 pub(super) fn fill(
     job: &Job<'_>,
     admin: &mut Admin,
@@ -102,39 +74,27 @@ pub(super) fn fill(
 ) -> Result<Vec<String>, RehearsalError> {
     let is_stopped = || job.order.stop.is_requested();
     match job.from {
-        ClonedFrom::Database { name, .. } if method != CloneMethod::Template => {
-            job.server
-                .copy(name, clone.name(), &is_stopped)
-                .map_err(RehearsalError::Copy)?;
+        ClonedFrom::Database { .. } if method == CloneMethod::Template => {}
+        ClonedFrom::Database { name, .. } => {
+            let copied = job.server.copy(name, clone.name(), &is_stopped);
+            copied.map_err(RehearsalError::Copy)?;
         }
-        ClonedFrom::Database { .. } => {}
-        ClonedFrom::Dump {
-            path,
-            is_sql: false,
-            ..
-        } => {
-            job.server
-                .restore(path, clone.name(), &is_stopped)
-                .map_err(RehearsalError::Copy)?;
+        ClonedFrom::Dump { path, is_sql, .. } if !is_sql => {
+            let restored = job.server.restore(path, clone.name(), &is_stopped);
+            restored.map_err(RehearsalError::Copy)?;
         }
-        ClonedFrom::Dump {
-            path, is_sql: true, ..
-        } => {
-            let name = path
-                .file_name()
-                .map(|name| name.to_string_lossy().into_owned())
-                .unwrap_or_default();
-            let given = SetupScript {
+        ClonedFrom::Dump { path, .. } => {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let script = SetupScript {
                 name: &name,
                 text: Text::File(path),
                 variables: &BTreeMap::new(),
             };
-            load::run(order, clone, &given, steps)
-                .map_err(|failure| RehearsalError::Script(Box::new(failure)))?;
+            load::run(order, clone, &script, steps)?;
         }
     }
     if method != CloneMethod::Template {
-        // A dump brings no statistics, and plans without them are not those of the release.
+        // A dump has no statistics, and plans without them differ from those of the release.
         let mut session = order.connect.connect(Purpose::Write)?;
         session.set_patience(PATIENCE);
         session.execute("ANALYZE")?;

@@ -1,4 +1,4 @@
-//! The life of a release, step by step, by the code of `run`, `check` and `rollback`.
+//! The lifecycle of a release, step by step, by the code of `run`, `check` and `rollback`.
 
 use super::compare;
 use super::error::RehearsalError;
@@ -40,7 +40,8 @@ impl RunningRehearsal<'_, '_> {
         Ok(())
     }
 
-    /// A second run has to be refused because the release is applied; a gate that closed meanwhile is not asked why.
+    /// Requires that a second run is refused because the release is applied. If a gate has closed meanwhile, the ledger alone
+    /// is checked.
     pub fn refused(&mut self) -> Result<(), RehearsalError> {
         let order = self.order;
         self.log.step("run again", |steps| {
@@ -74,20 +75,15 @@ impl RunningRehearsal<'_, '_> {
             if !checked.holds() {
                 return Err(RehearsalError::NotHeld(not_held(&checked)));
             }
-            let counts = checked
-                .records
-                .iter()
-                .map(|(record, _)| format!("{} {}/{}", record.name, record.held, record.checks));
-            let mut said = vec![format!(
-                "state {}",
-                if checked.state == ReleaseState::Finalized {
-                    "finalized"
-                } else {
-                    "baseline"
-                }
-            )];
-            said.extend(counts);
-            Ok(((), said.join(", ")))
+            let state = match checked.state {
+                ReleaseState::Finalized => "finalized",
+                _ => "baseline",
+            };
+            let mut detail = format!("state {state}");
+            for (record, _) in &checked.records {
+                detail += &format!(", {} {}/{}", record.name, record.held, record.checks);
+            }
+            Ok(((), detail))
         })
     }
 
@@ -117,27 +113,23 @@ impl RunningRehearsal<'_, '_> {
             FingerprintOf::AfterRollback,
         )?;
         let compared = compare::restored(before, &after);
-        // No rollback gives back what a sequence gave out, and nobody may rely on its values following each other.
+        // Sequences are not transactional, and their values may have gaps.
         self.remarks.extend(
             compared
                 .values
                 .iter()
                 .map(|line| format!("a sequence went on: {line}")),
         );
-        self.log.step("compare", |_| match compared.differ {
-            differ if !differ.is_empty() => Err(RehearsalError::NotRestored(differ)),
-            _ if compared.values.is_empty() => {
-                Ok(((), "the rollback restored everything".to_owned()))
+        self.log.step("compare", |_| {
+            if !compared.differ.is_empty() {
+                return Err(RehearsalError::NotRestored(compared.differ));
             }
-            _ => {
-                let values = compared.values.join("; ");
-                Ok((
-                    (),
-                    format!(
-                        "the rollback restored everything but what sequences gave out: {values}"
-                    ),
-                ))
+            let mut detail = "the rollback restored everything".to_owned();
+            if !compared.values.is_empty() {
+                detail += " but what sequences gave out: ";
+                detail += &compared.values.join("; ");
             }
+            Ok(((), detail))
         })
     }
 
@@ -166,7 +158,7 @@ impl RunningRehearsal<'_, '_> {
     }
 }
 
-/// The run is over, and what comes next may be stopped again.
+/// Requires a committed run, and makes the next one cancellable again.
 fn committed(stop: &CancellationToken, report: Report) -> Result<Report, RehearsalError> {
     stop.anew();
     match (&report.receipt.outcome, &report.unproved) {
@@ -177,33 +169,18 @@ fn committed(stop: &CancellationToken, report: Report) -> Result<Report, Rehears
 }
 
 fn sentence(report: &Report) -> String {
-    let statements: u64 = report
-        .receipt
-        .tiers
-        .iter()
-        .map(|tier| tier.statements)
-        .sum();
-    let milliseconds: u64 = report
-        .receipt
-        .tiers
-        .iter()
-        .map(|tier| tier.milliseconds)
-        .sum();
-    let scripts = count(report.receipt.tiers.len(), "script");
-    format!(
-        "{scripts}, {}, {milliseconds} ms",
-        count(statements, "statement")
-    )
+    let tiers = &report.receipt.tiers;
+    let statements: u64 = tiers.iter().map(|tier| tier.statements).sum();
+    let milliseconds: u64 = tiers.iter().map(|tier| tier.milliseconds).sum();
+    let (scripts, statements) = (count(tiers.len(), "script"), count(statements, "statement"));
+    format!("{scripts}, {statements}, {milliseconds} ms")
 }
 
 fn not_held(checked: &Checked) -> Vec<String> {
     let mismatches = checked.mismatches.iter().map(ToString::to_string);
     let failed = checked.records.iter().flat_map(|(record, _)| {
-        record
-            .failed
-            .iter()
-            .map(|failed| format!("verify {}: {failed}", record.name))
-            .collect::<Vec<_>>()
+        let failed = record.failed.iter();
+        failed.map(|failed| format!("verify {}: {failed}", record.name))
     });
     mismatches.chain(failed).collect()
 }

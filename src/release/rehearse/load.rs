@@ -1,5 +1,5 @@
-//! Scripts that come from the operator and not from the release: what stands in for the people who open the gates, and a
-//! dump as SQL. Both run on the clone alone, each in one transaction, by the same reader of psql scripts as a release.
+//! Scripts of the operator: the approval script, which opens gates in place of people, and a dump as SQL. Both run only on the
+//! clone, each in one transaction, by the same reader of psql scripts as a release.
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
@@ -14,15 +14,15 @@ use crate::release::run_context::RunContext;
 use crate::release::{server_variables, settings};
 use psql_script::{Copy, FileError, Files, Inspection, Script, Statement, Step, Then, Variables};
 
-/// A script of the operator's.
+/// A script of the operator.
 pub(super) struct SetupScript<'a> {
-    /// As it is named in errors.
+    /// Name in errors.
     pub name: &'a str,
     pub text: Text<'a>,
     pub variables: &'a BTreeMap<String, String>,
 }
 
-/// Where its text is.
+/// Location of a script's text.
 pub(super) enum Text<'a> {
     Bytes(&'a [u8]),
     /// A dump may be larger than memory.
@@ -32,7 +32,7 @@ pub(super) enum Text<'a> {
 /// One file, which includes no other.
 struct OneScript<'a>(&'a SetupScript<'a>);
 
-/// What the script is called inside.
+/// The script's name in [`OneScript`].
 const NAME: &str = "script.sql";
 
 impl Files for OneScript<'_> {
@@ -50,7 +50,7 @@ impl Files for OneScript<'_> {
     }
 }
 
-/// Runs it on the clone and commits. Gives the number of statements.
+/// Runs a script on the clone and commits. Returns the number of statements.
 pub(super) fn run(
     order: &RunContext<'_>,
     clone: &ClonedDatabase,
@@ -62,14 +62,11 @@ pub(super) fn run(
     let mut session = order
         .connect
         .connect(Purpose::Write)
+        .and_then(|mut session| clone.check(session.as_mut()).map(|()| session))
         .map_err(doing("can't connect to the clone"))?;
-    clone
-        .check(session.as_mut())
-        .map_err(doing("can't connect to the clone"))?;
-    settings::reset(session.as_mut(), order.limits).map_err(doing("can't set up the session"))?;
-    // A dump's statements build indexes, which takes its time.
-    session
-        .batch("SET statement_timeout = 0")
+    // Without a time limit: a dump's statements build indexes.
+    settings::reset(session.as_mut(), order.limits)
+        .and_then(|()| session.batch("SET statement_timeout = 0"))
         .map_err(doing("can't set up the session"))?;
     session.set_patience(PATIENCE);
     let mut variables = Variables::default();
@@ -99,7 +96,7 @@ pub(super) fn run(
             Some(Step::Echo { .. } | Step::Await) => {}
         }
     }
-    // What waits for COMMIT runs now, so that what it does is seen.
+    // Deferred triggers run now, so that their locks and changes are checked too.
     session
         .execute("SET CONSTRAINTS ALL IMMEDIATE")
         .map_err(doing("a deferred constraint does not hold"))?;
@@ -146,7 +143,7 @@ fn send(
     }
 }
 
-/// What such a script may not do: leave its transaction, or the clone.
+/// The reason to refuse a statement that could leave the transaction or the clone.
 fn refusal(statement: &Statement, inspection: &Inspection) -> Option<String> {
     if let Some((name, _)) = statement.undefined.first() {
         return Some(format!(
@@ -164,8 +161,8 @@ fn refusal(statement: &Statement, inspection: &Inspection) -> Option<String> {
     if !matches!(statement.then, Then::Show | Then::Store { .. }) {
         return Some("\\gexec, \\gdesc and \\parse are not for such a script".to_owned());
     }
-    // The body of a function sends nothing by itself; what the clone's own definitions reach is told with the clone. Tables
-    // and views that are made of a query do run it.
+    // Defining a function does not run its body; `reach::own_ways_out` reports the clone's own definitions. Tables and
+    // materialized views made of a query do run it.
     let defines = [
         "CREATE FUNCTION",
         "CREATE PROCEDURE",
@@ -178,7 +175,7 @@ fn refusal(statement: &Statement, inspection: &Inspection) -> Option<String> {
         .map(|way| format!("{way} could reach outside of the clone"))
 }
 
-/// A place in the script by the name that the operator gave it.
+/// Replaces the script's internal name in a failure's place by the operator's.
 fn renamed(failure: Failure, name: &str) -> Failure {
     let at = failure.at.as_ref().map(|at| at.replacen(NAME, name, 1));
     Failure { at, ..failure }

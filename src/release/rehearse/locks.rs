@@ -1,4 +1,4 @@
-//! What a tier's transaction holds after the tier, seen from outside, as those would see it who have to wait.
+//! Locks that a tier's transaction holds after the tier, as other sessions see them.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -22,11 +22,11 @@ const MODES: [&str; 8] = [
     "AccessExclusiveLock",
 ];
 
-/// What all databases of a server share, and a release can change from any of them. Who writes there holds the lock until
-/// COMMIT.
+/// Shared catalogs that a release can change from any database. A writer holds the lock until COMMIT.
 const SHARED: &str = "pg_authid,pg_auth_members,pg_tablespace,pg_subscription,pg_replication_origin,pg_parameter_acl,pg_shseclabel";
 
-/// Relations of this database as others see them: what the transaction made is not there yet, what it dropped still is.
+/// Relations of this database as other sessions see them: without those that the transaction created, and with those that it
+/// dropped.
 const HELD: &str = "select pg_catalog.concat(n.nspname, '.', c.relname), l.mode
     from pg_catalog.pg_locks l
     join pg_catalog.pg_class c on c.oid = l.relation
@@ -43,8 +43,8 @@ const HELD_SHARED: &str = "select c.relname::text
       and c.relname = any (string_to_array($2, ','))
     order by 1";
 
-/// What is said of all databases but this one, whose own name, settings, rights and comment a release may change: compared
-/// between the transaction and everybody else. Nothing depends on the search path.
+/// A digest of the shared properties of all databases but this one, whose own name, settings, rights and comment a release may
+/// change. It is compared between the transaction and another session. Nothing depends on the search path.
 const OTHERS: &str = "select pg_catalog.md5(pg_catalog.concat(
         (select pg_catalog.string_agg((pg_catalog.to_jsonb(d) operator(pg_catalog.-) 'datfrozenxid' operator(pg_catalog.-) 'datminmxid')::pg_catalog.text, ',' order by oid)
          from pg_catalog.pg_database d where oid operator(pg_catalog.<>) $1::pg_catalog.text::pg_catalog.oid),
@@ -56,11 +56,11 @@ const OTHERS: &str = "select pg_catalog.md5(pg_catalog.concat(
         (select pg_catalog.string_agg(pg_catalog.concat_ws(' ', oid, spcacl, spcoptions), ',' order by oid)
          from pg_catalog.pg_tablespace)))";
 
-/// How often both are asked: somebody else may have committed between the two questions.
+/// Maximum comparisons: another session may commit between the two queries.
 const TRIES: u32 = 5;
 
-/// Looks, and tells the observer. Fails where the tier changes what all databases of the server share: COMMIT would change
-/// it for the source too.
+/// Reports the locks to the observer. Fails if the tier changes objects that all databases of the server share: COMMIT would
+/// change them for the source too.
 pub(in crate::release) fn look(
     session: &mut dyn Session,
     order: &RunContext<'_>,
@@ -68,92 +68,73 @@ pub(in crate::release) fn look(
     tier: &str,
     observer: &mut dyn Observer,
 ) -> Result<(), Failure> {
-    let held = inside(session, order, clone, tier)?;
-    observer.event(Event::Locked { tier, held: &held });
+    let held = &held(session, order, clone, tier)?;
+    observer.event(Event::Locked { tier, held });
     Ok(())
 }
 
-/// The last look before COMMIT, when deferred triggers have run too.
+/// The last check before COMMIT, after deferred triggers.
 pub(in crate::release) fn look_again(
     session: &mut dyn Session,
     order: &RunContext<'_>,
     clone: &ClonedDatabase,
 ) -> Result<(), Failure> {
-    inside(
-        session,
-        order,
-        clone,
-        "what ran at the end of the transaction",
-    )
-    .map(drop)
+    let what = "what ran at the end of the transaction";
+    held(session, order, clone, what).map(drop)
 }
+
+/// A relation, and the mode of its lock.
+type Lock = (String, String);
 
 /// The locks of a transaction that changes nothing but the clone.
-fn inside(
-    session: &mut dyn Session,
-    order: &RunContext<'_>,
-    clone: &ClonedDatabase,
-    what: &str,
-) -> Result<Vec<(String, String)>, Failure> {
-    let asked = held(session, order, clone)
-        .map_err(|error| Failure::database("can't ask for the locks", &error))?;
-    match asked.shared {
-        None => Ok(asked.held),
-        Some(shared) => Err(Failure {
-            hint: Some(
-                "rehearse it on a server of its own, from a dump: there it is allowed".to_owned(),
-            ),
-            ..Failure::plain(format!(
-                "{what} changes what all databases of this server share ({shared}), which no clone can keep to itself"
-            ))
-        }),
-    }
-}
-
-struct Asked {
-    held: Vec<(String, String)>,
-    shared: Option<String>,
-}
-
 fn held(
     session: &mut dyn Session,
     order: &RunContext<'_>,
     clone: &ClonedDatabase,
-) -> Result<Asked, DatabaseError> {
+    what: &str,
+) -> Result<Vec<Lock>, Failure> {
+    let (held, shared) = query(session, order, clone)
+        .map_err(|error| Failure::database("can't ask for the locks", &error))?;
+    let Some(shared) = shared else {
+        return Ok(held);
+    };
+    let hint = "rehearse it on a server of its own, from a dump: there it is allowed";
+    Err(Failure {
+        hint: Some(hint.to_owned()),
+        ..Failure::plain(format!(
+            "{what} changes what all databases of this server share ({shared}), which no clone can keep to itself"
+        ))
+    })
+}
+
+/// The locks, and a changed object that all databases of the server share.
+fn query(
+    session: &mut dyn Session,
+    order: &RunContext<'_>,
+    clone: &ClonedDatabase,
+) -> Result<(Vec<Lock>, Option<String>), DatabaseError> {
     let pid = session.query(
         "select pg_catalog.int4out(pg_catalog.pg_backend_pid())::pg_catalog.text",
         &[],
     )?;
     let pid = pid.single().unwrap_or_default().to_owned();
     let mut other = order.connect.connect(Purpose::Read)?;
-    // A release that locks the catalog itself must not make us wait for ourselves.
+    // A release that locks the catalog itself must not block this query of its own rehearsal.
     other.batch("SET lock_timeout = 2000; SET statement_timeout = 10000")?;
-    let pair = |row: Vec<Option<String>>| match &row[..] {
-        [Some(relation), Some(mode)] => Some((relation.clone(), mode.clone())),
-        _ => None,
-    };
-    let held = other
-        .query(HELD, &[&pid])?
-        .rows
-        .into_iter()
-        .filter_map(pair)
-        .collect();
-    let mut shared = None;
-    if !clone.server_is_its_own() {
-        shared = other
-            .query(HELD_SHARED, &[&pid, SHARED])?
-            .rows
-            .into_iter()
-            .flatten()
-            .flatten()
-            .next();
-        if shared.is_none() && changes_others(session, other.as_mut(), clone)? {
-            shared = Some(
-                "settings, rights or comments of another database or of a tablespace".to_owned(),
-            );
-        }
+    let rows = other.query(HELD, &[&pid])?.rows.into_iter();
+    let held = rows.filter_map(|row| <[Option<String>; 2]>::try_from(row).ok());
+    let held = held.filter_map(|[relation, mode]| relation.zip(mode));
+    let held = held.collect();
+    if clone.server_is_its_own() {
+        return Ok((held, None));
     }
-    Ok(Asked { held, shared })
+    let shared = other.query(HELD_SHARED, &[&pid, SHARED])?.rows;
+    let mut shared = shared.into_iter().flatten().flatten().next();
+    if shared.is_none() && changes_others(session, other.as_mut(), clone)? {
+        let text = "settings, rights or comments of another database or of a tablespace";
+        shared = Some(text.to_owned());
+    }
+    Ok((held, shared))
 }
 
 fn changes_others(
@@ -170,7 +151,7 @@ fn changes_others(
     Ok(true)
 }
 
-/// Sees a run, and keeps what the receipt tells of it.
+/// Observes a run, and records its locks for the receipt.
 pub(super) struct Recorder<'a> {
     to: &'a mut dyn Steps,
     open: BTreeMap<String, (String, String, Instant)>,

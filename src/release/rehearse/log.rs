@@ -1,4 +1,4 @@
-//! What was done so far, step by step.
+//! The log of a rehearsal's steps.
 
 use std::time::Instant;
 
@@ -6,51 +6,38 @@ use super::Steps;
 use super::error::RehearsalError;
 use pgseal_verify::format::rehearsal::RehearsalStep;
 
-/// What a step gives, and what the receipt says of it.
-pub(super) type Held<T> = Result<(T, String), RehearsalError>;
-
-/// What was done so far.
+/// Steps so far.
 pub(super) struct Log<'a> {
     pub steps: &'a mut dyn Steps,
     pub done: Vec<RehearsalStep>,
 }
 
 impl Log<'_> {
+    /// Runs a step. `body` returns its result, and its detail for the receipt.
     pub fn step<T>(
         &mut self,
         name: &str,
-        body: impl FnOnce(&mut dyn Steps) -> Held<T>,
+        body: impl FnOnce(&mut dyn Steps) -> Result<(T, String), RehearsalError>,
     ) -> Result<T, RehearsalError> {
         self.steps.begins(name);
         let started = Instant::now();
-        let held = body(self.steps);
-        let (ok, detail) = match &held {
-            Ok((_, detail)) => (true, detail.clone()),
-            // Said where errors are told.
-            Err(_) => (false, String::new()),
-        };
-        let milliseconds = started.elapsed().as_millis() as u64;
+        let result = body(self.steps);
         let step = RehearsalStep {
             name: name.to_owned(),
-            ok,
-            detail,
-            milliseconds,
+            ok: result.is_ok(),
+            // The detail of an error is added later, by `Rehearsed::because`.
+            detail: result
+                .as_ref()
+                .map_or(String::new(), |(_, detail)| detail.clone()),
+            milliseconds: started.elapsed().as_millis() as u64,
         };
         self.steps.ended(&step);
         self.done.push(step);
-        held.map(|(value, _)| value)
+        result.map(|(value, _)| value)
     }
 
-    /// A step that only tells what was seen.
-    pub fn tell(&mut self, name: &str, detail: String) {
-        self.steps.begins(name);
-        let step = RehearsalStep {
-            name: name.to_owned(),
-            ok: true,
-            detail,
-            milliseconds: 0,
-        };
-        self.steps.ended(&step);
-        self.done.push(step);
+    /// Adds a step that only reports.
+    pub fn report(&mut self, name: &str, detail: String) -> Result<(), RehearsalError> {
+        self.step(name, |_| Ok(((), detail)))
     }
 }

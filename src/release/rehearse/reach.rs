@@ -1,4 +1,4 @@
-//! What a rehearsal must not reach: anything but its clone.
+//! Checks that a rehearsal affects nothing but its clone.
 
 use super::ClonedDatabase;
 use super::error::RehearsalError;
@@ -8,8 +8,8 @@ use crate::release::server_variables;
 use pgseal_verify::format::manifest::Transaction;
 use psql_script::{NonTransactional, Step, classify};
 
-/// Whether an acknowledged way out of the database ends at the database itself: who listens, or subscribes, does so by the
-/// database's name, and nobody knows the clone's.
+/// Whether an acknowledged way out of the database ends at the database itself: listeners and subscribers connect by the
+/// database's name, and none knows the clone's.
 pub(super) fn stays_inside(way: &str) -> bool {
     [
         "NOTIFY",
@@ -21,33 +21,29 @@ pub(super) fn stays_inside(way: &str) -> bool {
     .any(|inside| inside.eq_ignore_ascii_case(way))
 }
 
-/// What the release's authors acknowledged, and which of it stays inside. Fails where something would be sent out.
+/// The acknowledged ways out that stay inside. Fails if one would leave the database.
 pub(super) fn acknowledged(order: &RunContext<'_>) -> Result<Vec<String>, RehearsalError> {
     let manifest = order.manifest();
     let tiers = manifest
         .tiers
         .iter()
-        .flat_map(|tier| tier.dispatch.iter().map(|way| (tier.file.as_str(), way)));
+        .map(|tier| (&tier.file, &tier.dispatch));
     let rollback = manifest.rollback.iter();
-    let rollback = rollback.flat_map(|script| {
-        script
-            .dispatch
-            .iter()
-            .map(|way| (script.file.as_str(), way))
-    });
+    let rollback = rollback.map(|script| (&script.file, &script.dispatch));
     let mut inside = Vec::new();
-    for (file, way) in tiers.chain(rollback) {
-        if !stays_inside(way) {
-            return Err(RehearsalError::Reaches(format!(
-                "{file} uses {way}, which reaches outside of the database"
-            )));
+    for (file, dispatch) in tiers.chain(rollback) {
+        for way in dispatch {
+            if !stays_inside(way) {
+                let text = format!("{file} uses {way}, which reaches outside of the database");
+                return Err(RehearsalError::Reaches(text));
+            }
+            inside.push(format!("{way} ({file})"));
         }
-        inside.push(format!("{way} ({file})"));
     }
     Ok(inside)
 }
 
-/// Statements that change the server itself, or another database, and that no transaction holds back until it is known.
+/// Refuses statements outside of transactions that change the server or another database.
 pub(super) fn statements_alone(
     order: &RunContext<'_>,
     clone: &ClonedDatabase,
@@ -71,10 +67,8 @@ pub(super) fn statements_alone(
             |_, step| {
                 if let Ok((_, Step::Statement(statement))) = step {
                     let verb = statement.inspect().verb;
-                    if changes_the_server(&statement.sql, &verb) {
-                        found = found
-                            .take()
-                            .or_else(|| Some(format!("{}: {verb}", statement.origin.at)));
+                    if found.is_none() && changes_the_server(&statement.sql, &verb) {
+                        found = Some(format!("{}: {verb}", statement.origin.at));
                     }
                 }
             },
@@ -98,10 +92,8 @@ fn changes_the_server(sql: &str, verb: &str) -> bool {
         "SYSTEM",
     ];
     let by_verb = verb.split_once(' ').is_some_and(|(first, what)| {
-        ["CREATE", "ALTER", "DROP"].contains(&first)
-            && shared
-                .iter()
-                .any(|shared| what.split(' ').next() == Some(shared))
+        let object = what.split(' ').next().unwrap_or_default();
+        ["CREATE", "ALTER", "DROP"].contains(&first) && shared.contains(&object)
     });
     let by_kind = matches!(
         classify(sql),
@@ -116,8 +108,7 @@ fn changes_the_server(sql: &str, verb: &str) -> bool {
     by_verb || by_kind
 }
 
-/// What in the clone could speak to others when a trigger or function of its own uses it: it was copied from the source, and
-/// pgseal does not change it.
+/// Objects copied from the source by which triggers and functions could contact other servers. pgseal does not change them.
 pub(super) fn own_ways_out(order: &RunContext<'_>) -> Result<Vec<String>, DatabaseError> {
     let mut session = order.connect.connect(Purpose::Read)?;
     let found = session.query(

@@ -1,4 +1,4 @@
-//! What is done on a clone that is there: filled, approved, and the order of all steps of the release's life.
+//! The steps on an existing clone: filling, approval, and the release's lifecycle.
 
 use super::error::RehearsalError;
 use super::load::{self, SetupScript, Text};
@@ -14,13 +14,13 @@ use pgseal_verify::format::receipt::ObservedTarget;
 use pgseal_verify::format::rehearsal::{CloneApproval, CloneMethod, FingerprintOf, Rehearsal};
 use pgseal_verify::plural::count;
 
-/// The step that tells what the approval changed on the clone.
+/// Name of the step that reports changes by the approval script.
 const CHANGED_BY_APPROVAL: &str = "changed by the approval";
 
-/// So many changes are told.
-const TOLD: usize = 20;
+/// Maximum changes in that report.
+const MAX_CHANGES: usize = 20;
 
-/// A rehearsal that has its clone.
+/// A rehearsal with its clone.
 pub(super) struct RunningRehearsal<'a, 'l> {
     pub job: &'a Job<'a>,
     pub order: ContextToRun<'a>,
@@ -33,12 +33,12 @@ pub(super) struct RunningRehearsal<'a, 'l> {
 }
 
 impl RunningRehearsal<'_, '_> {
-    /// Every step on the clone, in order; the first that does not hold ends it.
+    /// Every step on the clone, in order, up to the first failure.
     pub fn all(&mut self, admin: &mut Admin, method: CloneMethod) -> Result<(), RehearsalError> {
         self.fill(admin, method)?;
         self.approve()?;
         let before = self.fingerprint("fingerprint of the clone", FingerprintOf::Before)?;
-        self.faithful(&before);
+        self.faithful(&before)?;
         self.run("run", true)?;
         self.refused()?;
         self.check("check")?;
@@ -104,9 +104,7 @@ impl RunningRehearsal<'_, '_> {
                 text: Text::Bytes(approval.bytes),
                 variables: order.variables,
             };
-            let run = load::run(&order, clone, &given, steps);
-            let statements = run.map_err(|failure| RehearsalError::Script(Box::new(failure)))?;
-            let statements = count(statements, "statement");
+            let statements = count(load::run(&order, clone, &given, steps)?, "statement");
             Ok((
                 (),
                 format!(
@@ -138,9 +136,12 @@ impl RunningRehearsal<'_, '_> {
         Ok(taken)
     }
 
-    /// What the approval changed. Without one: where the clone differs from its source before anything ran on it, somebody wrote meanwhile, or the copy is not whole.
-    fn faithful(&mut self, clone: &Fingerprint) {
-        let Some(source) = self.source else { return };
+    /// Compares the clone with its source, and reports the changes by the approval script. Without
+    /// that script, a difference means writes to the source meanwhile, or an incomplete copy.
+    fn faithful(&mut self, clone: &Fingerprint) -> Result<(), RehearsalError> {
+        let Some(source) = self.source else {
+            return Ok(());
+        };
         let differ = compare::lines(source, clone);
         if self.job.approval.is_none() {
             self.remarks.extend(
@@ -149,15 +150,15 @@ impl RunningRehearsal<'_, '_> {
                     .map(|line| format!("the clone differs from its source: {line}")),
             );
         } else if !differ.is_empty() {
-            // It stands in the receipt: a script that opens a gate has no reason to mend what the release meets.
-            let more = differ.len().saturating_sub(TOLD);
-            let more = if more == 0 {
-                String::new()
-            } else {
-                format!("; and {more} more")
-            };
-            let told = differ.into_iter().take(TOLD).collect::<Vec<_>>().join("; ");
-            self.log.tell(CHANGED_BY_APPROVAL, format!("{told}{more}"));
+            // For the receipt: a script that opens a gate must not prepare the database otherwise.
+            let more = differ.len().saturating_sub(MAX_CHANGES);
+            let mut changes = differ;
+            changes.truncate(MAX_CHANGES);
+            if more > 0 {
+                changes.push(format!("and {more} more"));
+            }
+            self.log.report(CHANGED_BY_APPROVAL, changes.join("; "))?;
         }
+        Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! The server on which the clone is made: what the rehearsal needs of it, and its maintenance session.
+//! The server of the clone: the operations that a rehearsal needs, and the maintenance session.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,42 +7,42 @@ use super::clone::{CloneError, KEPT, OID, PATIENCE};
 use crate::database::{Connect, DatabaseError, Purpose, Session};
 use crate::release::cancellation::{Cancellable, CancellationToken};
 
-/// The server of the maintenance database that the operator named, as the adapter knows it.
+/// The server of the maintenance database that the operator named; implemented by the adapter.
 pub trait Server {
-    /// A database of this very server.
+    /// A connector for a database of this server.
     fn database(&self, name: &str) -> Arc<dyn Connect + Send>;
 
     /// Copies a database into an empty one by `pg_dump` and `pg_restore`. An error is a sentence.
     fn copy(&self, from: &str, to: &str, is_stopped: &dyn Fn() -> bool) -> Result<(), String>;
 
-    /// Reads a dump of `pg_dump`'s own formats into an empty database.
+    /// Restores a dump in one of `pg_dump`'s own formats into an empty database.
     fn restore(&self, dump: &Path, to: &str, is_stopped: &dyn Fn() -> bool) -> Result<(), String>;
 }
 
-/// The first key of the advisory lock that marks a rehearsal that is going on; the second is the beginning of its id:
+/// The first key of the advisory lock of a rehearsal in progress. The second key is the beginning of the rehearsal's id. Value:
 /// the first 4 bytes of SHA-256("pgseal rehearsal lock 1").
 const LOCK: &str = "1231710774";
 
-/// From this size on, in bytes, a copy of files is cheaper than a copy through the write-ahead log.
+/// Minimum size in bytes from which copying files is cheaper than copying through the write-ahead log.
 const LARGE: u64 = 1 << 30;
 
 /// A session in the maintenance database.
 pub(super) struct Admin {
-    // Dropped first: nobody cancels what says goodbye.
+    // Dropped first, so that no cancellation arrives while the session closes.
     _cancellable: Cancellable,
     pub session: Box<dyn Session>,
     pub database: String,
 }
 
-/// A database as `CREATE DATABASE` would have to make it.
+/// Properties of a database for `CREATE DATABASE`.
 pub(super) struct Described {
     pub owner: String,
-    /// What `CREATE DATABASE` is told.
+    /// Options for locale and encoding.
     pub locale: String,
 }
 
 impl Admin {
-    /// Opens it, without the time limits that the role or the database may have.
+    /// Opens the session, without time limits of the role or the database.
     pub fn open(connect: &dyn Connect, stop: &CancellationToken) -> Result<Self, DatabaseError> {
         let mut session = connect.connect(Purpose::Write)?;
         let cancellable = stop.watch(session.canceller());
@@ -62,7 +62,7 @@ impl Admin {
         })
     }
 
-    /// Says to other rehearsals that this one goes on, until the session ends.
+    /// Marks this rehearsal as in progress for other rehearsals, until the session ends.
     pub fn mark(&mut self, rehearsal_id: &str) -> Result<(), DatabaseError> {
         let id = rehearsal_id.get(..8).unwrap_or_default();
         let mark = "select pg_catalog.pg_try_advisory_lock(
@@ -70,7 +70,7 @@ impl Admin {
         self.session.query(mark, &[LOCK, id]).map(drop)
     }
 
-    /// Clones that a rehearsal left, which is over and was not to keep them: it was killed.
+    /// Clones of killed rehearsals: neither in progress nor marked as kept.
     pub fn leftovers(&mut self) -> Result<Vec<String>, DatabaseError> {
         let found = self.session.query(
             "select datname::text from pg_catalog.pg_database d
@@ -93,7 +93,7 @@ impl Admin {
             .map(str::to_owned))
     }
 
-    /// Whether nothing stands on the server but this clone and what PostgreSQL is born with.
+    /// Whether the server has no databases but this clone and those of initdb.
     pub fn is_alone(&mut self, clone: &str) -> Result<bool, DatabaseError> {
         let others = self.session.query(
             "select count(*)::text from pg_catalog.pg_database
@@ -103,7 +103,7 @@ impl Admin {
         Ok(others.single() == Some("0"))
     }
 
-    /// How many others are connected to a database.
+    /// The number of other connections to a database.
     pub fn connections(&mut self, database: &str) -> Result<u64, DatabaseError> {
         let count = self.session.query(
             "select count(*)::text from pg_catalog.pg_stat_activity
@@ -116,7 +116,7 @@ impl Admin {
             .unwrap_or(0))
     }
 
-    /// How a large database is copied by template (PostgreSQL 15 and later).
+    /// The `STRATEGY` of copying a large database by template (PostgreSQL 15 and later).
     pub fn strategy(&mut self, database: &str) -> Result<&'static str, CloneError> {
         let size = self.session.query(
             "select pg_catalog.pg_database_size($1::name)::text",
@@ -137,9 +137,9 @@ impl Admin {
         })
     }
 
-    /// What a copy must be made like; `None` where there is no such database.
+    /// The properties of a database; `None` if it does not exist.
     pub fn describe(&mut self, database: &str) -> Result<Option<Described>, DatabaseError> {
-        // Columns that only later versions have are read by their names.
+        // Columns of later versions are read by their names, from JSON.
         let found = self.session.query(
             "select pg_catalog.pg_get_userbyid(datdba)::text, pg_catalog.pg_encoding_to_char(encoding)::text,
                     datcollate::text, datctype::text, to_jsonb(d) ->> 'datlocprovider',
@@ -151,7 +151,7 @@ impl Admin {
             return Ok(None);
         };
         let value = |at: usize| row.get(at).cloned().flatten();
-        let said = |word: &str, at: usize| {
+        let option = |word: &str, at: usize| {
             value(at)
                 .map(|value| format!(" {word} {}", super::clone::literal(&value)))
                 .unwrap_or_default()
@@ -159,16 +159,16 @@ impl Admin {
         let (provider, locale) = match value(4).as_deref() {
             Some("i") => (
                 " LOCALE_PROVIDER icu",
-                format!("{}{}", said("ICU_LOCALE", 5), said("ICU_RULES", 6)),
+                format!("{}{}", option("ICU_LOCALE", 5), option("ICU_RULES", 6)),
             ),
-            Some("b") => (" LOCALE_PROVIDER builtin", said("BUILTIN_LOCALE", 5)),
+            Some("b") => (" LOCALE_PROVIDER builtin", option("BUILTIN_LOCALE", 5)),
             _ => ("", String::new()),
         };
         let locale = format!(
             "{}{}{}{provider}{locale}",
-            said("ENCODING", 1),
-            said("LC_COLLATE", 2),
-            said("LC_CTYPE", 3)
+            option("ENCODING", 1),
+            option("LC_COLLATE", 2),
+            option("LC_CTYPE", 3)
         );
         Ok(Some(Described {
             owner: value(0).unwrap_or_default(),

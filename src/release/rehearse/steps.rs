@@ -1,5 +1,5 @@
-//! A rehearsal from its first step to its last: the clone is made, the release goes over it ([`RunningRehearsal`]), and the clone goes in
-//! every case.
+//! A rehearsal from its first step to its last: makes the clone, runs the release on it
+//! ([`RunningRehearsal`]), and drops the clone in every case.
 
 use super::blank::{blank, by};
 use super::clone::{self, ClonedDatabase};
@@ -12,20 +12,17 @@ use crate::release::run_context::ContextToRun;
 use pgseal_verify::format::fingerprint::{Fingerprint, Scope};
 use pgseal_verify::format::rehearsal::{FingerprintOf, Rehearsal, RehearsalOutcome};
 
-/// Rehearses. An error is that there was no clone.
+/// Rehearses. Fails only if the clone could not be made.
 pub(super) fn rehearse(job: &Job<'_>, steps: &mut dyn Steps) -> Result<Rehearsed, RehearsalError> {
     let started = (job.order.clock)();
     let mut log = Log {
         steps,
         done: Vec::new(),
     };
-    // Whoever cancels what runs has to know that it was noticed.
-    let stopped = |trouble| {
-        if job.order.stop.check().is_err() {
-            RehearsalError::Interrupted
-        } else {
-            trouble
-        }
+    // After a cancellation, other errors are its consequence.
+    let stopped = |error| match job.order.stop.check() {
+        Err(_) => RehearsalError::Interrupted,
+        Ok(()) => error,
     };
     let mut admin = Admin::open(job.order.connect, job.order.stop)?;
     admin.mark(job.rehearsal_id)?;
@@ -36,7 +33,7 @@ pub(super) fn rehearse(job: &Job<'_>, steps: &mut dyn Steps) -> Result<Rehearsed
         Ok(((clone, method), detail))
     });
     let (clone, method) = made.map_err(stopped)?;
-    // From here on the clone exists, and nothing may return before it is dropped.
+    // From here on the clone exists: no early return before it is dropped.
     let connect = compare::cancellable(job, job.server.database(clone.name()));
     let order = ContextToRun {
         connect: &connect,
@@ -79,7 +76,7 @@ pub(super) fn rehearse(job: &Job<'_>, steps: &mut dyn Steps) -> Result<Rehearsed
                 .map(|error| format!("the next rehearsal will call the clone left-over: {error}")),
         );
     }
-    // It marks the clone as one in use.
+    // Its lock marks the clone as in use.
     drop(admin);
     if trouble.is_none() && left.is_none() {
         trouble = source_again(job, source.as_ref(), &mut receipt, &mut remarks, &mut log)
@@ -123,9 +120,7 @@ fn source_fingerprint(
         return Ok(None);
     };
     if admin.oid(name)?.is_none() {
-        return Err(RehearsalError::Copy(format!(
-            "there is no database {name:?} on this server"
-        )));
+        return Err(RehearsalError::no_source(name));
     }
     log.step("fingerprint of the source", |_| {
         let taken = compare::take(job, job.server.database(name))?;
@@ -134,7 +129,8 @@ fn source_fingerprint(
     })
 }
 
-/// The source may be written to by others meanwhile: what moved is told, and the rehearsal has no way to it.
+/// Reports changes of the source since the first fingerprint. Others made them: the rehearsal cannot
+/// write to the source.
 fn source_again(
     job: &Job<'_>,
     before: Option<&Fingerprint>,
