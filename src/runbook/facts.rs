@@ -37,7 +37,6 @@ const LISTS: [&str; 3] = ["gates", "tiers", "variables"];
 /// Values from a release and from the reader's host.
 #[derive(Clone, Copy)]
 pub struct Facts<'a> {
-    /// Manifest of the release.
     pub manifest: &'a Manifest,
     pub id: ReleaseId,
     /// Number of files in the bundle.

@@ -44,7 +44,6 @@ pub enum TokenError {
     /// The module can't be loaded, or is not a PKCS#11 module.
     #[error("{path}: not a PKCS#11 module that works here: {reason}", path = path.display())]
     Module {
-        /// Path of the module.
         path: PathBuf,
         /// Error of the loader or the module.
         reason: String,
@@ -52,23 +51,19 @@ pub enum TokenError {
     #[error("the module sees {}, of which {found} are the {token}", count(*all, "token"))]
     Token {
         token: String,
-        /// Number of matching tokens.
         found: usize,
         /// Number of all tokens.
         all: usize,
     },
     #[error("{token}: {found} Ed25519 {half} keys are called so, one is needed")]
     Key {
-        /// Description of the token.
         token: String,
         /// `secret` or `public`.
         half: &'static str,
-        /// Number of matching keys.
         found: usize,
     },
     #[error("{token}: no PIN: {reason}")]
     NoPin {
-        /// Description of the token.
         token: String,
         /// Reason for its absence.
         reason: String,
@@ -76,24 +71,17 @@ pub enum TokenError {
     /// The PIN is wrong, or locked after too many failures.
     #[error("{token}: the token refuses the PIN{}", if *.locked { ": it is locked" } else { "" })]
     Pin {
-        /// Description of the token.
         token: String,
         /// Whether the PIN is locked.
         locked: bool,
     },
     #[error("{token}: the key's CKA_EC_POINT: {source}")]
     Point {
-        /// Description of the token.
         token: String,
-        /// Error of the key's parser.
         source: PublicKeyError,
     },
     #[error("{token}: {reason}")]
-    Said {
-        /// Description of the token.
-        token: String,
-        reason: String,
-    },
+    Said { token: String, reason: String },
 }
 
 impl TokenKey {
