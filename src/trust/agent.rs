@@ -113,9 +113,7 @@ impl AgentKey {
             .and_then(ssh::signature_of_blob);
         signature.ok_or(AgentError::Protocol("it holds no Ed25519 signature"))
     }
-}
 
-impl AgentKey {
     /// Signs a message and verifies the signature.
     fn checked(&self, message: &[u8]) -> Result<[u8; 64], SignerError> {
         let holder = || "ssh-agent".to_owned();

@@ -92,14 +92,11 @@ impl TokenKey {
         pin: impl FnOnce() -> io::Result<Zeroizing<String>>,
     ) -> Result<Self, TokenError> {
         let name = uri.to_string();
-        let said = |error: Error| TokenError::Said {
-            token: uri.to_string(),
-            reason: reason(&error),
-        };
+        let failed = |error| failed(uri, &error);
         let module = load(uri)?;
         let slot = slot(&module, uri)?;
-        let session = module.open_ro_session(slot).map_err(said)?;
-        let info = module.get_token_info(slot).map_err(said)?;
+        let session = module.open_ro_session(slot).map_err(failed)?;
+        let info = module.get_token_info(slot).map_err(failed)?;
         if info.login_required() {
             if info.user_pin_locked() {
                 return Err(TokenError::Pin {
@@ -125,9 +122,7 @@ impl TokenKey {
             name,
         })
     }
-}
 
-impl TokenKey {
     /// Signs a message and verifies the signature.
     fn checked(&self, message: &[u8]) -> Result<[u8; 64], SignerError> {
         let holder = || self.name.clone();
@@ -180,12 +175,9 @@ fn load(uri: &TokenUri) -> Result<Pkcs11, TokenError> {
 }
 
 fn slot(module: &Pkcs11, uri: &TokenUri) -> Result<Slot, TokenError> {
-    let said = |error: Error| TokenError::Said {
-        token: uri.to_string(),
-        reason: reason(&error),
-    };
+    let failed = |error| failed(uri, &error);
     let (mut found, mut all) = (Vec::new(), 0);
-    for slot in module.get_slots_with_token().map_err(said)? {
+    for slot in module.get_slots_with_token().map_err(failed)? {
         // SoftHSM always lists one additional, uninitialized token. An unreadable card is skipped.
         let Ok(info) = module.get_token_info(slot) else {
             continue;
@@ -233,19 +225,13 @@ fn log_in(
             _,
         )) => refused(false),
         Err(Error::Pkcs11(RvError::PinLocked, _)) => refused(true),
-        Err(error) => Err(TokenError::Said {
-            token: token.to_owned(),
-            reason: reason(&error),
-        }),
+        Err(error) => Err(failed(&token, &error)),
     }
 }
 
 /// The one secret key that the URI names, and its id.
 fn secret_half(session: &Session, uri: &TokenUri) -> Result<(ObjectHandle, Vec<u8>), TokenError> {
-    let said = |error: Error| TokenError::Said {
-        token: uri.to_string(),
-        reason: reason(&error),
-    };
+    let failed = |error| failed(uri, &error);
     let mut template = vec![
         Attribute::Class(ObjectClass::PRIVATE_KEY),
         Attribute::KeyType(KeyType::EC_EDWARDS),
@@ -256,7 +242,7 @@ fn secret_half(session: &Session, uri: &TokenUri) -> Result<(ObjectHandle, Vec<u
             .map(|label| Attribute::Label(label.clone().into_bytes())),
     );
     template.extend(uri.id.clone().map(Attribute::Id));
-    let found = session.find_objects(&template).map_err(said)?;
+    let found = session.find_objects(&template).map_err(failed)?;
     let [key] = found[..] else {
         return Err(TokenError::Key {
             token: uri.to_string(),
@@ -266,7 +252,7 @@ fn secret_half(session: &Session, uri: &TokenUri) -> Result<(ObjectHandle, Vec<u
     };
     let attributes = session
         .get_attributes(key, &[AttributeType::Id])
-        .map_err(said)?;
+        .map_err(failed)?;
     let id = attributes
         .into_iter()
         .find_map(|attribute| match attribute {
@@ -279,10 +265,7 @@ fn secret_half(session: &Session, uri: &TokenUri) -> Result<(ObjectHandle, Vec<u
 /// The public key with the same id (PKCS#11 gives both halves one), or with the same label if there
 /// is no id.
 fn public_half(session: &Session, uri: &TokenUri, id: Vec<u8>) -> Result<PublicKey, TokenError> {
-    let said = |error: Error| TokenError::Said {
-        token: uri.to_string(),
-        reason: reason(&error),
-    };
+    let failed = |error| failed(uri, &error);
     let mut template = vec![
         Attribute::Class(ObjectClass::PUBLIC_KEY),
         Attribute::KeyType(KeyType::EC_EDWARDS),
@@ -292,10 +275,10 @@ fn public_half(session: &Session, uri: &TokenUri, id: Vec<u8>) -> Result<PublicK
         _ => template.push(Attribute::Id(id)),
     }
     let mut points = Vec::new();
-    for key in session.find_objects(&template).map_err(said)? {
+    for key in session.find_objects(&template).map_err(failed)? {
         for attribute in session
             .get_attributes(key, &[AttributeType::EcPoint])
-            .map_err(said)?
+            .map_err(failed)?
         {
             if let Attribute::EcPoint(point) = attribute {
                 points.push(point);
@@ -326,6 +309,13 @@ fn key_of_point(point: &[u8]) -> Result<PublicKey, PublicKeyError> {
     PublicKey::from_bytes(
         bytes.map_err(|_| PublicKeyError::NotEd25519(format!("it has {} bytes", point.len())))?,
     )
+}
+
+fn failed(token: &impl fmt::Display, error: &Error) -> TokenError {
+    TokenError::Said {
+        token: token.to_string(),
+        reason: reason(error),
+    }
 }
 
 /// The error's name. The library's own messages are paragraphs of the specification.
