@@ -16,7 +16,6 @@ pub use line::Known;
 pub struct Fault {
     /// Byte offset in the text.
     pub at: usize,
-    /// Description of the fault.
     pub message: String,
     pub hint: String,
 }

@@ -359,10 +359,9 @@ impl Checker<'_> {
     }
 
     fn problem_hint<T>(&mut self, place: &Spanned<T>, message: impl std::fmt::Display, hint: &str) {
-        let at = Some(line_and_column(self.text, place.span().start));
-        self.problems.push(Problem {
-            at,
-            ..Problem::file(FILE, message).hint(hint)
-        });
+        self.problem(place, message);
+        if let Some(last) = self.problems.last_mut() {
+            last.hint = Some(hint.to_owned());
+        }
     }
 }

@@ -33,13 +33,9 @@ impl Problem {
     }
 
     pub fn at(position: &psql_script::Position, message: impl fmt::Display) -> Self {
-        let at = Some((position.line, position.column));
         Self {
-            file: position.file.to_string(),
-            at,
-            message: message.to_string(),
-            hint: None,
-            rule: rules::RELEASE_TOML,
+            at: Some((position.line, position.column)),
+            ..Self::file(&position.file, message)
         }
     }
 
@@ -87,9 +83,10 @@ fn rule_of(error: &ScriptError) -> &'static str {
         | ScriptError::Command { .. }
         | ScriptError::Argument { .. }
         | ScriptError::UnknownCommand { .. } => "meta-command",
-        ScriptError::Unknown { .. } | ScriptError::Answer { .. } => "unset-variable",
+        ScriptError::Unknown { .. }
+        | ScriptError::Answer { .. }
+        | ScriptError::SpecialVariable { .. } => "unset-variable",
         ScriptError::Value { .. } => "unsafe-variable",
-        ScriptError::SpecialVariable { .. } => "unset-variable",
         ScriptError::Disagreement { .. } | ScriptError::PsqlReleases { .. } => "ambiguous",
         ScriptError::JoinedCopy { .. } => "joined-copy",
     }

@@ -88,13 +88,7 @@ fn refused(place: Place, sql: &str, inspection: &Inspection) -> Option<Refusal> 
     transaction_control(place, inspection)
         .or_else(|| outside_transaction(place, sql, inspection))
         .or_else(|| session_change(inspection))
-        .or_else(|| {
-            if place == Place::Steps {
-                left_in_session(sql)
-            } else {
-                None
-            }
-        })
+        .or_else(|| left_in_session(sql).filter(|_| place == Place::Steps))
 }
 
 fn transaction_control(place: Place, inspection: &Inspection) -> Option<Refusal> {

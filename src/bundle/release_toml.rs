@@ -231,7 +231,6 @@ pub struct VerifyToml {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunbookToml {
-    /// Path of the text.
     pub file: Spanned<EntryPath>,
     pub audience: Audience,
 }

@@ -37,7 +37,6 @@ const LISTS: [&str; 3] = ["gates", "tiers", "variables"];
 /// Values from a release and from the reader's host.
 #[derive(Clone, Copy)]
 pub struct Facts<'a> {
-    /// Manifest of the release.
     pub manifest: &'a Manifest,
     pub id: ReleaseId,
     /// Number of files in the bundle.
@@ -169,23 +168,12 @@ impl Facts<'_> {
                 list(variables.map(|(name, variable)| (name.to_string(), variable.about.as_str())))
             }
             _ => match name.split_once('.')? {
-                ("variable", name) => self
-                    .manifest
-                    .variables
-                    .keys()
-                    .find(|known| known.as_str() == name)
-                    .map(|_| {
-                        let default = || {
-                            self.manifest
-                                .variables
-                                .iter()
-                                .find(|(known, _)| known.as_str() == name)
-                        };
-                        let default =
-                            || default().and_then(|(_, variable)| variable.default.clone());
-                        let known = self.known.values.get(name).cloned().or_else(default);
-                        known.unwrap_or_else(|| stand_in(name).to_owned())
-                    })?,
+                ("variable", name) => {
+                    let mut variables = self.manifest.variables.iter();
+                    let (_, variable) = variables.find(|(known, _)| known.as_str() == name)?;
+                    let given = self.known.values.get(name).or(variable.default.as_ref());
+                    given.map_or(stand_in(name), String::as_str).to_owned()
+                }
                 ("command", command) => self.known.command(command, self.manifest)?,
                 _ => return None,
             },

@@ -50,18 +50,13 @@ pub struct AgentKey {
 #[derive(Debug, thiserror::Error)]
 pub enum AgentError {
     #[error("no ssh-agent at {socket}: {source}", socket = socket.display())]
-    Unreachable {
-        socket: PathBuf,
-        /// Error from the operating system.
-        source: io::Error,
-    },
+    Unreachable { socket: PathBuf, source: io::Error },
     /// The agent has other keys, or none.
     #[error(
         "the ssh-agent does not have the key {id}; it has {} and {others} of other kinds",
         count(*ed25519, "other Ed25519 key")
     )]
     NoKey {
-        /// Id of the requested key.
         id: KeyId,
         /// Number of the agent's Ed25519 keys.
         ed25519: usize,
@@ -80,10 +75,7 @@ pub enum AgentError {
     #[error("the ssh-agent's answer is no answer: {0}")]
     Protocol(&'static str),
     #[error("{bytes} bytes to sign are more than an ssh-agent takes ({MOST_BYTES})")]
-    TooLarge {
-        /// Length of the message.
-        bytes: usize,
-    },
+    TooLarge { bytes: usize },
 }
 
 impl AgentKey {
@@ -121,9 +113,7 @@ impl AgentKey {
             .and_then(ssh::signature_of_blob);
         signature.ok_or(AgentError::Protocol("it holds no Ed25519 signature"))
     }
-}
 
-impl AgentKey {
     /// Signs a message and verifies the signature.
     fn checked(&self, message: &[u8]) -> Result<[u8; 64], SignerError> {
         let holder = || "ssh-agent".to_owned();

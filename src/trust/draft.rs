@@ -18,7 +18,6 @@ use pgseal_verify::format::trust_document::{
 pub struct NewKey {
     /// The key's only role.
     pub role: Name,
-    /// Public half of the key.
     pub key: PublicKey,
     /// Owner of the key, for people.
     pub owner: String,
@@ -33,11 +32,8 @@ pub struct NewKey {
 pub enum DraftError {
     #[error("key {id} is in the trust root already (role {role}, {owner})")]
     KnownKey {
-        /// Id of the key.
         id: Digest,
-        /// Role of the key.
         role: Name,
-        /// Owner of the key.
         owner: String,
     },
     /// An age limit for rehearsals that the trust root does not require.
@@ -49,14 +45,12 @@ pub enum DraftError {
     ManyKeys {
         /// The given id or owner.
         text: String,
-        /// Ids of the matching keys.
         ids: Vec<Digest>,
     },
     #[error("key {0} is revoked, which is more than retired")]
     Revoked(Digest),
     #[error("key {id} counts until {until} only: retiring it until {asked} would lengthen that")]
     Longer {
-        /// Id of the key.
         id: Digest,
         /// The current end of the window.
         until: Timestamp,
@@ -78,11 +72,8 @@ pub enum DraftError {
     /// The clock is behind the previous version's date; one of the two is wrong.
     #[error("this host's clock says {now}, and version {version} was issued on {issued}")]
     Clock {
-        /// Time of this host's clock.
         now: Timestamp,
-        /// Number of the previous version.
         version: u32,
-        /// Date of the previous version.
         issued: Timestamp,
     },
     #[error("nothing would change")]
@@ -203,19 +194,7 @@ impl<'r> NextVersion<'r> {
     /// Retires a key: its signatures count up to `until` and no longer.
     pub fn retire(&mut self, id: Digest, until: Timestamp) -> Result<(), DraftError> {
         let key = self.key(id)?;
-        if key.status == KeyStatus::Revoked {
-            return Err(DraftError::Revoked(id));
-        }
-        if let Some(end) = key.not_after.filter(|end| *end < until) {
-            return Err(DraftError::Longer {
-                id,
-                until: end,
-                asked: until,
-            });
-        }
-        key.status = KeyStatus::Retired;
-        key.not_after = Some(until);
-        Ok(())
+        retire(id, &mut key.status, &mut key.not_after, until)
     }
 
     /// Adds a time stamping authority.
@@ -244,19 +223,7 @@ impl<'r> NextVersion<'r> {
     /// Retires an authority: its time stamps count up to `until`.
     pub fn retire_authority(&mut self, id: Digest, until: Timestamp) -> Result<(), DraftError> {
         let entry = self.authority(id)?;
-        if entry.status == KeyStatus::Revoked {
-            return Err(DraftError::Revoked(id));
-        }
-        if let Some(end) = entry.not_after.filter(|end| *end < until) {
-            return Err(DraftError::Longer {
-                id,
-                until: end,
-                asked: until,
-            });
-        }
-        entry.status = KeyStatus::Retired;
-        entry.not_after = Some(until);
-        Ok(())
+        retire(id, &mut entry.status, &mut entry.not_after, until)
     }
 
     /// Revokes an authority. None of its time stamps count, because a thief of its key can write
@@ -385,6 +352,26 @@ impl<'r> NextVersion<'r> {
         let found = self.document.keys.iter_mut().find(|key| key.id == id);
         found.ok_or_else(|| DraftError::NoKey(id.to_string()))
     }
+}
+
+fn retire(
+    id: Digest,
+    status: &mut KeyStatus,
+    not_after: &mut Option<Timestamp>,
+    until: Timestamp,
+) -> Result<(), DraftError> {
+    if *status == KeyStatus::Revoked {
+        return Err(DraftError::Revoked(id));
+    }
+    if let Some(end) = not_after.filter(|end| *end < until) {
+        return Err(DraftError::Longer {
+            id,
+            until: end,
+            asked: until,
+        });
+    }
+    (*status, *not_after) = (KeyStatus::Retired, Some(until));
+    Ok(())
 }
 
 /// The number of approvals required of a role: `count`, or else the role's threshold.

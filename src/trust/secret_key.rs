@@ -26,33 +26,17 @@ pub struct SecretKey(SigningKey);
 pub enum SecretKeyError {
     #[error("{path}: {source}", path = path.display())]
     Io {
-        /// Path of the file.
         path: PathBuf,
-        /// Error from the operating system.
         source: std::io::Error,
     },
     #[error("{path}: the secret key can be read by others (mode {mode:04o}, expected 0600)", path = path.display())]
-    Readable {
-        /// Path of the file.
-        path: PathBuf,
-        /// Permission bits of the file.
-        mode: u32,
-    },
+    Readable { path: PathBuf, mode: u32 },
     #[error("{path}: not an Ed25519 secret key (PKCS#8 PEM): {reason}", path = path.display())]
-    NotEd25519 {
-        /// Path of the file.
-        path: PathBuf,
-        /// Reason from the parser.
-        reason: String,
-    },
+    NotEd25519 { path: PathBuf, reason: String },
     #[error("{path}: the passphrase does not open the key", path = path.display())]
-    Passphrase {
-        /// Path of the file.
-        path: PathBuf,
-    },
+    Passphrase { path: PathBuf },
     #[error("{path}: no passphrase: {reason}", path = path.display())]
     NoPassphrase {
-        /// Path of the file.
         path: PathBuf,
         /// Reason for its absence.
         reason: String,

@@ -22,25 +22,11 @@ use pgseal_verify::limits;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     #[error("{path}: {source}", path = path.display())]
-    Io {
-        /// Path of the file.
-        path: PathBuf,
-        /// Error from the operating system.
-        source: io::Error,
-    },
+    Io { path: PathBuf, source: io::Error },
     #[error("{path}: {source}", path = path.display())]
-    Trust {
-        /// Path of the file.
-        path: PathBuf,
-        source: TrustError,
-    },
+    Trust { path: PathBuf, source: TrustError },
     #[error("{path}: it is cut off or no signature: it has {found} bytes, a signature has 64", path = path.display())]
-    Signature {
-        /// Path of the file.
-        path: PathBuf,
-        /// Length in bytes.
-        found: usize,
-    },
+    Signature { path: PathBuf, found: usize },
     #[error("{path}: the directory holds no trust document", path = .0.display())]
     NoDocuments(PathBuf),
     /// A draft's path is taken by a file, or by signatures of another draft.
@@ -113,12 +99,8 @@ pub fn create(
     if !signatures.is_empty() {
         add_signatures(path, draft, signatures)?;
     }
-    durable::create_new(path, |file| file.write_all(draft.bytes())).map_err(|source| {
-        StoreError::Io {
-            path: path.to_owned(),
-            source: plain(source),
-        }
-    })
+    durable::create_new(path, |file| file.write_all(draft.bytes()))
+        .map_err(|source| io_error(path, plain(source)))
 }
 
 /// Adds signatures to a document. Each is a separate file, so that concurrent signers don't
@@ -129,10 +111,7 @@ pub fn add_signatures(
     signatures: &[ClaimedSignature],
 ) -> Result<(), StoreError> {
     let dir = signatures_dir(path);
-    let io = |source| StoreError::Io {
-        path: dir.clone(),
-        source,
-    };
+    let io = |source| io_error(&dir, source);
     fs::create_dir_all(&dir).map_err(io)?;
     durable::sync_dir(&dir).map_err(io)?;
     for (id, signature) in signatures {
@@ -158,15 +137,9 @@ impl Installed {
                 io::ErrorKind::InvalidInput,
                 "it is a link: name the file that it leads to",
             );
-            return Err(StoreError::Io {
-                path: path.to_owned(),
-                source,
-            });
+            return Err(io_error(path, source));
         }
-        let lock = durable::lock(path, waiting).map_err(|source| StoreError::Io {
-            path: path.to_owned(),
-            source,
-        })?;
+        let lock = durable::lock(path, waiting).map_err(|source| io_error(path, source))?;
         Ok(Self {
             path: path.to_owned(),
             root: read(path)?,
@@ -197,10 +170,7 @@ impl Installed {
                     .any(|(id, _)| signature_name(draft, id) == found.name)
                 {
                     let stale = dir.join(found.name);
-                    fs::remove_file(&stale).map_err(|source| StoreError::Io {
-                        path: stale,
-                        source,
-                    })?;
+                    fs::remove_file(&stale).map_err(|source| io_error(&stale, source))?;
                 }
             }
             add_signatures(&self.path, draft, step.signatures())?;
@@ -218,10 +188,7 @@ impl Installed {
     /// Checks write access before anything is written, so that a caller who may not replace the
     /// document leaves no signatures either.
     fn may_write(&self, signatures: &Path) -> Result<(), StoreError> {
-        let io = |source| StoreError::Io {
-            path: self.path.clone(),
-            source: plain(source),
-        };
+        let io = |source| io_error(&self.path, plain(source));
         let parent = self
             .path
             .parent()
@@ -231,6 +198,13 @@ impl Installed {
             tempfile::tempfile_in(dir).map_err(io)?;
         }
         Ok(())
+    }
+}
+
+fn io_error(path: &Path, source: io::Error) -> StoreError {
+    StoreError::Io {
+        path: path.to_owned(),
+        source,
     }
 }
 
@@ -275,10 +249,7 @@ fn read_document(path: &Path) -> Result<DraftRoot, StoreError> {
 /// The trust documents of a directory. A file that is not valid JSON may be truncated, so it is not
 /// skipped.
 fn documents_in(dir: &Path) -> Result<Vec<PathBuf>, StoreError> {
-    let io = |source| StoreError::Io {
-        path: dir.to_owned(),
-        source,
-    };
+    let io = |source| io_error(dir, source);
     let mut documents = Vec::new();
     for entry in fs::read_dir(dir).map_err(io)? {
         let path = entry.map_err(io)?.path();
@@ -340,10 +311,7 @@ fn read_signatures(dir: &Path, version: u32) -> Result<Vec<Found>, StoreError> {
 
 /// Signature files of this version, sorted.
 fn read_names(dir: &Path, version: u32) -> Result<Vec<Named>, StoreError> {
-    let io = |source| StoreError::Io {
-        path: dir.to_owned(),
-        source,
-    };
+    let io = |source| io_error(dir, source);
     let mut names = Vec::new();
     let files = match fs::read_dir(dir) {
         // A missing directory holds no signatures; they count as missing.
@@ -376,10 +344,7 @@ fn read_names(dir: &Path, version: u32) -> Result<Vec<Named>, StoreError> {
 }
 
 fn read_limited(path: &Path) -> Result<Vec<u8>, StoreError> {
-    let io = |source| StoreError::Io {
-        path: path.to_owned(),
-        source,
-    };
+    let io = |source| io_error(path, source);
     // A pipe is never opened, because opening would wait for a writer.
     if !fs::metadata(path).map_err(io)?.is_file() {
         return Err(io(io::Error::new(
@@ -402,8 +367,6 @@ fn read_limited(path: &Path) -> Result<Vec<u8>, StoreError> {
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    durable::replace(path, |file| file.write_all(bytes)).map_err(|source| StoreError::Io {
-        path: path.to_owned(),
-        source: plain(source),
-    })
+    durable::replace(path, |file| file.write_all(bytes))
+        .map_err(|source| io_error(path, plain(source)))
 }

@@ -44,7 +44,6 @@ pub enum TokenError {
     /// The module can't be loaded, or is not a PKCS#11 module.
     #[error("{path}: not a PKCS#11 module that works here: {reason}", path = path.display())]
     Module {
-        /// Path of the module.
         path: PathBuf,
         /// Error of the loader or the module.
         reason: String,
@@ -52,23 +51,19 @@ pub enum TokenError {
     #[error("the module sees {}, of which {found} are the {token}", count(*all, "token"))]
     Token {
         token: String,
-        /// Number of matching tokens.
         found: usize,
         /// Number of all tokens.
         all: usize,
     },
     #[error("{token}: {found} Ed25519 {half} keys are called so, one is needed")]
     Key {
-        /// Description of the token.
         token: String,
         /// `secret` or `public`.
         half: &'static str,
-        /// Number of matching keys.
         found: usize,
     },
     #[error("{token}: no PIN: {reason}")]
     NoPin {
-        /// Description of the token.
         token: String,
         /// Reason for its absence.
         reason: String,
@@ -76,24 +71,17 @@ pub enum TokenError {
     /// The PIN is wrong, or locked after too many failures.
     #[error("{token}: the token refuses the PIN{}", if *.locked { ": it is locked" } else { "" })]
     Pin {
-        /// Description of the token.
         token: String,
         /// Whether the PIN is locked.
         locked: bool,
     },
     #[error("{token}: the key's CKA_EC_POINT: {source}")]
     Point {
-        /// Description of the token.
         token: String,
-        /// Error of the key's parser.
         source: PublicKeyError,
     },
     #[error("{token}: {reason}")]
-    Said {
-        /// Description of the token.
-        token: String,
-        reason: String,
-    },
+    Said { token: String, reason: String },
 }
 
 impl TokenKey {
@@ -104,14 +92,11 @@ impl TokenKey {
         pin: impl FnOnce() -> io::Result<Zeroizing<String>>,
     ) -> Result<Self, TokenError> {
         let name = uri.to_string();
-        let said = |error: Error| TokenError::Said {
-            token: uri.to_string(),
-            reason: reason(&error),
-        };
+        let failed = |error| failed(uri, &error);
         let module = load(uri)?;
         let slot = slot(&module, uri)?;
-        let session = module.open_ro_session(slot).map_err(said)?;
-        let info = module.get_token_info(slot).map_err(said)?;
+        let session = module.open_ro_session(slot).map_err(failed)?;
+        let info = module.get_token_info(slot).map_err(failed)?;
         if info.login_required() {
             if info.user_pin_locked() {
                 return Err(TokenError::Pin {
@@ -137,9 +122,7 @@ impl TokenKey {
             name,
         })
     }
-}
 
-impl TokenKey {
     /// Signs a message and verifies the signature.
     fn checked(&self, message: &[u8]) -> Result<[u8; 64], SignerError> {
         let holder = || self.name.clone();
@@ -192,12 +175,9 @@ fn load(uri: &TokenUri) -> Result<Pkcs11, TokenError> {
 }
 
 fn slot(module: &Pkcs11, uri: &TokenUri) -> Result<Slot, TokenError> {
-    let said = |error: Error| TokenError::Said {
-        token: uri.to_string(),
-        reason: reason(&error),
-    };
+    let failed = |error| failed(uri, &error);
     let (mut found, mut all) = (Vec::new(), 0);
-    for slot in module.get_slots_with_token().map_err(said)? {
+    for slot in module.get_slots_with_token().map_err(failed)? {
         // SoftHSM always lists one additional, uninitialized token. An unreadable card is skipped.
         let Ok(info) = module.get_token_info(slot) else {
             continue;
@@ -245,19 +225,13 @@ fn log_in(
             _,
         )) => refused(false),
         Err(Error::Pkcs11(RvError::PinLocked, _)) => refused(true),
-        Err(error) => Err(TokenError::Said {
-            token: token.to_owned(),
-            reason: reason(&error),
-        }),
+        Err(error) => Err(failed(&token, &error)),
     }
 }
 
 /// The one secret key that the URI names, and its id.
 fn secret_half(session: &Session, uri: &TokenUri) -> Result<(ObjectHandle, Vec<u8>), TokenError> {
-    let said = |error: Error| TokenError::Said {
-        token: uri.to_string(),
-        reason: reason(&error),
-    };
+    let failed = |error| failed(uri, &error);
     let mut template = vec![
         Attribute::Class(ObjectClass::PRIVATE_KEY),
         Attribute::KeyType(KeyType::EC_EDWARDS),
@@ -268,7 +242,7 @@ fn secret_half(session: &Session, uri: &TokenUri) -> Result<(ObjectHandle, Vec<u
             .map(|label| Attribute::Label(label.clone().into_bytes())),
     );
     template.extend(uri.id.clone().map(Attribute::Id));
-    let found = session.find_objects(&template).map_err(said)?;
+    let found = session.find_objects(&template).map_err(failed)?;
     let [key] = found[..] else {
         return Err(TokenError::Key {
             token: uri.to_string(),
@@ -278,7 +252,7 @@ fn secret_half(session: &Session, uri: &TokenUri) -> Result<(ObjectHandle, Vec<u
     };
     let attributes = session
         .get_attributes(key, &[AttributeType::Id])
-        .map_err(said)?;
+        .map_err(failed)?;
     let id = attributes
         .into_iter()
         .find_map(|attribute| match attribute {
@@ -291,10 +265,7 @@ fn secret_half(session: &Session, uri: &TokenUri) -> Result<(ObjectHandle, Vec<u
 /// The public key with the same id (PKCS#11 gives both halves one), or with the same label if there
 /// is no id.
 fn public_half(session: &Session, uri: &TokenUri, id: Vec<u8>) -> Result<PublicKey, TokenError> {
-    let said = |error: Error| TokenError::Said {
-        token: uri.to_string(),
-        reason: reason(&error),
-    };
+    let failed = |error| failed(uri, &error);
     let mut template = vec![
         Attribute::Class(ObjectClass::PUBLIC_KEY),
         Attribute::KeyType(KeyType::EC_EDWARDS),
@@ -304,10 +275,10 @@ fn public_half(session: &Session, uri: &TokenUri, id: Vec<u8>) -> Result<PublicK
         _ => template.push(Attribute::Id(id)),
     }
     let mut points = Vec::new();
-    for key in session.find_objects(&template).map_err(said)? {
+    for key in session.find_objects(&template).map_err(failed)? {
         for attribute in session
             .get_attributes(key, &[AttributeType::EcPoint])
-            .map_err(said)?
+            .map_err(failed)?
         {
             if let Attribute::EcPoint(point) = attribute {
                 points.push(point);
@@ -338,6 +309,13 @@ fn key_of_point(point: &[u8]) -> Result<PublicKey, PublicKeyError> {
     PublicKey::from_bytes(
         bytes.map_err(|_| PublicKeyError::NotEd25519(format!("it has {} bytes", point.len())))?,
     )
+}
+
+fn failed(token: &impl fmt::Display, error: &Error) -> TokenError {
+    TokenError::Said {
+        token: token.to_string(),
+        reason: reason(error),
+    }
 }
 
 /// The error's name. The library's own messages are paragraphs of the specification.
