@@ -1,263 +1,252 @@
 //! Findings as Parquet, for DuckDB, DataFusion and Spark: one row for each finding, in the order of
 //! the findings. Repeated values are lists of structs. The same findings give the same bytes.
 
-mod write;
+use std::io::{self, Write};
+use std::sync::Arc;
 
-use super::facts::{ApprovalFacts, Facts, ReleaseFacts, Signer};
-use super::fault::Fault;
+use parquet::basic::{Compression, GzipLevel};
+use parquet::data_type::{BoolType, ByteArrayType, DataType, Int64Type};
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
+use parquet::schema::parser::parse_message_type;
+use serde_json::Value;
+
 use super::finding::Finding;
 use pgseal_verify::format::timestamp::Timestamp;
+use pgseal_verify::format::version::PGSEAL;
 
-pub use write::write;
+/// A column: name, type, and JSON pointers (RFC 6901) into the finding's line of JSON. The first
+/// one that leads to a value counts.
+struct Column(&'static str, Type, &'static [&'static str]);
 
-/// A column's name and the function that reads its cell.
-struct Column(&'static str, Cell);
-
-enum Cell {
-    Text(fn(&Finding) -> Option<String>),
-    Number(fn(&Finding) -> Option<u64>),
-    Flag(fn(&Finding) -> Option<bool>),
-    Time(fn(&Finding) -> Option<Timestamp>),
-    List(&'static [Member]),
+enum Type {
+    Text,
+    Number,
+    Flag,
+    Time,
+    /// A list of structs with these members.
+    List(&'static [Column]),
 }
 
-/// A struct member of a list column, and the function that reads its values.
-struct Member(&'static str, Cells);
-
-enum Cells {
-    Texts(fn(&Finding) -> Vec<Option<String>>),
-    Times(fn(&Finding) -> Vec<Option<Timestamp>>),
-}
+use Type::{Flag, List, Number, Text, Time};
 
 /// All columns in order; no name is an SQL keyword. docs/audit-stores.md lists them. Names and
 /// types are stable; new columns are added at the end.
 const COLUMNS: &[Column] = &[
-    Column("path", Cell::Text(|row| Some(row.path.clone()))),
-    Column("kind", Cell::Text(|row| Some(row.kind.as_str().to_owned()))),
-    Column("bytes", Cell::Number(|row| row.bytes)),
-    Column("modified", Cell::Time(|row| row.modified)),
+    Column("path", Text, &["/path"]),
+    Column("kind", Text, &["/kind"]),
+    Column("bytes", Number, &["/bytes"]),
+    Column("modified", Time, &["/modified"]),
+    Column("trust_sha256", Text, &["/trust_sha256"]),
+    Column("as_of", Time, &["/as_of"]),
+    Column("release", Text, &["/facts/release/name"]),
+    Column("version", Text, &["/facts/release/version"]),
+    Column("sequence", Number, &["/facts/release/sequence"]),
+    Column("release_id", Text, &["/facts/release/id"]),
+    Column("authentic_then", Flag, &["/facts/then/authentic"]),
+    Column("authentic_now", Flag, &["/facts/now/authentic"]),
+    Column("why_not_then", Text, &["/facts/then/why_not"]),
+    Column("why_not_now", Text, &["/facts/now/why_not"]),
+    Column("blocked", Flag, &["/facts/blocked"]),
+    Column("files", Number, &["/facts/files"]),
+    Column("signers", List(SIGNERS), &["/facts/signers"]),
+    Column("approvals", List(APPROVALS), &["/facts/approvals"]),
+    Column("run_id", Text, &["/facts/receipt/run_id"]),
+    Column("action", Text, &["/facts/receipt/action"]),
     Column(
-        "trust_sha256",
-        Cell::Text(|row| Some(row.trust_sha256.to_string())),
+        "outcome",
+        Text,
+        &["/facts/receipt/outcome", "/facts/rehearsal/outcome"],
     ),
-    Column("as_of", Cell::Time(|row| Some(row.as_of))),
-    Column(
-        "release",
-        Cell::Text(|row| Some(release(row)?.name.to_string())),
-    ),
-    Column(
-        "version",
-        Cell::Text(|row| Some(release(row)?.version.to_string())),
-    ),
-    Column(
-        "sequence",
-        Cell::Number(|row| Some(release(row)?.sequence.into())),
-    ),
-    Column(
-        "release_id",
-        Cell::Text(|row| Some(release(row)?.id.to_string())),
-    ),
-    Column(
-        "authentic_then",
-        Cell::Flag(|row| Some(facts(row)?.then.authentic)),
-    ),
-    Column(
-        "authentic_now",
-        Cell::Flag(|row| Some(facts(row)?.now.authentic)),
-    ),
-    Column(
-        "why_not_then",
-        Cell::Text(|row| facts(row)?.then.why_not.clone()),
-    ),
-    Column(
-        "why_not_now",
-        Cell::Text(|row| facts(row)?.now.why_not.clone()),
-    ),
-    Column("blocked", Cell::Flag(|row| Some(facts(row)?.blocked))),
-    Column("files", Cell::Number(|row| Some(facts(row)?.files))),
-    Column("signers", Cell::List(SIGNERS)),
-    Column("approvals", Cell::List(APPROVALS)),
-    Column(
-        "run_id",
-        Cell::Text(|row| Some(facts(row)?.receipt.as_ref()?.run_id.clone())),
-    ),
-    Column(
-        "action",
-        Cell::Text(|row| word(&facts(row)?.receipt.as_ref()?.action)),
-    ),
-    Column("outcome", Cell::Text(outcome)),
     Column(
         "started",
-        Cell::Time(|row| times(facts(row)?).map(|(started, _)| started)),
+        Time,
+        &["/facts/receipt/started", "/facts/rehearsal/started"],
     ),
     Column(
         "finished",
-        Cell::Time(|row| times(facts(row)?).map(|(_, finished)| finished)),
-    ),
-    Column("database", Cell::Text(database)),
-    Column(
-        "user_name",
-        Cell::Text(|row| Some(facts(row)?.receipt.as_ref()?.user.clone())),
+        Time,
+        &["/facts/receipt/finished", "/facts/rehearsal/finished"],
     ),
     Column(
-        "host_name",
-        Cell::Text(|row| Some(facts(row)?.receipt.as_ref()?.host.clone())),
+        "database",
+        Text,
+        &["/facts/receipt/database", "/facts/rehearsal/database"],
     ),
-    Column(
-        "apr",
-        Cell::Text(|row| facts(row)?.receipt.as_ref()?.apr.clone()),
-    ),
-    Column(
-        "trust_version",
-        Cell::Number(|row| Some(facts(row)?.trust_root.as_ref()?.version.into())),
-    ),
-    Column("faults", Cell::List(FAULTS)),
-    Column("notes", Cell::List(NOTES)),
+    Column("user_name", Text, &["/facts/receipt/user"]),
+    Column("host_name", Text, &["/facts/receipt/host"]),
+    Column("apr", Text, &["/facts/receipt/apr"]),
+    Column("trust_version", Number, &["/facts/trust_root/version"]),
+    Column("faults", List(FAULTS), &["/faults"]),
+    Column("notes", List(FAULTS), &["/notes"]),
 ];
 
-const SIGNERS: &[Member] = &[
-    Member(
-        "key_id",
-        Cells::Texts(|row| {
-            signers(row)
-                .map(|one| Some(one.key_id.to_string()))
-                .collect()
-        }),
-    ),
-    Member(
-        "owner",
-        Cells::Texts(|row| signers(row).map(|one| Some(one.owner.clone())).collect()),
-    ),
-    Member(
-        "evidence",
-        Cells::Texts(|row| signers(row).map(|one| word(&one.evidence.level)).collect()),
-    ),
-    Member(
-        "since",
-        Cells::Times(|row| signers(row).map(|one| one.evidence.at).collect()),
-    ),
-    Member(
-        "why_not",
-        Cells::Texts(|row| signers(row).map(|one| one.why_not.clone()).collect()),
-    ),
+const SIGNERS: &[Column] = &[
+    Column("key_id", Text, &["/key_id"]),
+    Column("owner", Text, &["/owner"]),
+    Column("evidence", Text, &["/evidence/level"]),
+    Column("since", Time, &["/evidence/at"]),
+    Column("why_not", Text, &["/why_not"]),
 ];
 
-const APPROVALS: &[Member] = &[
-    Member(
-        "key_id",
-        Cells::Texts(|row| {
-            approvals(row)
-                .map(|one| Some(one.key_id.to_string()))
-                .collect()
-        }),
-    ),
-    Member(
-        "owner",
-        Cells::Texts(|row| approvals(row).map(|one| Some(one.owner.clone())).collect()),
-    ),
-    Member(
-        "role",
-        Cells::Texts(|row| {
-            approvals(row)
-                .map(|one| Some(one.role.to_string()))
-                .collect()
-        }),
-    ),
-    Member(
-        "decision",
-        Cells::Texts(|row| approvals(row).map(|one| word(&one.decision)).collect()),
-    ),
-    Member(
-        "apr",
-        Cells::Texts(|row| {
-            approvals(row)
-                .map(|one| Some(one.apr.as_ref()?.to_string()))
-                .collect()
-        }),
-    ),
-    Member(
-        "said_at",
-        Cells::Times(|row| approvals(row).map(|one| Some(one.at)).collect()),
-    ),
-    Member(
-        "why_not",
-        Cells::Texts(|row| approvals(row).map(|one| one.why_not.clone()).collect()),
-    ),
+const APPROVALS: &[Column] = &[
+    Column("key_id", Text, &["/key_id"]),
+    Column("owner", Text, &["/owner"]),
+    Column("role", Text, &["/role"]),
+    Column("decision", Text, &["/decision"]),
+    Column("apr", Text, &["/apr"]),
+    Column("said_at", Time, &["/at"]),
+    Column("why_not", Text, &["/why_not"]),
 ];
 
-const FAULTS: &[Member] = &[
-    Member("kind", Cells::Texts(|row| kinds(&row.faults))),
-    Member("sentence", Cells::Texts(|row| sentences(&row.faults))),
+const FAULTS: &[Column] = &[
+    Column("kind", Text, &["/kind"]),
+    Column("sentence", Text, &["/sentence"]),
 ];
 
-const NOTES: &[Member] = &[
-    Member("kind", Cells::Texts(|row| kinds(&row.notes))),
-    Member("sentence", Cells::Texts(|row| sentences(&row.notes))),
-];
+impl Column {
+    fn value<'v>(&self, row: &'v Value) -> Option<&'v Value> {
+        let mut values = self.2.iter().filter_map(|pointer| row.pointer(pointer));
+        values.find(|value| !value.is_null())
+    }
 
-fn facts(row: &Finding) -> Option<&Facts> {
-    row.facts.as_ref()
-}
-
-fn release(row: &Finding) -> Option<&ReleaseFacts> {
-    facts(row)?.release.as_ref()
-}
-
-fn outcome(row: &Finding) -> Option<String> {
-    let facts = facts(row)?;
-    match &facts.receipt {
-        Some(receipt) => word(&receipt.outcome),
-        None => word(&facts.rehearsal.as_ref()?.outcome),
+    /// The field in the notation of the Parquet format's documentation.
+    fn field(&self) -> String {
+        let name = self.0;
+        match self.1 {
+            Text => format!("optional binary {name} (STRING);"),
+            Number => format!("optional int64 {name};"),
+            Flag => format!("optional boolean {name};"),
+            // In UTC, so that every reader sees a point in time.
+            Time => format!("optional int64 {name} (TIMESTAMP(MICROS,true));"),
+            List(members) => format!(
+                "required group {name} (LIST) {{ repeated group list {{ required group element {{ {} }} }} }}",
+                fields(members)
+            ),
+        }
     }
 }
 
-fn database(row: &Finding) -> Option<String> {
-    let facts = facts(row)?;
-    match &facts.receipt {
-        Some(receipt) => Some(receipt.database.clone()),
-        None => facts.rehearsal.as_ref()?.database.clone(),
-    }
+fn fields(columns: &[Column]) -> String {
+    columns.iter().map(Column::field).collect()
 }
 
-fn times(facts: &Facts) -> Option<(Timestamp, Timestamp)> {
-    let receipt = facts
-        .receipt
-        .as_ref()
-        .map(|receipt| (receipt.started, receipt.finished));
-    receipt.or_else(|| {
-        facts
-            .rehearsal
-            .as_ref()
-            .map(|rehearsal| (rehearsal.started, rehearsal.finished))
+/// Rows of a row group, which bounds the rows held in memory as JSON.
+const ROWS: usize = 1 << 14;
+
+/// Writes all findings as one Parquet file.
+pub fn write(findings: &[Finding], into: impl Write + Send) -> io::Result<()> {
+    write_rows(findings, into).map_err(|error| match error {
+        ParquetError::External(error) => match error.downcast::<io::Error>() {
+            Ok(error) => *error,
+            Err(error) => io::Error::other(error),
+        },
+        error => io::Error::other(error),
     })
 }
 
-fn signers(row: &Finding) -> impl Iterator<Item = &Signer> {
-    facts(row).into_iter().flat_map(|facts| &facts.signers)
+fn write_rows(findings: &[Finding], into: impl Write + Send) -> Result<(), ParquetError> {
+    let schema = parse_message_type(&format!("message finding {{ {} }}", fields(COLUMNS)))?;
+    let properties = WriterProperties::builder()
+        .set_created_by(format!("pgseal {PGSEAL}"))
+        .set_compression(Compression::GZIP(GzipLevel::default()))
+        .build();
+    let mut file = SerializedFileWriter::new(into, Arc::new(schema), Arc::new(properties))?;
+    for findings in findings.chunks(ROWS) {
+        let rows: Result<Vec<Value>, _> = findings.iter().map(serde_json::to_value).collect();
+        let rows = rows.map_err(|error| ParquetError::External(error.into()))?;
+        let mut group = file.next_row_group()?;
+        for column in COLUMNS {
+            match column.1 {
+                List(members) => members
+                    .iter()
+                    .try_for_each(|member| write_list(&mut group, &rows, column, member))?,
+                _ => write_column(&mut group, &rows, column)?,
+            }
+        }
+        group.close()?;
+    }
+    file.close()?;
+    Ok(())
 }
 
-fn approvals(row: &Finding) -> impl Iterator<Item = &ApprovalFacts> {
-    facts(row).into_iter().flat_map(|facts| &facts.approvals)
+/// Writes an optional column. Definition level 1 is a value, 0 is null.
+fn write_column<W: Write + Send>(
+    group: &mut SerializedRowGroupWriter<'_, W>,
+    rows: &[Value],
+    column: &Column,
+) -> Result<(), ParquetError> {
+    let cells: Vec<_> = rows.iter().map(|row| column.value(row)).collect();
+    let defined: Vec<_> = cells.iter().map(|cell| cell.is_some().into()).collect();
+    let values: Vec<_> = cells.into_iter().flatten().collect();
+    put(group, column, &values, &defined, None)
 }
 
-fn kinds(faults: &[Fault]) -> Vec<Option<String>> {
-    faults
-        .iter()
-        .map(|fault| Some(fault.kind.as_str().to_owned()))
-        .collect()
+/// Writes a member of a list column. Definition level 0 is an empty list, 1 a struct without this
+/// member, 2 a value. Repetition level 1 continues a list.
+fn write_list<W: Write + Send>(
+    group: &mut SerializedRowGroupWriter<'_, W>,
+    rows: &[Value],
+    list: &Column,
+    member: &Column,
+) -> Result<(), ParquetError> {
+    let (mut values, mut defined, mut repeated) = (Vec::new(), Vec::new(), Vec::new());
+    for row in rows {
+        let elements = list.value(row).and_then(Value::as_array);
+        let elements = elements.map_or(&[][..], Vec::as_slice);
+        if elements.is_empty() {
+            defined.push(0);
+            repeated.push(0);
+        }
+        for (at, element) in elements.iter().enumerate() {
+            let cell = member.value(element);
+            defined.push(1 + i16::from(cell.is_some()));
+            repeated.push(i16::from(at > 0));
+            values.extend(cell);
+        }
+    }
+    put(group, member, &values, &defined, Some(&repeated))
 }
 
-fn sentences(faults: &[Fault]) -> Vec<Option<String>> {
-    faults
-        .iter()
-        .map(|fault| Some(fault.sentence.clone()))
-        .collect()
+fn put<W: Write + Send>(
+    group: &mut SerializedRowGroupWriter<'_, W>,
+    column: &Column,
+    values: &[&Value],
+    defined: &[i16],
+    repeated: Option<&[i16]>,
+) -> Result<(), ParquetError> {
+    let levels = (defined, repeated);
+    match column.1 {
+        Text => {
+            put_as::<_, ByteArrayType>(group, values, levels, |value| Some(value.as_str()?.into()))
+        }
+        Number => put_as::<_, Int64Type>(group, values, levels, |value| {
+            Some(i64::try_from(value.as_u64()?).unwrap_or(i64::MAX))
+        }),
+        Flag => put_as::<_, BoolType>(group, values, levels, Value::as_bool),
+        Time => put_as::<_, Int64Type>(group, values, levels, |value| {
+            let at: Timestamp = value.as_str()?.parse().ok()?;
+            Some(at.seconds().saturating_mul(1_000_000))
+        }),
+        List(_) => Err(ParquetError::General("a list in a list".to_owned())),
+    }
 }
 
-/// The value's JSON string.
-fn word(value: &impl serde::Serialize) -> Option<String> {
-    serde_json::to_value(value)
-        .ok()?
-        .as_str()
-        .map(str::to_owned)
+fn put_as<W: Write + Send, T: DataType>(
+    group: &mut SerializedRowGroupWriter<'_, W>,
+    values: &[&Value],
+    (defined, repeated): (&[i16], Option<&[i16]>),
+    of: impl Fn(&Value) -> Option<T::T>,
+) -> Result<(), ParquetError> {
+    let wrong = |what: &str| ParquetError::General(what.to_owned());
+    let values: Option<Vec<T::T>> = values.iter().map(|value| of(value)).collect();
+    let values = values.ok_or_else(|| wrong("a value of another type than its column"))?;
+    let mut column = group
+        .next_column()?
+        .ok_or_else(|| wrong("more columns than the schema has"))?;
+    column
+        .typed::<T>()
+        .write_batch(&values, Some(defined), repeated)?;
+    column.close()
 }

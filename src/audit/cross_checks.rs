@@ -1,18 +1,15 @@
-//! Cross-checks over the whole archive, one file each.
+//! Cross-checks over the whole archive.
 
 mod approvals;
 mod archive;
-mod blocked;
 mod bundles;
-mod equivocation;
 mod history;
-mod outcomes;
 mod quorum;
 mod rehearsals;
+mod releases;
 mod revoked;
-mod run_ids;
+mod runs;
 mod same_second;
-mod sequences;
 mod trust_roots;
 
 use super::facts::Facts;
@@ -35,61 +32,89 @@ pub enum Coverage {
     Part,
 }
 
-/// Severity of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Severity {
     Fault,
     Note,
 }
 
-/// An answer about the finding with index `at`.
+impl Severity {
+    fn fault_if(is_fault: bool) -> Self {
+        if is_fault { Self::Fault } else { Self::Note }
+    }
+}
+
+/// A fault or note of the finding with index `at`.
 struct Answer {
     at: usize,
-    weight: Severity,
+    severity: Severity,
     fault: Fault,
+}
+
+impl Answer {
+    fn new(at: usize, severity: Severity, kind: FaultKind, sentence: String) -> Self {
+        let fault = Fault::new(kind, sentence);
+        Self {
+            at,
+            severity,
+            fault,
+        }
+    }
+
+    fn fault(at: usize, kind: FaultKind, sentence: String) -> Self {
+        Self::new(at, Severity::Fault, kind, sentence)
+    }
+
+    fn note(at: usize, kind: FaultKind, sentence: String) -> Self {
+        Self::new(at, Severity::Note, kind, sentence)
+    }
+}
+
+/// `sequence 3`, `sequences 3 to 5`
+fn plural_range(what: &str, from: u32, to: u32) -> String {
+    if from == to {
+        format!("{what} {from}")
+    } else {
+        format!("{what}s {from} to {to}")
+    }
 }
 
 /// Runs every cross-check, adds the answers to their findings, and counts the approvals of each
 /// bundle.
-pub fn ask(findings: &mut [Finding], root: &TrustRoot, extent: Coverage) {
+pub fn check(findings: &mut [Finding], root: &TrustRoot, extent: Coverage) {
     let archive = Archive::new(findings, root, extent);
-    let questions = [
-        equivocation::ask,
-        sequences::ask,
-        bundles::ask,
-        approvals::ask,
-        rehearsals::ask,
-        blocked::ask,
-        run_ids::ask,
-        history::ask,
-        outcomes::ask,
-        revoked::ask,
-        trust_roots::ask,
+    let checks = [
+        releases::equivocation,
+        releases::sequences,
+        bundles::check,
+        approvals::check,
+        rehearsals::check,
+        runs::blocked,
+        runs::repeated_ids,
+        history::check,
+        runs::unsuccessful,
+        revoked::check,
+        trust_roots::check,
     ];
-    let answers: Vec<Answer> = questions.iter().flat_map(|ask| ask(&archive)).collect();
-    let quorums = quorum::count(&archive);
-    for (at, counted) in quorums {
-        if let Some(facts) = findings
-            .get_mut(at)
-            .and_then(|finding| finding.facts.as_mut())
-        {
+    let answers: Vec<Answer> = checks.iter().flat_map(|check| check(&archive)).collect();
+    for (at, counted) in quorum::count(&archive) {
+        if let Some(facts) = &mut findings[at].facts {
             facts.quorum = counted;
         }
     }
-    for Answer { at, weight, fault } in answers {
-        if let Some(finding) = findings.get_mut(at) {
-            match weight {
-                Severity::Fault => finding.faults.push(fault),
-                Severity::Note => finding.notes.push(fault),
-            }
+    for answer in answers {
+        let finding = &mut findings[answer.at];
+        match answer.severity {
+            Severity::Fault => finding.faults.push(answer.fault),
+            Severity::Note => finding.notes.push(answer.fault),
         }
     }
 }
 
 /// Adds faults from other sources to the findings of their paths; a path without a finding gets
 /// one.
-pub fn join(findings: &mut Vec<Finding>, told: Vec<(String, Fault)>, judge: &Judge<'_>) {
-    for (path, fault) in told {
+pub fn join(findings: &mut Vec<Finding>, faults: Vec<(String, Fault)>, judge: &Judge<'_>) {
+    for (path, fault) in faults {
         let finding = at(findings, &path, judge);
         // The log reports the same about a receipt, with more detail.
         if fault.kind == FaultKind::LogDeleted {
@@ -102,8 +127,9 @@ pub fn join(findings: &mut Vec<Finding>, told: Vec<(String, Fault)>, judge: &Jud
 }
 
 /// Adds notes in the same way as [`join`].
-pub fn join_notes(findings: &mut Vec<Finding>, told: Vec<(String, Fault)>, judge: &Judge<'_>) {
-    told.into_iter()
+pub fn join_notes(findings: &mut Vec<Finding>, notes: Vec<(String, Fault)>, judge: &Judge<'_>) {
+    notes
+        .into_iter()
         .for_each(|(path, note)| at(findings, &path, judge).notes.push(note));
 }
 

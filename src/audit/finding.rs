@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::facts::Facts;
+use super::facts::{Facts, ReleaseFacts};
 use super::fault::{Fault, FaultKind, Scope};
 use super::kind::Kind;
 use pgseal_verify::digest::Digest;
@@ -34,6 +34,12 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// The facts of a file about a release, and the release.
+    pub fn of_release(&self) -> Option<(&Facts, &ReleaseFacts)> {
+        let facts = self.facts.as_ref()?;
+        Some((facts, facts.release.as_ref()?))
+    }
+
     /// Whether it is an unsigned receipt: no fault, but no proof.
     pub fn is_unsigned(&self) -> bool {
         matches!(self.kind, Kind::Receipt | Kind::Rehearsal)

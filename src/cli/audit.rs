@@ -166,7 +166,7 @@ fn report(
     } else {
         Coverage::Whole
     };
-    cross_checks::ask(&mut findings, judge.root, extent);
+    cross_checks::check(&mut findings, judge.root, extent);
     Ok(Report {
         as_of: judge.as_of,
         findings,

@@ -2,16 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use super::archive::{Archive, ReceiptRecord, answer};
-use super::quorum::last_words;
-use super::{Answer, Coverage, Severity};
+use super::archive::{Archive, ReceiptRecord};
+use super::quorum::latest;
+use super::{Answer, Coverage};
 use crate::audit::facts::ApprovalFacts;
 use crate::audit::fault::FaultKind;
 use crate::trust::policy::CLOCK_SKEW_SECONDS;
 use crate::trust::{JudgedAt, KeyId};
 use pgseal_verify::format::approval::Decision;
 use pgseal_verify::format::name::Name;
-use pgseal_verify::format::receipt::Action;
 
 /// Judges each run at its start time, by the version of the trust root that admitted it. Only the
 /// latest decision of each key counts, among the approvals in the archive.
@@ -20,39 +19,37 @@ use pgseal_verify::format::receipt::Action;
 /// replaced it. If the archive has no sound bundle, the approvals named by the receipt are accepted
 /// without an answer. Where the admitting version is unknown, the trust root of this audit decides
 /// and the answer is a note.
-pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
+pub fn check(archive: &Archive<'_>) -> Vec<Answer> {
     // Approvals may be older than the audited part.
     if archive.extent == Coverage::Part {
         return Vec::new();
     }
-    let runs = archive
-        .receipts
-        .iter()
-        .filter(|told| told.receipt.action == Action::Run && told.did_something());
-    runs.filter_map(|told| judged(archive, told)).collect()
+    let runs = archive.runs();
+    runs.filter_map(|run| judged(archive, run)).collect()
 }
 
-fn judged(archive: &Archive<'_>, told: &ReceiptRecord<'_>) -> Option<Answer> {
-    let known = archive.admitted_by(&told.receipt.trust);
+fn judged(archive: &Archive<'_>, run: &ReceiptRecord<'_>) -> Option<Answer> {
+    let known = archive.admitted_by(&run.receipt.trust);
     let policy = known.unwrap_or_else(|| archive.policy());
-    let said = archive
+    let approvals = archive
         .approvals
-        .get(&told.release.id)
+        .get(&run.release.id)
         .map_or(&[][..], Vec::as_slice);
     // The content of a bundle that is not authentic is unknown.
     let is_sound = |at: usize| archive.findings[at].is_sound();
-    let bundles = archive.bundles.get(&told.release.id);
+    let bundles = archive.bundles.get(&run.release.id);
     let has_bundle = bundles.is_some_and(|bundles| bundles.iter().any(|(at, _)| is_sound(*at)));
     let (mut short, mut vouched) = (Vec::new(), true);
     for (role, needed) in policy.approvals {
-        let mut keys = keys(archive, told, said, role);
+        let mut keys = keys(archive, run, approvals, role);
         if keys.len() < usize::from(*needed) {
             short.push(format!("{role} {} of {needed}", keys.len()));
             let later = |key: &KeyId| {
-                said.iter()
-                    .any(|said| said.key_id == *key && said.role == *role && is_later(told, said))
+                approvals.iter().any(|approval| {
+                    approval.key_id == *key && approval.role == *role && is_later(run, approval)
+                })
             };
-            let claimed = told
+            let claimed = run
                 .receipt
                 .approvals
                 .iter()
@@ -65,7 +62,7 @@ fn judged(archive: &Archive<'_>, told: &ReceiptRecord<'_>) -> Option<Answer> {
     if short.is_empty() || (vouched && !has_bundle) {
         return None;
     }
-    let (started, version) = (told.receipt.started, told.receipt.trust.version);
+    let (started, version) = (run.receipt.started, run.receipt.trust.version);
     let whose = if known.is_some() {
         ""
     } else {
@@ -80,33 +77,28 @@ fn judged(archive: &Archive<'_>, told: &ReceiptRecord<'_>) -> Option<Answer> {
         "it ran on {started}, and the approvals that version {version} of the trust root wants{whose} are not all here: {}{only}",
         short.join(", ")
     );
-    let weight = if known.is_some() && !vouched {
-        told.weight
+    let kind = FaultKind::RunWithoutApprovals;
+    Some(if known.is_some() && !vouched {
+        run.answer(kind, text)
     } else {
-        Severity::Note
-    };
-    Some(answer(
-        told.at,
-        weight,
-        FaultKind::RunWithoutApprovals,
-        text,
-    ))
+        Answer::note(run.at, kind, text)
+    })
 }
 
 /// Whether the decision was made after the run began. An approval that the receipt names may be
 /// later by [`CLOCK_SKEW_SECONDS`], since clocks differ. A withdrawal within that time came during
 /// the run. Any other later approval was given after the run.
-fn is_later(told: &ReceiptRecord<'_>, approval: &ApprovalFacts) -> bool {
+fn is_later(run: &ReceiptRecord<'_>, approval: &ApprovalFacts) -> bool {
     let leeway = match approval.decision {
-        Decision::Approve if is_named(told, approval) => CLOCK_SKEW_SECONDS,
+        Decision::Approve if is_named(run, approval) => CLOCK_SKEW_SECONDS,
         Decision::Approve | Decision::Withdraw => 0,
     };
-    approval.at.seconds() > told.receipt.started.seconds().saturating_add(leeway)
+    approval.at.seconds() > run.receipt.started.seconds().saturating_add(leeway)
 }
 
 /// Whether the receipt lists the approval's key and role among the run's approvals.
-fn is_named(told: &ReceiptRecord<'_>, approval: &ApprovalFacts) -> bool {
-    told.receipt
+fn is_named(run: &ReceiptRecord<'_>, approval: &ApprovalFacts) -> bool {
+    run.receipt
         .approvals
         .iter()
         .any(|on| on.key_id == approval.key_id && on.role == approval.role)
@@ -115,23 +107,26 @@ fn is_named(told: &ReceiptRecord<'_>, approval: &ApprovalFacts) -> bool {
 /// The keys of a role whose latest decision at the start of the run was an approval.
 fn keys(
     archive: &Archive<'_>,
-    told: &ReceiptRecord<'_>,
-    said: &[&ApprovalFacts],
+    run: &ReceiptRecord<'_>,
+    approvals: &[&ApprovalFacts],
     role: &Name,
 ) -> BTreeSet<KeyId> {
-    let before = said.iter().copied().filter(|said| !is_later(told, said));
-    let last = last_words(archive.root, told.receipt.started, before);
+    let before = approvals
+        .iter()
+        .copied()
+        .filter(|approval| !is_later(run, approval));
+    let last = latest(archive.root, run.receipt.started, before);
     last.into_iter()
-        .filter(|said| said.role == *role && counted(archive, told, said))
-        .map(|said| said.key_id)
+        .filter(|approval| approval.role == *role && counted(archive, run, approval))
+        .map(|approval| approval.key_id)
         .collect()
 }
 
-fn counted(archive: &Archive<'_>, told: &ReceiptRecord<'_>, approval: &ApprovalFacts) -> bool {
-    let started = told.receipt.started;
+fn counted(archive: &Archive<'_>, run: &ReceiptRecord<'_>, approval: &ApprovalFacts) -> bool {
+    let started = run.receipt.started;
     let yes = approval.decision == Decision::Approve
         && approval.expires.is_none_or(|expires| started <= expires);
-    let code = told.receipt.apr.as_deref();
+    let code = run.receipt.apr.as_deref();
     let for_it = code.is_none_or(|code| {
         approval
             .apr

@@ -5,14 +5,14 @@ use std::path::Path;
 
 use super::{Answer, Coverage, Severity};
 use crate::audit::facts::{ApprovalFacts, Facts, ReceiptFacts, ReleaseFacts, TrustRootFacts};
-use crate::audit::fault::{Fault, FaultKind, Scope};
+use crate::audit::fault::{FaultKind, Scope};
 use crate::audit::finding::Finding;
 use crate::audit::kind::Kind;
 use crate::tlog::CHECKPOINT;
 use crate::trust::TrustRoot;
 use pgseal_verify::digest::Digest;
 use pgseal_verify::format::file_name::Named;
-use pgseal_verify::format::receipt::{Outcome, TrustReference};
+use pgseal_verify::format::receipt::{Action, Outcome, TrustReference};
 
 /// All findings, indexed by subject.
 pub struct Archive<'a> {
@@ -46,13 +46,31 @@ pub struct ReceiptRecord<'a> {
     pub release: &'a ReleaseFacts,
     pub receipt: &'a ReceiptFacts,
     /// Severity of answers about this receipt: an unsigned one gives notes only.
-    pub weight: Severity,
+    pub severity: Severity,
 }
 
 impl ReceiptRecord<'_> {
-    /// Whether the run changed the database, or may have.
-    pub fn did_something(&self) -> bool {
-        self.receipt.outcome != Outcome::Unchanged
+    /// Whether it is a run that changed the database, or may have.
+    pub fn is_run(&self) -> bool {
+        self.receipt.action == Action::Run && self.receipt.outcome != Outcome::Unchanged
+    }
+
+    /// Whether both are about the same release on the same database.
+    pub fn is_about_same(&self, other: &Self) -> bool {
+        let database = |record: &Self| {
+            let receipt = record.receipt;
+            (
+                &receipt.database,
+                &receipt.system_identifier,
+                record.release.id,
+            )
+        };
+        database(self) == database(other)
+    }
+
+    /// A fault, or a note if the receipt is not signed.
+    pub fn answer(&self, kind: FaultKind, sentence: String) -> Answer {
+        Answer::new(self.at, self.severity, kind, sentence)
     }
 }
 
@@ -65,39 +83,27 @@ impl<'a> Archive<'a> {
             if let Some(id) = finding.claimed_id {
                 claimed.entry(id).or_insert(at);
             }
-            let Some(facts) = &finding.facts else {
-                continue;
-            };
-            let Some(release) = &facts.release else {
+            let Some((facts, release)) = finding.of_release() else {
                 continue;
             };
             match (finding.kind, &facts.receipt) {
                 (Kind::Bundle, _) => bundles.entry(release.id).or_default().push((at, release)),
-                (Kind::Receipt, Some(receipt)) => {
+                (Kind::Receipt, Some(receipt)) => receipts.push(ReceiptRecord {
+                    at,
+                    release,
+                    receipt,
                     // An unsigned receipt can be forged, so it proves no fault.
-                    let weight = if finding.is_unsigned() {
-                        Severity::Note
-                    } else {
-                        Severity::Fault
-                    };
-                    receipts.push(ReceiptRecord {
-                        at,
-                        release,
-                        receipt,
-                        weight,
-                    });
-                }
+                    severity: Severity::fault_if(!finding.is_unsigned()),
+                }),
                 _ => {}
             }
         }
         let logs = findings
             .iter()
-            .filter(|finding| finding.kind == Kind::Log && finding.facts.is_some());
-        let logs = logs
+            .filter(|finding| finding.kind == Kind::Log && finding.facts.is_some())
             .filter_map(|log| log.path.strip_suffix(CHECKPOINT))
             .collect();
-        let (approvals, ancestors) = (BTreeMap::new(), ancestors(findings, root));
-        let archive = Self {
+        let mut archive = Self {
             findings,
             root,
             extent,
@@ -105,35 +111,42 @@ impl<'a> Archive<'a> {
             claimed,
             logs,
             receipts,
-            approvals,
-            ancestors,
+            approvals: BTreeMap::new(),
+            ancestors: ancestors(findings, root),
         };
-        Self {
-            approvals: archive.said(),
-            ..archive
-        }
+        archive.approvals = archive.collect_approvals();
+        archive
     }
 
-    fn said(&self) -> BTreeMap<Digest, Vec<&'a ApprovalFacts>> {
-        let mut said = BTreeMap::<_, Vec<_>>::new();
+    fn collect_approvals(&self) -> BTreeMap<Digest, Vec<&'a ApprovalFacts>> {
+        let mut approvals = BTreeMap::<_, Vec<_>>::new();
         // Approvals in a faulty file have unknown value.
-        for finding in self.findings.iter().filter(|finding| finding.is_sound()) {
-            let Some(facts) = finding
-                .facts
-                .as_ref()
-                .filter(|facts| !facts.approvals.is_empty())
-            else {
-                continue;
-            };
-            let Some(release) = &facts.release else {
-                continue;
-            };
+        let sound = self.findings.iter().filter(|finding| finding.is_sound());
+        for (facts, release) in sound.filter_map(Finding::of_release) {
             let mut bundles = self.bundles.get(&release.id).into_iter().flatten();
             if !bundles.any(|(bundle, _)| self.shows_another(facts, *bundle)) {
-                said.entry(release.id).or_default().extend(&facts.approvals);
+                let of_release: &mut Vec<_> = approvals.entry(release.id).or_default();
+                of_release.extend(&facts.approvals);
             }
         }
-        said
+        approvals
+    }
+
+    /// The releases of the bundles, each once.
+    pub fn releases(&self) -> impl Iterator<Item = &'a ReleaseFacts> {
+        let bundles = self.bundles.values();
+        bundles.filter_map(|bundles| Some(bundles.first()?.1))
+    }
+
+    /// Whether there is any bundle, authentic or not.
+    pub fn has_bundles(&self) -> bool {
+        let mut findings = self.findings.iter();
+        findings.any(|finding| finding.kind == Kind::Bundle)
+    }
+
+    /// The receipts of runs that changed the database, or may have.
+    pub fn runs(&self) -> impl Iterator<Item = &ReceiptRecord<'a>> {
+        self.receipts.iter().filter(|record| record.is_run())
     }
 
     /// Whether the approvals were given for another release or target than the bundle has.
@@ -148,12 +161,10 @@ impl<'a> Archive<'a> {
     /// Signed receipts, each document once.
     pub fn signed_receipts(&self) -> Vec<ReceiptRecord<'a>> {
         let mut seen = std::collections::BTreeSet::new();
-        let signed = self
-            .receipts
+        self.receipts
             .iter()
-            .filter(|told| told.weight == Severity::Fault);
-        signed
-            .filter(|told| seen.insert(told.receipt.sha256))
+            .filter(|record| record.severity == Severity::Fault)
+            .filter(|record| seen.insert(record.receipt.sha256))
             .copied()
             .collect()
     }
@@ -313,12 +324,4 @@ fn ancestors<'a>(
         before = facts.prev_sha256;
     }
     ancestors
-}
-
-pub fn answer(at: usize, weight: Severity, kind: FaultKind, sentence: String) -> Answer {
-    Answer {
-        at,
-        weight,
-        fault: Fault::new(kind, sentence),
-    }
 }

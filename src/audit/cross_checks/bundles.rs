@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::archive::{Archive, answer};
+use super::archive::Archive;
 use super::{Answer, Coverage, Severity};
 use crate::audit::facts::ReleaseFacts;
 use crate::audit::fault::FaultKind;
@@ -12,17 +12,14 @@ use pgseal_verify::format::file_name;
 
 /// Reports missing and differing bundles. A missing bundle is a fault only if the archive has any
 /// bundle: an archive of receipts alone is complete.
-pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
+pub fn check(archive: &Archive<'_>) -> Vec<Answer> {
     let mut named = BTreeMap::new();
     for (at, release) in archive.bundles.values().flatten() {
         named
             .entry((&release.name, &release.version))
             .or_insert(*at);
     }
-    let has_bundles = archive
-        .findings
-        .iter()
-        .any(|finding| finding.kind == Kind::Bundle);
+    let has_bundles = archive.has_bundles();
     let mut answers = Vec::new();
     for (at, finding) in archive.findings.iter().enumerate() {
         let Some((without, differs)) = words(finding.kind) else {
@@ -33,17 +30,10 @@ pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
         if !finding.is_sound() {
             continue;
         }
-        let Some(facts) = &finding.facts else {
+        let Some((facts, about)) = finding.of_release() else {
             continue;
         };
-        let Some(about) = &facts.release else {
-            continue;
-        };
-        let weight = if finding.is_unsigned() {
-            Severity::Note
-        } else {
-            Severity::Fault
-        };
+        let severity = Severity::fault_if(!finding.is_unsigned());
         let same = archive
             .bundles
             .get(&about.id)
@@ -55,7 +45,7 @@ pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
                         "it shows another target or summary than {}",
                         archive.path(*bundle)
                     );
-                    answers.push(answer(at, weight, differs, text));
+                    answers.push(Answer::new(at, severity, differs, text));
                 }
             }
             (Some((bundle, release)), _) => {
@@ -64,18 +54,22 @@ pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
                     "it says that its release is {says}; in {} it is {is}",
                     archive.path(*bundle)
                 );
-                answers.push(answer(at, weight, differs, text));
+                answers.push(Answer::new(at, severity, differs, text));
             }
             (None, Some(bundle)) if !archive.claimed.contains_key(&about.id) => {
                 let (title, id, path) = (about.title(), about.id, archive.path(*bundle));
                 let text = format!("it is about another {title} ({id}) than the one in {path}");
-                answers.push(answer(at, weight, differs, text));
+                answers.push(Answer::new(at, severity, differs, text));
             }
             (None, _) if archive.extent == Coverage::Whole => {
-                let weight = if has_bundles { weight } else { Severity::Note };
+                let severity = if has_bundles {
+                    severity
+                } else {
+                    Severity::Note
+                };
                 let (title, id, lost) = (about.title(), about.id, lost(archive, finding, about));
                 let text = format!("the bundle of its release, {title} ({id}), {lost}");
-                answers.push(answer(at, weight, without, text));
+                answers.push(Answer::new(at, severity, without, text));
             }
             (None, _) => {}
         }
@@ -99,15 +93,12 @@ fn lost(archive: &Archive<'_>, finding: &Finding, about: &ReleaseFacts) -> Strin
         .iter()
         .find_map(|end| name.strip_suffix(end));
     // A receipt is named after its run; a bundle usually after its release.
+    let of_release = format!("{}-{}", about.name, about.version);
     let names: Vec<String> = stem
-        .map(|stem| format!("{stem}.pgseal"))
         .into_iter()
+        .chain([of_release.as_str()])
+        .map(|stem| format!("{stem}.pgseal"))
         .collect();
-    let names = [
-        names,
-        vec![format!("{}-{}.pgseal", about.name, about.version)],
-    ]
-    .concat();
     match archive.doubtful(dir, &names) {
         Some(Finding {
             path,

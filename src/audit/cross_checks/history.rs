@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::archive::{Archive, ReceiptRecord, answer};
+use super::archive::{Archive, ReceiptRecord};
 use super::same_second::ordered;
 use super::{Answer, Coverage, Severity};
 use crate::audit::fault::FaultKind;
@@ -16,56 +16,53 @@ type Line<'a> = (Option<&'a str>, &'a str, &'a Name);
 /// Reports contradictions in the history of each database. They are notes if the server did not
 /// report its system identifier, since two databases of one name may be meant. They are also notes
 /// if the timeline changed: a restored database has lost part of its history.
-pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
+pub fn check(archive: &Archive<'_>) -> Vec<Answer> {
     let mut lines = BTreeMap::<Line<'_>, Vec<ReceiptRecord<'_>>>::new();
-    for told in archive.signed_receipts() {
-        let receipt = told.receipt;
+    for record in archive.signed_receipts() {
+        let receipt = record.receipt;
         let line = (
             receipt.system_identifier.as_deref(),
             receipt.database.as_str(),
-            &told.release.name,
+            &record.release.name,
         );
-        lines.entry(line).or_default().push(told);
+        lines.entry(line).or_default().push(record);
     }
     let mut answers = Vec::new();
     for ((system, ..), line) in lines {
         let line = ordered(line);
-        let weight = if system.is_some() {
-            Severity::Fault
-        } else {
-            Severity::Note
-        };
-        answers.extend(walk(archive, &line, weight));
+        let severity = Severity::fault_if(system.is_some());
+        answers.extend(walk(archive, &line, severity));
     }
     answers
 }
 
-fn walk(archive: &Archive<'_>, line: &[ReceiptRecord<'_>], weight: Severity) -> Vec<Answer> {
+fn walk(archive: &Archive<'_>, line: &[ReceiptRecord<'_>], severity: Severity) -> Vec<Answer> {
     let (mut stack, mut answers) = (Vec::<ReceiptRecord<'_>>::new(), Vec::new());
-    for told in line
+    for record in line
         .iter()
-        .filter(|told| told.receipt.outcome == Outcome::Committed)
+        .filter(|record| record.receipt.outcome == Outcome::Committed)
     {
-        let id = told.release.id;
-        match told.receipt.action {
+        let id = record.release.id;
+        match record.receipt.action {
             Action::Run => {
-                answers.extend(run(archive, told, &stack, weight));
+                answers.extend(run(archive, record, &stack, severity));
                 stack.retain(|below| below.release.id != id);
-                stack.push(*told);
+                stack.push(*record);
             }
             Action::Rollback => {
-                let ran = |other: &ReceiptRecord<'_>| {
-                    other.receipt.action == Action::Run
-                        && other.release.id == id
-                        && other.did_something()
-                };
+                let ran = |other: &ReceiptRecord<'_>| other.is_run() && other.release.id == id;
                 if archive.extent == Coverage::Whole && !line.iter().any(ran) {
                     let text = format!(
                         "it rolled {} back, and {}",
-                        told.release.title(),
-                        lost(archive, told)
+                        record.release.title(),
+                        lost(archive, record)
                     );
-                    answers.push(answer(told.at, weight, FaultKind::RollbackWithoutRun, text));
+                    answers.push(Answer::new(
+                        record.at,
+                        severity,
+                        FaultKind::RollbackWithoutRun,
+                        text,
+                    ));
                 }
                 stack.retain(|below| below.release.id != id);
             }
@@ -77,75 +74,58 @@ fn walk(archive: &Archive<'_>, line: &[ReceiptRecord<'_>], weight: Severity) -> 
 /// Describes the missing receipt of a run that was rolled back. A receipt that is unsigned or not
 /// authentic may be the missing one.
 fn lost(archive: &Archive<'_>, rollback: &ReceiptRecord<'_>) -> String {
-    let unsigned = archive.receipts.iter().find(|told| {
-        let (receipt, back) = (told.receipt, rollback.receipt);
-        let same = receipt.database == back.database
-            && receipt.system_identifier == back.system_identifier;
-        told.weight == Severity::Note
-            && same
-            && receipt.action == Action::Run
-            && told.release.id == rollback.release.id
-            && told.did_something()
-    });
+    let unsigned = archive
+        .runs()
+        .find(|run| run.severity == Severity::Note && run.is_about_same(rollback));
     if let Some(unsigned) = unsigned {
         return format!(
             "no signed receipt here says that it ran: nobody signed {}",
             archive.path(unsigned.at)
         );
     }
-    match archive.doubtful_run(rollback.release) {
-        Some(Finding {
-            path, facts: None, ..
-        }) => {
-            format!("the receipt of its run is not here, or is {path}, which can't be read")
-        }
-        Some(Finding { path, .. }) => {
-            format!("the receipt of its run is not here, or is {path}, which is not authentic")
-        }
-        None => "no receipt here says that it ran".to_owned(),
-    }
+    let Some(Finding { path, facts, .. }) = archive.doubtful_run(rollback.release) else {
+        return "no receipt here says that it ran".to_owned();
+    };
+    let why = match facts {
+        None => "can't be read",
+        Some(_) => "is not authentic",
+    };
+    format!("the receipt of its run is not here, or is {path}, which {why}")
 }
 
 /// Checks whether a run was possible on top of the releases in effect.
 fn run(
     archive: &Archive<'_>,
-    told: &ReceiptRecord<'_>,
+    record: &ReceiptRecord<'_>,
     stack: &[ReceiptRecord<'_>],
-    weight: Severity,
+    severity: Severity,
 ) -> Option<Answer> {
-    let weight_after = |before: &ReceiptRecord<'_>| {
-        if before.receipt.timeline == told.receipt.timeline {
-            weight
-        } else {
-            Severity::Note
-        }
+    let answer = |before: &ReceiptRecord<'_>, kind, text| {
+        let is_same = before.receipt.timeline == record.receipt.timeline;
+        let severity = if is_same { severity } else { Severity::Note };
+        Answer::new(record.at, severity, kind, text)
     };
-    let (title, database) = (told.release.title(), &told.receipt.database);
+    let (title, database) = (record.release.title(), &record.receipt.database);
     if let Some(before) = stack
         .iter()
-        .find(|before| before.release.id == told.release.id)
+        .find(|before| before.release.id == record.release.id)
     {
         let path = archive.path(before.at);
         let text = format!(
             "{title} ran on {database:?} already ({path}), and was not rolled back between"
         );
-        return Some(answer(
-            told.at,
-            weight_after(before),
-            FaultKind::RunTwice,
-            text,
-        ));
+        return Some(answer(before, FaultKind::RunTwice, text));
     }
     // The sequence in the bundle takes precedence over the one in the receipt.
-    let sequence = |told: &ReceiptRecord<'_>| match archive
+    let sequence = |record: &ReceiptRecord<'_>| match archive
         .bundles
-        .get(&told.release.id)
+        .get(&record.release.id)
         .and_then(|bundles| bundles.first())
     {
         Some((_, release)) => release.sequence,
-        None => told.release.sequence,
+        None => record.release.sequence,
     };
-    let own = sequence(told);
+    let own = sequence(record);
     let before = stack
         .iter()
         .filter(|before| sequence(before) > own)
@@ -153,10 +133,5 @@ fn run(
     let (later, path) = (before.release.title(), archive.path(before.at));
     let text =
         format!("{title} ran on {database:?} while the later {later} was in effect ({path})");
-    Some(answer(
-        told.at,
-        weight_after(before),
-        FaultKind::SequenceBack,
-        text,
-    ))
+    Some(answer(before, FaultKind::SequenceBack, text))
 }

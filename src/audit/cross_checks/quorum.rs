@@ -16,34 +16,28 @@ pub type AttachedApprovals<'a> = BTreeMap<Digest, Vec<(&'a str, &'a Facts)>>;
 
 /// Collects the sound approval files.
 pub fn approval_files(findings: &[Finding]) -> AttachedApprovals<'_> {
-    let mut beside = AttachedApprovals::new();
+    let mut attached = AttachedApprovals::new();
     for finding in findings
         .iter()
         .filter(|finding| finding.kind == Kind::Approval && finding.is_sound())
     {
-        let Some(facts) = &finding.facts else {
-            continue;
-        };
-        let Some(release) = &facts.release else {
-            continue;
-        };
-        beside
-            .entry(release.id)
-            .or_default()
-            .push((finding.path.as_str(), facts));
+        if let Some((facts, release)) = finding.of_release() {
+            let files = attached.entry(release.id).or_default();
+            files.push((finding.path.as_str(), facts));
+        }
     }
-    beside
+    attached
 }
 
 /// The quorum of each bundle, with the index of its finding.
 pub(super) fn count(archive: &Archive<'_>) -> Vec<(usize, Vec<Quorum>)> {
-    let beside = approval_files(archive.findings);
+    let attached = approval_files(archive.findings);
     let of = |(at, finding): (usize, &Finding)| {
         let bundle = finding
             .facts
             .as_ref()
             .filter(|facts| finding.kind == Kind::Bundle && facts.shown.is_some())?;
-        let said = approvals_of(archive.root, finding.as_of, bundle, &beside);
+        let said = approvals_of(archive.root, finding.as_of, bundle, &attached);
         Some((at, quorums(archive.root, &said, bundle.takes_apr)))
     };
     archive.findings.iter().enumerate().filter_map(of).collect()
@@ -55,18 +49,18 @@ pub fn approvals_of<'a>(
     root: &TrustRoot,
     as_of: Timestamp,
     bundle: &'a Facts,
-    beside: &AttachedApprovals<'a>,
+    attached: &AttachedApprovals<'a>,
 ) -> Vec<&'a ApprovalFacts> {
     let id = bundle.release.as_ref().map(|release| release.id);
-    let files = id.and_then(|id| beside.get(&id)).into_iter().flatten();
+    let files = id.and_then(|id| attached.get(&id)).into_iter().flatten();
     let shown = files
         .filter(|(_, facts)| facts.shown == bundle.shown)
         .flat_map(|(_, facts)| &facts.approvals);
-    last_words(root, as_of, bundle.approvals.iter().chain(shown))
+    latest(root, as_of, bundle.approvals.iter().chain(shown))
 }
 
 /// The latest decision of each key at a time.
-pub(super) fn last_words<'a>(
+pub(super) fn latest<'a>(
     root: &TrustRoot,
     as_of: Timestamp,
     said: impl Iterator<Item = &'a ApprovalFacts>,

@@ -1,7 +1,10 @@
 //! Files signed by revoked keys, with the date of compromise.
 
-use super::archive::{Archive, answer};
-use super::{Answer, Severity};
+use std::collections::BTreeSet;
+
+use super::Answer;
+use super::archive::Archive;
+use crate::audit::facts::Facts;
 use crate::audit::fault::FaultKind;
 use crate::audit::finding::Finding;
 use crate::trust::KeyId;
@@ -9,40 +12,31 @@ use pgseal_verify::format::trust_document::KeyStatus;
 
 /// Adds a note to each file that a revoked key signed. Files that need that signature have a fault
 /// already.
-pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
-    let told = |(at, finding): (usize, &Finding)| {
-        let has_fault = finding
-            .faults
-            .iter()
-            .any(|fault| fault.kind == FaultKind::RevokedKey);
+pub fn check(archive: &Archive<'_>) -> Vec<Answer> {
+    let check = |(at, finding): (usize, &Finding)| {
+        let mut faults = finding.faults.iter();
+        if faults.any(|fault| fault.kind == FaultKind::RevokedKey) {
+            return None;
+        }
         let keys: Vec<String> = keys(finding)
-            .into_iter()
-            .filter_map(|key| revoked(archive, &key))
+            .iter()
+            .filter_map(|key| revoked(archive, key))
             .collect();
         let text = format!("signed by {}", keys.join(", "));
-        (!keys.is_empty() && !has_fault)
-            .then(|| answer(at, Severity::Note, FaultKind::RevokedKeyWork, text))
+        (!keys.is_empty()).then(|| Answer::note(at, FaultKind::RevokedKeyWork, text))
     };
-    archive
-        .findings
-        .iter()
-        .enumerate()
-        .filter_map(told)
-        .collect()
+    let findings = archive.findings.iter().enumerate();
+    findings.filter_map(check).collect()
 }
 
-/// The keys of all signers and approvers in a file.
-fn keys(finding: &Finding) -> Vec<KeyId> {
-    let Some(facts) = &finding.facts else {
-        return Vec::new();
+/// The keys of all signers and approvers in a file, in ascending order.
+fn keys(finding: &Finding) -> BTreeSet<KeyId> {
+    let of = |facts: &Facts| {
+        let signers = facts.signers.iter().map(|signer| signer.key_id);
+        let approvers = facts.approvals.iter().map(|approval| approval.key_id);
+        signers.chain(approvers).collect()
     };
-    let signers = facts.signers.iter().map(|signer| signer.key_id);
-    let mut keys: Vec<KeyId> = signers
-        .chain(facts.approvals.iter().map(|said| said.key_id))
-        .collect();
-    keys.sort();
-    keys.dedup();
-    keys
+    finding.facts.as_ref().map(of).unwrap_or_default()
 }
 
 fn revoked(archive: &Archive<'_>, key: &KeyId) -> Option<String> {

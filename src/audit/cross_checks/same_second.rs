@@ -14,7 +14,7 @@ type Key = (bool, u32, Digest);
 /// Sorts runs and rollbacks by start and end time. Those with equal times are ordered so that each
 /// can follow the one before, if such an order exists.
 pub fn ordered<'a>(mut line: Vec<ReceiptRecord<'a>>) -> Vec<ReceiptRecord<'a>> {
-    let times = |told: &ReceiptRecord<'_>| (told.receipt.started, told.receipt.finished);
+    let times = |record: &ReceiptRecord<'_>| (record.receipt.started, record.receipt.finished);
     line.sort_by_key(times);
     let mut in_effect = BTreeSet::new();
     let seconds = line.chunk_by(|one, other| times(one) == times(other));
@@ -30,28 +30,28 @@ fn fitted<'a>(
     let (committed, mut all): (Vec<_>, Vec<_>) = second
         .iter()
         .copied()
-        .partition(|told| told.receipt.outcome == Outcome::Committed);
+        .partition(|record| record.receipt.outcome == Outcome::Committed);
     let mut left = BTreeMap::<Key, VecDeque<ReceiptRecord<'a>>>::new();
-    for told in committed {
+    for record in committed {
         let key = (
-            told.receipt.action == Action::Run,
-            told.release.sequence,
-            told.release.id,
+            record.receipt.action == Action::Run,
+            record.release.sequence,
+            record.release.id,
         );
-        left.entry(key).or_default().push_back(told);
+        left.entry(key).or_default().push_back(record);
     }
     let mut ready: BTreeSet<Key> = left.keys().copied().collect();
     while let Some(key) = ready.pop_first() {
         let (is_run, sequence, id) = key;
         let fits = is_run != in_effect.contains(&id);
-        let Some(told) = left
+        let Some(record) = left
             .get_mut(&key)
             .filter(|_| fits)
             .and_then(VecDeque::pop_front)
         else {
             continue;
         };
-        all.push(told);
+        all.push(record);
         if is_run {
             in_effect.insert(id)
         } else {

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::archive::{Archive, answer};
-use super::{Answer, Coverage, Severity};
+use super::archive::Archive;
+use super::{Answer, Coverage, Severity, plural_range};
 use crate::audit::facts::TrustRootFacts;
 use crate::audit::fault::FaultKind;
 use crate::trust::KeyId;
@@ -12,7 +12,7 @@ use crate::trust::root::name;
 /// Walks down from the trust root of this audit. Each version names the digest of the one before,
 /// so a different document of that version is a fork, even if the named one is absent. A missing
 /// version between two others is a fault; missing first versions are not.
-pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
+pub fn check(archive: &Archive<'_>) -> Vec<Answer> {
     let judge = archive.root.document();
     let family = family(archive);
     let (mut versions, mut answers) = (Versions::new(), Vec::new());
@@ -22,7 +22,7 @@ pub fn ask(archive: &Archive<'_>) -> Vec<Answer> {
             let text = format!(
                 "version {version} of a trust root that shares no root key with the one that judges"
             );
-            answers.push(answer(at, Severity::Note, FaultKind::TrustForeign, text));
+            answers.push(Answer::note(at, FaultKind::TrustForeign, text));
         } else if facts.version > judge.version {
             answers.push(later(archive, at, facts));
         } else {
@@ -47,10 +47,10 @@ fn later(archive: &Archive<'_>, at: usize, facts: &TrustRootFacts) -> Answer {
         let text = format!(
             "version {version} of the trust root follows another version {judge} than the one that judges"
         );
-        return answer(at, Severity::Fault, FaultKind::TrustFork, text);
+        return Answer::fault(at, FaultKind::TrustFork, text);
     }
     let text = format!("version {version} of the trust root: this audit judges by version {judge}");
-    answer(at, Severity::Note, FaultKind::TrustNewer, text)
+    Answer::note(at, FaultKind::TrustNewer, text)
 }
 
 /// Reports forks. If no document here names the digest of a version, the first one by path is the
@@ -83,7 +83,7 @@ fn forks(archive: &Archive<'_>, versions: &Versions<'_>) -> Vec<Answer> {
         for (at, _) in roots.iter().filter(|(_, facts)| is_fork(facts)) {
             let text =
                 format!("version {version} of the trust root is another document than {other}");
-            answers.push(answer(*at, Severity::Fault, FaultKind::TrustFork, text));
+            answers.push(Answer::fault(*at, FaultKind::TrustFork, text));
         }
         if let Some((at, facts)) = measure
             && let Some((before, digest)) = version.checked_sub(1).zip(facts.prev_sha256)
@@ -121,13 +121,9 @@ fn holes(versions: &Versions<'_>, judge: u32) -> Vec<Answer> {
     let hole = |pair: &[u32]| {
         let (below, above) = (pair[0], pair[1]);
         let (from, to) = (below + 1, above.checked_sub(1)?);
-        let which = if from == to {
-            format!("version {from}")
-        } else {
-            format!("versions {from} to {to}")
-        };
+        let which = plural_range("version", from, to);
         let is_here = versions.contains_key(&above);
-        let (weight, that) = if is_here {
+        let (severity, that) = if is_here {
             (Severity::Fault, "")
         } else {
             (Severity::Note, ", which judges and is not here itself")
@@ -136,7 +132,7 @@ fn holes(versions: &Versions<'_>, judge: u32) -> Vec<Answer> {
             "{which} of the trust root, between this one and version {above}{that}, is not here"
         );
         let (at, _) = versions.get(&below)?.first()?;
-        (from <= to).then(|| answer(*at, weight, FaultKind::TrustVersionMissing, text))
+        (from <= to).then(|| Answer::new(*at, severity, FaultKind::TrustVersionMissing, text))
     };
     ends.windows(2).filter_map(hole).collect()
 }
