@@ -1,6 +1,7 @@
 //! The authenticated content of a file, as used by the cross-checks.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use serde::Serialize;
 
@@ -15,7 +16,7 @@ use pgseal_verify::format::rehearsal::RehearsalOutcome;
 use pgseal_verify::format::timestamp::Timestamp;
 
 /// The content of a file. Fields that its kind does not have are absent or empty.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Facts {
     /// The release; absent if the signatures do not suffice.
     pub release: Option<ReleaseFacts>,
@@ -112,7 +113,7 @@ pub enum Level {
 }
 
 /// Authenticity at a time.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Verdict {
     /// Whether the signatures suffice.
     pub authentic: bool,
@@ -254,31 +255,36 @@ impl Facts {
     /// Empty facts with these verdicts.
     pub fn new(then: Verdict, now: Verdict) -> Self {
         Self {
-            release: None,
-            signers: Vec::new(),
             then,
             now,
-            approvals: Vec::new(),
-            quorum: Vec::new(),
-            takes_apr: false,
-            shown: None,
-            files: 0,
-            blocked: false,
-            require_rehearsal: false,
-            receipt: None,
-            rehearsal: None,
-            trust_root: None,
-            log: None,
+            ..Self::default()
         }
+    }
+
+    /// Empty facts of a file that is not authentic.
+    pub fn refused(why: impl Display) -> Self {
+        let no = Verdict::no(why);
+        Self::new(no.clone(), no)
     }
 }
 
 impl Verdict {
     /// Authentic if `Ok`, else the reason.
-    pub fn of(result: Result<(), String>) -> Self {
+    pub fn of<T, E: Display>(result: Result<T, E>) -> Self {
+        result.map_or_else(Self::no, |_| Self::yes())
+    }
+
+    pub fn yes() -> Self {
         Self {
-            authentic: result.is_ok(),
-            why_not: result.err(),
+            authentic: true,
+            why_not: None,
+        }
+    }
+
+    pub fn no(why: impl Display) -> Self {
+        Self {
+            authentic: false,
+            why_not: Some(why.to_string()),
         }
     }
 }

@@ -1,14 +1,14 @@
 //! Audits single files: each is opened once and always gives a finding.
 
-mod approval;
 mod approvals;
 mod bundle;
 mod bundle_name;
 pub mod log;
 mod receipt;
 mod signatures;
-mod trust_root;
+pub(super) mod trust_root;
 
+use std::fmt::Display;
 use std::io;
 use std::path::Path;
 
@@ -32,24 +32,23 @@ struct Audited {
 /// Audits one file.
 pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Finding {
     let audited = match found.kind {
-        Kind::Bundle => bundle::audit(place, found, judge),
-        Kind::Approval => approval::audit(place, found, judge),
+        Kind::Bundle => Ok(bundle::audit(place, found, judge)),
+        Kind::Approval => approvals::audit(place, found, judge),
         Kind::Receipt => receipt::audit(place, found, judge),
         Kind::Rehearsal => receipt::audit_rehearsal(place, found, judge),
         Kind::TrustRoot => trust_root::audit(place, found, judge),
         // The sweep descends into tar files; no place lists the other two as files.
-        Kind::Tar | Kind::Directory | Kind::Log => Audited::default(),
+        Kind::Tar | Kind::Directory | Kind::Log => Ok(Audited::default()),
     };
     let Audited {
         claimed_id,
         facts,
         faults,
         notes,
-    } = audited;
-    let (bytes, modified) = (found.bytes, found.modified);
+    } = audited.unwrap_or_else(Audited::fault);
     Finding {
-        bytes,
-        modified,
+        bytes: found.bytes,
+        modified: found.modified,
         claimed_id,
         facts,
         faults,
@@ -59,24 +58,17 @@ pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Finding {
 }
 
 /// A finding for a path that could not be listed.
-pub fn unlisted(unlisted: &Unlisted, judge: &Judge<'_>) -> Finding {
-    let Unlisted {
-        path,
-        kind,
-        word,
-        error,
-        is_note,
-    } = unlisted;
-    let told = match word {
-        FaultKind::Malformed => malformed(error),
-        FaultKind::Unreadable => unreadable(error),
-        word => Fault::new(*word, error.to_string()),
+pub fn unlisted(unlisted: Unlisted, judge: &Judge<'_>) -> Finding {
+    let fault = match unlisted.fault {
+        FaultKind::Malformed => malformed(unlisted.error),
+        FaultKind::Unreadable => unreadable(unlisted.error),
+        kind => Fault::new(kind, unlisted.error.to_string()),
     };
-    let (notes, faults) = [told].into_iter().partition(|_| *is_note);
+    let (notes, faults) = [fault].into_iter().partition(|_| unlisted.is_note);
     Finding {
         faults,
         notes,
-        ..nothing(path, *kind, judge)
+        ..nothing(&unlisted.path, unlisted.kind, judge)
     }
 }
 
@@ -104,14 +96,14 @@ impl Audited {
     }
 }
 
-fn unreadable(error: &io::Error) -> Fault {
+fn unreadable(error: io::Error) -> Fault {
     Fault::new(FaultKind::Unreadable, format!("can't be read: {error}"))
 }
 
-fn malformed(error: &dyn std::fmt::Display) -> Fault {
+fn malformed(error: impl Display) -> Fault {
     Fault::new(FaultKind::Malformed, format!("malformed: {error}"))
 }
 
-fn not_authentic(kind: FaultKind, error: &dyn std::fmt::Display) -> Fault {
+fn not_authentic(kind: FaultKind, error: impl Display) -> Fault {
     Fault::new(kind, format!("not authentic: {error}"))
 }

@@ -35,7 +35,7 @@ pub struct Unlisted {
     /// Kind of file, by its name.
     pub kind: Kind,
     /// The fault or note to report.
-    pub word: FaultKind,
+    pub fault: FaultKind,
     /// The system's error, or a description.
     pub error: io::Error,
     /// Whether it is a note rather than a fault.
@@ -48,18 +48,7 @@ impl Unlisted {
         Self {
             path: path.to_owned(),
             kind,
-            word: FaultKind::Unreadable,
-            error,
-            is_note: false,
-        }
-    }
-
-    /// A path with content in another format than its name promises.
-    pub fn malformed(path: &Path, kind: Kind, error: io::Error) -> Self {
-        Self {
-            path: path.to_owned(),
-            kind,
-            word: FaultKind::Malformed,
+            fault: FaultKind::Unreadable,
             error,
             is_note: false,
         }
@@ -68,7 +57,7 @@ impl Unlisted {
     /// A path that may hold files and was skipped.
     pub fn passed_over(path: &Path, kind: Kind, why: &str) -> Self {
         Self {
-            word: FaultKind::PassedOver,
+            fault: FaultKind::PassedOver,
             is_note: true,
             ..Self::unreadable(path, kind, io::Error::other(why))
         }

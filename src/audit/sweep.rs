@@ -100,7 +100,7 @@ fn work(
         let Ok((place, found)) = next else { break };
         let finding = match found {
             Ok(found) => file::audit(place.as_ref(), &found, judge),
-            Err(unlisted) => file::unlisted(&unlisted, judge),
+            Err(unlisted) => file::unlisted(unlisted, judge),
         };
         seen(&finding);
         own.push(finding);

@@ -6,8 +6,8 @@ use super::archive::Archive;
 use super::{Answer, Coverage, Severity, plural_range};
 use crate::audit::facts::TrustRootFacts;
 use crate::audit::fault::FaultKind;
+use crate::audit::file::trust_root::root_keys;
 use crate::trust::KeyId;
-use crate::trust::root::name;
 
 /// Walks down from the trust root of this audit. Each version names the digest of the one before,
 /// so a different document of that version is a fork, even if the named one is absent. A missing
@@ -96,13 +96,7 @@ fn forks(archive: &Archive<'_>, versions: &Versions<'_>) -> Vec<Answer> {
 
 /// The root keys of the trust root of this audit and of its ancestors.
 fn family(archive: &Archive<'_>) -> BTreeSet<KeyId> {
-    let root = name("root");
-    let own = archive
-        .root
-        .draft()
-        .keys()
-        .filter(|(_, entry)| entry.role == root)
-        .map(|(key, _)| key.id());
+    let own = root_keys(archive.root.draft());
     let before = archive
         .ancestors
         .values()

@@ -1,7 +1,7 @@
 //! Audits `*.pgseal` bundles: opens each once, hashes its stored bytes once, and decompresses its
 //! compressed files.
 
-use super::signatures::{added_word, not_counted, signer, token_word, word};
+use super::signatures::{added_kind, not_counted, signature_kind, signer, token_kind};
 use super::{Audited, approvals, bundle_name, malformed, not_authentic, unreadable};
 use crate::audit::facts::{Facts, ReleaseFacts, Seen, Signer, Verdict};
 use crate::audit::fault::{Fault, FaultKind};
@@ -24,14 +24,14 @@ use pgseal_verify::limits;
 pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Audited {
     let source = match place.open(found) {
         Ok(source) => source,
-        Err(error) => return Audited::fault(unreadable(&error)),
+        Err(error) => return Audited::fault(unreadable(error)),
     };
     let untrusted = match UntrustedBundle::parse_with(source, &Cores) {
         Ok(untrusted) => untrusted,
         Err(error) => {
             return Audited {
                 claimed_id: claimed_id(place, found),
-                ..Audited::fault(malformed(&error))
+                ..Audited::fault(malformed(error))
             };
         }
     };
@@ -43,7 +43,7 @@ pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Audited {
     let statement = untrusted.claimed_statement().to_vec();
     let audited = match untrusted.authenticate(judge.root, judge.then()) {
         Ok(bundle) => authentic(&bundle, &keys, judge),
-        Err(error) => refused(&error, &statement, judge),
+        Err(error) => refused(error, &statement, judge),
     };
     let release = audited
         .facts
@@ -64,8 +64,8 @@ fn authentic(bundle: &AuthenticatedBundle, keys: &[KeyId], judge: &Judge<'_>) ->
         .collect();
     let id = bundle.release_id().digest();
     let then = match faults.first() {
-        None => Verdict::of(Ok(())),
-        Some(fault) => Verdict::of(Err(fault.sentence.clone())),
+        None => Verdict::yes(),
+        Some(fault) => Verdict::no(&fault.sentence),
     };
     let now = if then.authentic {
         today(bundle.signatories(), judge)
@@ -117,23 +117,14 @@ fn claimed_id(place: &dyn Place, found: &Found) -> Option<Digest> {
 
 /// All signing keys: those that count, and those with valid signatures that don't.
 fn signers(bundle: &AuthenticatedBundle, keys: &[KeyId], judge: &Judge<'_>) -> Vec<Signer> {
-    let counted = |key: &KeyId| {
-        bundle
-            .signatories()
-            .iter()
-            .find(|signatory| signatory.key == *key)
-    };
-    let one = |key: &KeyId| match counted(key) {
-        Some(signatory) => signer(judge, *key, signatory.evidence, None),
-        None => {
-            let why_not = judge.root.counts(key, &name("release"), judge.then()).err();
-            signer(
-                judge,
-                *key,
-                Evidence::Claimed(None),
-                why_not.or_else(|| Some("does not count".to_owned())),
-            )
+    let one = |key: &KeyId| {
+        let mut counted = bundle.signatories().iter();
+        if let Some(signatory) = counted.find(|signatory| signatory.key == *key) {
+            return signer(judge, *key, signatory.evidence, None);
         }
+        let counts = judge.root.counts(key, &name("release"), judge.then());
+        let why_not = counts.err().unwrap_or_else(|| "does not count".to_owned());
+        signer(judge, *key, Evidence::Claimed(None), Some(why_not))
     };
     keys.iter().map(one).collect()
 }
@@ -160,41 +151,40 @@ fn today(signatories: &[Signatory], judge: &Judge<'_>) -> Verdict {
         .met(&role, counted.collect(), Vec::new())
         .is_ok()
     {
-        return Verdict::of(Ok(()));
+        return Verdict::yes();
     }
     let why: Vec<String> = signatories
         .iter()
         .filter_map(|signatory| counts(signatory).err())
         .collect();
-    Verdict::of(Err(format!("its key {}", why.join("; "))))
+    Verdict::no(format!("its key {}", why.join("; ")))
 }
 
-fn refused(error: &AuthenticateError, statement: &[u8], judge: &Judge<'_>) -> Audited {
+fn refused(error: AuthenticateError, statement: &[u8], judge: &Judge<'_>) -> Audited {
     // The files are compared after the signatures, so a differing file has an authentic statement.
-    let release = match error {
+    let release = match &error {
         AuthenticateError::Files(_) => json::from_canonical::<Statement>(statement).ok(),
         _ => None,
     };
     let release =
         release.map(|said| ReleaseFacts::new(&said.predicate.release, Digest::of(statement)));
+    let signers = match &error {
+        AuthenticateError::Signature(error) => not_counted(judge, error),
+        _ => Vec::new(),
+    };
+    let claimed_id = release.is_none().then(|| Digest::of(statement));
+    let facts = Some(Facts {
+        release,
+        signers,
+        ..Facts::refused(&error)
+    });
     let faults = match error {
         AuthenticateError::Files(SubjectError::Faults { faults, .. }) => {
             faults.iter().map(of_file).collect()
         }
         AuthenticateError::Files(SubjectError::Io(error)) => vec![unreadable(error)],
-        error => vec![not_authentic(kind(error), error)],
+        error => vec![not_authentic(kind(&error), error)],
     };
-    let signers = match error {
-        AuthenticateError::Signature(error) => not_counted(judge, error),
-        _ => Vec::new(),
-    };
-    let no = || Verdict::of(Err(error.to_string()));
-    let claimed_id = release.is_none().then(|| Digest::of(statement));
-    let facts = Some(Facts {
-        release,
-        signers,
-        ..Facts::new(no(), no())
-    });
     Audited {
         claimed_id,
         facts,
@@ -206,9 +196,9 @@ fn refused(error: &AuthenticateError, statement: &[u8], judge: &Judge<'_>) -> Au
 fn kind(error: &AuthenticateError) -> FaultKind {
     match error {
         AuthenticateError::Unsigned => FaultKind::Unsigned,
-        AuthenticateError::Signature(error) => word(error),
-        AuthenticateError::Added(error) => added_word(error),
-        AuthenticateError::Token(error) => token_word(error),
+        AuthenticateError::Signature(error) => signature_kind(error),
+        AuthenticateError::Added(error) => added_kind(error),
+        AuthenticateError::Token(error) => token_kind(error),
         AuthenticateError::Statement(_)
         | AuthenticateError::NewerProgram { .. }
         | AuthenticateError::Files(_) => FaultKind::BadStatement,

@@ -10,7 +10,7 @@ use crate::trust::evidence::Evidence;
 /// checkpoint has no time: it counts unless its key was revoked.
 pub fn facts(judge: &Judge<'_>, checkpoint: &Checkpoint, entries: usize, compared: usize) -> Facts {
     let head = checkpoint.authenticate(judge.root);
-    let verdict = Verdict::of(head.as_ref().map(drop).map_err(ToString::to_string));
+    let verdict = Verdict::of(head.as_ref());
     let signers = head
         .iter()
         .map(|head| signer(judge, head.key(), Evidence::Claimed(None), None))

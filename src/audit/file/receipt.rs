@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use super::signatures::{not_counted, signer, token_word, word};
+use super::signatures::{not_counted, signature_kind, signer, token_kind};
 use super::{Audited, not_authentic, unreadable};
 use crate::audit::facts::{
     Facts, ReceiptFacts, RehearsalFacts, ReleaseFacts, RestsOn, Seen, Signer, Verdict,
@@ -26,27 +26,51 @@ use pgseal_verify::format::statement::Subject;
 use pgseal_verify::limits;
 
 /// Audits a receipt.
-pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Audited {
-    let (parts, sha256) = match parts(place, found) {
-        Ok(parts) => parts,
-        Err(error) => return Audited::fault(unreadable(&error)),
+pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Result<Audited, Fault> {
+    let (parts, sha256) = parts(place, found).map_err(unreadable)?;
+    let read = match receipt::check(parts, judge.root, judge.then()) {
+        Ok(read) => read,
+        Err(error) => return Ok(refused(&error, judge)),
     };
-    match receipt::check(parts, judge.root, judge.then()) {
-        Err(error) => refused(&error, judge),
-        Ok(read) => {
-            let journal = journal(place, found, &read.statement);
-            let said = read.statement.predicate;
-            let facts = facts(judge, &said.release, &read.statement.subject, read.signed);
-            let audited = told(Facts {
-                receipt: Some(receipt_facts(said, sha256)),
-                ..facts
-            });
-            Audited {
-                faults: journal.into_iter().collect(),
-                ..audited
-            }
-        }
-    }
+    let journal = journal(place, found, &read.statement);
+    let receipt = read.statement.predicate;
+    let facts = facts(
+        judge,
+        &receipt.release,
+        &read.statement.subject,
+        read.signed,
+    );
+    Ok(Audited {
+        faults: journal.into_iter().collect(),
+        ..authentic(Facts {
+            receipt: Some(receipt_facts(receipt, sha256)),
+            ..facts
+        })
+    })
+}
+
+/// Audits a rehearsal receipt.
+pub fn audit_rehearsal(
+    place: &dyn Place,
+    found: &Found,
+    judge: &Judge<'_>,
+) -> Result<Audited, Fault> {
+    let (parts, sha256) = parts(place, found).map_err(unreadable)?;
+    let read = match rehearsal::check(parts, judge.root, judge.then()) {
+        Ok(read) => read,
+        Err(error) => return Ok(refused(&error, judge)),
+    };
+    let rehearsal = read.statement.predicate;
+    let facts = facts(
+        judge,
+        &rehearsal.release,
+        &read.statement.subject,
+        read.signed,
+    );
+    Ok(authentic(Facts {
+        rehearsal: Some(rehearsal_facts(rehearsal, sha256)),
+        ..facts
+    }))
 }
 
 /// The fault of a receipt's journal, if any. A missing journal is no fault.
@@ -78,25 +102,6 @@ fn journal(place: &dyn Place, found: &Found, statement: &ReceiptStatement) -> Op
     }
 }
 
-/// Audits a rehearsal receipt.
-pub fn audit_rehearsal(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Audited {
-    let (parts, sha256) = match parts(place, found) {
-        Ok(parts) => parts,
-        Err(error) => return Audited::fault(unreadable(&error)),
-    };
-    match rehearsal::check(parts, judge.root, judge.then()) {
-        Err(error) => refused(&error, judge),
-        Ok(read) => {
-            let said = read.statement.predicate;
-            let facts = facts(judge, &said.release, &read.statement.subject, read.signed);
-            told(Facts {
-                rehearsal: Some(rehearsal_facts(said, sha256)),
-                ..facts
-            })
-        }
-    }
-}
-
 /// The document with its sibling files, and its digest.
 fn parts(place: &dyn Place, found: &Found) -> io::Result<(Parts, Digest)> {
     let source: Box<dyn ByteSource> = place.open(found)?;
@@ -115,14 +120,13 @@ fn parts(place: &dyn Place, found: &Found) -> io::Result<(Parts, Digest)> {
 }
 
 fn refused(error: &ReceiptError, judge: &Judge<'_>) -> Audited {
-    let no = || Verdict::of(Err(error.to_string()));
     let signers = match error {
         ReceiptError::Signature(error) => not_counted(judge, error),
         _ => Vec::new(),
     };
     let facts = (!signers.is_empty()).then(|| Facts {
         signers,
-        ..Facts::new(no(), no())
+        ..Facts::refused(error)
     });
     Audited {
         facts,
@@ -137,8 +141,8 @@ fn kind(error: &ReceiptError) -> FaultKind {
             FaultKind::Malformed
         }
         ReceiptError::Stripped { .. } => FaultKind::Stripped,
-        ReceiptError::Signature(error) => word(error),
-        ReceiptError::Token(error) => token_word(error),
+        ReceiptError::Signature(error) => signature_kind(error),
+        ReceiptError::Token(error) => token_kind(error),
     }
 }
 
@@ -148,20 +152,17 @@ fn facts(
     subject: &[Subject],
     signed: Option<(KeyId, Evidence)>,
 ) -> Facts {
-    let unsigned = || Verdict::of(Err("nobody signed it".to_owned()));
     let (then, now) = match signed {
-        None => (unsigned(), unsigned()),
+        None => {
+            let no = Verdict::no("nobody signed it");
+            (no.clone(), no)
+        }
         Some((key, evidence)) => {
-            let today = judge.root.counts_since(
-                &key,
-                &name("receipt"),
-                judge.now(),
-                Seen::from(evidence).proven(),
-            );
-            (
-                Verdict::of(Ok(())),
-                Verdict::of(today.map_err(|why| format!("its key {why}"))),
-            )
+            let proven = Seen::from(evidence).proven();
+            let role = name("receipt");
+            let today = judge.root.counts_since(&key, &role, judge.now(), proven);
+            let now = Verdict::of(today.map_err(|why| format!("its key {why}")));
+            (Verdict::yes(), now)
         }
     };
     let signers: Vec<Signer> = signed
@@ -178,19 +179,12 @@ fn facts(
     }
 }
 
-fn told(facts: Facts) -> Audited {
-    let unsigned = || {
-        Fault::new(
-            FaultKind::UnsignedReceipt,
-            "nobody signed it: anybody can have written it",
-        )
-    };
-    let notes = facts
-        .signers
-        .is_empty()
-        .then(unsigned)
-        .into_iter()
-        .collect();
+fn authentic(facts: Facts) -> Audited {
+    let mut notes = Vec::new();
+    if facts.signers.is_empty() {
+        let text = "nobody signed it: anybody can have written it";
+        notes.push(Fault::new(FaultKind::UnsignedReceipt, text));
+    }
     Audited {
         facts: Some(facts),
         notes,

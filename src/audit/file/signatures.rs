@@ -10,7 +10,7 @@ use crate::trust::root::SignatureError;
 use pgseal_verify::format::trust_document::KeyStatus;
 
 /// The fault kind of a signature error.
-pub fn word(error: &SignatureError) -> FaultKind {
+pub fn signature_kind(error: &SignatureError) -> FaultKind {
     match error {
         SignatureError::UnknownKey(_) => FaultKind::UnknownKey,
         SignatureError::Invalid(_) => FaultKind::InvalidSignature,
@@ -24,9 +24,9 @@ pub fn word(error: &SignatureError) -> FaultKind {
 }
 
 /// The fault kind of an error in an addition to a bundle.
-pub fn added_word(error: &AttestationError) -> FaultKind {
+pub fn added_kind(error: &AttestationError) -> FaultKind {
     match error {
-        AttestationError::Signature(error) => word(error),
+        AttestationError::Signature(error) => signature_kind(error),
         AttestationError::Statement { .. }
         | AttestationError::Order(_)
         | AttestationError::NoRelease(_)
@@ -36,7 +36,7 @@ pub fn added_word(error: &AttestationError) -> FaultKind {
 }
 
 /// The fault kind of a timestamp error.
-pub fn token_word(error: &TokenError) -> FaultKind {
+pub fn token_kind(error: &TokenError) -> FaultKind {
     match error {
         TokenError::NoSignature(_) | TokenError::Token { .. } | TokenError::NoAuthority(_) => {
             FaultKind::BadTimeStamp
@@ -67,13 +67,8 @@ pub fn not_counted(judge: &Judge<'_>, error: &SignatureError) -> Vec<Signer> {
     let SignatureError::Threshold { why, .. } = error else {
         return Vec::new();
     };
-    let one = |(key, _, reason): &(KeyId, String, crate::trust::judge::NotCounted)| {
-        signer(
-            judge,
-            *key,
-            Evidence::Claimed(None),
-            Some(reason.to_string()),
-        )
-    };
-    why.iter().map(one).collect()
+    let claimed = Evidence::Claimed(None);
+    why.iter()
+        .map(|(key, _, reason)| signer(judge, *key, claimed, Some(reason.to_string())))
+        .collect()
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use super::signatures::{signer, word};
+use super::signatures::{signature_kind, signer};
 use super::{Audited, malformed, not_authentic, unreadable};
 use crate::audit::facts::{Facts, TrustRootFacts, Verdict};
 use crate::audit::fault::{Fault, FaultKind};
@@ -15,56 +15,33 @@ use crate::trust::{KeyId, TrustRoot};
 
 /// Audits a trust root by its own rules and the signatures of its own root keys. The cross-checks
 /// validate that it follows the previous version.
-pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Audited {
-    let bytes = match place.open(found).and_then(|source| small(source.as_ref())) {
-        Ok(bytes) => bytes,
-        Err(error) => return Audited::fault(unreadable(&error)),
-    };
-    let draft = match DraftRoot::parse(bytes) {
-        Ok(draft) => draft,
-        Err(error) => return Audited::fault(malformed(&error)),
-    };
-    let signatures = match signatures(place, found, &draft) {
-        Ok(signatures) => signatures,
-        Err(error) => return Audited::fault(unreadable(&error)),
-    };
-    let signed = judged(signatures, draft);
-    match signed {
-        Ok((root, keys)) => {
-            let signers = keys
-                .into_iter()
-                .map(|key| signer(judge, key, claimed(&root), None))
-                .collect();
-            let yes = || Verdict::of(Ok(()));
-            let facts = Facts {
-                signers,
-                trust_root: Some(facts(&root)),
-                ..Facts::new(yes(), yes())
-            };
-            Audited {
-                facts: Some(facts),
-                ..Audited::default()
-            }
-        }
-        Err(fault) => Audited::fault(fault),
-    }
-}
-
-fn judged(
-    signatures: Vec<ClaimedSignature>,
-    draft: DraftRoot,
-) -> Result<(TrustRoot, Vec<KeyId>), Fault> {
+pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Result<Audited, Fault> {
+    let bytes = place
+        .open(found)
+        .and_then(|source| small(source.as_ref()))
+        .map_err(unreadable)?;
+    let draft = DraftRoot::parse(bytes).map_err(malformed)?;
+    let signatures = signatures(place, found, &draft).map_err(unreadable)?;
     if signatures.is_empty() {
-        return Err(Fault::new(
-            FaultKind::Unsigned,
-            "not authentic: the trust root is not signed",
-        ));
+        let error = "the trust root is not signed";
+        return Err(not_authentic(FaultKind::Unsigned, error));
     }
-    let keys = signatures.iter().map(|(key, _)| *key).collect();
-    let signed = draft
+    let root = draft
         .signed(&signatures)
-        .map_err(|error| not_authentic(word(&error), &error))?;
-    Ok((signed, keys))
+        .map_err(|error| not_authentic(signature_kind(&error), error))?;
+    let evidence = Evidence::Claimed(root.document().issued);
+    let facts = Facts {
+        signers: signatures
+            .iter()
+            .map(|(key, _)| signer(judge, *key, evidence, None))
+            .collect(),
+        trust_root: Some(facts(&root)),
+        ..Facts::new(Verdict::yes(), Verdict::yes())
+    };
+    Ok(Audited {
+        facts: Some(facts),
+        ..Audited::default()
+    })
 }
 
 /// Reads the signatures of its own root keys by file name. Keys that only the previous version
@@ -85,48 +62,39 @@ fn signatures(
     let dir = if kept { Path::new("") } else { Path::new(&dir) };
     let version = draft.document().version;
     let mut signatures = Vec::new();
-    for (key, entry) in draft.keys() {
-        if entry.role != name("root") {
-            continue;
-        }
-        let Some(bytes) = place.sibling(found, &dir.join(format!("{version}.{}.sig", key.id())))?
-        else {
+    for key in root_keys(draft) {
+        let path = dir.join(format!("{version}.{key}.sig"));
+        let Some(bytes) = place.sibling(found, &path)? else {
             continue;
         };
-        let cut = |bytes: Vec<u8>| {
-            let text = format!(
-                "the signature by key {} has {} bytes, expected 64",
-                key.id(),
-                bytes.len()
-            );
+        let wrong = |bytes: Vec<u8>| {
+            let length = bytes.len();
+            let text = format!("the signature by key {key} has {length} bytes, expected 64");
             io::Error::new(io::ErrorKind::InvalidData, text)
         };
-        signatures.push((key.id(), <[u8; 64]>::try_from(bytes).map_err(cut)?));
+        signatures.push((key, <[u8; 64]>::try_from(bytes).map_err(wrong)?));
     }
     Ok(signatures)
 }
 
-fn claimed(root: &TrustRoot) -> Evidence {
-    Evidence::Claimed(root.document().issued)
-}
-
 fn facts(root: &TrustRoot) -> TrustRootFacts {
     let document = root.document();
-    let root_role = name("root");
     TrustRootFacts {
         version: document.version,
         sha256: root.digest(),
         prev_sha256: document.prev_sha256,
         issued: document.issued,
         expires: document.expires,
-        root_keys: root
-            .draft()
-            .keys()
-            .filter(|(_, entry)| entry.role == root_role)
-            .map(|(key, _)| key.id())
-            .collect(),
+        root_keys: root_keys(root.draft()).collect(),
         approvals: document.policy.approvals.clone(),
         blocked_releases: document.policy.blocked_releases.clone(),
         require_rehearsal: document.policy.require_rehearsal,
     }
+}
+
+/// The keys with the role `root`.
+pub fn root_keys(draft: &DraftRoot) -> impl Iterator<Item = KeyId> {
+    let root = name("root");
+    let keys = draft.keys().filter(move |(_, entry)| entry.role == root);
+    keys.map(|(key, _)| key.id())
 }

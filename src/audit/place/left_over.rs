@@ -48,7 +48,7 @@ pub fn left_over(path: &Path, is_here: impl Fn(&Path) -> bool) -> Option<Unliste
     Some(Unlisted {
         path: sibling(receipt),
         kind,
-        word: FaultKind::ReceiptMissing,
+        fault: FaultKind::ReceiptMissing,
         error: io::Error::other(text),
         is_note: own == ".journal",
     })

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use super::left_over::left_over;
 use super::{Found, Place, Unlisted, small};
+use crate::audit::fault::FaultKind;
 use crate::audit::kind::Kind;
 use crate::tlog::{CHECKPOINT, TILE};
 use pgseal_verify::archive::BLOCK;
@@ -68,13 +69,11 @@ impl Place for TarFile {
             Ok(members) => members,
             Err(error) => {
                 let copy = io::Error::new(error.kind(), error.to_string());
-                let is_doubtful = error.kind() == io::ErrorKind::InvalidData;
-                let unlisted = if is_doubtful {
-                    Unlisted::malformed
-                } else {
-                    Unlisted::unreadable
-                };
-                return tell(Err(unlisted(&self.path, Kind::Tar, copy)));
+                let mut unlisted = Unlisted::unreadable(&self.path, Kind::Tar, copy);
+                if error.kind() == io::ErrorKind::InvalidData {
+                    unlisted.fault = FaultKind::Malformed;
+                }
+                return tell(Err(unlisted));
             }
         };
         for (path, (_, size)) in members {
