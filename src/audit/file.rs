@@ -6,7 +6,9 @@ mod bundle_name;
 pub mod log;
 mod receipt;
 mod signatures;
-pub(super) mod trust_root;
+mod trust_root;
+
+pub(super) use trust_root::root_keys;
 
 use std::fmt::Display;
 use std::io;
