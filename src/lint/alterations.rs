@@ -28,9 +28,11 @@ pub fn alter(tokens: &Tokens<'_>) -> Effects {
     let i = tokens.behind(i, &["*"]);
     let object = Object::new(kind, name.clone(), of);
     if tokens.are(i, &["rename", "to"]) {
-        effects.renamed = tokens.name(i + 2).map(|(to, _)| (object, to.name));
+        effects
+            .renamed
+            .extend(tokens.name(i + 2).map(|(to, _)| (object, to.name)));
     } else if tokens.is(i, "rename") {
-        effects.renamed = column(tokens, i + 1, &name);
+        effects.renamed.extend(column(tokens, i + 1, &name));
     } else if tokens.are(i, &["set", "schema"]) {
         effects.moved = Some(object);
     } else if kind == Kind::Sequence {
@@ -71,7 +73,7 @@ fn partition(tokens: &Tokens<'_>, i: usize, table: &ObjectName) -> Option<(Objec
         table: table.clone(),
         column: None,
     });
-    Some((Object::new(Kind::Table, name, Some(table.clone())), owner))
+    Some((Object::new(Kind::Table, name, None), owner))
 }
 
 fn actions(tokens: &Tokens<'_>, mut i: usize, table: &ObjectName, effects: &mut Effects) {

@@ -157,7 +157,7 @@ fn new_objects(readings: &[Reading]) -> Objects {
         {
             new.add(object.clone());
         }
-        if let Some((from, to)) = &effects.renamed {
+        for (from, to) in &effects.renamed {
             let renamed = new
                 .of_name(&from.name.name)
                 .iter()

@@ -2,7 +2,7 @@
 //! Locking" and the pages of the commands). Locks of readers and writers, ACCESS SHARE to ROW
 //! EXCLUSIVE, are not reported: they block only DDL.
 
-use super::objects::{Kind, Object, effects};
+use super::objects::{Kind, effects};
 use psql_script::{ObjectName, Tokens};
 
 /// A lock on a relation.
@@ -59,38 +59,74 @@ use Mode::{
 /// The locks of a statement, by relation.
 pub(super) fn locks(tokens: &Tokens<'_>) -> Vec<(ObjectName, Mode)> {
     let is = |word: &str| tokens.is(0, word);
-    let concurrently = |i: usize, weak: Mode, strong: Mode| {
-        let mode = if tokens.is(i, "concurrently") {
-            weak
-        } else {
-            strong
-        };
-        one(tokens, tokens.behind(i, &["concurrently"]), mode)
-    };
     if is("create") {
         created(tokens)
     } else if is("drop") {
-        dropped(tokens)
+        let effects = effects(tokens);
+        let mode = if tokens.are(1, &["index", "concurrently"]) {
+            ShareUpdateExclusiveLock
+        } else {
+            AccessExclusiveLock
+        };
+        let relations = |kind| {
+            matches!(
+                kind,
+                Kind::Table | Kind::View | Kind::Index | Kind::Sequence | Kind::Trigger
+            )
+        };
+        let dropped = effects
+            .dropped
+            .into_iter()
+            .filter(|object| relations(object.kind));
+        dropped
+            .map(|object| (object.of.unwrap_or(object.name), mode))
+            .collect()
     } else if is("alter") {
         altered(tokens)
-    } else if is("truncate") || is("lock") {
-        let names = list(tokens, tokens.behind(1, &["table"])).into_iter();
-        let mode = if is("lock") {
-            named_mode(tokens)
-        } else {
-            Some(AccessExclusiveLock)
-        };
-        names.filter_map(|name| Some((name, mode?))).collect()
+    } else if is("truncate") {
+        list(tokens, tokens.behind(1, &["table"]))
+            .into_iter()
+            .map(|name| (name, AccessExclusiveLock))
+            .collect()
+    } else if is("lock") {
+        let names = list(tokens, tokens.behind(1, &["table"]));
+        let mode = named_mode(tokens);
+        names
+            .into_iter()
+            .filter_map(|name| Some((name, mode?)))
+            .collect()
     } else if tokens.are(0, &["refresh", "materialized", "view"]) {
-        concurrently(3, ExclusiveLock, AccessExclusiveLock)
-    } else if tokens.are(0, &["comment", "on"]) && tokens.is_any(2, &["table", "view"]) {
+        let concurrently = tokens.is(3, "concurrently");
+        let mode = if concurrently {
+            ExclusiveLock
+        } else {
+            AccessExclusiveLock
+        };
+        one(tokens, tokens.behind(3, &["concurrently"]), mode)
+    } else if tokens.are(0, &["comment", "on", "table"])
+        || tokens.are(0, &["comment", "on", "view"])
+    {
         one(tokens, 3, ShareUpdateExclusiveLock)
     } else if is("cluster") {
         one(tokens, tokens.behind(1, &["verbose"]), AccessExclusiveLock)
     } else if tokens.are(0, &["reindex", "table"]) {
-        concurrently(2, ShareUpdateExclusiveLock, ShareLock)
+        let concurrently = tokens.is(2, "concurrently");
+        one(
+            tokens,
+            tokens.behind(2, &["concurrently"]),
+            if concurrently {
+                ShareUpdateExclusiveLock
+            } else {
+                ShareLock
+            },
+        )
     } else if tokens.are(0, &["reindex", "index"]) {
-        concurrently(2, ShareUpdateExclusiveLock, AccessExclusiveLock)
+        let mode = if tokens.is(2, "concurrently") {
+            ShareUpdateExclusiveLock
+        } else {
+            AccessExclusiveLock
+        };
+        one(tokens, tokens.behind(2, &["concurrently"]), mode)
     } else if is("vacuum") || is("analyze") {
         let behind = if tokens.is(1, "(") {
             tokens.behind_parenthesis(1)
@@ -99,7 +135,8 @@ pub(super) fn locks(tokens: &Tokens<'_>) -> Vec<(ObjectName, Mode)> {
         };
         let full = (1..behind.max(3)).any(|i| tokens.is(i, "full"));
         let skipped = ["full", "freeze", "verbose", "analyze"];
-        let first = (behind..tokens.len()).find(|i| !tokens.is_any(*i, &skipped));
+        let first =
+            (behind..tokens.len()).find(|i| !skipped.iter().any(|word| tokens.is(*i, word)));
         let mode = if full {
             AccessExclusiveLock
         } else {
@@ -111,24 +148,6 @@ pub(super) fn locks(tokens: &Tokens<'_>) -> Vec<(ObjectName, Mode)> {
     }
 }
 
-fn dropped(tokens: &Tokens<'_>) -> Vec<(ObjectName, Mode)> {
-    let mode = if tokens.are(1, &["index", "concurrently"]) {
-        ShareUpdateExclusiveLock
-    } else {
-        AccessExclusiveLock
-    };
-    let is_relation = |object: &Object| {
-        matches!(
-            object.kind,
-            Kind::Table | Kind::View | Kind::Index | Kind::Sequence | Kind::Trigger
-        )
-    };
-    let dropped = effects(tokens).dropped.into_iter().filter(is_relation);
-    dropped
-        .map(|object| (object.of.unwrap_or(object.name), mode))
-        .collect()
-}
-
 fn one(tokens: &Tokens<'_>, at: usize, mode: Mode) -> Vec<(ObjectName, Mode)> {
     tokens
         .name(at)
@@ -137,8 +156,7 @@ fn one(tokens: &Tokens<'_>, at: usize, mode: Mode) -> Vec<(ObjectName, Mode)> {
         .collect()
 }
 
-/// The relations of a list, separated by commas.
-pub(super) fn list(tokens: &Tokens<'_>, mut i: usize) -> Vec<ObjectName> {
+fn list(tokens: &Tokens<'_>, mut i: usize) -> Vec<ObjectName> {
     let mut names = Vec::new();
     while let Some((name, behind)) = tokens.name(tokens.behind(i, &["only"])) {
         names.push(name);
@@ -152,6 +170,11 @@ pub(super) fn list(tokens: &Tokens<'_>, mut i: usize) -> Vec<ObjectName> {
 }
 
 fn created(tokens: &Tokens<'_>) -> Vec<(ObjectName, Mode)> {
+    let on = |from: usize| {
+        (from..tokens.len())
+            .find(|i| tokens.is(*i, "on"))
+            .map(|on| tokens.behind(on + 1, &["only"]))
+    };
     let effects = effects(tokens);
     let mut locks = Vec::new();
     for object in &effects.created {
@@ -167,7 +190,6 @@ fn created(tokens: &Tokens<'_>) -> Vec<(ObjectName, Mode)> {
                 locks.extend(of.map(|table| (table, mode)));
             }
             Kind::Trigger => locks.extend(of.map(|table| (table, ShareRowExclusiveLock))),
-            Kind::Policy | Kind::Rule => locks.extend(of.map(|table| (table, AccessExclusiveLock))),
             Kind::Table => {
                 locks.extend(of.map(|parent| (parent, AccessExclusiveLock)));
                 locks.extend(references(tokens));
@@ -177,6 +199,16 @@ fn created(tokens: &Tokens<'_>) -> Vec<(ObjectName, Mode)> {
             }
             _ => {}
         }
+    }
+    if tokens.is(1, "policy") || tokens.is(1, "rule") || tokens.are(1, &["or", "replace", "rule"]) {
+        let table = if tokens.is(1, "policy") {
+            on(2)
+        } else {
+            (2..tokens.len())
+                .find(|i| tokens.is(*i, "to"))
+                .map(|to| to + 1)
+        };
+        locks.extend(table.map_or_else(Vec::new, |at| one(tokens, at, AccessExclusiveLock)));
     }
     locks
 }

@@ -8,10 +8,6 @@ use psql_script::{ObjectName, Tokens};
 /// The schema of temporary objects.
 const TEMPORARY: &str = "pg_temp";
 
-/// Words between CREATE and the kind of object.
-const TEMPORARY_WORDS: &[&str] = &["temp", "temporary"];
-const MODIFIERS: &[&str] = &["global", "local", "unlogged", "unique", "recursive"];
-
 /// Kind of object; objects dropped by the same command have the same kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
 pub enum Kind {
@@ -39,8 +35,27 @@ pub enum Kind {
 impl Kind {
     /// The name for people.
     pub fn as_str(self) -> &'static str {
-        let mut names = KINDS.iter().filter(|(_, kind)| *kind == self);
-        names.next().map_or("object", |(words, _)| *words)
+        match self {
+            Self::Table => "table",
+            Self::View => "view",
+            Self::Index => "index",
+            Self::Function => "function",
+            Self::Type => "type",
+            Self::Schema => "schema",
+            Self::Sequence => "sequence",
+            Self::Trigger => "trigger",
+            Self::Column => "column",
+            Self::Constraint => "constraint",
+            Self::Policy => "policy",
+            Self::Rule => "rule",
+            Self::EventTrigger => "event trigger",
+            Self::Extension => "extension",
+            Self::Publication => "publication",
+            Self::Subscription => "subscription",
+            Self::Statistics => "statistics",
+            Self::Role => "role",
+            Self::Collation => "collation",
+        }
     }
 }
 
@@ -90,10 +105,6 @@ impl Object {
     /// Whether it is an index whose name the server chooses.
     pub fn is_unnamed(&self) -> bool {
         self.kind == Kind::Index && self.name.name.ends_with('_')
-    }
-
-    fn partition(&self) -> Option<&Self> {
-        (self.kind == Kind::Table).then_some(self)
     }
 
     /// Whether two objects can be the same.
@@ -163,55 +174,35 @@ pub struct Effects {
     pub temporary: Option<String>,
     pub dropped: Vec<Object>,
     /// Old object, new name.
-    pub renamed: Option<(Object, String)>,
+    pub renamed: Vec<(Object, String)>,
     /// An object moved to another schema.
     pub moved: Option<Object>,
-    /// A partition or sequence, and its new parent table or owner. `of` of the partition is the
-    /// table of ATTACH or DETACH.
+    /// A table or sequence, and its new parent table or owner.
     pub joined: Option<(Object, Option<Owner>)>,
     /// `DROP ... CASCADE`
     pub cascade: bool,
-    /// The lower-case text of a DO block.
-    pub body: Option<String>,
     /// The table of `ALTER TABLE`, `CREATE INDEX`, `CREATE TRIGGER`; the view or type of `ALTER`.
     pub about: Option<ObjectName>,
 }
 
 impl Effects {
-    /// Whether the statement's text shows no effect on objects.
+    /// Whether the statement's names show no effect on objects.
     pub fn is_nothing(&self) -> bool {
-        self.created.is_empty()
-            && self.temporary.is_none()
-            && self.dropped.is_empty()
-            && self.renamed.is_none()
-            && self.moved.is_none()
-            && self.joined.is_none()
-            && self.body.is_none()
-    }
-
-    /// The partition of `ATTACH PARTITION`.
-    pub fn attached(&self) -> Option<&Object> {
-        let joined = self.joined.as_ref();
-        joined.and_then(|(part, owner)| owner.as_ref().and(part.partition()))
-    }
-
-    /// The partition of `DETACH PARTITION`.
-    pub fn detached(&self) -> Option<&Object> {
-        let joined = self.joined.as_ref().filter(|(_, owner)| owner.is_none());
-        joined.and_then(|(part, _)| part.partition())
-    }
-
-    /// Whether the text of a DO block contains this word.
-    pub fn body_names(&self, word: &str) -> bool {
-        let word = word.to_ascii_lowercase();
-        let is_inside = |c: char| c.is_alphanumeric() || matches!(c, '_' | '$');
-        self.body.as_ref().is_some_and(|body| {
-            let mut found = body.match_indices(&word);
-            found.any(|(at, _)| {
-                let (before, behind) = (&body[..at], &body[at + word.len()..]);
-                !before.ends_with(is_inside) && !behind.starts_with(is_inside)
-            })
-        })
+        let Self {
+            created,
+            temporary,
+            dropped,
+            renamed,
+            moved,
+            joined,
+            ..
+        } = self;
+        created.is_empty()
+            && temporary.is_none()
+            && dropped.is_empty()
+            && renamed.is_empty()
+            && moved.is_none()
+            && joined.is_none()
     }
 }
 
@@ -232,67 +223,67 @@ pub fn effects(tokens: &Tokens<'_>) -> Effects {
         drop(tokens)
     } else if tokens.is(0, "alter") {
         alter(tokens)
-    } else if tokens.is(0, "do") {
-        Effects {
-            body: Some(tokens.literals().map(str::to_ascii_lowercase).collect()),
-            ..Effects::default()
-        }
     } else {
         Effects::default()
     }
 }
 
-/// Keywords of each kind. The first entry of a kind is its name for people.
-const KINDS: &[(&str, Kind)] = &[
-    ("table", Kind::Table),
-    ("foreign table", Kind::Table),
-    ("view", Kind::View),
-    ("materialized view", Kind::View),
-    ("index", Kind::Index),
-    ("function", Kind::Function),
-    ("procedure", Kind::Function),
-    ("aggregate", Kind::Function),
-    ("routine", Kind::Function),
-    ("type", Kind::Type),
-    ("domain", Kind::Type),
-    ("schema", Kind::Schema),
-    ("sequence", Kind::Sequence),
-    ("trigger", Kind::Trigger),
-    ("constraint trigger", Kind::Trigger),
-    ("column", Kind::Column),
-    ("constraint", Kind::Constraint),
-    ("policy", Kind::Policy),
-    ("rule", Kind::Rule),
-    ("event trigger", Kind::EventTrigger),
-    ("extension", Kind::Extension),
-    ("publication", Kind::Publication),
-    ("subscription", Kind::Subscription),
-    ("statistics", Kind::Statistics),
-    ("role", Kind::Role),
-    ("collation", Kind::Collation),
+const KINDS: &[(&[&str], Kind)] = &[
+    (&["foreign", "table"], Kind::Table),
+    (&["table"], Kind::Table),
+    (&["materialized", "view"], Kind::View),
+    (&["view"], Kind::View),
+    (&["index"], Kind::Index),
+    (&["function"], Kind::Function),
+    (&["procedure"], Kind::Function),
+    (&["aggregate"], Kind::Function),
+    (&["routine"], Kind::Function),
+    (&["type"], Kind::Type),
+    (&["domain"], Kind::Type),
+    (&["schema"], Kind::Schema),
+    (&["sequence"], Kind::Sequence),
+    (&["constraint", "trigger"], Kind::Trigger),
+    (&["trigger"], Kind::Trigger),
+    (&["policy"], Kind::Policy),
+    (&["rule"], Kind::Rule),
+    (&["event", "trigger"], Kind::EventTrigger),
+    (&["extension"], Kind::Extension),
+    (&["publication"], Kind::Publication),
+    (&["subscription"], Kind::Subscription),
+    (&["statistics"], Kind::Statistics),
+    (&["role"], Kind::Role),
+    (&["collation"], Kind::Collation),
 ];
 
 /// The kind of object named by keywords at `i`, and the index after them.
 pub fn kind(tokens: &Tokens<'_>, i: usize) -> Option<(Kind, usize)> {
-    let behind = |words: &str| {
-        let mut words = words.split(' ').zip(i..);
-        words.try_fold(i, |_, (word, i)| tokens.is(i, word).then_some(i + 1))
-    };
     KINDS
         .iter()
-        .find_map(|(words, kind)| Some((*kind, behind(words)?)))
+        .find(|(words, _)| tokens.are(i, words))
+        .map(|(words, kind)| (*kind, i + words.len()))
 }
 
 fn create(tokens: &Tokens<'_>) -> Effects {
     let mut i = tokens.behind(1, &["or", "replace"]);
     let replaces = i > 1;
     let mut conditional = replaces;
-    let first = i;
-    while tokens.is_any(i, MODIFIERS) || tokens.is_any(i, TEMPORARY_WORDS) {
+    let mut is_temporary = false;
+    // Temporary objects are gone at the end of the run.
+    while let Some(word) = [
+        "global",
+        "local",
+        "unlogged",
+        "unique",
+        "recursive",
+        "temp",
+        "temporary",
+    ]
+    .into_iter()
+    .find(|word| tokens.is(i, word))
+    {
+        is_temporary |= word.starts_with("temp");
         i += 1;
     }
-    // Temporary objects are gone at the end of the run.
-    let is_temporary = (first..i).any(|i| tokens.is_any(i, TEMPORARY_WORDS));
     let Some((kind, next)) = kind(tokens, i) else {
         return Effects::default();
     };
@@ -387,26 +378,32 @@ fn select_into(tokens: &Tokens<'_>) -> Effects {
             i + 1
         };
     }
-    let first = i + 1;
-    i = first;
-    while tokens.is_any(i, &["global", "local", "unlogged", "table"])
-        || tokens.is_any(i, TEMPORARY_WORDS)
+    i += 1;
+    let mut is_temporary = false;
+    while let Some(word) = ["global", "local", "unlogged", "temp", "temporary", "table"]
+        .into_iter()
+        .find(|word| tokens.is(i, word))
     {
+        is_temporary |= word.starts_with("temp");
         i += 1;
     }
-    let is_temporary = (first..i).any(|i| tokens.is_any(i, TEMPORARY_WORDS));
-    let mut effects = Effects::default();
     match tokens.name(i) {
-        Some((name, _)) if is_temporary || name.schema.as_deref() == Some(TEMPORARY) => {
-            effects.temporary = Some(name.name);
+        Some((name, _)) if is_temporary || name.schema.as_deref() == Some(TEMPORARY) => Effects {
+            temporary: Some(name.name),
+            ..Effects::default()
+        },
+        Some((name, _)) => {
+            let object = Object {
+                at: tokens.start(i),
+                ..Object::new(Kind::Table, name, None)
+            };
+            Effects {
+                created: vec![object],
+                ..Effects::default()
+            }
         }
-        Some((name, _)) => effects.created.push(Object {
-            at: tokens.start(i),
-            ..Object::new(Kind::Table, name, None)
-        }),
-        None => {}
+        None => Effects::default(),
     }
-    effects
 }
 
 /// `OWNED BY table.column`; the inner `None` is `OWNED BY NONE`.
@@ -557,10 +554,8 @@ mod tests {
         assert_eq!(dropped("drop;"), (vec![], false));
         assert_eq!(dropped("drop"), (vec![], false));
         assert_eq!(
-            effects(&Tokens::new("alter table t rename to u"))
-                .renamed
-                .map(|(_, to)| to),
-            Some("u".to_owned())
+            effects(&Tokens::new("alter table t rename to u")).renamed[0].1,
+            "u"
         );
     }
 }

@@ -8,9 +8,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::objects::{Effects, Kind, Object};
+use super::objects::{Kind, Object, can_be};
 use super::scripts::place;
-use super::undoing::{Later, Rollback, StatementEffects};
+use super::undoing::{Later, Partition, Rollback, RollbackEffect, Undoing};
 use crate::bundle::definition::Definition;
 use crate::bundle::lint::declared;
 use crate::bundle::problem::Problem;
@@ -56,8 +56,8 @@ pub enum Undo {
 }
 
 impl Undo {
-    fn by(at: Option<&Position>) -> Self {
-        at.map_or(Self::Unseen, |at| Self::By(at.clone()))
+    fn by(undoing: Option<&Undoing>) -> Self {
+        undoing.map_or(Self::Unseen, |undoing| Self::By(undoing.at.clone()))
     }
 }
 
@@ -142,7 +142,7 @@ pub fn problems(definition: &Definition) -> Vec<Problem> {
         if has_begun {
             walk(&tier.file, &mut |_, statement| {
                 adds_value |= added_value(&statement.sql).is_some();
-                later.add(StatementEffects::of(&statement.sql).effects);
+                later.note(RollbackEffect::of(&statement.sql));
             });
         }
         // A new value of a type is usable only after COMMIT, which justifies the tier.
@@ -203,7 +203,10 @@ fn walk<'f>(
 fn rollback(manifest: &Manifest, walk: &mut Walk<'_>) -> Rollback {
     let mut rollback = Rollback::default();
     for script in &manifest.rollback {
-        rollback.add_script(|visit| walk(&script.file, visit));
+        walk(&script.file, &mut |way, statement| {
+            rollback.note(way, &statement)
+        });
+        rollback.next_script();
     }
     rollback
 }
@@ -212,7 +215,11 @@ fn rollback(manifest: &Manifest, walk: &mut Walk<'_>) -> Rollback {
 /// point if both insert, update or delete rows and are undone alike.
 fn add(points: &mut Vec<Point>, first: usize, point: Point) {
     let rows = |text: &str| {
-        let verb = text.split(' ').next()?.to_ascii_uppercase();
+        let verb = text
+            .split(' ')
+            .next()
+            .unwrap_or_default()
+            .to_ascii_uppercase();
         ["INSERT", "UPDATE", "DELETE"]
             .into_iter()
             .find(|known| *known == verb)
@@ -255,20 +262,29 @@ fn undo(sql: &str, step: &Step, rollback: &Rollback) -> Undo {
         Step::NonTransactional(outside) => match outside {
             NonTransactional::Reindex { .. } | NonTransactional::Maintenance => Undo::Nothing,
             NonTransactional::CreateIndex { name, table, .. } => {
-                let name = ObjectName {
-                    name: name.clone(),
-                    ..table.clone()
-                };
-                let made = Object::new(Kind::Index, name, Some(table.clone()));
-                Undo::by(rollback.dropping(&made))
+                let made = index(
+                    ObjectName {
+                        name: name.clone(),
+                        ..table.clone()
+                    },
+                    Some(table.clone()),
+                );
+                Undo::by(rollback.taking_back(&made))
             }
-            NonTransactional::DropIndex { index } => {
-                let dropped = Object::new(Kind::Index, index.clone(), None);
-                Undo::by(rollback.find(|it| it.restores(&dropped)))
+            NonTransactional::DropIndex { index: name } => {
+                let dropped = index(name.clone(), None);
+                Undo::by(rollback.find(&name.name, |deed| deed.restores(&dropped)))
             }
             NonTransactional::Detach { parent, partition } => {
-                let detached = Object::new(Kind::Table, partition.clone(), Some(parent.clone()));
-                Undo::by(attaching(&detached, rollback))
+                let wanted = Partition {
+                    of: parent.clone(),
+                    name: partition.clone(),
+                };
+                let fits =
+                    |it: &Partition| can_be(&it.of, &wanted.of) && can_be(&it.name, &wanted.name);
+                Undo::by(rollback.find(&partition.name, |deed| {
+                    deed.attached.as_ref().is_some_and(fits)
+                }))
             }
             NonTransactional::CreateDatabase(name) => Undo::Left(format!(
                 "database {name} stays; DROP DATABASE by hand after the rollback"
@@ -309,46 +325,57 @@ fn undo_within(sql: &str, rollback: &Rollback) -> Undo {
     let head = Tokens::first(sql, 24);
     let calls = |tokens: Tokens<'_>| (0..tokens.len()).any(|i| tokens.is(i, "("));
     let reads = head.is(0, "select") && !calls(Tokens::new(sql));
-    if reads || head.is_any(0, &NO_TRACE) {
+    if reads || NO_TRACE.iter().any(|word| head.is(0, word)) {
         return Undo::Nothing;
     }
+    let deed = RollbackEffect::of(sql);
+    let by =
+        |name: &str, fits: &dyn Fn(&RollbackEffect) -> bool| Undo::by(rollback.find(name, fits));
+    let each = |objects: &[Object], undo: &dyn Fn(&Object) -> Undo| {
+        let places: Vec<Undo> = objects.iter().map(undo).collect();
+        if places.contains(&Undo::Unseen) {
+            Undo::Unseen
+        } else {
+            places.into_iter().next().unwrap_or(Undo::Unseen)
+        }
+    };
     if let Some(of) = added_value(sql) {
         let made = Object::new(Kind::Type, of.clone(), None);
-        return match rollback.dropping(&made) {
-            None => Undo::Left(format!(
+        return match Undo::by(rollback.taking_back(&made)) {
+            Undo::Unseen => Undo::Left(format!(
                 "the value of {of} stays, since no statement drops one; leave it unused"
             )),
-            at => Undo::by(at),
+            undo => undo,
         };
     }
-    let StatementEffects { effects, subject } = StatementEffects::of(sql);
-    let Effects {
-        created, dropped, ..
-    } = &effects;
-    let found: Option<Vec<&Position>> = if !created.is_empty() {
-        created.iter().map(|made| rollback.dropping(made)).collect()
-    } else if !dropped.is_empty() {
-        let restoring = |it| rollback.find(|by| by.restores(it));
-        dropped.iter().map(restoring).collect()
-    } else if let Some(attached) = effects.attached() {
-        let detaches = |by: &StatementEffects| by.effects.detached().is_some_and(is(attached));
-        rollback.find(detaches).map(|at| vec![at])
-    } else if let Some(detached) = effects.detached() {
-        attaching(detached, rollback).map(|at| vec![at])
-    } else {
-        let about = |it| rollback.find(|by| by.is_about(it));
-        subject.as_ref().and_then(about).map(|at| vec![at])
-    };
-    // Every object needs a counterpart; the first one is shown.
-    Undo::by(found.and_then(|found| found.first().copied()))
-}
-
-fn attaching<'r>(detached: &Object, rollback: &'r Rollback) -> Option<&'r Position> {
-    rollback.find(|by| by.effects.attached().is_some_and(is(detached)))
-}
-
-fn is(object: &Object) -> impl Fn(&Object) -> bool {
-    |other| other.can_be(object)
+    if !deed.effects.created.is_empty() {
+        return each(&deed.effects.created, &|made| {
+            Undo::by(rollback.taking_back(made))
+        });
+    }
+    if !deed.effects.dropped.is_empty() {
+        return each(&deed.effects.dropped, &|dropped| {
+            by(&dropped.name.name, &|deed| deed.restores(dropped))
+        });
+    }
+    if let Some(attached) = &deed.attached {
+        return by(&attached.name.name, &|deed| {
+            deed.detached
+                .as_ref()
+                .is_some_and(|it| can_be(&it.name, &attached.name))
+        });
+    }
+    if let Some(detached) = &deed.detached {
+        return by(&detached.name.name, &|deed| {
+            deed.attached
+                .as_ref()
+                .is_some_and(|it| can_be(&it.name, &detached.name))
+        });
+    }
+    match &deed.subject {
+        Some(subject) => by(&subject.name, &|deed| deed.is_about(subject)),
+        None => Undo::Unseen,
+    }
 }
 
 /// The type of `ALTER TYPE type ADD VALUE`.
@@ -360,6 +387,10 @@ fn added_value(sql: &str) -> Option<ObjectName> {
         return None;
     };
     tokens.are(next, &["add", "value"]).then_some(name)
+}
+
+fn index(name: ObjectName, of: Option<ObjectName>) -> Object {
+    Object::new(Kind::Index, name, of)
 }
 
 #[cfg(test)]

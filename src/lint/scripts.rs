@@ -50,6 +50,8 @@ pub struct TierEffect {
     pub effects: Effects,
     /// Positions of the names of created objects.
     pub places: Vec<Position>,
+    /// The lower-case body of a DO block that contains `drop`.
+    pub body: Option<String>,
 }
 
 impl Defining {
@@ -87,7 +89,6 @@ pub fn read(definition: &Definition) -> Vec<Reading> {
         .collect()
 }
 
-/// Reads a script; each statement is recorded once over all its execution paths.
 fn reading(definition: &Definition, purpose: Purpose, file: &EntryPath) -> Reading {
     let mut reading = Reading {
         purpose,
@@ -96,14 +97,20 @@ fn reading(definition: &Definition, purpose: Purpose, file: &EntryPath) -> Readi
         acts: Vec::new(),
         problems: Vec::new(),
     };
+    statements(definition, &mut reading);
+    reading
+}
+
+/// Records each statement once over all execution paths of the script.
+fn statements(definition: &Definition, reading: &mut Reading) {
+    let file = reading.file.clone();
     let mut seen = Seen::new();
     let mut path = SearchPath::default();
     let mut last_way = 1;
-    let variables = declared(definition.manifest());
     explore(
         definition.source(),
         file.as_str(),
-        &variables,
+        &declared(definition.manifest()),
         |way, step| {
             if way != last_way {
                 reading.problems.extend(std::mem::take(&mut path).problem());
@@ -111,15 +118,16 @@ fn reading(definition: &Definition, purpose: Purpose, file: &EntryPath) -> Readi
             }
             match step {
                 Ok((_, Step::Statement(statement))) => {
-                    note(&mut reading, &mut path, statement, &mut seen);
+                    note(reading, &mut path, statement, &mut seen);
                 }
                 Ok(_) => {}
                 // A release that packs has no such error; if it happens, the warning makes clear that
                 // the rest was not checked.
                 Err(error) => {
                     let problem = Problem::script(file.as_str(), &error);
+                    let message = format!("not read to its end: {}", problem.message);
                     reading.problems.push(Problem {
-                        message: format!("not read to its end: {}", problem.message),
+                        message,
                         rule: "lint-incomplete",
                         ..problem
                     });
@@ -132,7 +140,6 @@ fn reading(definition: &Definition, purpose: Purpose, file: &EntryPath) -> Readi
     reading
         .problems
         .retain(|problem| known.insert(problem.to_string()));
-    reading
 }
 
 /// File, line and text of statements.
@@ -143,7 +150,7 @@ fn note(reading: &mut Reading, path: &mut SearchPath, statement: Statement, seen
     // The first words classify a statement before a long one is fully tokenized.
     let head = Tokens::first(&statement.sql, 24);
     path.see(&head, &statement);
-    let defines = head.is_any(0, &DEFINING);
+    let defines = is_defining(&head);
     if !defines && !head.is(0, "do") && !head.is(0, "set") && !may_make(&head, &statement.sql) {
         return;
     }
@@ -167,10 +174,21 @@ fn note(reading: &mut Reading, path: &mut SearchPath, statement: Statement, seen
 
 /// Records one of the statements joined by `\;`.
 fn note_part(reading: &mut Reading, statement: &Statement, part: &Part<'_>) {
-    let effects = effects(&Tokens::new(part.sql));
-    if effects.is_nothing() {
+    let tokens = Tokens::new(part.sql);
+    if tokens.is(0, "do") {
+        let bodies = tokens
+            .literals()
+            .map(str::to_ascii_lowercase)
+            .filter(|text| text.contains("drop"));
+        let act = |body| TierEffect {
+            effects: Effects::default(),
+            places: Vec::new(),
+            body: Some(body),
+        };
+        reading.acts.extend(bodies.map(act));
         return;
     }
+    let effects = effects(&tokens);
     let place = |at: usize| {
         let before = part.sql.get(..at).unwrap_or_default().chars().count();
         let before = u32::try_from(before)
@@ -178,16 +196,38 @@ fn note_part(reading: &mut Reading, statement: &Statement, part: &Part<'_>) {
             .saturating_add(part.before);
         statement.locate(before.saturating_add(1))
     };
-    let created = effects.created.iter();
-    let places = created.map(|object| place(object.at)).collect();
-    reading.acts.push(TierEffect { effects, places });
+    let places = effects
+        .created
+        .iter()
+        .map(|object| place(object.at))
+        .collect();
+    if !effects.is_nothing() {
+        reading.acts.push(TierEffect {
+            effects,
+            places,
+            body: None,
+        });
+    }
+}
+
+fn is_defining(head: &Tokens<'_>) -> bool {
+    DEFINING.iter().any(|word| head.is(0, word))
+}
+
+fn is_question(head: &Tokens<'_>) -> bool {
+    ["select", "with", "values"]
+        .iter()
+        .any(|word| head.is(0, word))
 }
 
 /// Whether another statement may create an object: a SELECT with INTO, or one after `\;`.
 fn may_make(head: &Tokens<'_>, sql: &str) -> bool {
-    let mut words = sql.as_bytes().windows(4);
-    let mut into = || words.any(|word| word.eq_ignore_ascii_case(b"into"));
+    let into = || {
+        sql.as_bytes()
+            .windows(4)
+            .any(|word| word.eq_ignore_ascii_case(b"into"))
+    };
     let body = sql.trim_end().trim_end_matches(';');
-    head.is_any(0, &["select", "with", "values"]) && into()
+    is_question(head) && into()
         || plain(sql).is_none() && sql.len() <= STATEMENT_BYTES && body.contains(';')
 }

@@ -56,29 +56,36 @@ fn changes(head: &Tokens<'_>) -> bool {
         || head.is(0, "reset") && head.is(1, "search_path")
 }
 
-/// Kinds of objects that are looked up by search_path.
-const KINDS: [&str; 9] = [
-    "table",
-    "view",
-    "index",
-    "function",
-    "procedure",
-    "aggregate",
-    "type",
-    "domain",
-    "sequence",
-];
-
 /// The object that a statement defines or writes, and the byte offset of its name.
 pub fn target(head: &Tokens<'_>) -> Option<(ObjectName, usize)> {
+    let is_kind = |i: usize| {
+        [
+            "table",
+            "view",
+            "index",
+            "function",
+            "procedure",
+            "aggregate",
+            "type",
+            "domain",
+            "sequence",
+        ]
+        .into_iter()
+        .any(|word| head.is(i, word))
+    };
     let at = match head {
         _ if head.are(0, &["insert", "into"]) || head.are(0, &["delete", "from"]) => 2,
         _ if head.is(0, "update") => 1,
         _ if head.is(0, "truncate") => head.behind(1, &["table"]),
         // Temporary objects have their own schema.
-        _ if (1..4).any(|i| head.is_any(i, &["temp", "temporary"])) => return None,
-        _ if head.is_any(0, &["create", "alter", "drop"]) => {
-            let kind = (1..6).find(|i| head.is_any(*i, &KINDS))?;
+        _ if ["temp", "temporary"]
+            .into_iter()
+            .any(|word| (1..4).any(|i| head.is(i, word))) =>
+        {
+            return None;
+        }
+        _ if head.is(0, "create") || head.is(0, "alter") || head.is(0, "drop") => {
+            let kind = (1..6).find(|i| is_kind(*i))?;
             let i = head.behind(kind + 1, &["concurrently"]);
             let i = head.behind(head.behind(i, &["if", "not", "exists"]), &["if", "exists"]);
             if head.is(0, "create") && head.is(kind, "index") {

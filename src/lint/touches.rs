@@ -93,28 +93,47 @@ pub fn touches(sql: &str, path: &[String]) -> Touches {
             _ => named(&object.name),
         }
     };
-    let created = effects.created.iter().zip(std::iter::repeat(How::Creates));
-    let dropped = effects.dropped.iter().zip(std::iter::repeat(How::Drops));
-    let own: Vec<(&Object, How)> = created
-        .chain(dropped)
-        .filter(|(object, _)| object.kind != Kind::Constraint)
-        .collect();
-    for (object, how) in &own {
-        let is_column = object.kind == Kind::Column;
-        let how = if is_column { How::Alters } else { *how };
-        add(how, object.kind.as_str(), of(object));
+    let is_own = |object: &&Object| object.kind != Kind::Constraint;
+    for object in effects.created.iter().filter(is_own) {
+        add(
+            if object.kind == Kind::Column {
+                How::Alters
+            } else {
+                How::Creates
+            },
+            object.kind.as_str(),
+            of(object),
+        );
+    }
+    for object in effects.dropped.iter().filter(is_own) {
+        add(
+            if object.kind == Kind::Column {
+                How::Alters
+            } else {
+                How::Drops
+            },
+            object.kind.as_str(),
+            of(object),
+        );
     }
     if tokens.is(0, "alter")
         && let Some(about) = &effects.about
-        && own.is_empty()
+        && !effects
+            .created
+            .iter()
+            .chain(&effects.dropped)
+            .any(|object| is_own(&object))
     {
         let kind = altered_kind(&tokens);
-        let name = if kind == "schema" {
-            about.name.clone()
-        } else {
-            named(about)
-        };
-        add(How::Alters, kind, name);
+        add(
+            How::Alters,
+            kind,
+            if kind == "schema" {
+                about.name.clone()
+            } else {
+                named(about)
+            },
+        );
     }
     for name in written(&tokens) {
         add(How::Writes, "table", named(&name));
@@ -143,9 +162,14 @@ fn qualified(name: &ObjectName, path: &[String]) -> String {
 }
 
 fn is_hidden(tokens: &Tokens<'_>, sql: &str) -> bool {
-    let runs = tokens.is_any(0, &["do", "call", "execute"]);
-    let reads = tokens.is_any(0, &["select", "with", "values"]) || tokens.is(0, "(");
-    runs || reads && calls_something(sql)
+    let runs = ["do", "call", "execute"]
+        .into_iter()
+        .any(|word| tokens.is(0, word));
+    let asks = ["select", "with", "values"]
+        .into_iter()
+        .any(|word| tokens.is(0, word))
+        || tokens.is(0, "(");
+    runs || asks && calls_something(sql)
 }
 
 fn altered_kind(tokens: &Tokens<'_>) -> &'static str {
@@ -190,10 +214,21 @@ fn written(tokens: &Tokens<'_>) -> Vec<ObjectName> {
         return names;
     }
     if tokens.is(0, "truncate") {
-        return modes::list(tokens, tokens.behind(1, &["table"]));
+        let mut i = tokens.behind(tokens.behind(1, &["table"]), &["only"]);
+        while let Some((table, behind)) = tokens.name(i) {
+            names.push(table);
+            let behind = tokens.behind(behind, &["*"]);
+            if !tokens.is(behind, ",") {
+                break;
+            }
+            i = tokens.behind(behind + 1, &["only"]);
+        }
+        return names;
     }
     let begins = |i: usize| i == 0 || tokens.is(i - 1, "(") || tokens.is(i - 1, ")");
-    let writes = tokens.is_any(0, &["insert", "update", "delete", "merge", "with"]);
+    let writes = ["insert", "update", "delete", "merge", "with"]
+        .into_iter()
+        .any(|word| tokens.is(0, word));
     let last = if writes { tokens.len() } else { 0 };
     for i in (0..last).filter(|i| begins(*i)) {
         if tokens.are(i, &["insert", "into"])
@@ -212,7 +247,7 @@ fn written(tokens: &Tokens<'_>) -> Vec<ObjectName> {
 mod tests {
     use super::touches;
 
-    fn shown(sql: &str) -> Vec<String> {
+    fn told(sql: &str) -> Vec<String> {
         let found = touches(sql, &["app".to_owned()]);
         let objects = found
             .objects
@@ -290,7 +325,7 @@ mod tests {
             ("select count(*) from t", vec![]),
             ("lock table t in share mode", vec!["ShareLock app.t"]),
         ] {
-            assert_eq!(shown(sql), expected, "{sql}");
+            assert_eq!(told(sql), expected, "{sql}");
         }
     }
 }

@@ -15,13 +15,12 @@ fn undone(sql: &str, rollback_script: &str) -> String {
     let files = Source::from_files(files);
     let mut script =
         Script::open(&files, "r.sql", psql_script::Variables::default()).expect("a script");
-    rollback.add_script(|visit| {
-        while let Some(step) = script.next_step().expect("a good script") {
-            if let psql_script::Step::Statement(statement) = step {
-                visit(1, statement);
-            }
+    while let Some(step) = script.next_step().expect("a good script") {
+        if let psql_script::Step::Statement(statement) = step {
+            rollback.note(1, &statement);
         }
-    });
+    }
+    rollback.next_script();
     match undo(sql, &steps::step(sql, &inspect(sql)), &rollback) {
         Undo::Nothing => "nothing".to_owned(),
         Undo::By(at) => at.line.to_string(),
