@@ -11,7 +11,7 @@
 //!   effect of a rollback there; `undoing` reads the rollback scripts
 //! - `rollback`, `search_path`, `timeouts`: pgseal's own rules
 //! - `touches`: effects of a statement on objects, for `plan`; `modes`: its locks
-//! - `scripts`: one pass over every script; `objects`, `alterations`: objects that a statement
+//! - `scripts`: one pass over every script; `objects`, `effects`, `alterations`: objects that a statement
 //!   creates, drops and changes
 //!
 //! The library starts no process: the caller passes an [`SquawkClient`].
@@ -19,6 +19,7 @@
 mod acknowledged;
 mod alterations;
 mod analysis;
+mod effects;
 pub mod modes;
 mod objects;
 pub mod pages;

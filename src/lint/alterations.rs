@@ -1,6 +1,7 @@
 //! Objects that an ALTER statement creates, drops, renames or moves.
 
-use super::objects::{Effects, Kind, Object, Owner, kind, mentions, owner};
+use super::effects::{Effects, Owner, kind, mentions, owner};
+use super::objects::{Kind, Object};
 use psql_script::{ObjectName, Tokens};
 
 /// The effects of an ALTER statement.

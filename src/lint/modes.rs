@@ -2,7 +2,8 @@
 //! Locking" and the pages of the commands). Locks of readers and writers, ACCESS SHARE to ROW
 //! EXCLUSIVE, are not reported: they block only DDL.
 
-use super::objects::{Kind, effects};
+use super::effects::effects;
+use super::objects::Kind;
 use psql_script::{ObjectName, Tokens};
 
 /// A lock on a relation.

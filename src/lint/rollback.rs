@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::objects::{Effects, Kind, Object, can_be};
+use super::effects::Effects;
+use super::objects::{Kind, Object, can_be};
 use super::scripts::{Purpose, Reading};
 use crate::bundle::problem::Problem;
 use psql_script::STAND_IN;
@@ -344,7 +345,7 @@ pub fn words(body: &str) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::objects::effects;
+    use super::super::effects::effects;
     use super::*;
     use psql_script::Tokens;
 

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::objects::{Effects, effects};
+use super::effects::{Effects, effects};
 use super::search_path::SearchPath;
 use super::timeouts;
 use crate::bundle::definition::Definition;

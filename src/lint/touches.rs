@@ -1,8 +1,9 @@
 //! Objects that a statement creates, alters, drops or writes to, and the locks it takes on them, as
 //! far as its text shows.
 
+use super::effects::effects;
 use super::modes::{self, Lock};
-use super::objects::{Kind, Object, effects};
+use super::objects::{Kind, Object};
 use psql_script::{ObjectName, Tokens, calls_something};
 
 /// Largest statement in bytes that is read whole; of longer ones only the first tokens are.

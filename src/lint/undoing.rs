@@ -3,7 +3,8 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use super::objects::{Effects, Object, Objects, can_be, effects};
+use super::effects::{Effects, effects};
+use super::objects::{Object, Objects, can_be};
 use super::rollback::{Statements, words};
 use super::scripts::place;
 use super::search_path::target;
