@@ -30,7 +30,7 @@
 //! ```
 //!
 //! [`inspect`] classifies a statement by its tokens (transaction control, settings, COPY).
-//! [`fn@outside`] finds statements that cannot run in a transaction. [`explore`] walks every branch
+//! [`fn@classify`] finds statements that cannot run in a transaction. [`explore`] walks every branch
 //! of a script.
 //!
 //! The reference is psql 15: the manual's page "psql", and `psqlscan.l`, `psqlscanslash.l`,

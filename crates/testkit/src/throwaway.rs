@@ -2,7 +2,7 @@
 //!
 //! Its data, unix socket and log are in one temporary directory, and it listens nowhere else. A
 //! small shell script (`throwaway/supervisor.sh`) runs it and reads from a pipe held by this
-//! process. The pipe closes on [`ThrowawayServer::cancellation`], a drop, an exit, a signal or a kill; then
+//! process. The pipe closes on [`ThrowawayServer::stop`], a drop, an exit, a signal or a kill; then
 //! the script stops the server and removes the directory.
 
 use std::{

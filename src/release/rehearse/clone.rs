@@ -19,7 +19,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// A database that this process made for one rehearsal.
 ///
-/// Only [`create`] makes one. Every operation that is allowed only on a clone requires it.
+/// Only `create` makes one. Every operation that is allowed only on a clone requires it.
 #[derive(Debug)]
 pub struct ClonedDatabase {
     name: String,
