@@ -38,21 +38,21 @@ pub fn create_new(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) 
     sync_dir(path)
 }
 
-/// How often a lock is asked for before giving up, and the pause between two questions: half a minute in all. Whoever
-/// may read a file can hold its lock, so nobody waits for ever.
+/// Maximum attempts to acquire a lock, and the pause between two: half a minute in all. Any process
+/// that can read a file can hold its lock, so the wait is bounded.
 const TRIES: u32 = 300;
 const PAUSE: Duration = Duration::from_millis(100);
-/// After so many it is said that somebody waits.
+/// Attempts before `waiting` is called.
 const SAID: u32 = 10;
 
-/// One at a time, for a file that is read and then replaced: what another process writes meanwhile would be lost. Waits
-/// for the other, and looks again, since it has replaced the file; `waiting` is called once, where that takes more than a
-/// second. Dropping the answer gives the lock back.
+/// Exclusive lock of a file that is read and then replaced, so that no concurrent write is lost.
+/// Waits for the holder and opens the file again, since the holder has replaced it; `waiting` is
+/// called once, after more than a second. Dropping the result releases the lock.
 pub fn lock(path: &Path, waiting: &dyn Fn()) -> io::Result<File> {
     locked(path, waiting, File::try_lock)
 }
 
-/// Many at a time, for reading while nobody has [`lock`]ed it.
+/// Shared lock, for reading while no process holds [`lock`].
 pub fn lock_shared(path: &Path, waiting: &dyn Fn()) -> io::Result<File> {
     locked(path, waiting, File::try_lock_shared)
 }
@@ -97,7 +97,7 @@ pub fn sync_dir(path: &Path) -> io::Result<()> {
     File::open(parent(path))?.sync_all()
 }
 
-/// What will replace `old`, or be new.
+/// Writes a temporary file that will replace `old`, or be new.
 fn write_temp(
     path: &Path,
     old: Option<&Stat>,
@@ -120,8 +120,8 @@ fn write_temp(
     Ok(aside)
 }
 
-/// With which a file is made that will replace `old`, or be new: nobody reads what the old one wouldn't let them read, also
-/// while it is written.
+/// Mode of a file that will replace `old`, or be new: never readable by more users than the old
+/// one, even while it is written.
 fn temp_mode(old: Option<&Stat>) -> u32 {
     if old.is_some() { 0o600 } else { PUBLIC }
 }
@@ -135,7 +135,7 @@ fn give_to_owner(file: &File, old: Option<&Stat>) -> io::Result<()> {
     Ok(fs::fchmod(file, Mode::from_raw_mode(old.st_mode & 0o777))?)
 }
 
-/// What is in an open directory.
+/// Names in an open directory.
 fn names(dir: impl AsFd) -> io::Result<Vec<OsString>> {
     let mut names = Vec::new();
     for entry in Dir::read_from(dir)? {

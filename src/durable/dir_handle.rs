@@ -1,5 +1,5 @@
-//! Files below a directory, reached step by step without following a link: what is read or written there lies there and
-//! not elsewhere, whatever somebody puts in the way meanwhile.
+//! Files below a directory, reached step by step without following links, so that reads and writes
+//! stay below it even if an attacker replaces parts of the path meanwhile.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -13,7 +13,7 @@ use rustix::io::Errno;
 
 use super::{give_to_owner, temp_mode};
 
-/// What the names of files begin with that are being written; a number of the process and of the file follow.
+/// Name prefix of files being written; a number of the process and one of the file follow.
 const ASIDE: &str = ".pgseal-log-";
 
 /// A directory that stays the same one, whatever its name means later.
@@ -28,13 +28,13 @@ pub struct DirHandle {
 #[error("{0} is a link")]
 struct Link(String);
 
-/// Whether an error says that a link is in the way.
+/// Whether an error means that the path contains a link.
 pub fn is_link(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|error| error.is::<Link>())
 }
 
 impl DirHandle {
-    /// A directory that somebody named: it may be reached by links.
+    /// Opens a directory named by the operator; links may lead to it.
     pub fn open(dir: &Path) -> io::Result<Self> {
         let dir = if dir.as_os_str().is_empty() {
             Path::new(".")
@@ -115,7 +115,7 @@ impl DirHandle {
         Ok(())
     }
 
-    /// Removes a file, not what a link leads to.
+    /// Removes a file or a link, not the link's target.
     pub fn remove(&self, path: &Path) -> io::Result<()> {
         let (dir, name) = self.parent(path, Missing::Error)?;
         Ok(fs::unlinkat(&dir.dir, name, AtFlags::empty())?)
@@ -130,8 +130,8 @@ impl DirHandle {
         Ok(fs::unlinkat(&dir.dir, name, AtFlags::REMOVEDIR)?)
     }
 
-    /// Removes what [`Self::replace_all`] left in a directory when it was killed. Whoever calls it knows that nobody writes
-    /// there. Best effort: what stays is in nobody's way.
+    /// Removes leftovers of a killed [`Self::replace_all`] from a directory. The caller holds the
+    /// lock that keeps other writers out. Best effort: leftovers are harmless.
     pub fn sweep(&self, path: &Path) {
         let is_aside = |name: &Path| {
             let rest = name
@@ -273,7 +273,7 @@ impl DirHandle {
     }
 }
 
-/// What becomes of directories that are not there.
+/// Treatment of missing directories.
 #[derive(Clone, Copy)]
 enum Missing {
     Make,
@@ -377,7 +377,7 @@ mod tests {
             below.file(Path::new("a/../a/b/f")).is_err()
                 && below.file(Path::new("/etc/passwd")).is_err()
         );
-        // A link in the place of a file is what is replaced or removed, and not its target.
+        // A link in place of a file is itself replaced or removed, not its target.
         below
             .replace_all(&[("link".into(), b"here".to_vec())])
             .expect("written");
@@ -418,7 +418,7 @@ mod tests {
             taken.expect_err("it is there").kind(),
             io::ErrorKind::AlreadyExists
         );
-        // Of what was killed only its own files go.
+        // Only the leftovers of the killed process are removed.
         for name in [
             ".pgseal-log-7-0",
             ".pgseal-log-mine",

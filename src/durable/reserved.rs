@@ -1,4 +1,5 @@
-//! Room on the medium that is there before it is needed: what is full, read-only or in the way is known at once.
+//! Disk space reserved before it is needed, so that a full or read-only medium, or an existing
+//! file, is detected at once.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -12,8 +13,8 @@ use tempfile::{Builder, TempPath};
 
 use super::{PUBLIC, parent, sync_dir};
 
-/// A file that will appear whole, under a name that is free, and whose room is taken already. Until then nobody sees it,
-/// and dropping it leaves nothing.
+/// A file with reserved disk space that will appear complete, under a free name. Until then it is
+/// invisible, and dropping it leaves nothing.
 pub struct Reserved {
     file: File,
     path: PathBuf,
@@ -22,7 +23,7 @@ pub struct Reserved {
 }
 
 impl Reserved {
-    /// Takes room for `bytes` bytes beside `path`, whose directory must be there.
+    /// Reserves `bytes` bytes in the directory of `path`, which must exist.
     pub fn new(path: &Path, bytes: u64) -> io::Result<Self> {
         if path.symlink_metadata().is_ok() {
             return Err(io::ErrorKind::AlreadyExists.into());
@@ -75,7 +76,8 @@ impl Reserved {
 /// filled once, so that it is known whether the room was there.
 pub fn reserve(file: &File, bytes: u64) -> io::Result<()> {
     let length = file.metadata()?.len();
-    // What is allocated behind the end escapes the process's limit of file sizes (`ulimit -f`); this doesn't.
+    // Space allocated behind the end escapes the process's file size limit (`ulimit -f`); this does
+    // not.
     file.set_len(length + bytes)?;
     file.set_len(length)?;
     match retry_on_intr(|| fallocate(file, FallocateFlags::KEEP_SIZE, length, bytes)) {
@@ -166,7 +168,7 @@ mod tests {
         assert_eq!(metadata.mode() & 0o444, 0o444 & !umask());
     }
 
-    /// What the umask takes away from a file that any tool makes.
+    /// The process's umask, which applies to the files of every tool.
     fn umask() -> u32 {
         let dir = tempfile::tempdir().expect("temp dir");
         let path = dir.path().join("plain");

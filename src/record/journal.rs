@@ -1,6 +1,6 @@
-//! The journal: a run's own file beside its receipt, a JSON line for each step, each line with the digest of the one
-//! before, fsynced before the step that it announces. It is what `status` reads when nobody came back to say how a run
-//! ended.
+//! The journal: a run's own file in the directory of its receipt, one JSON line a step, each with
+//! the digest of the line before, fsynced before the step that it announces. `status` reads it if
+//! the run ended without a receipt.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -32,7 +32,7 @@ pub enum JournalStep {
     Begin {
         /// Names the run in the ledger and the receipt.
         run_id: String,
-        /// What was asked for.
+        /// The requested action.
         action: Action,
         /// `one-roof 1.0.0`.
         release: String,
@@ -46,7 +46,7 @@ pub enum JournalStep {
     },
     /// COMMIT is about to be sent.
     Commit {
-        /// The server's transaction id: what `pg_xact_status` is asked about.
+        /// The server's transaction id, for `pg_xact_status`.
         transaction_id: String,
     },
     /// COMMIT was answered, and the run goes on.
@@ -71,7 +71,7 @@ pub enum JournalStep {
 /// Room that is taken when a journal is made, and again whenever half of it is used: some 3,000 lines.
 const ROOM: u64 = 1 << 20;
 
-/// Why a transaction began anew is told in so many characters.
+/// Maximum length in characters of a recorded retry reason.
 const WHY_CHARS: usize = 1_000;
 
 /// An open journal. Dropped before its first line it leaves nothing.
@@ -83,7 +83,7 @@ pub struct Journal {
     length: u64,
     /// Up to where room is taken.
     room: u64,
-    /// Something of another line may stand behind them.
+    /// True if a partly written line may follow them.
     torn: bool,
 }
 
@@ -128,16 +128,17 @@ impl Journal {
         let digest = Digest::of(&bytes);
         bytes.push(b'\n');
         let length = self.length + bytes.len() as u64;
-        // Longer ones are not read. What ends a run always fits, since what is on its way was there before.
+        // Longer journals are not read. The last line of a run always fits, because its room was
+        // reserved before.
         if length > limits::JOURNAL_BYTES {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
         if length + ROOM / 2 > self.room {
-            // The line itself may fit all the same; the next will tell.
+            // The line itself may still fit; the write below decides.
             let _ = self.take_room();
         }
         if self.torn {
-            // What a full medium took of a line must not stand before the next one.
+            // A part of a line left by a full medium must not precede the next one.
             self.file.set_len(self.length)?;
         }
         self.torn = true;
@@ -167,7 +168,8 @@ impl Journal {
 
 impl Drop for Journal {
     fn drop(&mut self) {
-        // Best effort, both: an empty journal says nothing, and room that nobody uses is only room.
+        // Best effort, both: an empty journal proves nothing, and unused reserved space is
+        // harmless.
         let _ = match self.last {
             None => std::fs::remove_file(&self.path),
             Some(_) => self.file.set_len(self.length),
@@ -175,7 +177,7 @@ impl Drop for Journal {
     }
 }
 
-/// A journal whose lines follow each other.
+/// A journal with an unbroken chain of lines.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Chain {
     pub lines: Vec<Line>,

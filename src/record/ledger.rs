@@ -1,9 +1,10 @@
-//! The ledger: pgseal's tables in the target database. Rows are only added, in the very transaction that they tell of.
+//! The ledger: pgseal's tables in the target database. Rows are only added, in the transaction that they
+//! describe.
 //!
-//! - `pgseal.ledger`: a row a run or rollback, written in its first transaction;
-//! - `pgseal.steps`: what became of its tiers, and of each statement outside of a transaction.
+//! - `pgseal.ledger`: one row for each run or rollback, written in its first transaction;
+//! - `pgseal.steps`: outcomes of its tiers, and of each statement outside of a transaction.
 //!
-//! A run is in effect once its step `finished` is there; until then it is unfinished, and goes on or back.
+//! A run is in effect once it has the step `finished`; until then it can be resumed or rolled back.
 
 mod schema;
 mod step;
@@ -22,7 +23,7 @@ pub use step::{Happened, NewStep, Step, add_step, steps_of, unfinished_run};
 /// A row of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Its number: the order of what happened.
+    /// Sequence number of the entry.
     pub id: u64,
     /// The server's clock at the start of the transaction.
     pub at: String,
@@ -38,12 +39,12 @@ pub struct Entry {
     pub transaction_id: String,
     pub role: String,
     pub variables: BTreeMap<String, String>,
-    /// Whether it came to its end. What is not finished is not in effect, and not undone.
+    /// Whether the run completed. An unfinished one is neither in effect nor undone.
     pub finished: bool,
 }
 
-/// The runs of one release's name that were not rolled back, oldest first: a run puts itself on top, its rollback takes it
-/// away again, and what was below is in effect as before.
+/// The runs of one release's name that were not rolled back, oldest first. A run is pushed, its
+/// rollback pops it, and the one below is in effect again.
 pub fn standing(rows: &[Entry]) -> Vec<&Entry> {
     let mut stack: Vec<&Entry> = Vec::new();
     for row in rows {
@@ -117,7 +118,7 @@ pub fn of_release(session: &mut dyn Session, name: &Name) -> Result<Vec<Entry>, 
     Ok(rows)
 }
 
-/// What a row needs that the server doesn't know.
+/// Fields of a row that the server cannot fill in.
 pub struct NewEntry<'a> {
     pub action: Action,
     pub release: &'a Release,
@@ -134,7 +135,7 @@ pub struct NewEntry<'a> {
     pub target: &'a ObservedTarget,
     /// Who, and on which host.
     pub operator: &'a Operator,
-    /// What the probe saw before.
+    /// Values of the probe before the run.
     pub before: Option<&'a BTreeMap<String, Option<String>>>,
 }
 

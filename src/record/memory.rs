@@ -1,4 +1,4 @@
-//! What this host remembers: the newest time in its journals. A clock that is behind it was set back.
+//! The newest time in this host's journals. A clock behind it was set back.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -22,13 +22,14 @@ pub enum MemoryError {
     #[error("{path}: {source}", path = path.display())]
     Io {
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
 }
 
-/// Compares the clock with the newest time in the journals of a directory. A missing directory remembers nothing, and
-/// neither does what is no directory, where no run can write. A journal that can't be read may hide any time.
+/// Compares the clock with the newest time in the journals of a directory. A missing directory, or
+/// a path that is no directory, has no journals, and no run can write there. An unreadable journal
+/// is an error, since it may contain any time.
 pub fn check_clock(receipts: &Path, now: Timestamp) -> Result<(), MemoryError> {
     // docs/decisions/030
     let io = |source| MemoryError::Io {

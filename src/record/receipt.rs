@@ -53,7 +53,7 @@ pub fn write(
     reserve(dir, stem, key.is_some())?.write(release_id, receipt, key)
 }
 
-/// What a receipt says, whoever signed it. It proves nothing.
+/// Reads a receipt's content without checking its signature. It proves nothing.
 pub fn claimed(path: &Path) -> Result<ReceiptStatement, ReceiptError> {
     claims(&signed::read_limited(path)?)
 }

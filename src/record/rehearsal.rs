@@ -45,7 +45,7 @@ impl Reservation {
     }
 }
 
-/// What a rehearsal receipt says, whoever signed it. It proves nothing.
+/// Reads a rehearsal receipt's content without checking its signature. It proves nothing.
 pub fn claimed(path: &Path) -> Result<RehearsalStatement, ReceiptError> {
     claims(&signed::read_limited(path)?)
 }

@@ -56,7 +56,7 @@ impl Reservation {
             .map_or(Ok(()), sign)
             .and_then(|()| document.write(bytes));
         if written.is_err() && key.is_some() && !path.exists() {
-            // A signature of nothing. Best effort: without its document it says nothing either.
+            // Best effort: a signature without its document proves nothing.
             let _ = std::fs::remove_file(path.with_extension("sig"));
         }
         written.map(|()| path)

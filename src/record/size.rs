@@ -1,4 +1,5 @@
-//! A receipt has a largest size, so that its room can be taken before the run. What is too long loses what tells least.
+//! The maximum size of a receipt, for which room is reserved before the run. An oversized receipt
+//! loses its least important texts.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,7 @@ use pgseal_verify::format::receipt::{GateAnswer, ReceiptStatement, TierRecord, V
 use pgseal_verify::format::rehearsal::RehearsalStatement;
 use pgseal_verify::limits;
 
-/// What is left of each script's list of statements, and of each text, in characters; tried from the first to the last.
+/// Remaining statements of each script, and remaining characters of each text; tried in order.
 const STEPS: [Step; 6] = [
     (1_000, usize::MAX),
     (200, 10_000),
@@ -74,7 +75,7 @@ pub(super) fn shorten_rehearsal(statement: &mut RehearsalStatement, step: Step) 
         .error
         .iter_mut()
         .for_each(|text| cut(text, step.1));
-    // The strongest stand first.
+    // The strongest locks are listed first.
     if step.1 < usize::MAX {
         rehearsal.locks.truncate(step.1);
     }

@@ -1,12 +1,13 @@
-//! What the catalog says about a statement that can't run inside a transaction, and so not together with its row in the
-//! ledger.
+//! Catalog evidence about statements that cannot run inside a transaction, and therefore not together
+//! with their row in the ledger.
 //!
-//! - `look`: [`before`] it is sent, to [`confirm`] the server's answer, and to [`find`] what came of one that was interrupted
-//! - `answer`: what is remembered, [`Before`]; what was found, [`Effect`]
-//! - `create_index`, `drop_index`, `reindex`, `partition`, `global` (databases, tablespaces): a kind of object each;
-//!   `index` is what the first three have in common
-//! - `working`: which server process still works on it
-//! - `names`: how names are looked up and written, and under which `search_path`
+//! - `look`: [`before`] the statement is sent, to [`confirm`] the server's answer, and to [`find`] the
+//!   outcome of an interrupted one
+//! - `answer`: the recorded state, [`Before`]; the finding, [`Effect`]
+//! - `create_index`, `drop_index`, `reindex`, `partition`, `global` (databases, tablespaces): one kind of
+//!   object each; `index` is shared by the first three
+//! - `working`: the server process that still executes the statement
+//! - `names`: lookup and spelling of names, and their `search_path`
 
 mod answer;
 mod create_index;

@@ -66,11 +66,11 @@ pub fn may_be_made(session: &mut dyn Session) -> Result<bool, DatabaseError> {
     Ok(may.single() == Some("true"))
 }
 
-/// The format of the ledger that is there. What is there must be plain tables that do nothing of their own when rows are
-/// added: a view, a trigger, a rule or a policy that somebody put there could run code as us, hide rows, or lose them.
+/// Format of the existing ledger. It must consist of plain tables without code that runs on INSERT: a
+/// view, trigger, rule or policy of an attacker could run code as the operator, hide rows, or lose them.
 ///
-/// Whoever owns them, or has the right to make triggers, can put code there at any moment, also where nobody thinks of looking: so they
-/// must belong to the role that asks, or to a superuser, who needs no such way, and nobody else may have that right.
+/// The owner of a table, and a role with the TRIGGER right, can add code at any time. Therefore the tables
+/// must belong to the querying role or to a superuser, and no other role may have that right.
 pub(super) fn version(session: &mut dyn Session) -> Result<Option<u32>, DatabaseError> {
     let owner = session.query(
         "select case when o.rolsuper or o.rolname = current_user then '' else o.rolname::text end

@@ -1,4 +1,4 @@
-//! Steps: what became of a run's tiers, and of each statement outside of a transaction.
+//! Steps: outcomes of a run's tiers, and of each statement outside of a transaction.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::schema::one_row;
 use super::{Entry, entries, unfinished};
 use crate::database::{DatabaseError, Session};
 
-/// What happened.
+/// Outcome of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Happened {
     /// A tier ran, and is committed with this row.
@@ -19,9 +19,11 @@ pub enum Happened {
     Done,
     /// The server refused it, and nothing of it is left.
     Failed,
-    /// Nobody saw its answer, but the catalog, or a person, says that it took effect.
+    /// The answer was lost, but the catalog or the operator confirms that the statement took
+    /// effect.
     Found,
-    /// Nobody saw its answer, and the catalog, or a person, says that it has to be sent again.
+    /// The answer was lost, and the catalog or the operator confirms that the statement must be
+    /// sent again.
     Again,
     /// The run came to its end.
     Finished,
@@ -71,7 +73,7 @@ pub struct Step {
     pub verb: Option<String>,
     /// SHA-256 of the statement as it is sent, lower hex.
     pub sql_sha256: Option<String>,
-    /// What was remembered before, or how it is known, as JSON.
+    /// The state recorded before the statement, or the evidence for its outcome, as JSON.
     pub evidence: Option<String>,
 }
 

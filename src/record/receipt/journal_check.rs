@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 use crate::record::journal::{self, Chain, JournalStep};
 use pgseal_verify::format::receipt::ReceiptStatement;
 
-/// What is known of the journal beside a receipt.
+/// Result of comparing a receipt with its journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JournalCheck {
     Missing,
-    /// It has these many lines, and they are what the receipt says.
+    /// The journal has this many lines and agrees with the receipt.
     Agrees(usize),
     /// The receipt is of a version that named no journal; the chain of these many lines holds.
     Unnamed(usize),
-    /// What is wrong with it.
+    /// The difference.
     Differs(String),
 }
 

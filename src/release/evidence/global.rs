@@ -1,6 +1,7 @@
-//! CREATE and DROP of what belongs to no database: DATABASE and TABLESPACE. The row is committed when the files are there,
-//! or the directory; that of a dropped one goes when they are gone. Of a database it says since 2023's minor versions
-//! (15.4, 14.9, 13.12, ...) that they may be (`datconnlimit = -2`).
+//! CREATE and DROP of DATABASE and TABLESPACE, which belong to no database. The catalog row is
+//! committed when the files or the directory exist; the row of a dropped one goes when they are
+//! gone. Since the minor releases of 2023 (15.4, 14.9, 13.12, ...) `datconnlimit = -2` marks a
+//! database whose files may be gone.
 
 use super::answer::{Before, Effect, Refused};
 use super::names::oid;
@@ -23,7 +24,7 @@ impl Kind {
     }
 }
 
-/// Refuses to create what is there, dropped in part.
+/// Refuses to create a database or tablespace that exists, even partly dropped.
 pub(super) fn before(
     session: &mut dyn Session,
     kind: Kind,
@@ -84,7 +85,7 @@ pub(super) fn confirm_dropped(
     }
 }
 
-/// What came of CREATE.
+/// Outcome of CREATE.
 pub(super) fn find_created(
     session: &mut dyn Session,
     kind: Kind,
@@ -93,7 +94,8 @@ pub(super) fn find_created(
 ) -> Result<Effect, DatabaseError> {
     let (shown, word) = (quoted(name), kind.word());
     Ok(match by_name(session, kind, name)? {
-        // A directory that the server made for a tablespace stays, and it then says that it is in use.
+        // The directory that the server made for a tablespace stays, and a retry reports it as in
+        // use.
         None => Effect::NotThere(format!("there is no {word} {shown}")),
         Some(there) if before == Some(there.oid) => Effect::NotThere(format!(
             "{word} {shown} was there before the statement was sent"
@@ -107,7 +109,7 @@ pub(super) fn find_created(
     })
 }
 
-/// What came of DROP.
+/// Outcome of DROP.
 pub(super) fn find_dropped(
     session: &mut dyn Session,
     kind: Kind,
@@ -148,7 +150,7 @@ pub(super) fn is_there(
 
 struct There {
     oid: u32,
-    /// A database that is dropped in part: nobody can connect to it.
+    /// A partly dropped database, which accepts no connections.
     broken: bool,
 }
 

@@ -1,8 +1,8 @@
-//! The three moments at which the catalog is asked.
+//! The three moments at which the catalog is queried.
 //!
-//! All of them are called outside of a transaction, on a session that has the release's `search_path`
-//! ([`crate::release::settings::use_release_path`]): names without a schema mean what they mean for the statement itself.
-//! It is the same afterwards.
+//! All of them run outside of a transaction, on a session with the release's `search_path`
+//! ([`crate::release::settings::use_release_path`]), so that names without a schema resolve as in the
+//! statement itself. The path is unchanged afterwards.
 
 use super::answer::{Before, Effect, Refused, of_another_statement};
 use super::global::{self, Kind};
@@ -12,23 +12,23 @@ use crate::database::{DatabaseError, Session};
 use crate::release::failure::Failure;
 use psql_script::{NonTransactional, Reindexed};
 
-/// What has to be remembered before the statement is sent. Refuses to begin where an earlier crash, or somebody else,
-/// left something in its way: an INVALID index of that name, `_ccnew` and `_ccold` on the table, a partition or database
-/// that is half gone.
+/// Records the state before the statement is sent. Refuses to begin if an earlier crash or another session
+/// left an obstacle: an INVALID index of that name, `_ccnew` and `_ccold` on the table, a partly detached
+/// partition or a partly dropped database.
 ///
 /// # Errors
 ///
-/// What is in the way, and how to clear it; or that the catalog could not be asked.
+/// The obstacle and the way to clear it, or a failed catalog query.
 pub fn before(session: &mut dyn Session, statement: &NonTransactional) -> Result<Before, Failure> {
     look_before(session, statement).map_err(failure)
 }
 
-/// After the server's answer: whether it is really so (threat 31: `IF NOT EXISTS` passes over an INVALID index). `Some` is
-/// what the operator should be told although it is.
+/// Confirms the server's answer by the catalog (threat 31: `IF NOT EXISTS` passes over an INVALID index).
+/// `Some` is a remark for the operator.
 ///
 /// # Errors
 ///
-/// What is there instead; or that the catalog could not be asked.
+/// The actual state, or a failed catalog query.
 pub fn confirm(
     session: &mut dyn Session,
     statement: &NonTransactional,
@@ -37,17 +37,17 @@ pub fn confirm(
     look_after(session, statement, before).map_err(failure)
 }
 
-/// After a crash, or an error: what the catalog says about the statement. `sql` is its text as it was sent.
+/// Finds the outcome of a statement after a crash or an error. `sql` is its text as it was sent.
 ///
-/// A statement whose names lead elsewhere by now is not simply sent again: what it would do then is nothing that anybody
-/// signed. Only what is known by oid counts for it.
+/// A statement whose names resolve to other objects now is not sent again: that would have an effect which
+/// was never signed. Only evidence by oid counts for it.
 ///
-/// To be asked by whoever holds the run's lock: a statement that is still on its way to the server, and so can't be seen,
-/// belongs to a session that still has it.
+/// The caller must hold the run's lock: a statement still on its way to the server, and therefore
+/// invisible, belongs to a session that still holds it.
 ///
 /// # Errors
 ///
-/// The catalog could not be asked, or `before` is about another kind of statement.
+/// A failed catalog query, or `before` is about another kind of statement.
 pub fn find(
     session: &mut dyn Session,
     statement: &NonTransactional,
@@ -70,7 +70,7 @@ pub fn find(
     })
 }
 
-/// The name of the statement that means something else by now than what was remembered of it.
+/// The first name of the statement that resolves to another object than the recorded one.
 fn elsewhere(
     session: &mut dyn Session,
     statement: &NonTransactional,
@@ -149,7 +149,8 @@ fn elsewhere(
     }
 }
 
-/// What the catalog says of what was remembered. `now` is what the first name of the statement means now.
+/// Compares the catalog with the recorded state. `now` is the object to which the statement's first
+/// name resolves now.
 fn of_it(
     session: &mut dyn Session,
     statement: &NonTransactional,
@@ -157,7 +158,8 @@ fn of_it(
     now: Option<u32>,
     sql: &str,
 ) -> Result<Effect, DatabaseError> {
-    // First who works, then what is there: what has ended by then is in the catalog.
+    // Server processes first, catalog second: the effects of a statement that has ended by then are
+    // in the catalog.
     if let Some(who) = working::on(session, sql, &tables(before))? {
         return Ok(Effect::StillRunning(who));
     }
@@ -285,7 +287,7 @@ fn look_after(
     })
 }
 
-/// What the first name of the statement means now.
+/// The object to which the statement's first name resolves now.
 fn named(
     session: &mut dyn Session,
     statement: &NonTransactional,
@@ -301,7 +303,7 @@ fn named(
     }
 }
 
-/// What its second name means now.
+/// The object to which its second name resolves now.
 fn second(
     session: &mut dyn Session,
     statement: &NonTransactional,

@@ -1,6 +1,6 @@
-//! REINDEX. With CONCURRENTLY each index is built beside the old one as `NAME_ccnew`, they change names, and the old one
-//! goes as `NAME_ccold`; what fails in between leaves the one or the other, INVALID. Building an index again does no harm
-//! but takes its time, so what is complete is not repeated.
+//! REINDEX. With CONCURRENTLY each index is built as `NAME_ccnew`, swapped with the old one, which
+//! is then dropped as `NAME_ccold`; a failure in between leaves one of the two, INVALID. Rebuilding
+//! an index is harmless but slow, so complete ones are not repeated.
 
 use super::answer::{Before, Built, Effect, Refused};
 use super::index::by_oid;
@@ -16,7 +16,7 @@ pub(super) fn before(
     named: Option<u32>,
 ) -> Result<Before, Refused> {
     let (tables, indexes) = match (of, named) {
-        // Somebody else's leftovers may be anywhere in it: they are remembered, and stay.
+        // Leftovers of other sessions may be anywhere in it: they are recorded, and kept.
         (Reindexed::Many, _) => (None, Vec::new()),
         (_, None) => (Some(Vec::new()), Vec::new()),
         (Reindexed::Index(_), Some(index)) => {
@@ -55,8 +55,9 @@ pub(super) fn before(
     })
 }
 
-/// That nothing was left, and that the index is valid. Tells of indexes over which the server passed with a warning:
-/// INVALID ones, those of exclusion constraints, and on PostgreSQL 13 all of a partitioned table.
+/// Confirms that there are no leftovers and that the index is valid. Reports indexes that the
+/// server skipped with a warning: INVALID ones, those of exclusion constraints, and on PostgreSQL
+/// 13 all of a partitioned table.
 pub(super) fn confirm(
     session: &mut dyn Session,
     tables: Option<&[u32]>,

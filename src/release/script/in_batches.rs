@@ -1,4 +1,4 @@
-//! How a script's plain statements go out in batches, and how their answers are told in the script's order.
+//! Sends plain statements of a script in batches, and reports their answers in the script's order.
 
 use std::time::Instant;
 
@@ -12,7 +12,7 @@ use crate::release::server_variables;
 use crate::release::tier_log::Sent;
 
 impl Runner<'_> {
-    /// Says it when everything before is done.
+    /// Reports the text after all earlier answers.
     pub(super) fn echo(&mut self, text: String) {
         match self.on_the_way.back_mut() {
             _ if !self.open.is_empty() => self.open.echo(text),
@@ -21,7 +21,8 @@ impl Runner<'_> {
         }
     }
 
-    /// Asks once, before the first batch; what the script itself makes is looked at in [`Self::alone`].
+    /// Queries the server once, before the first batch; objects made by the script itself are
+    /// checked in [`Self::alone`].
     pub(super) fn may_batch(&mut self) -> Result<bool, Failure> {
         if self.batches.is_none() {
             let unseen = server_variables::nobody_sees_messages(self.session);
@@ -32,7 +33,8 @@ impl Runner<'_> {
         Ok(self.batches == Some(true))
     }
 
-    /// Sends what is collected. The oldest answer is awaited first where too many are outstanding.
+    /// Sends the collected statements. If too many batches are outstanding, the oldest answer is
+    /// awaited first.
     pub(super) fn send_batch(&mut self) -> Result<(), Failure> {
         while self.on_the_way.len() >= ON_THE_WAY {
             self.receive()?;
@@ -40,7 +42,7 @@ impl Runner<'_> {
         let mut batch = std::mem::take(&mut self.open);
         batch.sent_at = Some(Instant::now());
         if let Err(error) = self.session.send_batch(batch.text()) {
-            // What was sent before may have been refused; its answer is the better reason.
+            // An earlier batch may have been refused; its error is the better reason.
             while !self.on_the_way.is_empty() {
                 self.receive()?;
             }
@@ -64,7 +66,7 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// The answer to the oldest batch, told statement by statement.
+    /// Receives the answer to the oldest batch, and reports it statement by statement.
     fn receive(&mut self) -> Result<(), Failure> {
         let Some(batch) = self.on_the_way.pop_front() else {
             return Ok(());
@@ -102,7 +104,7 @@ impl Runner<'_> {
         let mut index = 0;
         for item in batch.items() {
             match item {
-                // Nothing of a message with a syntax error was run, not even what stands before it.
+                // A message with a syntax error runs nothing, not even its earlier statements.
                 Item::Echo(text) if index <= complete => self.observer.event(Event::Echo(text)),
                 Item::Echo(_) => {}
                 Item::Statement(statement, verb) => {
@@ -127,7 +129,8 @@ impl Runner<'_> {
             }
         }
         if let Some((first, last)) = batch.ends() {
-            // What was reported may be of a batch behind it, too: plain statements, which any setting leaves as they are.
+            // The report may belong to a later batch, too: plain statements, which no setting
+            // changes.
             let last = self
                 .on_the_way
                 .back()

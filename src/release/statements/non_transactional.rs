@@ -1,4 +1,5 @@
-//! A statement outside of any transaction: recorded before and after, and looked up where nobody saw the answer.
+//! Executes a statement outside of any transaction: recorded before and after, and resolved from
+//! the catalog if its answer is lost.
 
 use std::time::{Duration, Instant};
 
@@ -22,7 +23,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// Rows that the server reported, and how the effect is known when not by its answer.
 type Done = (u64, Option<String>);
 
-/// What is to be done about a statement.
+/// Next action for a statement.
 enum Next {
     /// Send it, with this remembered.
     Send(Before),
@@ -55,7 +56,7 @@ impl Executor<'_, '_> {
             tier: one.tier.to_owned(),
             at: one.place.clone(),
         })?;
-        // Whoever goes on must not be asked about a statement that was never sent.
+        // A resumed run must not ask the operator about a statement that was never sent.
         if let Err(stopped) = self.order.stop.check() {
             self.order.stop.clear_away();
             self.book_one(
@@ -92,7 +93,7 @@ impl Executor<'_, '_> {
         }
     }
 
-    /// The server answered with an error: what is left of the statement is cleaned up.
+    /// Cleans up after a statement that the server answered with an error.
     fn refused(
         &mut self,
         session: &mut dyn Session,
@@ -105,7 +106,7 @@ impl Executor<'_, '_> {
             self.order.stop.clear_away();
         }
         let effect = self.find(session, one, kind, before)?;
-        // Its row stays open where that fails: whoever goes on finds what is left.
+        // If this fails the row stays open, so that a resumed run finds the leftovers.
         let (effect, cleared) =
             self.cleared(session, one, kind, before, effect)
                 .map_err(|halt| match halt {
@@ -126,7 +127,7 @@ impl Executor<'_, '_> {
                 self.book_one(session, one, Happened::Failed, Some(&text(&how)), None)?;
                 Err(failure.into())
             }
-            // Its row stays open: whoever goes on is asked.
+            // The row stays open, so that a resumed run asks the operator.
             Effect::StillRunning(why)
             | Effect::Undecidable(why)
             | Effect::Leftover { what: why, .. } => {
@@ -139,7 +140,7 @@ impl Executor<'_, '_> {
         }
     }
 
-    /// Clears away what an interrupted statement left, before it is undone.
+    /// Removes an interrupted statement's leftovers before it is undone.
     pub(super) fn clear_one(
         &mut self,
         session: &mut dyn Session,
@@ -158,7 +159,7 @@ impl Executor<'_, '_> {
         }
     }
 
-    /// Nobody saw the answer of this statement: what became of it?
+    /// Resolves a statement whose answer was lost.
     fn interrupted(
         &mut self,
         session: &mut dyn Session,
@@ -265,7 +266,8 @@ impl Executor<'_, '_> {
         }
     }
 
-    /// Clears leftovers away, and asks again: what they hid shows only then. Gives also what was cleared away.
+    /// Removes leftovers and looks again, because they can hide the outcome. Also returns the
+    /// removed leftovers.
     fn cleared(
         &mut self,
         session: &mut dyn Session,
@@ -340,7 +342,7 @@ fn as_it_began(
     Ok(reading)
 }
 
-/// What was remembered before the statement.
+/// Parses the state recorded before the statement.
 fn read_back(one: &PendingStatement<'_>, remembered: &str) -> Result<Before, Failure> {
     let unread = |error| {
         Failure::plain(format!(
@@ -360,7 +362,7 @@ fn still_running(one: &PendingStatement<'_>, why: &str) -> Failure {
     }
 }
 
-/// What was cleared away, and what was found then.
+/// Joins the removed leftovers and the finding in one sentence.
 fn and_then(cleared: Option<String>, how: String) -> String {
     cleared.map_or(how.clone(), |what| {
         format!("{what}; it was cleared away, and now: {how}")

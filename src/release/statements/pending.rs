@@ -32,7 +32,8 @@ pub(in super::super) struct PendingStatement<'s> {
 }
 
 impl<'s> PendingStatement<'s> {
-    /// Judges a statement as packing did, whoever packed the release. `None` for one that does nothing.
+    /// Classifies a statement as packing did, independently of the packer. `None` for a statement
+    /// without effect.
     pub fn read(
         order: &RunContext<'_>,
         script: &'s NamedScript<'_>,
@@ -80,18 +81,18 @@ impl<'s> PendingStatement<'s> {
         self.step == Step::Setting
     }
 
-    /// Whether its data stand in the script.
+    /// Whether its COPY data are part of the script.
     pub fn has_data(&self) -> bool {
         self.inspection.copy == Some(Copy::FromStdin)
     }
 
-    /// Whether it may be sent again after it was refused: its data are read once, and what reached out of the database is
-    /// not taken back.
+    /// Whether it may be sent again after a refusal: its data can be read only once, and effects
+    /// outside of the database stay.
     pub fn is_repeatable(&self) -> bool {
         !self.has_data() && self.inspection.dispatch.is_empty()
     }
 
-    /// Its row in the ledger, without what happened.
+    /// Its row in the ledger, without the outcome.
     pub fn row<'a>(&'a self, sha256: &'a str) -> NewStep<'a> {
         NewStep {
             tier: Some(self.tier),
