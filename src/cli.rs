@@ -113,7 +113,7 @@ enum Command {
     Init(init::Args),
     /// A new key: NAME.key (secret) and NAME.pub
     Keygen(keygen::Args),
-    /// The document that says which keys may do what
+    /// The trust root: which keys may do which task
     Trust(trust::Args),
     /// Everything that can be known about a release directory without a database
     Lint(lint::Args),
@@ -135,13 +135,13 @@ enum Command {
     Attach(attach::Args),
     /// Authenticate a bundle
     Verify(verify::Args),
-    /// What is in a bundle
+    /// Show the contents of a bundle
     Inspect(inspect::Args),
     /// A file of a bundle
     Cat(cat::Args),
     /// The instructions for a reader
     Runbook(runbook::Args),
-    /// What differs between two bundles
+    /// Compare two bundles
     Diff(diff::Args),
     /// Write the files of a bundle to a new directory
     Unpack(unpack::Args),
@@ -151,7 +151,7 @@ enum Command {
     Script(script::Args),
     /// Ask the gate: READY or BLOCKED; never writes
     Gate(gate::Args),
-    /// What `run` would do here, and whether it could; read-only
+    /// Show the steps of `run` on this database, and whether it could begin; read-only
     Plan(plan::Args),
     /// Run the release: all of it, or nothing
     Run(run::Args),
@@ -164,11 +164,11 @@ enum Command {
     /// Starts a program that ends when `rehearse` does
     #[command(hide = true)]
     EndWith(rehearse::end_with::Args),
-    /// What the ledger and the journals say, and what to do next
+    /// Show the runs in the ledger and the journals, and the next step
     Status(status::Args),
-    /// What a run did, and whether its receipt is authentic
+    /// Show or verify the receipt of a run
     Receipt(receipt::Args),
-    /// What a database is, as a digest and by name; and what differs between two
+    /// Fingerprint a database by digest and by name, and compare two
     Fingerprint(fingerprint::Args),
     /// GO or NO-GO, from evidence only: READY, BLOCKED, DONE or STOP; read-only
     Report(report::Args),

@@ -9,7 +9,7 @@ use std::thread::{self, Builder};
 
 use pgseal_verify::workers::{self, Workers};
 
-/// Whoever works on bytes has buffers, and their sum must stay small on any host.
+/// Every worker has buffers, and their sum must stay small on any host.
 const MOST_THREADS: usize = 64;
 
 /// Work that pays for starting a thread, in bytes to be hashed: an eighth of a millisecond with SHA instructions, half a one
@@ -81,7 +81,7 @@ fn share(costs: &[u64], helpers: Vec<Helper>, work: &(dyn Fn(usize) + Sync)) {
     });
 }
 
-/// Threads that help somebody now.
+/// Threads in use by all callers.
 static HELPING: AtomicUsize = AtomicUsize::new(0);
 
 /// The right to one thread more than those that asked for help.
@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn threads_work_at_the_same_time_and_little_work_starts_none() {
         let all = Barrier::new(4);
-        // Nobody passes the barrier before four threads are there.
+        // No thread passes the barrier before four have arrived.
         share(&[1; 4], helpers(3), &|_| {
             all.wait();
         });

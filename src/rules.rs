@@ -1,4 +1,4 @@
-//! Everything that `lint` can say, by name: what does not pack (errors), and what packs and is risky (warnings).
+//! Rules of `lint` by name: errors, which do not pack, and warnings about risks.
 //!
 //! An id is part of the interface: people acknowledge warnings by it. `docs/lint.md` has a section for each.
 
@@ -10,7 +10,7 @@ pub struct Rule {
     pub severity: Severity,
     /// One line for people.
     pub summary: &'static str,
-    /// What to do instead, in one line; empty where every problem brings its own.
+    /// Alternative in one line; empty if every problem brings its own.
     pub instead: &'static str,
 }
 
@@ -19,7 +19,7 @@ pub struct Rule {
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     Error,
-    /// It does, and somebody should look.
+    /// It packs, and a person should look at it.
     Warning,
 }
 
@@ -56,7 +56,7 @@ const fn warning(id: &'static str, summary: &'static str, instead: &'static str)
     }
 }
 
-/// What a problem is when nothing more exact is said.
+/// Severity of a problem without a more specific one.
 pub const RELEASE_TOML: &str = "release-toml";
 
 /// All rules: the errors, then pgseal's own warnings, then those of squawk.

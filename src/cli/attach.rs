@@ -17,13 +17,13 @@ use pgseal_verify::limits;
 pub struct Args {
     /// The bundle; replaced by one with more in it
     file: PathBuf,
-    /// What to add: an approval file, a signature of 64 bytes, or a time stamp (RFC 3161)
+    /// The addition: an approval file, a signature of 64 bytes, or a time stamp (RFC 3161)
     #[arg(required = true, value_name = "ITEM")]
     items: Vec<PathBuf>,
     /// The public key of a signature [default: the one of the trust root that it is by]
     #[arg(long, value_name = "KEY.pub")]
     key: Option<PathBuf>,
-    /// What was signed, as --tbs wrote it [default: the release]
+    /// The signed bytes, as --tbs wrote them [default: the release]
     #[arg(long, value_name = "TBS")]
     tbs: Option<PathBuf>,
     #[command(flatten)]

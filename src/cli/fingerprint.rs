@@ -46,7 +46,7 @@ const WORKERS: NonZeroUsize = NonZeroUsize::new(4).expect("four");
 
 #[derive(clap::Subcommand, Debug)]
 enum FingerprintCommand {
-    /// What differs between two fingerprints, by name (exit 50 when something does)
+    /// Compare two fingerprints by name (exit 50 if they differ)
     Diff(diff::Args),
 }
 

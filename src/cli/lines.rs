@@ -11,7 +11,7 @@ use crate::runbook::line::quoted;
 use crate::trust::{JudgedAt, TrustRoot, policy};
 use pgseal_verify::format::approval::APR_VARIABLE;
 
-/// What the commands need besides, and this one doesn't.
+/// Arguments that only the displayed commands use.
 #[derive(clap::Args, Debug, Clone)]
 pub struct LineArgs {
     /// Show commands with this key for receipts; it isn't read

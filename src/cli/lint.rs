@@ -31,7 +31,7 @@ pub struct Args {
     /// Write SARIF 2.1.0 to stdout
     #[arg(long)]
     sarif: bool,
-    /// The page of one rule: what it means, an example, and what to do instead
+    /// The page of one rule: meaning, example and alternative
     #[arg(long, value_name = "RULE", conflicts_with_all = ["dir", "strict", "sarif", "rules"])]
     explain: Option<String>,
     /// List all rules

@@ -18,7 +18,7 @@ pub struct Args {
 
 #[derive(Subcommand, Debug)]
 enum ReceiptCommand {
-    /// What a run did, for people; by the trust root where one is named
+    /// Show a run by its receipt, judged by the trust root if one is named
     Show(show::Args),
     /// Authenticate receipts, and compare each with its journal
     Verify(verify::Args),

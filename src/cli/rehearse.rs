@@ -58,11 +58,11 @@ pub struct Args {
     /// A dump to begin with: of pg_dump in any of its formats, or SQL
     #[arg(long, value_name = "FILE")]
     from_dump: Option<PathBuf>,
-    /// Clone by pg_dump and pg_restore also where nobody is connected: while a database is copied by template, new connections
-    /// to it wait
+    /// Clone by pg_dump and pg_restore even if there are no other connections: a copy by template makes new
+    /// connections to the source wait
     #[arg(long, conflicts_with = "from_dump")]
     by_dump: bool,
-    /// A psql script that is run on the clone first: what people do to open the gates
+    /// A psql script that is run on the clone first and opens the gates, as people will
     #[arg(long, value_name = "FILE.sql")]
     approve_with: Option<PathBuf>,
     /// Leave the clone for looking at it; its comment says so, and no later rehearsal calls it left-over

@@ -39,8 +39,8 @@ pub struct Args {
     /// Go on with the run of this release that stopped half way
     #[arg(long)]
     resume: bool,
-    /// What became of the interrupted statement, where the catalog can't say: `done` goes on behind it, `again` sends it
-    /// again
+    /// Outcome of the interrupted statement, if the catalog cannot decide: `done` continues after it, `again`
+    /// sends it again
     #[arg(long, value_name = "WHAT", requires = "resume", value_parser = decision)]
     interrupted: Option<Decision>,
 }

@@ -24,8 +24,8 @@ use pgseal_verify::plural::count;
 pub struct Args {
     /// The archive
     dir: PathBuf,
-    /// Bundles, approvals, receipts (with what stands beside them) and trust roots, and directories with some; also what
-    /// lies in the archive already
+    /// Bundles, approvals, receipts (with their signatures and journals) and trust roots, or directories of
+    /// them; files already in the archive are allowed
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     #[command(flatten)]

@@ -262,7 +262,7 @@ impl From<MemoryError> for CliError {
     }
 }
 
-/// The exit code of what is wrong with a receipt.
+/// Exit code of an error in a receipt.
 pub fn receipt_exit(error: &ReceiptError) -> Exit {
     match error {
         ReceiptError::Io(error) if error.kind() != std::io::ErrorKind::InvalidInput => {

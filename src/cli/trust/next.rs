@@ -20,7 +20,7 @@ use crate::trust::{DraftRoot, KeyId, SecretKey, Signer, TrustRoot, signatures};
 use pgseal_verify::format::timestamp::Timestamp;
 use pgseal_verify::format::trust_document::{KeyEntry, KeyStatus};
 
-/// What every command that makes a next version takes.
+/// Arguments of every command that makes a next version.
 #[derive(clap::Args, Debug)]
 pub struct NextArgs {
     /// The trust root, or a signed draft of a later version

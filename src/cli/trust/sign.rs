@@ -40,7 +40,7 @@ const BEFORE: &str = "The version before the draft, to show what changes [defaul
 pub struct AttachArgs {
     /// The draft
     draft: PathBuf,
-    /// The signature: 64 raw bytes over what `trust sign --tbs` writes
+    /// The signature: 64 raw bytes over the output of `trust sign --tbs`
     signature: PathBuf,
     /// The public half of the root key that made it
     #[arg(long, value_name = "ROOT.pub")]
