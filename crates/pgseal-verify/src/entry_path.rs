@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::digest::string_conversions;
+
 /// A path of `[A-Za-z0-9_][A-Za-z0-9._+@=-]*` segments joined by `/`, at most 100 bytes (the name
 /// field of a ustar header, POSIX.1-1988). The grammar excludes absolute paths, `.`, `..`, empty
 /// segments, blanks, control characters and hidden files.
@@ -89,19 +91,7 @@ fn is_segment(segment: &str) -> bool {
     first && bytes.all(|b| b.is_ascii_alphanumeric() || b"_.+@=-".contains(&b))
 }
 
-impl TryFrom<String> for EntryPath {
-    type Error = EntryPathError;
-
-    fn try_from(path: String) -> Result<Self, Self::Error> {
-        path.parse()
-    }
-}
-
-impl From<EntryPath> for String {
-    fn from(path: EntryPath) -> Self {
-        path.0
-    }
-}
+string_conversions!(EntryPath);
 
 impl fmt::Display for EntryPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::file_name::Named;
 use super::version::Format1;
-use crate::digest::Digest;
+use crate::digest::{Digest, string_conversions};
 
 /// Content of one leaf of the log; its canonical bytes are the leaf.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,19 +126,7 @@ impl FromStr for ArchivePath {
     }
 }
 
-impl TryFrom<String> for ArchivePath {
-    type Error = ArchivePathError;
-
-    fn try_from(path: String) -> Result<Self, Self::Error> {
-        path.parse()
-    }
-}
-
-impl From<ArchivePath> for String {
-    fn from(path: ArchivePath) -> Self {
-        path.0
-    }
-}
+string_conversions!(ArchivePath);
 
 impl Borrow<str> for ArchivePath {
     fn borrow(&self) -> &str {

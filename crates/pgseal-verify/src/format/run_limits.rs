@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::digest::string_conversions;
+
 /// A time limit: an integer and `ms`, `s`, `min` or `h`, from 1 ms to 24 h. There is no
 /// "unlimited".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -63,19 +65,7 @@ impl fmt::Display for TimeLimit {
     }
 }
 
-impl TryFrom<String> for TimeLimit {
-    type Error = TimeLimitError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<TimeLimit> for String {
-    fn from(limit: TimeLimit) -> Self {
-        limit.to_string()
-    }
-}
+string_conversions!(TimeLimit);
 
 /// `[limits]`: PostgreSQL's own session settings, set before the first statement of a release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::digest::string_conversions;
+
 /// `>=13`, `>=15.4`, `<18`, or both joined by a comma: `>=13, <19`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -86,19 +88,7 @@ impl fmt::Display for ServerRange {
     }
 }
 
-impl TryFrom<String> for ServerRange {
-    type Error = ServerRangeError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<ServerRange> for String {
-    fn from(range: ServerRange) -> Self {
-        range.to_string()
-    }
-}
+string_conversions!(ServerRange);
 
 #[cfg(test)]
 mod tests {

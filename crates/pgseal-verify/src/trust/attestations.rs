@@ -244,12 +244,7 @@ impl SignedApproval {
         } else {
             self.evidence.time()
         };
-        match root.entry(&self.key) {
-            Some(entry) => {
-                judge::counts(entry, role, when, proven).map_err(|reason| reason.to_string())
-            }
-            None => Err("is not in the trust root".to_owned()),
-        }
+        root.counts_since(&self.key, role, when, proven)
     }
 }
 
