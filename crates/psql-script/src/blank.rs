@@ -17,7 +17,7 @@ pub fn foreign_modifiers(sql: &str) -> Option<String> {
             return None;
         }
         let last = last_of_name(&tokens, i);
-        let is_own = last == i && tokens.is_any(i, TYPES_WITH_MODIFIERS);
+        let is_own = last == i && tokens.is_listed(i, TYPES_WITH_MODIFIERS);
         (tokens.mark(last + 1, b'(') && !is_own)
             .then(|| tokens.identifier(last))
             .flatten()
@@ -154,7 +154,7 @@ fn stays(tokens: &Tokens, i: usize, has_json_table: bool) -> bool {
             name > 0 && tokens.is_any(name - 1, &["character", "char", "bit", "nchar"])
         }
         _ if tokens.is(name, "precision") => name > 0 && tokens.is(name - 1, "double"),
-        _ => tokens.is_any(name, TYPES_BEFORE_LITERALS) && !is_qualified(name),
+        _ => tokens.is_listed(name, TYPES_BEFORE_LITERALS) && !is_qualified(name),
     })
 }
 
@@ -232,35 +232,18 @@ fn before_parenthesis(tokens: &Tokens, i: usize) -> Option<usize> {
 /// Unqualified names that are types of PostgreSQL's own from version 13 on: `pg_catalog` comes
 /// first in the search path of every guarded query.
 #[rustfmt::skip]
-const TYPES_BEFORE_LITERALS: &[&str] = &[
-    "date", "time", "timetz", "timestamp", "timestamptz", "interval", "json", "jsonb", "jsonpath", "xml", "uuid", "bytea",
-    "regclass", "regtype", "regproc", "regprocedure", "regoper", "regoperator", "regrole", "regnamespace", "regconfig",
-    "regdictionary", "regcollation", "oid", "xid", "cid", "tid", "pg_lsn", "name", "text", "char", "character", "varchar",
-    "nchar", "bpchar", "bit", "varbit", "int", "integer", "int2", "int4", "int8", "smallint", "bigint", "numeric", "decimal",
-    "dec", "real", "float", "float4", "float8", "money", "bool", "boolean", "inet", "cidr", "macaddr", "macaddr8", "point",
-    "box", "circle", "line", "lseg", "polygon", "tsvector", "tsquery", "int4range", "int8range", "numrange", "tsrange",
-    "tstzrange", "daterange",
-];
+const TYPES_BEFORE_LITERALS: &str = "\
+    date time timetz timestamp timestamptz interval json jsonb jsonpath xml uuid bytea regclass \
+    regtype regproc regprocedure regoper regoperator regrole regnamespace regconfig regdictionary \
+    regcollation oid xid cid tid pg_lsn name text char character varchar nchar bpchar bit varbit \
+    int integer int2 int4 int8 smallint bigint numeric decimal dec real float float4 float8 money \
+    bool boolean inet cidr macaddr macaddr8 point box circle line lseg polygon tsvector tsquery \
+    int4range int8range numrange tsrange tstzrange daterange";
 
 /// Types of that list that take modifiers.
-const TYPES_WITH_MODIFIERS: &[&str] = &[
-    "time",
-    "timetz",
-    "timestamp",
-    "timestamptz",
-    "interval",
-    "varchar",
-    "char",
-    "character",
-    "nchar",
-    "bpchar",
-    "varying",
-    "numeric",
-    "decimal",
-    "dec",
-    "float",
-    "bit",
-];
+const TYPES_WITH_MODIFIERS: &str = "\
+    time timetz timestamp timestamptz interval varchar char character nchar bpchar varying numeric \
+    decimal dec float bit";
 
 #[cfg(test)]
 mod tests {

@@ -168,29 +168,10 @@ pub(super) fn sets_standard_strings(sql: &str) -> Option<(bool, bool)> {
 }
 
 fn verb(tokens: &Tokens, start: usize) -> String {
-    const MODIFIERS: &[&str] = &[
-        "or",
-        "replace",
-        "global",
-        "local",
-        "temp",
-        "temporary",
-        "unlogged",
-        "unique",
-        "recursive",
-        "trusted",
-        "procedural",
-        "constraint",
-    ];
-    const PAIRED: &[&str] = &[
-        "materialized",
-        "foreign",
-        "event",
-        "access",
-        "default",
-        "text",
-        "large",
-    ];
+    const MODIFIERS: &str = "\
+        or replace global local temp temporary unlogged unique recursive trusted procedural \
+        constraint";
+    const PAIRED: &str = "materialized foreign event access default text large";
     if tokens.mark(start, b'(') {
         return "SELECT".into();
     }
@@ -198,14 +179,14 @@ fn verb(tokens: &Tokens, start: usize) -> String {
     let mut i = start + 1;
     match first.as_str() {
         "CREATE" | "ALTER" | "DROP" | "COMMENT" => {
-            while tokens.is_any(i, MODIFIERS) {
+            while tokens.is_listed(i, MODIFIERS) {
                 i += 1;
             }
             let mut words = vec![first.clone()];
             let pair = match tokens.word(i).to_ascii_lowercase().as_str() {
                 "user" => tokens.is(i + 1, "mapping"),
                 "operator" => tokens.is_any(i + 1, &["class", "family"]),
-                _ => tokens.is_any(i, PAIRED),
+                _ => tokens.is_listed(i, PAIRED),
             };
             let three = tokens.are(i, &["text", "search"]) || tokens.are(i, &["foreign", "data"]);
             let count = if first == "COMMENT" {

@@ -92,6 +92,7 @@ enum Kind {
 }
 
 fn kind(name: &str) -> Option<Kind> {
+    let word = |unset, words| Kind::Word { unset, words };
     Some(match name {
         "AUTOCOMMIT"
         | "ON_ERROR_STOP"
@@ -103,34 +104,16 @@ fn kind(name: &str) -> Option<Kind> {
         | "SHOW_ALL_RESULTS" => Kind::Switch,
         "FETCH_COUNT" | "IGNOREEOF" => Kind::Number { unset: "0" },
         "HISTSIZE" => Kind::Number { unset: "500" },
-        "ECHO" => Kind::Word {
-            unset: "none",
-            words: &["none", "errors", "queries", "all"],
-        },
-        "ECHO_HIDDEN" => Kind::Word {
-            unset: "off",
-            words: &["noexec"],
-        },
-        "ON_ERROR_ROLLBACK" => Kind::Word {
-            unset: "off",
-            words: &["interactive"],
-        },
-        "COMP_KEYWORD_CASE" => Kind::Word {
-            unset: "preserve-upper",
-            words: &["preserve-lower", "preserve-upper", "lower", "upper"],
-        },
-        "HISTCONTROL" => Kind::Word {
-            unset: "none",
-            words: &["none", "ignorespace", "ignoredups", "ignoreboth"],
-        },
-        "VERBOSITY" => Kind::Word {
-            unset: "default",
-            words: &["default", "terse", "verbose", "sqlstate"],
-        },
-        "SHOW_CONTEXT" => Kind::Word {
-            unset: "errors",
-            words: &["never", "errors", "always"],
-        },
+        "ECHO" => word("none", &["none", "errors", "queries", "all"]),
+        "ECHO_HIDDEN" => word("off", &["noexec"]),
+        "ON_ERROR_ROLLBACK" => word("off", &["interactive"]),
+        "COMP_KEYWORD_CASE" => word(
+            "preserve-upper",
+            &["preserve-lower", "preserve-upper", "lower", "upper"],
+        ),
+        "HISTCONTROL" => word("none", &["none", "ignorespace", "ignoredups", "ignoreboth"]),
+        "VERBOSITY" => word("default", &["default", "terse", "verbose", "sqlstate"]),
+        "SHOW_CONTEXT" => word("errors", &["never", "errors", "always"]),
         _ => return None,
     })
 }

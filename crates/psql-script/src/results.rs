@@ -14,7 +14,7 @@ pub(super) fn result_names(sql: &str) -> Option<Vec<String>> {
     let (mut names, mut depth, mut from) = (Vec::new(), 0usize, start);
     for i in start..=tokens.list.len() {
         let ends = i == tokens.list.len()
-            || (depth == 0 && (tokens.mark(i, b';') || tokens.is_any(i, &CLAUSES)));
+            || (depth == 0 && (tokens.mark(i, b';') || tokens.is_listed(i, CLAUSES)));
         if ends || (depth == 0 && tokens.mark(i, b',')) {
             names.push(item_name(&tokens, from, i)?);
             from = i + 1;
@@ -32,19 +32,7 @@ pub(super) fn result_names(sql: &str) -> Option<Vec<String>> {
     None
 }
 
-const CLAUSES: [&str; 11] = [
-    "from",
-    "where",
-    "group",
-    "having",
-    "window",
-    "union",
-    "intersect",
-    "except",
-    "order",
-    "limit",
-    "fetch",
-];
+const CLAUSES: &str = "from where group having window union intersect except order limit fetch";
 
 /// Aggregates and functions that name their column after themselves.
 const NAMED_LIKE_THEM: [&str; 8] = [

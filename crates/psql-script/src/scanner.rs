@@ -227,19 +227,8 @@ impl Scanner {
                 _ => match byte {
                     b'\'' => {
                         let forgotten = self.continued_at == Some(i);
-                        let mode = if self.escapes_everywhere {
-                            ESCAPES
-                        } else {
-                            PLAIN
-                        };
-                        let mode = if forgotten {
-                            Mode::Quote {
-                                escapes: false,
-                                forgotten,
-                            }
-                        } else {
-                            mode
-                        };
+                        let escapes = self.escapes_everywhere && !forgotten;
+                        let mode = Mode::Quote { escapes, forgotten };
                         return Ok((self.open_at(i, mode, i + 1), None));
                     }
                     b'"' => return Ok((self.open_at(i, Mode::Identifier, i + 1), None)),

@@ -30,9 +30,7 @@ pub fn single_select(sql: &str) -> Result<(), NotSelect> {
         [_] => {}
         [_, (second, _), ..] => return fault(*second, "there is more than one statement"),
     }
-    let first = (0..tokens.list.len())
-        .find(|i| !tokens.mark(*i, b'('))
-        .unwrap_or(0);
+    let first = first_word(&tokens);
     if !tokens.is_any(first, &["select", "values", "table", "with"]) {
         return fault(first, "only SELECT, VALUES, TABLE and WITH can be asked");
     }
@@ -59,6 +57,13 @@ pub fn single_select(sql: &str) -> Result<(), NotSelect> {
     Ok(())
 }
 
+/// The first token that is no opening parenthesis.
+fn first_word(tokens: &Tokens) -> usize {
+    (0..tokens.list.len())
+        .find(|i| !tokens.mark(*i, b'('))
+        .unwrap_or(0)
+}
+
 /// [`single_select`] as a Boolean.
 pub fn is_single_select(sql: &str) -> bool {
     single_select(sql).is_ok()
@@ -68,9 +73,7 @@ pub fn is_single_select(sql: &str) -> bool {
 /// in it would be lost.
 pub fn rows_unread(sql: &str) -> bool {
     let tokens = Tokens::new(sql);
-    let first = (0..tokens.list.len())
-        .find(|i| !tokens.mark(*i, b'('))
-        .unwrap_or(0);
+    let first = first_word(&tokens);
     let queries = [
         "select", "values", "table", "with", "execute", "fetch", "show", "explain", "call",
     ];

@@ -121,6 +121,15 @@ impl<'a> Tokens<'a> {
                 .any(|keyword| word.eq_ignore_ascii_case(keyword))
     }
 
+    /// Whether a token is one of these keywords, which are separated by blanks.
+    pub fn is_listed(&self, i: usize, keywords: &str) -> bool {
+        let word = self.word(i);
+        !word.is_empty()
+            && keywords
+                .split(' ')
+                .any(|keyword| word.eq_ignore_ascii_case(keyword))
+    }
+
     /// True if the words from `i` on are these.
     pub fn are(&self, i: usize, keywords: &[&str]) -> bool {
         keywords

@@ -75,39 +75,6 @@ fn copy_has_a_direction() {
     assert_eq!(inspect("select 1 from stdin").copy, None);
 }
 
-#[test]
-fn what_cannot_run_in_a_transaction() {
-    for sql in [
-        "vacuum",
-        "create index concurrently i on t (a)",
-        "create unique index concurrently if not exists i on t (a)",
-        "drop index concurrently i",
-        "reindex index concurrently i",
-        "reindex (verbose) database d",
-        "create database d",
-        "alter system set a = 1",
-        "alter table t detach partition p concurrently",
-        "cluster",
-        "cluster verbose;",
-        "cluster (verbose)",
-        "discard all",
-        "drop subscription s",
-        "alter database d set tablespace x",
-    ] {
-        assert!(inspect(sql).outside_transaction.is_some(), "{sql}");
-    }
-    for sql in [
-        "cluster t",
-        "cluster (verbose) t",
-        "create index i on t (a)",
-        "reindex table t",
-        "alter database d set a = 1",
-        "select 'vacuum'",
-    ] {
-        assert_eq!(inspect(sql).outside_transaction, None, "{sql}");
-    }
-}
-
 fn change(sql: &str) -> Option<Changed> {
     inspect(sql).session_change.map(|change| change.what)
 }

@@ -78,32 +78,7 @@ fn error(text: &str) -> String {
 }
 
 #[test]
-fn the_text_is_what_psql_sends() {
-    assert_eq!(
-        sent("-- c\n  select 1 -- d\n\n\n  , 2;;\n select 3  \n\n"),
-        ["select 1 -- d\n  , 2;", ";", "select 3  "]
-    );
-    assert_eq!(
-        sent("/* a */ select 1;\r\n\r\nselect 'a\r\n\nb';"),
-        ["/* a */ select 1;", "select 'a\r\n\nb';"]
-    );
-    assert_eq!(
-        sent("\u{feff}select 1 \\; select 2;"),
-        ["select 1 ; select 2;"]
-    );
-    assert_eq!(
-        sent("select\n\\echo x\n1\n  \\echo y\n;"),
-        ["select\n1\n  \n;"]
-    );
-    assert!(sent("").is_empty() && sent("-- only\n").is_empty());
-}
-
-#[test]
-fn variables_are_replaced_as_psql_does() {
-    assert_eq!(
-        sent("select :x, :'x', :\"s\", :'s', :{?x}, :{?y}, 1::x;"),
-        ["select 5, '5', \"it's\", 'it''s', TRUE, FALSE, 1::x;"]
-    );
+fn undefined_variables_have_a_place() {
     let found = statements(
         "select :nope,\n :'other', a[1:2], a[i:j], 'a:b', x::y;",
         &[],
@@ -191,37 +166,21 @@ fn copy_takes_files_and_lines() {
     assert!(read.is_err(), "what psql drops silently is refused");
 }
 
+/// The corpus of `tests/psql` compares the other conditions and commands with the real psql.
 #[test]
-fn conditions_follow_psql() {
+fn conditions_and_options_in_one_line() {
     for (text, wanted) in [
         (
-            "\\if true\nselect 1;\n\\else\nselect 2;\n\\endif\nselect 3;",
-            "select 1;|select 3;",
-        ),
-        (
             "\\if 0 \\elif yes \\\\ select 1; \\elif on \\\\ select 2; \\else \\\\ select 3; \\endif",
-            "select 1;",
-        ),
-        ("\\if :{?x}\nselect :x;\n\\endif", "select 5;"),
-        (
-            "\\if false\n\\if true\nselect 1;\n\\else\nselect 2;\n\\endif\nselect 3;\n\\endif\nselect 4;",
-            "select 4;",
-        ),
-        (
-            "select 1\n\\if false\n, (2\n\\else\n, 3\n\\endif\n, 4;",
-            "select 1\n, 3\n, 4;",
-        ),
-        (
-            "\\if false\n\\! rm\n\\set y `date`\n\\i nowhere\nselect :y;\n\\endif\nselect 1;",
-            "select 1;",
-        ),
-        (
-            "\\if false\ncopy t from stdin;\n'\n\\.\n\\endif\nselect 1;",
             "select 1;",
         ),
         (
             "\\set c 1\n\\if :c\n\\set c 0\n\\endif -- end\n\\if :c\nselect 1;\n\\endif\nselect 2;",
             "select 2;",
+        ),
+        (
+            "select 1;\n\\g (format=csv) /dev/null\n",
+            "select 1;|select 1;",
         ),
     ] {
         assert_eq!(sent(text).join("|"), wanted, "{text}");
@@ -229,35 +188,7 @@ fn conditions_follow_psql() {
 }
 
 #[test]
-fn commands_that_send() {
-    for (text, wanted) in [
-        (
-            "select 1 \\g\nselect 2\n\\gx\n\\g\n",
-            "select 1 |select 2|select 2",
-        ),
-        (
-            "select 1;\n\\g (format=csv) /dev/null\n",
-            "select 1;|select 1;",
-        ),
-        (
-            "select 1 \\r\nselect (2 \\g \\\\ select 3;",
-            "select (2 |select 3;",
-        ),
-        ("select 1 \\d t\n\\p\n;", "select 1 \n;"),
-        (
-            "select $1 \\bind 'a b' 2 \\g\nselect 2;",
-            "select $1 |select 2;",
-        ),
-        ("\\set v '''a;b'', 2'\nselect :v;", "select 'a;b', 2;"),
-        ("\\set v '1; select 2'\nselect :v;", "select 1;|select 2;"),
-        ("\\set a :a\nselect :a;", "select :a;"),
-        (
-            "set standard_conforming_strings = off; select '\\';\nselect '\\';';",
-            "set standard_conforming_strings = off;|select '\\';|select '\\';';",
-        ),
-    ] {
-        assert_eq!(sent(text).join("|"), wanted, "{text}");
-    }
+fn commands_decide_what_follows_a_statement() {
     let found = statements(
         "select 1 as a \\gset p_\nselect 'x' \\gexec\nselect $1 \\bind 5 \\g",
         &[],
