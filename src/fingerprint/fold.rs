@@ -81,8 +81,7 @@ impl<'a> Owners<'a> {
             places: whole.map(|(at, whole)| (&*whole.object, at)).collect(),
             extensions: HashMap::new(),
         };
-        for extension in owners.places.clone().into_values() {
-            let extension = &differences[extension];
+        for extension in differences.iter().filter(|difference| is_whole(difference)) {
             let definition = owners.definition(extension);
             if extension.object.starts_with("extension ")
                 && let Some((_, members)) = definition.split_once("\nmembers: ")

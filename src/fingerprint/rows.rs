@@ -92,9 +92,9 @@ fn digest(
 
 fn two(table: Table, name: &str) -> Result<[String; 2], DatabaseError> {
     let row = table.rows.into_iter().next().unwrap_or_default();
-    let values: Vec<String> = row.into_iter().flatten().collect();
+    let values: Option<Vec<String>> = row.into_iter().collect();
     let unsound = |_| DatabaseError::unsound(format!("the server does not say what is in {name}"));
-    values.try_into().map_err(unsound)
+    values.unwrap_or_default().try_into().map_err(unsound)
 }
 
 fn number(text: &str, name: &str) -> Result<u64, DatabaseError> {

@@ -1,5 +1,6 @@
 //! Catalog queries that reject gate SQL whose functions, operators, types or tables could have side effects: one row of
-//! [`all`] for each way in. `docs/gate.md` says the same for people.
+//! [`all`] for each way in. Functions are in `called` (by property) and `functions` (by name).
+//! `docs/gate.md` lists them for users.
 //!
 //! Objects below 16384 (`FirstNormalObjectId`, PostgreSQL `access/transam.h`) are those of initdb. Schemas prove nothing:
 //! other objects can be put into `pg_catalog`.
