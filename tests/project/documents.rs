@@ -347,11 +347,7 @@ fn is_path(span: &str) -> bool {
     let plain = span
         .chars()
         .all(|c| c.is_ascii_alphanumeric() || "_-./".contains(c));
-    let is_folder = span.ends_with('/') && span.len() > 3;
-    plain
-        && (span.ends_with(".rs")
-            || is_folder
-            || FOLDERS.iter().any(|folder| span.starts_with(folder)))
+    plain && (span.ends_with(".rs") || FOLDERS.iter().any(|folder| span.starts_with(folder)))
 }
 
 fn without_fences(text: &str) -> String {
