@@ -68,9 +68,11 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
-use error::CliError;
+// What most commands use.
+use error::{CliError, ResultExt};
 use exit::Exit;
-use output::Output;
+use kind::Kind;
+use output::{Output, Paint, display_path, escape, escape_lines};
 
 /// Signed, offline release bundles for PostgreSQL: verify, ask the gate, and only then run.
 #[derive(Parser, Debug)]
@@ -234,7 +236,7 @@ fn usage(error: &clap::Error) -> ExitCode {
     let message = begins("error: ").unwrap_or(&text).to_owned();
     let error = CliError {
         hint: tip.or_else(usage),
-        ..CliError::new(Exit::Usage, message)
+        ..CliError::usage(message)
     };
     let json = std::env::args_os().any(|argument| argument == "--json");
     Output {

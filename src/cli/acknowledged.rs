@@ -1,6 +1,6 @@
 //! Warnings of `lint` that the release's author acknowledged, printed for reviewers and operators.
 
-use super::output::{Output, escape};
+use super::{Output, escape};
 use pgseal_verify::format::manifest::{Acknowledgement, Manifest};
 
 /// Prints one line per acknowledgement.

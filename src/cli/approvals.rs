@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::output::escape;
+use super::escape;
 use crate::trust::attestations::SignedApproval;
 use crate::trust::evidence::Evidence;
 use crate::trust::policy::{self, Tally};

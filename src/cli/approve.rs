@@ -7,12 +7,10 @@ use super::acknowledged;
 use super::approvals;
 use super::args::{TrustArgs, now, time};
 use super::attestor::{Attestor, look};
-use super::error::CliError;
-use super::exit::Exit;
-use super::output::{Output, escape};
 use super::points;
 use super::signer::SignerArgs;
 use super::tbs::TbsArgs;
+use super::{CliError, Exit, Output, escape};
 use super::{stage, table};
 use crate::bundle::AuthenticatedBundle;
 use crate::bundle::approval::AttestationDraft;
@@ -70,10 +68,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         .expires
         .or_else(|| Timestamp::from_seconds(at.seconds() + DEFAULT_LIFE));
     if let Some(past) = expires.filter(|expires| *expires <= at) {
-        return Err(CliError::new(
-            Exit::Usage,
-            format!("--expires {past} is in the past: nothing was approved"),
-        ));
+        return Err(CliError::usage(format!(
+            "--expires {past} is in the past: nothing was approved"
+        )));
     }
     let signing = (&args.signer, &args.tbs);
     let speaker = Attestor::open(
@@ -123,17 +120,15 @@ fn check_apr(manifest: &Manifest, apr: Option<&AprCode>) -> Result<(), CliError>
         &variable.about
     };
     let apr = apr.ok_or_else(|| {
-        CliError::new(Exit::Usage, "the release needs an APR code")
-            .hint(format!("--apr CODE: {about}"))
+        CliError::usage("the release needs an APR code").hint(format!("--apr CODE: {about}"))
     })?;
     if variable.accepts(apr.as_str()) {
         return Ok(());
     }
     let pattern = variable.pattern.as_deref().unwrap_or_default();
-    Err(CliError::new(
-        Exit::Usage,
-        format!("--apr {apr} does not match {pattern}, so no run could be ordered with it"),
-    )
+    Err(CliError::usage(format!(
+        "--apr {apr} does not match {pattern}, so no run could be ordered with it"
+    ))
     .hint(about))
 }
 
@@ -311,14 +306,11 @@ fn confirm(manifest: &Manifest, yes: Option<&str>, out: Output) -> Result<(), Cl
             out.ask("type the release's name to approve it: ");
             let mut line = String::new();
             let read = std::io::stdin().lock().read_line(&mut line);
-            read.map_err(|error| {
-                CliError::new(Exit::Internal, format!("standard input: {error}"))
-            })?;
+            read.map_err(|error| CliError::internal(format!("standard input: {error}")))?;
             line.trim().to_owned()
         }
         None => {
-            return Err(CliError::new(
-                Exit::Usage,
+            return Err(CliError::usage(
                 "nobody is there to type the release's name: nothing was approved",
             )
             .hint(format!("run it on a terminal, or give --yes {name}")));
@@ -327,8 +319,7 @@ fn confirm(manifest: &Manifest, yes: Option<&str>, out: Output) -> Result<(), Cl
     if typed == name {
         return Ok(());
     }
-    Err(CliError::new(
-        Exit::Usage,
-        format!("the release is {name}, not {typed:?}: nothing was approved"),
-    ))
+    Err(CliError::usage(format!(
+        "the release is {name}, not {typed:?}: nothing was approved"
+    )))
 }

@@ -2,12 +2,9 @@
 
 use super::byte_progress::{ByteProgress, Counted};
 use super::connection;
-use super::error::CliError;
-use super::exit::Exit;
 use super::gate_user::GateUserArgs;
-use super::kind::Kind;
-use super::output::{Output, display_path};
 use super::passphrase;
+use super::{CliError, Exit, Kind, Output, ResultExt, display_path};
 use crate::bundle::{
     Attestations, AuthenticateError, AuthenticatedBundle, BundleToRun, UntrustedBundle,
 };
@@ -113,7 +110,7 @@ impl BundleArgs {
         now: Timestamp,
     ) -> Result<BundleToRun<'r>, CliError> {
         let bundle = open(&self.file)?.authenticate_to_run(root, now);
-        bundle.map_err(|error| CliError::from(error).about(&self.file))
+        bundle.about(&self.file)
     }
 
     /// Like [`Self::authenticate`], with progress for a command that reads the bundle `times`
@@ -159,8 +156,7 @@ impl ApprovalArgs {
     ) -> Result<B, CliError> {
         for file in self.files()? {
             let source = open_file::open(&file).map_err(|error| open_error(&file, &error))?;
-            let added =
-                Attestations::parse(source).map_err(|error| CliError::from(error).about(&file))?;
+            let added = Attestations::parse(source).about(&file)?;
             for claimed in &added.statements {
                 bundle = with(bundle, claimed)
                     .map_err(|error| CliError::from(AuthenticateError::from(error)).about(&file))?;
@@ -178,7 +174,7 @@ impl ApprovalArgs {
             }
             let entries =
                 std::fs::read_dir(path).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
-            let entries = entries.map_err(|error| CliError::io(path, &error))?;
+            let entries = entries.at(path)?;
             let mut found: Vec<PathBuf> = entries.iter().map(std::fs::DirEntry::path).collect();
             found.sort();
             // Skips subdirectories of the medium and temporary files of a write in progress.
@@ -193,14 +189,14 @@ impl ApprovalArgs {
                     .is_none_or(|extension| extension != "approval")
             });
             if let Some(other) = other {
-                return Err(CliError::new(Exit::Usage, format!("{} is not named *.approval", display_path(other)))
+                return Err(CliError::usage(format!("{} is not named *.approval", display_path(other)))
                     .hint("a directory given by --approval holds approval files and nothing else; or name each file"));
             }
             if found.is_empty() {
-                return Err(CliError::new(
-                    Exit::Usage,
-                    format!("{} holds no approval", display_path(path)),
-                ));
+                return Err(CliError::usage(format!(
+                    "{} holds no approval",
+                    display_path(path)
+                )));
             }
             files.extend(found);
         }
@@ -215,13 +211,13 @@ pub fn authenticate<'r>(
     when: JudgedAt,
 ) -> Result<AuthenticatedBundle<'r>, CliError> {
     let bundle = open(file)?.authenticate(root, when);
-    bundle.map_err(|error| CliError::from(error).about(file))
+    bundle.about(file)
 }
 
 /// Opens a bundle without authenticating it.
 pub fn open(file: &Path) -> Result<UntrustedBundle, CliError> {
     let source = open_file::open(file).map_err(|error| open_error(file, &error))?;
-    UntrustedBundle::parse_with(source, &Cores).map_err(|error| CliError::from(error).about(file))
+    UntrustedBundle::parse_with(source, &Cores).about(file)
 }
 
 /// Error for a bundle that cannot be opened. A path that is not a file counts as malformed.
@@ -348,7 +344,7 @@ impl LimitArgs {
                     "--{} {wanted} is more than the release allows, {signed}",
                     name.replace('_', "-")
                 );
-                Err(CliError::new(Exit::Usage, text).hint(format!(
+                Err(CliError::usage(text).hint(format!(
                     "a limit can only be lowered here; {name} of [limits] in release.toml is signed"
                 )))
             }
@@ -383,7 +379,7 @@ pub struct RetryArgs {
 pub fn public_key(path: &Path) -> Result<PublicKey, CliError> {
     let hint = "`pgseal keygen NAME` writes NAME.pub; ssh-keygen's .pub is good too";
     let usage = |error: &dyn Display| {
-        CliError::new(Exit::Usage, format!("{}: {error}", display_path(path))).hint(hint)
+        CliError::usage(format!("{}: {error}", display_path(path))).hint(hint)
     };
     let text = small_text(path).map_err(|error| usage(&error))?;
     PublicKey::from_text(&text).map_err(|error| usage(&error))
@@ -429,7 +425,7 @@ impl PassphraseArgs {
     pub fn new_passphrase(&self, name: &str) -> Result<zeroize::Zeroizing<String>, CliError> {
         let new = self.reader().new_passphrase(name);
         new.map_err(|error| {
-            CliError::new(Exit::Usage, format!("no passphrase: {error}"))
+            CliError::usage(format!("no passphrase: {error}"))
                 .hint("run it on a terminal, give --passphrase-fd N, or --no-passphrase for a key without one")
         })
     }

@@ -3,10 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::args::{TrustArgs, now, open_error, public_key};
-use super::error::CliError;
-use super::exit::Exit;
-use super::output::{Output, display_path};
 use super::rewrite;
+use super::{CliError, Exit, Output, ResultExt, display_path};
 use crate::bundle::add::Addition;
 use crate::bundle::attach::{AttachmentValidator, Item};
 use crate::open_file;
@@ -54,7 +52,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         for (item, path) in items.iter().zip(&args.items) {
             let before = additions.len();
             let taken = validator.take(item, &mut additions);
-            taken.map_err(|error| CliError::from(error).about(path))?;
+            taken.about(path)?;
             told.extend(
                 additions[before..]
                     .iter()
@@ -90,7 +88,7 @@ fn what(addition: &Addition) -> (&'static str, KeyId) {
 }
 
 fn read(path: &Path) -> Result<Item, CliError> {
-    Item::parse(bytes_of(path)?).map_err(|error| CliError::from(error).about(path))
+    Item::parse(bytes_of(path)?).about(path)
 }
 
 fn bytes_of(path: &Path) -> Result<Vec<u8>, CliError> {
@@ -104,8 +102,6 @@ fn bytes_of(path: &Path) -> Result<Vec<u8>, CliError> {
         .about(path));
     }
     let mut bytes = vec![0; source.size() as usize];
-    source
-        .read_exact_at(&mut bytes, 0)
-        .map_err(|error| CliError::io(path, &error))?;
+    source.read_exact_at(&mut bytes, 0).at(path)?;
     Ok(bytes)
 }

@@ -4,13 +4,10 @@
 use std::path::Path;
 
 use super::args::{authenticate, now, open};
-use super::error::CliError;
-use super::exit::Exit;
-use super::kind::Kind;
-use super::output::{Output, display_path};
 use super::rewrite;
 use super::signer::SignerArgs;
 use super::tbs::TbsArgs;
+use super::{CliError, Exit, Kind, Output, ResultExt, display_path};
 use crate::bundle::add::{Addition, write_approvals};
 use crate::bundle::approval::{self, AttestationDraft};
 use crate::bundle::{AuthenticatedBundle, UntrustedBundle};
@@ -61,14 +58,12 @@ impl<'a> Attestor<'a> {
             (role, Some((root, key))) => role_of(root, key, role)?,
             (Some(role), None) => role.clone(),
             (None, None) => {
-                return Err(
-                    CliError::new(Exit::Usage, "in which role?").hint("name it by --role ROLE")
-                );
+                return Err(CliError::usage("in which role?").hint("name it by --role ROLE"));
             }
         };
         if ROLES_WITH_A_TASK.contains(&role.as_str()) {
             let text = format!("a key of the role {role} doesn't approve");
-            return Err(CliError::new(Exit::Usage, text).hint(
+            return Err(CliError::usage(text).hint(
                 "approvals are given by roles of their own, for example l2; nothing was signed",
             ));
         }
@@ -100,8 +95,7 @@ impl<'a> Attestor<'a> {
         out: Output,
     ) -> Result<Exit, CliError> {
         let make = |word: AttestationDraft| {
-            approval::statement(manifest, id, word)
-                .map_err(|error| CliError::new(Exit::Internal, error))
+            approval::statement(manifest, id, word).map_err(CliError::internal)
         };
         let Some(signer) = &self.signer else {
             // The signing key is unknown here: either one that already made statements in this role
@@ -126,7 +120,7 @@ impl<'a> Attestor<'a> {
                 let statements = [sign(word.clone())?];
                 let written =
                     durable::create_new(path, |file| write_approvals(&statements, file).map(drop));
-                written.map_err(|error| CliError::io(path, &error))?;
+                written.at(path)?;
                 word
             }
             None => {
@@ -134,7 +128,7 @@ impl<'a> Attestor<'a> {
                     if bundle.claimed_release_id() != id {
                         let text =
                             format!("{}: changed while it was read", display_path(self.file));
-                        return Err(CliError::new(Exit::Internal, text));
+                        return Err(CliError::internal(text));
                     }
                     self.refuse_if_withdrawn_later(bundle, key, &word)?;
                     let word = after(word, bundle, |other, _| other == key);
@@ -171,8 +165,7 @@ impl<'a> Attestor<'a> {
                     "key {key} withdrew at {}, in the future by this host's clock",
                     said.at
                 );
-                return Err(CliError::new(Exit::Usage, text)
-                    .hint("is this clock right? Nothing was signed"));
+                return Err(CliError::usage(text).hint("is this clock right? Nothing was signed"));
             }
         }
         Ok(())
@@ -286,10 +279,7 @@ pub fn look<'r>(
     let bundle = open(file)?;
     let Some(root) = root else {
         out.warning("no trust root was named (--trust): nobody has checked who made this release");
-        let manifest = bundle
-            .claimed_release()
-            .map_err(|error| CliError::from(error).about(file))?
-            .predicate;
+        let manifest = bundle.claimed_release().about(file)?.predicate;
         return Ok(Seen {
             bundle,
             manifest,

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::output::{Output, display_path};
 use super::progress::Notifier;
+use super::{Output, display_path};
 use pgseal_verify::archive::source::ByteSource;
 
 /// Smallest size with a progress line, in bytes; smaller work ends too soon to need one.

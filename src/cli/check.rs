@@ -2,12 +2,10 @@
 
 use super::args::{BundleArgs, DatabaseArgs, LimitArgs, now};
 use super::database_command::DatabaseCommand;
-use super::error::{self, CliError};
-use super::exit::Exit;
+use super::error;
 use super::interrupt::Command;
-use super::kind::Kind;
-use super::output::{Output, Paint, escape};
 use super::progress::Notifier;
+use super::{CliError, Exit, Kind, Output, Paint, escape};
 use crate::release::check::{self, CheckError, Checked, Seen};
 use crate::release::event::Silent;
 use crate::release::preflight::PreflightError;

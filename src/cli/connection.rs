@@ -5,9 +5,7 @@ mod environment;
 mod passfile;
 mod service;
 
-use super::error::CliError;
-use super::exit::Exit;
-use super::output::{Output, escape};
+use super::{CliError, Output, escape};
 use crate::postgres::{Connector, Parameters, Settings, SettingsError};
 
 /// Output for warnings, which appear with any output options.
@@ -94,9 +92,5 @@ fn wrong(error: &SettingsError) -> CliError {
             "it is in --db, in a service file or in a PG* variable; docs/connections.md has them all"
         }
     };
-    CliError::new(
-        Exit::Usage,
-        format!("can't understand the connection: {error}"),
-    )
-    .hint(hint)
+    CliError::usage(format!("can't understand the connection: {error}")).hint(hint)
 }

@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::args::{TrustArgs, authenticate, now, time};
-use super::error::CliError;
-use super::exit::Exit;
-use super::output::{Output, display_path};
+use super::{CliError, Exit, Output, ResultExt, display_path};
 use crate::bundle::AuthenticatedBundle;
 use crate::durable;
 use crate::trust::{JudgedAt, key_list};
@@ -86,7 +84,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             let bundle = open(file)?;
             let bundles = bundle
                 .sigstore_bundles()
-                .map_err(|error| CliError::new(Exit::Internal, error).about(file))?;
+                .map_err(|error| CliError::internal(error).about(file))?;
             write(args, "sigstore", bundles.map(|bundle| line(&bundle)), out)
         }
         Format::AllowedSigners => write(
@@ -116,7 +114,7 @@ fn write(
     let mut count = |piece: &Vec<u8>| bytes += piece.len() as u64;
     let Some(path) = args.output.as_deref() else {
         for piece in pieces {
-            out.bytes(&piece.map_err(|error| CliError::new(Exit::Internal, error))?)?;
+            out.bytes(&piece.map_err(CliError::internal)?)?;
         }
         return Ok(Exit::Done);
     };
@@ -125,7 +123,7 @@ fn write(
             .inspect(|piece| piece.iter().for_each(&mut count))
             .try_for_each(|piece| file.write_all(&piece?))
     });
-    written.map_err(|error| CliError::io(path, &error))?;
+    written.at(path)?;
     out.document(
         &serde_json::json!({ "file": path.to_string_lossy(), "format": format, "bytes": bytes }),
     );

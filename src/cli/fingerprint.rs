@@ -8,11 +8,8 @@ use std::path::PathBuf;
 
 use super::args::now;
 use super::connection;
-use super::error::CliError;
-use super::exit::Exit;
-use super::kind::Kind;
-use super::output::{Output, display_path, escape};
 use super::progress::Notifier;
+use super::{CliError, Exit, Kind, Output, ResultExt, display_path, escape};
 use crate::durable;
 use crate::fingerprint::{self, FingerprintError, Progress};
 use pgseal_verify::format::fingerprint::{Fingerprint, Scope};
@@ -79,10 +76,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     notifier.finish();
     let fingerprint = taken?;
     if let Some(path) = &args.output {
-        let bytes = json::to_canonical(&fingerprint)
-            .map_err(|error| CliError::new(Exit::Internal, error))?;
-        durable::create_new(path, |file| file.write_all(&bytes))
-            .map_err(|error| CliError::io(path, &error))?;
+        let bytes = json::to_canonical(&fingerprint).map_err(CliError::internal)?;
+        durable::create_new(path, |file| file.write_all(&bytes)).at(path)?;
     }
     out.document(&document(&fingerprint, args.output.as_deref()));
     show(&fingerprint, out);
@@ -181,7 +176,7 @@ impl From<FingerprintError> for CliError {
     fn from(error: FingerprintError) -> Self {
         match error {
             FingerprintError::Database(error) => error.into(),
-            FingerprintError::NoTable(_) => Self::new(Exit::Usage, error)
+            FingerprintError::NoTable(_) => Self::usage(error)
                 .hint("write --tables SCHEMA.TABLE,...: tables, materialized views or sequences of this database"),
             FingerprintError::NotReadable(_) => Self::new(Kind::NotReadable, error)
                 .hint("connect as a role that may: a member of pg_read_all_data, or the tables' owner; or name others by --tables"),

@@ -1,7 +1,6 @@
 //! The database role for gates and probes.
 
-use super::error::CliError;
-use super::exit::Exit;
+use super::CliError;
 
 /// The role that gates and probes are asked as.
 #[derive(clap::Args, Debug, Clone, Default)]
@@ -23,10 +22,7 @@ impl GateUserArgs {
             Ok(role) => Some(role),
             Err(std::env::VarError::NotPresent) => None,
             Err(error) => {
-                return Err(CliError::new(
-                    Exit::Usage,
-                    format!("PGSEAL_GATE_USER: {error}"),
-                ));
+                return Err(CliError::usage(format!("PGSEAL_GATE_USER: {error}")));
             }
         };
         Ok(self

@@ -4,10 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use include_dir::{Dir, include_dir};
 
-use super::error::CliError;
-use super::exit::Exit;
-use super::kind::Kind;
-use super::output::{Output, display_path};
+use super::{CliError, Exit, Kind, Output, ResultExt, display_path};
 use pgseal_verify::format::name::Name;
 
 #[derive(clap::Args, Debug)]
@@ -66,19 +63,14 @@ fn release_name(dir: &Path) -> Result<Name, CliError> {
     let is_typed = matches!(dir.components().next_back(), Some(Component::Normal(_)));
     let named = match is_typed {
         true => dir.to_owned(),
-        false => dir
-            .canonicalize()
-            .map_err(|error| CliError::io(dir, &error))?,
+        false => dir.canonicalize().at(dir)?,
     };
     let name = named.file_name().unwrap_or_default().to_string_lossy();
     name.parse().map_err(|error| {
-        CliError::new(
-            Exit::Usage,
-            format!(
-                "no release can be called like {}: {error}",
-                display_path(dir)
-            ),
-        )
+        CliError::usage(format!(
+            "no release can be called like {}: {error}",
+            display_path(dir)
+        ))
         .hint("the release is called like its directory: name one that fits")
     })
 }

@@ -2,11 +2,9 @@
 
 use super::acknowledged;
 use super::args::{BundleArgs, now};
-use super::error::CliError;
-use super::exit::Exit;
-use super::output::{Output, escape};
 use super::rehearsal_proof;
 use super::table;
+use super::{CliError, Exit, Output, escape};
 use crate::trust::JudgedAt;
 use pgseal_verify::format::manifest::{Manifest, State, Stored, Transaction};
 use pgseal_verify::format::statement::title;

@@ -3,10 +3,7 @@
 use std::path::PathBuf;
 
 use super::args::PassphraseArgs;
-use super::error::CliError;
-use super::exit::Exit;
-use super::kind::Kind;
-use super::output::{Output, display_path};
+use super::{CliError, Exit, Kind, Output, display_path};
 use crate::durable;
 use crate::trust::SecretKey;
 use std::io::Write;

@@ -7,9 +7,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::error::CliError;
-use super::exit::Exit;
-use super::output::{Output, escape};
+use super::{CliError, Exit, Output, escape};
 use crate::bundle::definition::{Definition, DefinitionError};
 use crate::bundle::problem::Problem;
 use crate::lint::points::{self, Point};
@@ -47,8 +45,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         return list(out);
     };
     if args.sarif && out.json {
-        return Err(CliError::new(
-            Exit::Usage,
+        return Err(CliError::usage(
             "--sarif and --json are two forms of one answer: choose one",
         ));
     }
@@ -86,7 +83,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
                     plural::count(open, "warning")
                 );
                 let hint = "`pgseal lint --explain RULE` says what to do instead; what may stay is named by [[acknowledge]] in release.toml";
-                return Err(CliError::new(Exit::Usage, text).hint(hint).answered());
+                return Err(CliError::usage(text).hint(hint).answered());
             }
             Ok(Exit::Done)
         }
@@ -100,7 +97,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
                 acknowledged: None,
             });
             tell(args, None, &findings.collect::<Vec<_>>(), &[], out);
-            Err(CliError::new(Exit::Usage, text).answered())
+            Err(CliError::usage(text).answered())
         }
         Err(error) => Err(error.into()),
     }
@@ -174,7 +171,7 @@ fn document(finding: &Finding) -> serde_json::Value {
 fn explain(id: &str, out: Output) -> Result<Exit, CliError> {
     let found = rules::find(id).zip(pages::page(id));
     let (rule, page) = found.ok_or_else(|| {
-        CliError::new(Exit::Usage, format!("there is no lint rule {id:?}"))
+        CliError::usage(format!("there is no lint rule {id:?}"))
             .hint("`pgseal lint --rules` lists them")
     })?;
     out.document(&json!({ "rule": rule.id, "severity": rule.severity, "summary": rule.summary, "page": page }));

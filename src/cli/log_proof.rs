@@ -3,9 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::error::CliError;
-use super::kind::Kind;
-use super::output::{Output, display_path, escape};
+use super::{CliError, Kind, Output, ResultExt, display_path, escape};
 use crate::tlog::compare::file_digest;
 use crate::tlog::proof_file::Logged;
 use crate::tlog::read;
@@ -60,10 +58,8 @@ fn of_bundle(
     root: &TrustRoot,
     release: ReleaseId,
 ) -> Result<OfBundle, CliError> {
-    let read = read::proof(proof).map_err(|error| CliError::from(error).about(proof))?;
-    let logged = read
-        .authenticate(root)
-        .map_err(|error| CliError::from(error).about(proof))?;
+    let read = read::proof(proof).about(proof)?;
+    let logged = read.authenticate(root).about(proof)?;
     let entry = logged.entry();
     if entry.kind != LogKind::Release || entry.release_id != Some(release.digest()) {
         let what = entry
@@ -77,7 +73,7 @@ fn of_bundle(
         return Err(CliError::new(Kind::ProofInvalid, text)
             .hint("each file has a proof of its own: `pgseal archive prove DIR FILE` makes one"));
     }
-    let (size, digest) = file_digest(file).map_err(|error| CliError::io(file, &error))?;
+    let (size, digest) = file_digest(file).at(file)?;
     let same = if (size, digest) == (entry.size, entry.sha256) {
         Same::Same
     } else {

@@ -4,12 +4,9 @@ use std::path::PathBuf;
 
 use super::args::{TrustArgs, now};
 use super::attestor::look;
-use super::error::CliError;
-use super::exit::Exit;
-use super::kind::Kind;
-use super::output::{Output, display_path, escape};
 use super::rewrite;
 use super::signer::SignerArgs;
+use super::{CliError, Exit, Kind, Output, ResultExt, display_path, escape};
 use crate::bundle::add::Addition;
 use crate::bundle::{UntrustedBundle, approval};
 use crate::trust::attestations::ClaimedStatement;
@@ -40,24 +37,24 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let id = seen.bundle.claimed_release_id();
     let (_, statement) = rewrite::add(&args.file, out, |bundle| {
         if bundle.claimed_release_id() != id {
-            return Err(CliError::new(
-                Exit::Internal,
-                format!("{}: changed while it was read", display_path(&args.file)),
-            ));
+            return Err(CliError::internal(format!(
+                "{}: changed while it was read",
+                display_path(&args.file)
+            )));
         }
         // Under the lock, by the current clock: waiting for other writers may have taken long.
         let now = now();
         if let Some(root) = &root {
             bundle
                 .check_signatures(root, JudgedAt::At(now))
-                .map_err(|error| CliError::from(error).about(&args.file))?;
+                .about(&args.file)?;
         }
         let before = said_before(bundle, &public);
         let mut signatures = bundle.all_signatures();
         // A notary does not attest its own signature.
         signatures.retain(|(other, _)| *other != key);
         let body = approval::notarisation(manifest, id, &signatures, before.as_ref(), now)
-            .map_err(|error| CliError::new(Exit::Internal, error))?;
+            .map_err(CliError::internal)?;
         let signature = signer.sign(PAYLOAD_TYPE, &body)?;
         let added = ClaimedStatement {
             key,
@@ -67,7 +64,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         Ok((vec![Addition::Statement(added)], body))
     })?;
     let said: NotarisationStatement =
-        json::from_canonical(&statement).map_err(|error| CliError::new(Exit::Internal, error))?;
+        json::from_canonical(&statement).map_err(CliError::internal)?;
     let said = said.predicate;
     out.document(&serde_json::json!({
         "file": args.file.to_string_lossy(), "release_id": id, "key_id": key, "signatures": said.signatures,

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::output::Output;
+use super::Output;
 use super::table;
 use crate::bundle::steps::Step;
 use crate::lint::points::{Point, Undo};

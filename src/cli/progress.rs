@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::output::{self, Output, Paint, escape};
+use super::output;
+use super::{Output, Paint, escape};
 use crate::database::Notice;
 use crate::release::event::BackgroundObserver;
 use crate::release::waiting::Blocked;

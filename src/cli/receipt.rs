@@ -6,9 +6,7 @@ mod verify;
 
 use clap::Subcommand;
 
-use super::error::CliError;
-use super::exit::Exit;
-use super::output::Output;
+use super::{CliError, Exit, Output};
 
 #[derive(clap::Args, Debug)]
 pub struct Args {

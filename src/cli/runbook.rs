@@ -6,10 +6,8 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use super::args::{BundleArgs, VariableArgs, now};
-use super::error::CliError;
-use super::exit::Exit;
 use super::lines::{self, LineArgs};
-use super::output::{Output, display_path, escape_lines};
+use super::{CliError, Exit, Output, ResultExt, display_path, escape_lines};
 use crate::durable;
 use crate::release::run_context;
 use crate::runbook::{Facts, Known};
@@ -54,9 +52,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     }
     if texts.is_empty() {
         let message = format!("the release has no runbook for the {}", args.audience);
-        return Err(
-            CliError::new(Exit::Usage, message).hint("`pgseal inspect FILE` lists its runbooks")
-        );
+        return Err(CliError::usage(message).hint("`pgseal inspect FILE` lists its runbooks"));
     }
     let given = args.variables.values()?;
     run_context::values(manifest, &given, false)?;
@@ -105,8 +101,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let words = String::from_utf8_lossy(&text);
     let file = args.output.as_ref().map(|path| path.to_string_lossy());
     if let Some(path) = &args.output {
-        durable::replace(path, |file| file.write_all(&text))
-            .map_err(|error| CliError::io(path, &error))?;
+        durable::replace(path, |file| file.write_all(&text)).at(path)?;
     }
     out.document(&serde_json::json!({ "audience": args.audience, "form": form, "text": words, "file": file }));
     match &args.output {

@@ -4,8 +4,7 @@
 use std::num::NonZeroUsize;
 
 use super::args::now;
-use super::error::CliError;
-use super::output::{Output, escape};
+use super::{CliError, Output, escape};
 use crate::fingerprint;
 use crate::release::report::Report;
 use crate::release::run_context::RunContext;

@@ -2,9 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::error::CliError;
-use super::exit::Exit;
-use super::output::{Output, display_path, escape, escape_lines};
+use super::{CliError, Exit, Output, display_path, escape, escape_lines};
 use psql_script::{
     FileError, Files, OF_THE_CONNECTION, Position, Script, ScriptError, Step, Then, Variables,
 };
@@ -68,17 +66,14 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             display_path(&args.file),
             display_path(&directory.0)
         );
-        CliError::new(Exit::Usage, text).hint("the script must be inside of --root")
+        CliError::usage(text).hint("the script must be inside of --root")
     })?;
     let mut variables = Variables::default();
     for variable in &args.variables {
         let (name, value) = variable.split_once('=').unwrap_or((variable, ""));
-        variables.set(name, value).map_err(|_| {
-            CliError::new(
-                Exit::Usage,
-                format!("-v {name}: not a name of a psql variable"),
-            )
-        })?;
+        variables
+            .set(name, value)
+            .map_err(|_| CliError::usage(format!("-v {name}: not a name of a psql variable")))?;
     }
     for name in OF_THE_CONNECTION {
         if variables.get(name).is_none() {
@@ -151,13 +146,10 @@ fn then(then: &Then) -> Option<&'static str> {
 }
 
 fn unreadable(directory: &Directory, at: &Position, error: &std::io::Error) -> CliError {
-    CliError::new(
-        Exit::Usage,
-        format!(
-            "{}: can't read the data of this COPY: {error}",
-            directory.display_path(at)
-        ),
-    )
+    CliError::usage(format!(
+        "{}: can't read the data of this COPY: {error}",
+        directory.display_path(at)
+    ))
     .answered()
 }
 
@@ -171,7 +163,7 @@ fn refused(directory: &Directory, name: &str, error: &ScriptError) -> CliError {
     let cause = std::error::Error::source(error)
         .map(|source| format!(": {source}"))
         .unwrap_or_default();
-    let this = CliError::new(Exit::Usage, format!("{at}: {error}{cause}"));
+    let this = CliError::usage(format!("{at}: {error}{cause}"));
     // The statements before the error are already on stdout, one line each, so there is no JSON
     // document to complete.
     let this = this.answered();

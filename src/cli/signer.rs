@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::args::{PassphraseArgs, public_key};
-use super::error::CliError;
-use super::exit::Exit;
-use super::kind::Kind;
+use super::{CliError, Kind};
 use crate::trust::agent::AgentError;
 use crate::trust::signer::SignerError;
 use crate::trust::token_uri::TokenUriError;
@@ -37,7 +35,7 @@ impl SignerArgs {
     /// Opens the one key, with a prompt for its passphrase or PIN if it has one.
     pub fn open(&self) -> Result<Box<dyn Signer>, CliError> {
         if self.key.len() > 1 {
-            return Err(CliError::new(Exit::Usage, "one key signs at a time")
+            return Err(CliError::usage("one key signs at a time")
                 .hint("repeat the command for each --key"));
         }
         self.open_all()?.pop().ok_or_else(none)
@@ -66,7 +64,7 @@ impl SignerArgs {
             (None, Some(uri)) => {
                 let uri = uri.as_ref().map_err(|error| {
                     let hint = "the form is pkcs11:token=NAME;object=LABEL?module-path=/path/to/module.so (RFC 7512)";
-                    CliError::new(Exit::Usage, error).hint(hint)
+                    CliError::usage(error).hint(hint)
                 })?;
                 Ok(vec![token_key(uri, &self.passphrase)?])
             }
@@ -75,7 +73,7 @@ impl SignerArgs {
 }
 
 fn none() -> CliError {
-    CliError::new(Exit::Usage, "name a key, by --key, --agent or --pkcs11")
+    CliError::usage("name a key, by --key, --agent or --pkcs11")
 }
 
 fn token_uri(text: &str) -> Result<Result<TokenUri, TokenUriError>, std::convert::Infallible> {
@@ -86,14 +84,10 @@ fn agent_key(path: &Path, socket: Option<&Path>) -> Result<AgentKey, CliError> {
     let public = public_key(path)?;
     let start = "start an agent: eval $(ssh-agent); ssh-add KEY";
     let Some(socket) = socket else {
-        return Err(CliError::new(
-            Exit::Usage,
-            "there is no ssh-agent: SSH_AUTH_SOCK is not set",
-        )
-        .hint(start));
+        return Err(CliError::usage("there is no ssh-agent: SSH_AUTH_SOCK is not set").hint(start));
     };
     AgentKey::find(socket, public).map_err(|error| {
-        let this = CliError::new(Exit::Usage, &error);
+        let this = CliError::usage(&error);
         match error {
             AgentError::Unreachable { .. } => this.hint(start),
             AgentError::NoKey { .. } => {
@@ -115,7 +109,7 @@ fn token_key(uri: &TokenUri, passphrase: &PassphraseArgs) -> Result<Box<dyn Sign
     let mut reader = passphrase.reader();
     let key = TokenKey::open(uri, || reader.read(&format!("PIN of the {uri}: ")));
     let key = key.map_err(|error| {
-        let this = CliError::new(Exit::Usage, &error);
+        let this = CliError::usage(&error);
         match error {
             TokenError::Module { .. } => this.hint(
                 "SoftHSM's is /usr/lib/softhsm/libsofthsm2.so; a vendor says where its own is",
@@ -141,7 +135,7 @@ fn token_key(uri: &TokenUri, passphrase: &PassphraseArgs) -> Result<Box<dyn Sign
 
 #[cfg(not(feature = "pkcs11"))]
 fn token_key(_: &TokenUri, _: &PassphraseArgs) -> Result<Box<dyn Signer>, CliError> {
-    Err(CliError::new(Exit::Usage, "this pgseal was built without PKCS#11")
+    Err(CliError::usage("this pgseal was built without PKCS#11")
         .hint("building pgseal with `--features pkcs11` puts it in; the key may also be an ssh-agent's (--agent)"))
 }
 

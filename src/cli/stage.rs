@@ -1,6 +1,6 @@
 //! Consequences of shipping a stage alone, shown by pack, approve, plan and run.
 
-use super::output::{Output, escape};
+use super::{Output, escape};
 use crate::bundle::stage::{self, InTheWay};
 use pgseal_verify::format::manifest::Manifest;
 

@@ -3,10 +3,8 @@
 use std::path::PathBuf;
 
 use super::connection;
-use super::error::CliError;
-use super::exit::Exit;
-use super::output::{Output, Paint, display_path, escape};
 use super::table;
+use super::{CliError, Exit, Output, Paint, display_path, escape};
 use crate::record::ledger::{Entry, Happened, Step};
 use crate::release::resolve::Resolution;
 use crate::release::status::{self, Ending, Status, Unfinished};

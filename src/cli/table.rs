@@ -1,6 +1,6 @@
 //! Plain text tables with columns of the necessary width. Every cell is escaped.
 
-use super::output::escape;
+use super::escape;
 
 /// A table with a header row, as lines joined by line feeds.
 pub fn render(head: &[&str], rows: Vec<Vec<String>>) -> String {

@@ -17,9 +17,7 @@ use std::path::Path;
 use clap::Subcommand;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use super::error::CliError;
-use super::exit::Exit;
-use super::output::Output;
+use super::{CliError, Exit, Output};
 use pgseal_verify::format::trust_document::GateRole;
 
 #[derive(clap::Args, Debug)]

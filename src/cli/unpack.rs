@@ -6,10 +6,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use super::args::{BundleArgs, now};
-use super::error::CliError;
-use super::exit::Exit;
-use super::kind::Kind;
-use super::output::{Output, display_path};
+use super::{CliError, Exit, Kind, Output, display_path};
 use crate::bundle::AuthenticatedBundle;
 use crate::bundle::stream::CopyError;
 use crate::durable::Scratch;

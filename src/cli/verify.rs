@@ -4,11 +4,9 @@ use std::path::PathBuf;
 
 use super::approvals;
 use super::args::{ApprovalArgs, BundleArgs, now, time};
-use super::error::CliError;
-use super::exit::Exit;
 use super::log_proof;
-use super::output::{Output, Paint, escape};
 use super::points;
+use super::{CliError, Exit, Output, Paint, escape};
 use crate::bundle::AuthenticatedBundle;
 use crate::lint;
 use crate::trust::attestations::SignedApproval;

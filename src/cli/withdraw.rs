@@ -4,11 +4,9 @@ use std::path::PathBuf;
 
 use super::args::{TrustArgs, now};
 use super::attestor::{Attestor, look};
-use super::error::CliError;
-use super::exit::Exit;
-use super::output::Output;
 use super::signer::SignerArgs;
 use super::tbs::TbsArgs;
+use super::{CliError, Exit, Output};
 use crate::bundle::approval::AttestationDraft;
 use pgseal_verify::format::approval::Decision;
 use pgseal_verify::format::name::Name;

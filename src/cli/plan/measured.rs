@@ -5,9 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::super::error::CliError;
-use super::super::exit::Exit;
-use super::super::output::{Output, Paint, display_path, escape};
+use super::super::{CliError, Exit, Output, Paint, display_path, escape};
 use crate::bundle::AuthenticatedBundle;
 use crate::lint::modes::Mode;
 use crate::record::rehearsal::{self, ReadRehearsal};
@@ -35,8 +33,7 @@ pub fn find(
             Ok(Some(rehearsed)) => Ok(Some(rehearsed)),
             Ok(None) => {
                 let text = format!("{}: it is of another release", display_path(file));
-                Err(CliError::new(Exit::Usage, text)
-                    .hint("`pgseal rehearse FILE` makes one of this release"))
+                Err(CliError::usage(text).hint("`pgseal rehearse FILE` makes one of this release"))
             }
             Err(why) => Err(CliError::new(
                 Exit::NotAuthentic,

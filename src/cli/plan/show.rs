@@ -1,6 +1,6 @@
 //! A plan for people; a small release fits on one screen.
 
-use super::super::output::{Output, Paint, escape};
+use super::super::{Output, Paint, escape};
 use super::super::{acknowledged, approvals, gate, points, stage, table};
 use super::Answer;
 use crate::lint::touches::{How, Touch};

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::output::Output;
+use super::super::Output;
 use super::super::rehearse;
 use pgseal_verify::digest::Digest;
 use pgseal_verify::format::manifest::Release;

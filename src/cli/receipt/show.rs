@@ -4,9 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::super::approvals;
 use super::super::args::{TrustArgs, now};
-use super::super::error::CliError;
 use super::super::error::authentic::receipt_exit;
-use super::super::output::{Output, Paint, display_path, escape};
+use super::super::{CliError, Output, Paint, display_path, escape};
 use super::super::{exit::Exit, recording, rehearse, table};
 use crate::record::receipt::{self, ReceiptError};
 use crate::record::rehearsal;

@@ -4,10 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::super::approvals;
 use super::super::args::{TrustArgs, authenticate, now, time};
-use super::super::error::CliError;
 use super::super::error::authentic::receipt_exit;
-use super::super::exit::Exit;
-use super::super::output::{Output, Paint, display_path, escape};
+use super::super::{CliError, Exit, Output, Paint, display_path, escape};
 use super::said::Said;
 use crate::bundle::AuthenticatedBundle;
 use crate::record::receipt::{self, JournalCheck};

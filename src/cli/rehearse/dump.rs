@@ -4,9 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::super::error::CliError;
-use super::super::exit::Exit;
-use super::super::output::display_path;
+use super::super::{CliError, display_path};
 use crate::release::rehearse::ClonedFrom;
 use pgseal_verify::digest::{Digest, Hasher};
 
@@ -21,10 +19,10 @@ pub fn read(path: &Path) -> Result<ClonedFrom<'_>, CliError> {
     let failed = |error: io::Error| CliError::io(path, &error);
     if path.is_dir() {
         if !path.join(CONTENTS).is_file() {
-            return Err(CliError::new(
-                Exit::Usage,
-                format!("{} is no dump: it has no toc.dat", display_path(path)),
-            )
+            return Err(CliError::usage(format!(
+                "{} is no dump: it has no toc.dat",
+                display_path(path)
+            ))
             .hint("a directory is a dump of pg_dump --format=directory"));
         }
         let (sha256, bytes) = directory(path).map_err(failed)?;

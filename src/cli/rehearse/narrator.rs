@@ -1,7 +1,7 @@
 //! Reports a rehearsal in progress: one line per step, with the events of a step only if it failed.
 
-use super::super::output::{Output, Paint, escape};
 use super::super::progress::Progress;
+use super::super::{Output, Paint, escape};
 use crate::release::rehearse::Steps;
 use crate::release::{Event, Observer};
 use pgseal_verify::format::rehearsal::RehearsalStep;

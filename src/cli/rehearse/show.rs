@@ -1,7 +1,7 @@
 //! Results of a rehearsal for people.
 
-use super::super::output::{Output, Paint, escape};
 use super::super::table;
+use super::super::{Output, Paint, escape};
 use pgseal_verify::format::rehearsal::{LockRecord, Rehearsal, RehearsalOutcome, RehearsalStep};
 use pgseal_verify::format::statement::title;
 

@@ -4,9 +4,7 @@
 use std::path::PathBuf;
 
 use super::super::args::{now, small_text, time};
-use super::super::error::CliError;
-use super::super::exit::Exit;
-use super::super::output::{Output, display_path};
+use super::super::{CliError, Exit, Output, display_path};
 use super::next::{self, NextArgs};
 use super::{WHEN, stem};
 use crate::trust::draft::{DraftError, NextVersion};
@@ -53,13 +51,10 @@ pub struct RevokeArgs {
 
 pub fn add(args: &AddArgs, out: Output) -> Result<Exit, CliError> {
     let pem = small_text(&args.certificate).map_err(|error| {
-        CliError::new(
-            Exit::Usage,
-            format!("{}: {error}", display_path(&args.certificate)),
-        )
+        CliError::usage(format!("{}: {error}", display_path(&args.certificate)))
     })?;
     let authority = TimestampAuthority::from_pem(&pem).map_err(|error| {
-        CliError::new(Exit::Usage, error)
+        CliError::usage(error)
             .about(&args.certificate)
             .hint("it must be the one certificate that signs time stamps, with the extended key usage timeStamping")
     })?;

@@ -3,9 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::super::args::{now, public_key, small_text, time};
-use super::super::error::CliError;
-use super::super::exit::Exit;
-use super::super::output::Output;
+use super::super::{CliError, Exit, Output};
 use super::next::{self, NextArgs};
 use super::{WHEN, stem};
 use crate::trust::PublicKey;

@@ -5,9 +5,7 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use super::super::args::{PassphraseArgs, now, public_key, time};
-use super::super::error::CliError;
-use super::super::exit::Exit;
-use super::super::output::{Output, display_path};
+use super::super::{CliError, Exit, Output, display_path};
 use super::{WHEN, gate_role, requirement, show, stem};
 use crate::trust::draft::{self, NewKey};
 use crate::trust::root::name;
@@ -63,8 +61,7 @@ const YEAR: i64 = 365 * 24 * 60 * 60;
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     if args.file.symlink_metadata().is_ok() {
         let message = format!("{} exists already", display_path(&args.file));
-        return Err(CliError::new(Exit::Usage, message)
-            .hint("`pgseal trust add-key` makes its next version"));
+        return Err(CliError::usage(message).hint("`pgseal trust add-key` makes its next version"));
     }
     let root_keys = args.passphrase.keys(&args.root_key)?;
     let (mut keys, mut thresholds) = (Vec::new(), BTreeMap::new());
@@ -81,15 +78,14 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
                 "role {} is given twice (root keys are given by --root-key)",
                 spec.role
             );
-            return Err(CliError::new(Exit::Usage, text));
+            return Err(CliError::usage(text));
         }
         for path in &spec.keys {
             put_in(&mut keys, spec.role.clone(), public_key(path)?, path)?;
         }
     }
     if args.require_rehearsal && !thresholds.contains_key(&name("receipt")) {
-        return Err(CliError::new(
-            Exit::Usage,
+        return Err(CliError::usage(
             "--require-rehearsal: nobody has the role receipt, so nothing could run",
         )
         .hint("define it by --role receipt:1=HOST.pub; nothing was written"));
@@ -114,9 +110,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             "{expires} is in the past: nothing runs by this trust root"
         ));
     }
-    let wrong = |error: &dyn std::fmt::Display| {
-        CliError::new(Exit::Usage, error).hint("nothing was written")
-    };
+    let wrong = |error: &dyn std::fmt::Display| CliError::usage(error).hint("nothing was written");
     let document = draft::first(keys, thresholds, policy, issued, expires);
     let draft = DraftRoot::of(&document).map_err(|error| wrong(&error))?;
     let signers: Vec<&dyn Signer> = root_keys.iter().map(|key| key as &dyn Signer).collect();
@@ -155,9 +149,7 @@ fn put_in(keys: &mut Vec<NewKey>, role: Name, key: PublicKey, path: &Path) -> Re
                 display_path(path)
             ),
         };
-        return Err(
-            CliError::new(Exit::Usage, text).hint("name another key for it; nothing was written")
-        );
+        return Err(CliError::usage(text).hint("name another key for it; nothing was written"));
     }
     keys.push(NewKey {
         role,
@@ -183,8 +175,7 @@ fn approvals(args: &Args, thresholds: &BTreeMap<Name, u8>) -> Result<BTreeMap<Na
         .collect();
     let one = |(role, count): &(Name, Option<u8>)| {
         let count = draft::approvals(&roles, role, *count).map_err(|error| {
-            CliError::new(Exit::Usage, format!("--require {role}: {error}"))
-                .hint("define it by --role")
+            CliError::usage(format!("--require {role}: {error}")).hint("define it by --role")
         })?;
         Ok((role.clone(), count))
     };

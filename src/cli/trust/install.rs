@@ -3,9 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::super::args::{TrustArgs, now};
-use super::super::error::CliError;
-use super::super::exit::Exit;
-use super::super::output::{Output, display_path};
+use super::super::{CliError, Exit, Output, display_path};
 use super::next::change;
 use super::refusal;
 use super::show::{self, Shown};
@@ -74,7 +72,7 @@ fn damaged(error: StoreError) -> CliError {
         StoreError::Trust { .. } => CliError::from(error)
             .hint("it was cut off or changed on its way, or is none: ask for a fresh copy; nothing was changed"),
         StoreError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
-            CliError::new(Exit::Usage, error).hint("name the new trust document, or a directory with some")
+            CliError::usage(error).hint("name the new trust document, or a directory with some")
         }
         StoreError::Io { source, .. } if source.kind() == std::io::ErrorKind::InvalidData => {
             CliError::new(Exit::NotAuthentic, error).hint("it is no trust document; nothing was changed")
@@ -88,7 +86,7 @@ fn first(file: &Path, error: StoreError) -> CliError {
     match &error {
         StoreError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
             let text = format!("no trust root is installed: {error}");
-            CliError::new(Exit::Usage, text).hint(format!(
+            CliError::usage(text).hint(format!(
                 "trust begins by hand: compare the digest that `pgseal trust show NEW` prints with its owners, then copy \
                  NEW and NEW.sigs to {0} and {0}.sigs",
                 display_path(file)

@@ -5,9 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::super::args::{PassphraseArgs, now, time};
-use super::super::error::CliError;
-use super::super::exit::Exit;
-use super::super::output::{Output, display_path};
+use super::super::{CliError, Exit, Output, display_path};
 use super::show::{self, Change, Shown};
 use super::warnings::warnings;
 use super::{WHEN, refusal};
@@ -148,7 +146,7 @@ pub fn may_sign(draft: &DraftRoot, before: Option<&TrustRoot>, id: &KeyId) -> Re
                 ""
             }
         );
-        Err(CliError::new(Exit::Usage, text).hint(format!("{hint}; nothing was signed")))
+        Err(CliError::usage(text).hint(format!("{hint}; nothing was signed")))
     };
     match entries
         .iter()

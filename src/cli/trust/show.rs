@@ -5,10 +5,8 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::super::args::{TrustArgs, now};
-use super::super::error::CliError;
-use super::super::exit::Exit;
-use super::super::output::{Output, Paint, escape};
 use super::super::rehearsal_proof;
+use super::super::{CliError, Exit, Output, Paint, escape};
 use super::roles;
 use crate::trust::change::{authority_standing, standing};
 use crate::trust::root::SignatureError;

@@ -5,11 +5,8 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::super::args::{TrustArgs, now, public_key};
-use super::super::error::CliError;
-use super::super::exit::Exit;
-use super::super::kind::Kind;
-use super::super::output::{Output, display_path};
 use super::super::signer::SignerArgs;
+use super::super::{CliError, Exit, Kind, Output, display_path};
 use super::next::{change, may_sign};
 use super::refusal;
 use super::show::{self, Change, Shown};
@@ -211,7 +208,7 @@ fn can_be_shown(draft: &DraftRoot, here: Option<&TrustRoot>) -> Result<(), CliEr
     let before = version.saturating_sub(1);
     let blind = |why: &str| {
         let text = format!("what this draft changes can't be shown: {why}");
-        Err(CliError::new(Exit::Usage, text).hint(format!(
+        Err(CliError::usage(text).hint(format!(
             "name version {before} by --trust FILE; nothing was signed"
         )))
     };
@@ -246,24 +243,22 @@ fn can_be_shown(draft: &DraftRoot, here: Option<&TrustRoot>) -> Result<(), CliEr
 }
 
 fn read_signature(path: &Path) -> Result<[u8; 64], CliError> {
-    let io = |error: std::io::Error| {
-        CliError::new(Exit::Usage, format!("{}: {error}", display_path(path)))
-    };
+    let io = |error: std::io::Error| CliError::usage(format!("{}: {error}", display_path(path)));
     if !path.metadata().map_err(io)?.is_file() {
-        return Err(CliError::new(
-            Exit::Usage,
-            format!("{}: not a regular file", display_path(path)),
-        ));
+        return Err(CliError::usage(format!(
+            "{}: not a regular file",
+            display_path(path)
+        )));
     }
     let mut bytes = Vec::new();
     std::fs::File::open(path)
         .and_then(|file| file.take(65).read_to_end(&mut bytes))
         .map_err(io)?;
     <[u8; 64]>::try_from(bytes).map_err(|_| {
-        CliError::new(
-            Exit::Usage,
-            format!("{}: a signature has 64 raw bytes", display_path(path)),
-        )
+        CliError::usage(format!(
+            "{}: a signature has 64 raw bytes",
+            display_path(path)
+        ))
         .hint("not hexadecimal, not base64, and no Ed25519ph")
     })
 }
