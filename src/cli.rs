@@ -1,7 +1,6 @@
 //! The command line: one file a command, `args.rs` for shared arguments, `output.rs` the only
 //! printer.
 
-mod acknowledged;
 mod approvals;
 mod approve;
 mod archive;
@@ -45,6 +44,7 @@ mod receipt;
 mod recording;
 mod rehearsal_proof;
 mod rehearse;
+mod release_text;
 mod report;
 mod rewrite;
 mod rollback;
@@ -72,7 +72,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use error::{CliError, ResultExt};
 use exit::Exit;
 use kind::Kind;
-use output::{Output, Paint, display_path, escape, escape_lines};
+use output::{Output, Paint, display_path, escape, escape_lines, optional};
 
 /// Signed, offline release bundles for PostgreSQL: verify, ask the gate, and only then run.
 #[derive(Parser, Debug)]

@@ -1,16 +1,14 @@
 //! `pgseal approve FILE --role ROLE --apr CODE`
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, IsTerminal};
-use std::path::PathBuf;
 
-use super::acknowledged;
 use super::approvals;
-use super::args::{TrustArgs, now, time};
-use super::attestor::{Attestor, look};
+use super::args::{now, time};
+use super::attestor::{AttestArgs, Attestor, look};
 use super::points;
-use super::signer::SignerArgs;
-use super::tbs::TbsArgs;
-use super::{CliError, Exit, Output, escape};
+use super::release_text as text;
+use super::{CliError, Exit, Output, escape, optional};
 use super::{stage, table};
 use crate::bundle::AuthenticatedBundle;
 use crate::bundle::approval::AttestationDraft;
@@ -20,8 +18,8 @@ use crate::trust::{JudgedAt, KeyId, TrustRoot, policy};
 use pgseal_verify::format::approval::{APR_VARIABLE, Decision};
 use pgseal_verify::format::expectation::Expectation;
 use pgseal_verify::format::manifest::{Audience, Manifest};
-use pgseal_verify::format::name::{AprCode, Name};
-use pgseal_verify::format::statement::{ReleaseId, title};
+use pgseal_verify::format::name::AprCode;
+use pgseal_verify::format::statement::ReleaseId;
 use pgseal_verify::format::timestamp::Timestamp;
 
 /// Lifetime of an approval without `--expires`, in seconds: 30 days.
@@ -29,15 +27,8 @@ const DEFAULT_LIFE: i64 = 30 * 24 * 60 * 60;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// The bundle; replaced by one with the approval in it, unless -o
-    file: PathBuf,
     #[command(flatten)]
-    signer: SignerArgs,
-    #[command(flatten)]
-    tbs: TbsArgs,
-    /// The role in which you approve [default: your key's in the trust root]
-    #[arg(long)]
-    role: Option<Name>,
+    attest: AttestArgs,
     /// The code of the ratified proposal, needed where the release has the variable ratified_apr; the run must be ordered
     /// with the same
     #[arg(long, value_name = "CODE")]
@@ -45,22 +36,14 @@ pub struct Args {
     /// The approval counts up to then [default: 30 days from now]
     #[arg(long, value_name = "TIME", value_parser = time)]
     expires: Option<Timestamp>,
-    /// Why, in your own words
-    #[arg(long, value_name = "TEXT")]
-    reason: Option<String>,
     /// The release's name, instead of typing it when asked
     #[arg(long, value_name = "RELEASE-NAME")]
     yes: Option<String>,
-    /// Write the approval to this file, to travel beside the bundle
-    #[arg(short, long, value_name = "APPROVAL", conflicts_with = "tbs")]
-    output: Option<PathBuf>,
-    #[command(flatten)]
-    trust: TrustArgs,
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
-    let root = args.trust.load_if_there()?;
-    let seen = look(&args.file, root.as_ref(), out)?;
+    let root = args.attest.trust.load_if_there()?;
+    let seen = look(&args.attest.file, root.as_ref(), out)?;
     let (manifest, id) = (&seen.manifest, seen.bundle.claimed_release_id());
     check_apr(manifest, args.apr.as_ref())?;
     let at = now();
@@ -72,21 +55,14 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             "--expires {past} is in the past: nothing was approved"
         )));
     }
-    let signing = (&args.signer, &args.tbs);
-    let speaker = Attestor::open(
-        &args.file,
-        root.as_ref(),
-        signing,
-        args.output.as_deref(),
-        args.role.as_ref(),
-    )?;
+    let speaker = Attestor::open(&args.attest, root.as_ref())?;
     let word = AttestationDraft {
         decision: Decision::Approve,
         role: speaker.role(),
         apr: args.apr.clone(),
         at,
         expires,
-        reason: args.reason.clone(),
+        reason: args.attest.reason.clone(),
     };
     if let Some(root) = &root {
         policy::check_policy(root, &manifest.release, id, JudgedAt::At(at))?;
@@ -134,79 +110,24 @@ fn check_apr(manifest: &Manifest, apr: Option<&AprCode>) -> Result<(), CliError>
 
 /// Prints the release's own description before the operator approves it.
 fn show(manifest: &Manifest, id: ReleaseId, out: Output) {
-    let (release, target) = (&manifest.release, &manifest.target);
-    out.line(format!(
-        "{} (sequence {})",
-        title(&release.name, &release.version),
-        release.sequence
-    ));
-    out.line(escape(&release.summary));
-    out.line(format!("release id {id}"));
-    let server = target
-        .server
-        .as_ref()
-        .map(|range| format!(", server {range}"))
-        .unwrap_or_default();
-    let role = target
-        .role
-        .as_ref()
-        .map(|role| format!(", role {}", escape(role)))
-        .unwrap_or_default();
-    let system = target
-        .system_identifier
-        .as_ref()
-        .map(|id| format!(", system {}", escape(id)))
-        .unwrap_or_default();
-    out.line(format!(
-        "target: database {}{server}{role}{system}",
-        escape(&target.database)
-    ));
-    for gate in &manifest.gates {
-        out.line(format!("gate {}: {}", gate.name, gate.file));
-    }
-    for (at, tier) in manifest.tiers.iter().enumerate() {
-        out.line(format!(
-            "tier {}/{} {}: {}",
-            at + 1,
-            manifest.tiers.len(),
-            tier.name,
-            escape(&tier.about)
-        ));
-        for way in &tier.dispatch {
-            out.line(format!(
-                "    reaches out of the database by {}",
-                escape(way)
-            ));
-        }
-    }
-    acknowledged::show(manifest, out);
+    text::show_title(manifest, id, out);
+    out.line(text::target(manifest));
+    text::show_gates(manifest, out);
+    text::show_tiers(manifest, out, |_| ());
+    text::show_acknowledged(manifest, out);
     stage::show(manifest, out);
-    let states = &manifest.states;
-    let expected = |value: Option<&Expectation>| value.map(ToString::to_string).unwrap_or_default();
-    let mut columns: Vec<&String> = states
-        .baseline
-        .expect
-        .keys()
-        .chain(states.finalized.expect.keys())
-        .collect();
-    columns.sort();
-    columns.dedup();
+    let (before, after) = (
+        &manifest.states.baseline.expect,
+        &manifest.states.finalized.expect,
+    );
+    let expected = |value: Option<&Expectation>| optional("", value);
+    let columns: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     let row = |column: &String| {
-        let (before, after) = (
-            states.baseline.expect.get(column),
-            states.finalized.expect.get(column),
-        );
-        vec![
-            escape(column),
-            escape(&expected(before)),
-            "->".to_owned(),
-            escape(&expected(after)),
-        ]
+        let (before, after) = (expected(before.get(column)), expected(after.get(column)));
+        vec![escape(column), before, "->".to_owned(), after]
     };
-    out.line(table::render(
-        &["invariant", "before", "", "after"],
-        columns.into_iter().map(row).collect(),
-    ));
+    let rows = columns.into_iter().map(row).collect();
+    out.line(table::render(&["invariant", "before", "", "after"], rows));
     for runbook in manifest
         .runbooks
         .iter()
@@ -285,15 +206,8 @@ fn warn(
 
 /// Prints the content of the approval before it is signed.
 fn show_word(word: &AttestationDraft, out: Output) {
-    let apr = word
-        .apr
-        .as_ref()
-        .map(|apr| format!(", for {apr}"))
-        .unwrap_or_default();
-    let until = word
-        .expires
-        .map(|expires| format!(", until {expires}"))
-        .unwrap_or_default();
+    let apr = optional(", for ", word.apr.as_ref());
+    let until = optional(", until ", word.expires.as_ref());
     out.line(format!("you approve as {}{apr}{until}", word.role));
 }
 

@@ -1,9 +1,9 @@
 //! Parts shared by `approve` and `withdraw`: the signer, the role and the destination of a
 //! statement.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::args::{authenticate, now, open};
+use super::args::{TrustArgs, authenticate, now, open};
 use super::rewrite;
 use super::signer::SignerArgs;
 use super::tbs::TbsArgs;
@@ -22,8 +22,30 @@ use pgseal_verify::format::statement::{PAYLOAD_TYPE, ReleaseId};
 use pgseal_verify::format::timestamp::Timestamp;
 use pgseal_verify::format::trust_document::ROLES_WITH_A_TASK;
 
-/// Signer, role and destination of a statement. All of them are validated before the operator is
-/// prompted.
+/// Signer, role and destination of a statement.
+#[derive(clap::Args, Debug)]
+pub struct AttestArgs {
+    /// The bundle; replaced by one with the statement in it, unless -o
+    pub file: PathBuf,
+    #[command(flatten)]
+    signer: SignerArgs,
+    #[command(flatten)]
+    tbs: TbsArgs,
+    /// The role in which you approve [default: your key's in the trust root]
+    #[arg(long)]
+    role: Option<Name>,
+    /// Reason, recorded in the statement
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Write the statement to this file, to travel beside the bundle
+    #[arg(short, long, value_name = "APPROVAL", conflicts_with = "tbs")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    pub trust: TrustArgs,
+}
+
+/// Opened signer, role and destination of a statement. All of them are validated before the
+/// operator is prompted.
 pub struct Attestor<'a> {
     file: &'a Path,
     signer: Option<Box<dyn Signer>>,
@@ -34,28 +56,18 @@ pub struct Attestor<'a> {
 
 impl<'a> Attestor<'a> {
     /// Opens the key and finds its role, if none is named.
-    pub fn open(
-        file: &'a Path,
-        root: Option<&TrustRoot>,
-        (signer, tbs): (&SignerArgs, &'a TbsArgs),
-        output: Option<&'a Path>,
-        role: Option<&Name>,
-    ) -> Result<Self, CliError> {
+    pub fn open(args: &'a AttestArgs, root: Option<&TrustRoot>) -> Result<Self, CliError> {
+        let output = args.output.as_deref();
         if let Some(path) = output.filter(|path| path.symlink_metadata().is_ok()) {
-            return Err(CliError::new(
-                Kind::FileExists,
-                format!("{} exists already", display_path(path)),
-            )
-            .hint("name a new file"));
+            return Err(CliError::exists(path));
         }
-        let signer = if tbs.is_given() {
-            None
-        } else {
-            Some(signer.open()?)
+        let signer = match args.tbs.is_given() {
+            true => None,
+            false => Some(args.signer.open()?),
         };
         let key = signer.as_ref().map(|signer| signer.public_key().id());
-        let role = match (role, root.zip(key)) {
-            (role, Some((root, key))) => role_of(root, key, role)?,
+        let role = match (&args.role, root.zip(key)) {
+            (role, Some((root, key))) => role_of(root, key, role.as_ref())?,
             (Some(role), None) => role.clone(),
             (None, None) => {
                 return Err(CliError::usage("in which role?").hint("name it by --role ROLE"));
@@ -68,9 +80,9 @@ impl<'a> Attestor<'a> {
             ));
         }
         Ok(Self {
-            file,
+            file: &args.file,
             signer,
-            tbs,
+            tbs: &args.tbs,
             output,
             role,
         })
@@ -149,18 +161,11 @@ impl<'a> Attestor<'a> {
         key: KeyId,
         word: &AttestationDraft,
     ) -> Result<(), CliError> {
-        let theirs = bundle
-            .claimed_attestations()
-            .statements
-            .iter()
-            .filter(|added| added.key == key);
-        for added in theirs.filter(|_| word.decision == Decision::Approve) {
-            let said =
-                json::from_canonical::<ApprovalStatement>(&added.body).map(|said| said.predicate);
-            if let Ok(said) = said
-                && said.decision == Decision::Withdraw
-                && policy::is_behind(now(), said.at)
-            {
+        if word.decision != Decision::Approve {
+            return Ok(());
+        }
+        for said in claimed(bundle, |other, _| other == key) {
+            if said.decision == Decision::Withdraw && policy::is_behind(now(), said.at) {
                 let text = format!(
                     "key {key} withdrew at {}, in the future by this host's clock",
                     said.at
@@ -210,31 +215,30 @@ impl<'a> Attestor<'a> {
 /// The role of a key, which must equal the named one. An approval in another role would not count,
 /// and one by an unknown key makes every host refuse the bundle.
 fn role_of(root: &TrustRoot, key: KeyId, named: Option<&Name>) -> Result<Name, CliError> {
-    let role = root.role_of(&key).ok_or_else(|| unknown(key))?;
-    if named.is_none_or(|named| named == role) {
-        return match root.counts(&key, role, JudgedAt::At(now())) {
-            Ok(()) => Ok(role.clone()),
-            Err(reason) => Err(CliError::new(
-                Kind::KeyRole,
-                format!("key {key} speaks for nobody now: it {reason}"),
-            )
-            .hint("nothing was signed; `pgseal trust show` says which keys count")),
-        };
+    let Some(role) = root.role_of(&key) else {
+        return Err(
+            CliError::new(Kind::KeyRole, format!("key {key} is not in the trust root"))
+                .hint("nothing was signed; `pgseal trust add-key` gives it a role"),
+        );
+    };
+    if let Some(named) = named.filter(|named| *named != role) {
+        let text = format!("key {key} has the role {role} in the trust root, not {named}");
+        return Err(CliError::new(Kind::KeyRole, text).hint(format!(
+            "nothing was signed; your key speaks as --role {role}"
+        )));
     }
-    let named = named.map(Name::as_str).unwrap_or_default();
-    Err(CliError::new(
-        Kind::KeyRole,
-        format!("key {key} has the role {role} in the trust root, not {named}"),
-    )
-    .hint(format!(
-        "nothing was signed; your key speaks as --role {role}"
-    )))
+    counts_now(root, key, role)?;
+    Ok(role.clone())
 }
 
-/// Error for a key that is not in the trust root.
-fn unknown(key: KeyId) -> CliError {
-    CliError::new(Kind::KeyRole, format!("key {key} is not in the trust root"))
-        .hint("nothing was signed; `pgseal trust add-key` gives it a role")
+/// Requires that new signatures of a key count in its role.
+pub fn counts_now(root: &TrustRoot, key: KeyId, role: &Name) -> Result<(), CliError> {
+    root.counts(&key, role, JudgedAt::At(now()))
+        .map_err(|reason| {
+            let text = format!("key {key} speaks for nobody now: it {reason}");
+            CliError::new(Kind::KeyRole, text)
+                .hint("nothing was signed; `pgseal trust show` says which keys count")
+        })
 }
 
 /// Dates a statement after the earlier ones of the same key or role, also within the same second.
@@ -243,23 +247,28 @@ fn after(
     bundle: &UntrustedBundle,
     is_theirs: impl Fn(KeyId, &Approval) -> bool,
 ) -> AttestationDraft {
-    for added in &bundle.claimed_attestations().statements {
-        let said =
-            json::from_canonical::<ApprovalStatement>(&added.body).map(|said| said.predicate);
+    for said in claimed(bundle, is_theirs) {
         // An approval is not dated after a statement from the future: it would not count, and a
         // wrong clock would spread from one statement to the next.
-        let moves = |said: &Approval| {
-            word.decision == Decision::Withdraw || !policy::is_behind(now(), said.at)
-        };
-        if let Ok(said) = said
-            && is_theirs(added.key, &said)
-            && moves(&said)
-            && let Some(next) = Timestamp::from_seconds(said.at.seconds() + 1)
-        {
+        let moves = word.decision == Decision::Withdraw || !policy::is_behind(now(), said.at);
+        if let Some(next) = Timestamp::from_seconds(said.at.seconds() + 1).filter(|_| moves) {
             word.at = word.at.max(next);
         }
     }
     word
+}
+
+/// The claimed statements of a bundle that match.
+fn claimed(
+    bundle: &UntrustedBundle,
+    is_theirs: impl Fn(KeyId, &Approval) -> bool,
+) -> Vec<Approval> {
+    let statements = bundle.claimed_attestations().statements.iter();
+    let approvals = statements.filter_map(|added| {
+        let statement = json::from_canonical::<ApprovalStatement>(&added.body).ok()?;
+        is_theirs(added.key, &statement.predicate).then_some(statement.predicate)
+    });
+    approvals.collect()
 }
 
 /// A bundle as read for approval or withdrawal.

@@ -58,6 +58,20 @@ impl CliError {
         Self::new(Kind::FileExists, message).hint("name a new file")
     }
 
+    /// I/O error about a new file.
+    pub fn not_created(path: &Path, error: &std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::AlreadyExists => Self::exists(path),
+            _ => Self::io(path, error),
+        }
+    }
+
+    /// A directory that would be filled is not empty.
+    pub fn not_empty(path: &Path) -> Self {
+        let message = format!("{} is not empty", display_path(path));
+        Self::new(Kind::FileExists, message).hint("name a new directory")
+    }
+
     /// An error of several lines, with foreign text escaped.
     pub fn of_lines(kind: impl Into<Kind>, lines: Vec<String>) -> Self {
         let kind = kind.into();

@@ -52,16 +52,11 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         return diff::run(args, out);
     }
     // Fails before the work begins, not after it.
-    if let Some(path) = args
-        .output
-        .as_ref()
-        .filter(|path| path.symlink_metadata().is_ok())
-    {
-        return Err(CliError::new(
-            Kind::FileExists,
-            format!("{} exists already", display_path(path)),
-        )
-        .hint("choose another name: a fingerprint is never replaced"));
+    let exists = |path: &&PathBuf| path.symlink_metadata().is_ok();
+    if let Some(path) = args.output.as_ref().filter(exists) {
+        return Err(
+            CliError::exists(path).hint("choose another name: a fingerprint is never replaced")
+        );
     }
     let scope = match (args.schema_only, args.tables.as_slice()) {
         (true, _) => Scope::Schema,

@@ -107,23 +107,21 @@ pub fn show(answers: &[GateAnswer], out: Output) {
         ));
     }
     for answer in answers {
-        let verdict = if answer.ready {
-            out.paint(Paint::Good, "READY")
-        } else {
-            out.paint(Paint::Bad, "BLOCKED")
+        let (name, reason) = (&answer.name, escape(&answer.reason));
+        let verdict = match answer.ready {
+            true => out.paint(Paint::Good, "READY"),
+            false => out.paint(Paint::Bad, "BLOCKED"),
         };
-        out.line(format!(
-            "{verdict} {}: {}",
-            answer.name,
-            escape(&answer.reason)
-        ));
-        for (column, value) in &answer.evidence {
-            out.line(format!(
-                "    {} = {}",
-                escape(column),
-                escape(value.as_deref().unwrap_or("NULL"))
-            ));
-        }
+        out.line(format!("{verdict} {name}: {reason}"));
+        show_evidence(answer, out);
+    }
+}
+
+/// Prints the other columns of a gate's answer.
+pub fn show_evidence(answer: &GateAnswer, out: Output) {
+    for (column, value) in &answer.evidence {
+        let value = escape(value.as_deref().unwrap_or("NULL"));
+        out.line(format!("    {} = {value}", escape(column)));
     }
 }
 

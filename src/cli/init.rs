@@ -4,7 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use include_dir::{Dir, include_dir};
 
-use super::{CliError, Exit, Kind, Output, ResultExt, display_path};
+use super::{CliError, Exit, Output, ResultExt, display_path};
 use pgseal_verify::format::name::Name;
 
 #[derive(clap::Args, Debug)]
@@ -19,13 +19,9 @@ static TEMPLATE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/cli/template");
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let io = |error: std::io::Error| CliError::io(&args.dir, &error);
     let name = release_name(&args.dir)?;
-    if args
-        .dir
-        .read_dir()
-        .is_ok_and(|mut entries| entries.next().is_some())
-    {
-        let message = format!("{} is not empty", display_path(&args.dir));
-        return Err(CliError::new(Kind::FileExists, message).hint("name a new directory"));
+    let entries = args.dir.read_dir();
+    if entries.is_ok_and(|mut entries| entries.next().is_some()) {
+        return Err(CliError::not_empty(&args.dir));
     }
     std::fs::create_dir_all(&args.dir).map_err(io)?;
     TEMPLATE.extract(&args.dir).map_err(io)?;

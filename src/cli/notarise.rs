@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::args::{TrustArgs, now};
-use super::attestor::look;
+use super::attestor::{counts_now, look};
 use super::rewrite;
 use super::signer::SignerArgs;
 use super::{CliError, Exit, Kind, Output, ResultExt, display_path, escape};
@@ -89,24 +89,17 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
 
 fn check_role(root: Option<&TrustRoot>, key: &PublicKey) -> Result<(), CliError> {
     let Some(root) = root else { return Ok(()) };
-    let role = root.role_of(&key.id());
-    if role == Some(&name("notary")) {
-        return root
-            .counts(&key.id(), &name("notary"), JudgedAt::At(now()))
-            .map_err(|reason| {
-                CliError::new(
-                    Kind::KeyRole,
-                    format!("key {} speaks for nobody now: it {reason}", key.id()),
-                )
-                .hint("nothing was signed; `pgseal trust show` says which keys count")
-            });
+    let (id, notary) = (key.id(), name("notary"));
+    let role = root.role_of(&id);
+    if role == Some(&notary) {
+        return counts_now(root, id, &notary);
     }
     let has = role.map_or("is not in the trust root".to_owned(), |role| {
         format!("has the role {role}")
     });
     Err(CliError::new(
         Kind::KeyRole,
-        format!("key {} {has}: a notary's key has the role notary", key.id()),
+        format!("key {id} {has}: a notary's key has the role notary"),
     )
     .hint("nothing was signed"))
 }

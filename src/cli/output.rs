@@ -12,7 +12,7 @@ use super::error::CliError;
 use super::escape::escape_json;
 use super::exit::Exit;
 
-pub use super::escape::{display_path, escape, escape_lines};
+pub use super::escape::{display_path, escape, escape_lines, optional};
 
 /// Output settings chosen by the operator.
 #[derive(Clone, Copy, Debug)]

@@ -35,13 +35,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         .bundle
         .authenticate_shown(&root, JudgedAt::At(now()), 2, out)?;
     let io = |error: std::io::Error| CliError::io(&args.dir, &error);
-    if args
-        .dir
-        .read_dir()
-        .is_ok_and(|mut entries| entries.next().is_some())
-    {
-        let message = format!("{} is not empty", display_path(&args.dir));
-        return Err(CliError::new(Kind::FileExists, message).hint("name a new directory"));
+    let entries = args.dir.read_dir();
+    if entries.is_ok_and(|mut entries| entries.next().is_some()) {
+        return Err(CliError::not_empty(&args.dir));
     }
     if args.dir.file_name().is_none() {
         return Err(not_replaced(&args.dir));

@@ -1,7 +1,7 @@
 //! A plan for people; a small release fits on one screen.
 
 use super::super::{Output, Paint, escape};
-use super::super::{acknowledged, approvals, gate, points, stage, table};
+use super::super::{approvals, gate, points, release_text, stage, table};
 use super::Answer;
 use crate::lint::touches::{How, Touch};
 use crate::release::plan::{Plan, PlannedTier};
@@ -42,7 +42,7 @@ pub fn show(manifest: &Manifest, plan: &Plan, answer: &Answer<'_>, out: Output) 
     }
     phases(plan, out);
     points::show_with_evidence(&plan.points, out);
-    acknowledged::show(manifest, out);
+    release_text::show_acknowledged(manifest, out);
     stage::show(manifest, out);
     states(manifest, plan, out);
     if answer.obstacles.is_empty() {
@@ -101,12 +101,7 @@ fn one(tier: &PlannedTier, answer: &Answer<'_>, out: Output) {
         };
         out.line(format!("    {what}{}", escape(&locks)));
     }
-    for way in &tier.dispatch {
-        out.line(format!(
-            "    reaches out of the database by {}",
-            escape(way)
-        ));
-    }
+    release_text::show_dispatch(&tier.dispatch, out);
 }
 
 /// Objects by action and kind.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::args::{TrustArgs, now, public_key};
 use super::super::signer::SignerArgs;
-use super::super::{CliError, Exit, Kind, Output, display_path};
+use super::super::{CliError, Exit, Output, display_path};
 use super::next::{change, may_sign};
 use super::refusal;
 use super::show::{self, Change, Shown};
@@ -60,14 +60,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let written = durable::create_new(tbs, |file| {
         file.write_all(&signatures::to_be_signed(&desk.draft))
     });
-    written.map_err(|error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => CliError::new(
-            Kind::FileExists,
-            format!("{} exists already", display_path(tbs)),
-        )
-        .hint("name a new file"),
-        _ => CliError::io(tbs, &error),
-    })?;
+    written.map_err(|error| CliError::not_created(tbs, &error))?;
     desk.show_changes(out);
     out.note(format!(
         "wrote {}: sign these bytes by Ed25519 as they are",
