@@ -82,29 +82,18 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-fn rows(fingerprint: &Fingerprint) -> u64 {
-    fingerprint
-        .data
-        .values()
-        .filter(|data| !is_value(&data.digest))
-        .map(|data| data.rows)
-        .sum()
-}
-
-fn tables(fingerprint: &Fingerprint) -> usize {
-    fingerprint
-        .data
-        .values()
-        .filter(|data| !is_value(&data.digest))
-        .count()
-}
-
-/// Whether an entry holds a sequence's value instead of a digest.
-fn is_value(digest: &str) -> bool {
-    digest.starts_with("value ")
+/// Number of tables and of their rows. Other entries hold a sequence's value instead of a digest.
+fn tables_and_rows(fingerprint: &Fingerprint) -> (usize, u64) {
+    let data = fingerprint.data.values();
+    let tables = || {
+        data.clone()
+            .filter(|data| !data.digest.starts_with("value "))
+    };
+    (tables().count(), tables().map(|data| data.rows).sum())
 }
 
 fn document(fingerprint: &Fingerprint, file: Option<&std::path::Path>) -> serde_json::Value {
+    let (tables, rows) = tables_and_rows(fingerprint);
     serde_json::json!({
         "sha256": fingerprint.sha256,
         "database": fingerprint.database,
@@ -112,9 +101,9 @@ fn document(fingerprint: &Fingerprint, file: Option<&std::path::Path>) -> serde_
         "taken": fingerprint.taken,
         "scope": fingerprint.scope,
         "objects": fingerprint.objects.len(),
-        "tables": tables(fingerprint),
-        "sequences": fingerprint.data.len() - tables(fingerprint),
-        "rows": rows(fingerprint),
+        "tables": tables,
+        "sequences": fingerprint.data.len() - tables,
+        "rows": rows,
         "file": file.map(|path| path.to_string_lossy()),
     })
 }
@@ -122,20 +111,13 @@ fn document(fingerprint: &Fingerprint, file: Option<&std::path::Path>) -> serde_
 fn show(fingerprint: &Fingerprint, out: Output) {
     out.line(fingerprint.sha256);
     let objects = count(fingerprint.objects.len(), "object");
+    let (tables, rows) = tables_and_rows(fingerprint);
     let data = match &fingerprint.scope {
         Scope::Schema => "no rows".to_owned(),
-        Scope::All | Scope::Tables(_) => {
-            format!(
-                "{} of {}",
-                count(rows(fingerprint), "row"),
-                count(tables(fingerprint), "table")
-            )
-        }
+        _ => format!("{} of {}", count(rows, "row"), count(tables, "table")),
     };
-    out.line(format!(
-        "database {}: {objects}, {data}",
-        escape(&fingerprint.database)
-    ));
+    let database = escape(&fingerprint.database);
+    out.line(format!("database {database}: {objects}, {data}"));
 }
 
 /// Reports progress. Without a moving line, at most about ten lines are printed.
@@ -151,11 +133,8 @@ fn show_progress(notifier: &Notifier, progress: Progress<'_>) {
             of,
         } => {
             let text = || {
-                format!(
-                    "{done}/{of} tables  {}  {}",
-                    escape(table),
-                    count(rows, "row")
-                )
+                let (table, rows) = (escape(table), count(rows, "row"));
+                format!("{done}/{of} tables  {table}  {rows}")
             };
             if !notifier.moving(text) && (done * 10 / of != (done - 1) * 10 / of) {
                 notifier.line(text());

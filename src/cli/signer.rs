@@ -196,27 +196,6 @@ mod tests {
     }
 
     #[test]
-    fn a_key_file_is_opened() {
-        let dir = tempfile::tempdir().expect("temp dir");
-        let (path, key) = (
-            dir.path().join("a.key"),
-            SecretKey::generate().expect("random"),
-        );
-        key.write_new(&path, None).expect("written");
-        let signer = parse(&["--key", path.to_str().expect("a plain path")])
-            .expect("one signer")
-            .open();
-        let signer = signer
-            .map_err(|error| error.lines.join("\n"))
-            .expect("the key");
-        assert_eq!(signer.public_key(), key.public_key());
-        assert_eq!(
-            signer.sign("kind", b"{}").expect("signed"),
-            key.sign("kind", b"{}")
-        );
-    }
-
-    #[test]
     fn no_agent_and_no_key_are_wrong_arguments_with_a_hint() {
         let dir = tempfile::tempdir().expect("temp dir");
         let public = dir.path().join("a.pub");

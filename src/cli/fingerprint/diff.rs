@@ -51,11 +51,12 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         ));
         return Ok(Exit::Done);
     }
-    let told = match folded.len() {
+    let number = count(differences.len(), "difference");
+    let folded = match folded.len() {
         all if all == differences.len() => String::new(),
         lines => format!(", told in {}", count(lines, "line")),
     };
-    out.line(format!("{}{told}", count(differences.len(), "difference")));
+    out.line(format!("{number}{folded}"));
     Ok(Exit::Faults)
 }
 

@@ -30,14 +30,10 @@ pub fn run(out: Output) -> Result<Exit, CliError> {
     let mut text = vec![0; length as usize];
     stdin.read_exact(&mut text).map_err(|error| unfit(&error))?;
     let question: Question = serde_json::from_slice(&text).map_err(|error| unfit(&error))?;
-    let thread = std::thread::Builder::new()
-        .stack_size(STACK)
-        .spawn(move || answer(&question));
-    let internal = |text: String| CliError::internal(text);
-    let thread = thread.map_err(|error| internal(error.to_string()))?;
-    let answer = thread
-        .join()
-        .map_err(|_| internal("the linter's parser gave up".to_owned()))?;
+    let builder = std::thread::Builder::new().stack_size(STACK);
+    let thread = builder.spawn(move || answer(&question));
+    let answer = thread.map_err(CliError::internal)?.join();
+    let answer = answer.map_err(|_| CliError::internal("the linter's parser gave up"))?;
     out.json_line(&answer);
     Ok(Exit::Done)
 }

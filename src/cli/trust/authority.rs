@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use super::super::args::{now, small_text, time};
-use super::super::{CliError, Exit, Output, display_path};
+use super::super::{CliError, Exit, Output};
 use super::next::{self, NextArgs};
 use super::{WHEN, stem};
 use crate::trust::draft::{DraftError, NextVersion};
@@ -50,9 +50,8 @@ pub struct RevokeArgs {
 }
 
 pub fn add(args: &AddArgs, out: Output) -> Result<Exit, CliError> {
-    let pem = small_text(&args.certificate).map_err(|error| {
-        CliError::usage(format!("{}: {error}", display_path(&args.certificate)))
-    })?;
+    let pem = small_text(&args.certificate);
+    let pem = pem.map_err(|error| CliError::usage(error).about(&args.certificate))?;
     let authority = TimestampAuthority::from_pem(&pem).map_err(|error| {
         CliError::usage(error)
             .about(&args.certificate)

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::args::{PassphraseArgs, now, public_key, time};
 use super::super::{CliError, Exit, Output, display_path};
-use super::{WHEN, gate_role, requirement, show, stem};
+use super::{WHEN, gate_role, requirement, role_name, show, stem};
 use crate::trust::draft::{self, NewKey};
 use crate::trust::root::name;
 use crate::trust::{DraftRoot, PublicKey, Signer, signatures, store};
@@ -70,15 +70,12 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         put_in(&mut keys, name("root"), key.public_key(), path)?;
     }
     for spec in &args.role {
-        if thresholds
-            .insert(spec.role.clone(), spec.threshold)
-            .is_some()
-        {
-            let text = format!(
+        let known = thresholds.insert(spec.role.clone(), spec.threshold);
+        if known.is_some() {
+            return Err(CliError::usage(format!(
                 "role {} is given twice (root keys are given by --root-key)",
                 spec.role
-            );
-            return Err(CliError::usage(text));
+            )));
         }
         for path in &spec.keys {
             put_in(&mut keys, spec.role.clone(), public_key(path)?, path)?;
@@ -119,21 +116,10 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         .root_signatures(&signed)
         .map_err(|error| wrong(&error))?;
     store::create(&args.file, &draft, &signed)?;
-    out.note(format!(
-        "wrote {} and its signature below {}.sigs",
-        display_path(&args.file),
-        display_path(&args.file)
-    ));
+    let file = display_path(&args.file);
+    out.note(format!("wrote {file} and its signature below {file}.sigs"));
     let progress = signatures::progress(&draft, None, &signed)?;
-    show::print(
-        &show::Shown {
-            file: &args.file,
-            draft: &draft,
-            progress,
-            steps: &[],
-        },
-        out,
-    );
+    show::Shown::new(&args.file, &draft, progress, &[]).print(out);
     Ok(Exit::Done)
 }
 
@@ -162,17 +148,15 @@ fn put_in(keys: &mut Vec<NewKey>, role: Name, key: PublicKey, path: &Path) -> Re
 }
 
 fn approvals(args: &Args, thresholds: &BTreeMap<Name, u8>) -> Result<BTreeMap<Name, u8>, CliError> {
-    let roles = thresholds
-        .iter()
-        .map(|(role, threshold)| {
-            (
-                role.clone(),
-                Role {
-                    threshold: *threshold,
-                },
-            )
-        })
-        .collect();
+    let role = |(role, threshold): (&Name, &u8)| {
+        (
+            role.clone(),
+            Role {
+                threshold: *threshold,
+            },
+        )
+    };
+    let roles = thresholds.iter().map(role).collect();
     let one = |(role, count): &(Name, Option<u8>)| {
         let count = draft::approvals(&roles, role, *count).map_err(|error| {
             CliError::usage(format!("--require {role}: {error}")).hint("define it by --role")
@@ -188,9 +172,7 @@ fn role_spec(text: &str) -> Result<RoleSpec, String> {
         .and_then(|(head, keys)| Some((head.split_once(':')?, keys)));
     let ((role, threshold), keys) = parts.ok_or("write NAME:THRESHOLD=A.pub,B.pub")?;
     Ok(RoleSpec {
-        role: role
-            .parse()
-            .map_err(|error: pgseal_verify::format::name::NameError| error.to_string())?,
+        role: role_name(role)?,
         threshold: threshold
             .parse()
             .map_err(|_| format!("{threshold:?} is not a threshold from 1 to 255"))?,

@@ -6,7 +6,7 @@ use super::super::args::{TrustArgs, now};
 use super::super::{CliError, Exit, Output, display_path};
 use super::next::change;
 use super::refusal;
-use super::show::{self, Shown};
+use super::show::Shown;
 use crate::trust::rotation::walk;
 use crate::trust::signatures;
 use crate::trust::store::{self, Installed, StoreError};
@@ -49,20 +49,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             document.version, document.expires
         ));
     }
-    out.note(format!(
-        "installed version {} as {}",
-        document.version,
-        display_path(&file)
-    ));
-    show::print(
-        &Shown {
-            file: &file,
-            draft: step.root().draft(),
-            progress,
-            steps: &changes,
-        },
-        out,
-    );
+    let (version, path) = (document.version, display_path(&file));
+    out.note(format!("installed version {version} as {path}"));
+    Shown::new(&file, step.root().draft(), progress, &changes).print(out);
     Ok(Exit::Done)
 }
 
