@@ -30,17 +30,14 @@ pub struct Args {
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let root = args.trust.load_if_there()?;
-    let items: Vec<Item> = args
-        .items
-        .iter()
-        .map(|path| read(path))
-        .collect::<Result<_, _>>()?;
+    let items = args.items.iter().map(|path| read(path));
+    let items: Vec<Item> = items.collect::<Result<_, _>>()?;
     let key = args.key.as_deref().map(public_key).transpose()?;
     let tbs = args.tbs.as_deref().map(bytes_of).transpose()?;
     if root.is_none() {
         out.warning("no trust root was named (--trust): nobody has checked whether a host takes what is added");
     }
-    let (statement, (id, told)) = rewrite::add(&args.file, out, |bundle| {
+    let (statement, (id, added)) = rewrite::add(&args.file, out, |bundle| {
         let validator = AttachmentValidator {
             bundle,
             root: root.as_ref(),
@@ -48,33 +45,30 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             tbs: tbs.as_deref(),
             now: now(),
         };
-        let (mut additions, mut told) = (Vec::new(), Vec::new());
+        let (mut additions, mut added) = (Vec::new(), Vec::new());
         for (item, path) in items.iter().zip(&args.items) {
             let before = additions.len();
             let taken = validator.take(item, &mut additions);
             taken.about(path)?;
-            told.extend(
+            added.extend(
                 additions[before..]
                     .iter()
                     .map(|addition| (path.clone(), what(addition))),
             );
         }
-        Ok((additions, (bundle.claimed_release_id(), told)))
+        Ok((additions, (bundle.claimed_release_id(), added)))
     })?;
     out.document(&serde_json::json!({
         "file": args.file.to_string_lossy(),
         "release": statement.predicate.release,
         "release_id": id,
-        "added": told.iter().map(|(path, (kind, key))| serde_json::json!({
+        "added": added.iter().map(|(path, (kind, key))| serde_json::json!({
             "item": path.to_string_lossy(), "kind": kind, "key_id": key,
         })).collect::<Vec<_>>(),
     }));
-    for (path, (kind, key)) in told {
-        out.line(format!(
-            "{}: added {} ({kind} by {key})",
-            display_path(&args.file),
-            display_path(&path)
-        ));
+    for (path, (kind, key)) in added {
+        let (file, path) = (display_path(&args.file), display_path(&path));
+        out.line(format!("{file}: added {path} ({kind} by {key})"));
     }
     Ok(Exit::Done)
 }

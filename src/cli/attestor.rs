@@ -149,7 +149,7 @@ impl<'a> Attestor<'a> {
                 word
             }
         };
-        self.tell(manifest, id, key, &word, out);
+        self.report(manifest, id, key, &word, out);
         Ok(Exit::Done)
     }
 
@@ -176,7 +176,7 @@ impl<'a> Attestor<'a> {
         Ok(())
     }
 
-    fn tell(
+    fn report(
         &self,
         manifest: &Manifest,
         id: ReleaseId,
@@ -197,16 +197,11 @@ impl<'a> Attestor<'a> {
             "expires": word.expires,
             "key_id": key,
         }));
-        out.line(format!(
-            "{} by {key} as {}: {}",
-            word.decision,
-            word.role,
-            display_path(place)
-        ));
+        let (decision, role, path) = (&word.decision, &word.role, display_path(place));
+        out.line(format!("{decision} by {key} as {role}: {path}"));
         if self.output.is_some() {
             out.note(format!(
-                "it travels beside the bundle (--approval {0}) or goes into it: pgseal attach FILE {0}",
-                display_path(place)
+                "it travels beside the bundle (--approval {path}) or goes into it: pgseal attach FILE {path}"
             ));
         }
     }

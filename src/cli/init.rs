@@ -25,7 +25,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     }
     std::fs::create_dir_all(&args.dir).map_err(io)?;
     TEMPLATE.extract(&args.dir).map_err(io)?;
-    for (file, from, to) in [
+    let renamed = [
         (
             "release.toml",
             "name = \"example\"",
@@ -36,19 +36,17 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             "example-1.0.0",
             format!("{name}-1.0.0"),
         ),
-    ] {
+    ];
+    for (file, from, to) in renamed {
         let path = args.dir.join(file);
         let text = std::fs::read_to_string(&path).map_err(io)?;
         std::fs::write(&path, text.replace(from, &to)).map_err(io)?;
     }
     out.document(&serde_json::json!({ "directory": args.dir.to_string_lossy() }));
+    let dir = display_path(&args.dir);
+    out.line(format!("{dir}: a release to start from"));
     out.line(format!(
-        "{}: a release to start from",
-        display_path(&args.dir)
-    ));
-    out.line(format!(
-        "next: edit it, `pgseal lint {0}`, `pgseal pack {0} -o FILE --key KEY`",
-        display_path(&args.dir)
+        "next: edit it, `pgseal lint {dir}`, `pgseal pack {dir} -o FILE --key KEY`"
     ));
     Ok(Exit::Done)
 }

@@ -11,7 +11,7 @@ use crate::bundle::add::Addition;
 use crate::bundle::{UntrustedBundle, approval};
 use crate::trust::attestations::ClaimedStatement;
 use crate::trust::root::name;
-use crate::trust::{JudgedAt, PublicKey, TrustRoot};
+use crate::trust::{JudgedAt, KeyId, PublicKey, TrustRoot};
 use pgseal_verify::format::json;
 use pgseal_verify::format::notarisation::{Notarisation, NotarisationStatement};
 use pgseal_verify::format::statement::PAYLOAD_TYPE;
@@ -70,18 +70,10 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         "file": args.file.to_string_lossy(), "release_id": id, "key_id": key, "signatures": said.signatures,
     }));
     for seen in &said.signatures {
-        let owner = root.as_ref().map(|root| {
-            format!(
-                " ({})",
-                escape(root.owner(&crate::trust::KeyId::claimed(seen.key_id)))
-            )
-        });
-        out.line(format!(
-            "seen at {}: the signature by {}{}",
-            seen.at,
-            seen.key_id,
-            owner.unwrap_or_default()
-        ));
+        let (at, key) = (seen.at, seen.key_id);
+        let owner = root.as_ref().map(|root| root.owner(&KeyId::claimed(key)));
+        let owner = owner.map_or(String::new(), |owner| format!(" ({})", escape(owner)));
+        out.line(format!("seen at {at}: the signature by {key}{owner}"));
     }
     out.line(format!("notarised by {key}: {}", display_path(&args.file)));
     Ok(Exit::Done)
@@ -106,15 +98,11 @@ fn check_role(root: Option<&TrustRoot>, key: &PublicKey) -> Result<(), CliError>
 
 /// This notary's earlier statement, with the times at which it first saw the signatures.
 fn said_before(bundle: &UntrustedBundle, key: &PublicKey) -> Option<Notarisation> {
-    let said = bundle
-        .claimed_attestations()
-        .statements
-        .iter()
-        .find(|said| said.key == key.id())?;
+    let mut statements = bundle.claimed_attestations().statements.iter();
+    let said = statements.find(|said| said.key == key.id())?;
     if !key.signed(PAYLOAD_TYPE, &said.body, &said.signature) {
         return None;
     }
-    json::from_canonical::<NotarisationStatement>(&said.body)
-        .ok()
-        .map(|said| said.predicate)
+    let statement = json::from_canonical::<NotarisationStatement>(&said.body).ok()?;
+    Some(statement.predicate)
 }

@@ -84,9 +84,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let all = definition.source().size();
     let moved = ByteProgress::new("packed", &args.output, all, out);
     let spill = Spill::in_dir_of(&args.output);
-    let packed = UnsignedBundle::pack_with(definition, source_date_epoch()?, spill, &|bytes| {
-        moved.by(bytes)
-    });
+    let progress = |bytes| moved.by(bytes);
+    let packed = UnsignedBundle::pack_with(definition, source_date_epoch()?, spill, &progress);
     drop(moved);
     let unsigned = packed.map_err(|error| match error {
         PackError::Io(error) => CliError::io(&args.output, &error),
@@ -133,8 +132,8 @@ fn warn(definition: &Definition, dir: &Path, out: Output) {
 fn is_inside(file: &Path, dir: &Path) -> bool {
     let parent = file
         .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+        .filter(|parent| !parent.as_os_str().is_empty());
+    let parent = parent.unwrap_or(Path::new("."));
     let (parent, dir) = (parent.canonicalize(), dir.canonicalize());
     parent.is_ok_and(|parent| dir.is_ok_and(|dir| parent.starts_with(dir)))
 }
@@ -145,11 +144,8 @@ fn source_date_epoch() -> Result<Option<Timestamp>, CliError> {
     let Some(text) = std::env::var_os("SOURCE_DATE_EPOCH") else {
         return Ok(None);
     };
-    let seconds = text
-        .to_str()
-        .and_then(|text| text.parse().ok())
-        .and_then(Timestamp::from_seconds);
-    match seconds {
+    let seconds = text.to_str().and_then(|text| text.parse().ok());
+    match seconds.and_then(Timestamp::from_seconds) {
         Some(time) => Ok(Some(time)),
         None => Err(CliError::usage(
             "SOURCE_DATE_EPOCH is not a number of seconds since 1970",

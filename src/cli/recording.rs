@@ -20,9 +20,9 @@ use pgseal_verify::digest::hex;
 use pgseal_verify::format::manifest::Manifest;
 use pgseal_verify::format::receipt::{Action, Outcome, Receipt};
 use pgseal_verify::format::rehearsal::Rehearsal;
-use pgseal_verify::format::statement::ReleaseId;
+use pgseal_verify::format::statement::{ReleaseId, title};
 use pgseal_verify::format::wire::V1;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Where receipts go, and who signs them.
@@ -219,14 +219,13 @@ pub fn exit_of(kind: FailureKind) -> Exit {
 }
 
 fn success(receipt: &Receipt, out: Output) {
-    let title =
-        pgseal_verify::format::statement::title(&receipt.release.name, &receipt.release.version);
+    let title = title(&receipt.release.name, &receipt.release.version);
     let state = match receipt.action {
         Action::Run => out.paint(Paint::Good, "finalized"),
-        Action::Rollback => format!(
-            "rolled back, the database is {} again",
-            out.paint(Paint::Good, "baseline")
-        ),
+        Action::Rollback => {
+            let baseline = out.paint(Paint::Good, "baseline");
+            format!("rolled back, the database is {baseline} again")
+        }
     };
     let elapsed: u64 = receipt.tiers.iter().map(|tier| tier.milliseconds).sum();
     let transaction = receipt.transaction_id.as_deref().unwrap_or("unknown");
@@ -243,9 +242,7 @@ pub fn states(
 ) -> String {
     let empty = BTreeMap::new();
     let (before, after) = (before.unwrap_or(&empty), after.unwrap_or(&empty));
-    let mut columns: Vec<&String> = before.keys().chain(after.keys()).collect();
-    columns.sort();
-    columns.dedup();
+    let columns: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     let cell = |row: &BTreeMap<String, Option<String>>, column: &String| match row.get(column) {
         None => String::new(),
         Some(None) => "NULL".to_owned(),

@@ -89,12 +89,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let root = args.bundle.root()?;
     let bundle = args.bundle.authenticate_to_run(&root, at)?;
     let manifest = bundle.manifest();
-    policy::check_policy(
-        &root,
-        &manifest.release,
-        bundle.release_id(),
-        JudgedAt::At(at),
-    )?;
+    let (release, id) = (&manifest.release, bundle.release_id());
+    policy::check_policy(&root, release, id, JudgedAt::At(at))?;
     let variables = run_context::values(manifest, &args.database.variables()?, true)?;
     let limits = args.limits.within(&manifest.limits)?;
     let approval = args.approve_with.as_deref().map(approval).transpose()?;
@@ -115,9 +111,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         out.warning(UNSIGNED);
     }
     for dir in scratch.sweep() {
+        let dir = display_path(&dir);
         out.note(format!(
-            "removed {}, which a rehearsal left that was killed",
-            display_path(&dir)
+            "removed {dir}, which a rehearsal left that was killed"
         ));
     }
     let gate_user = args.database.gate_user()?;
@@ -193,10 +189,8 @@ fn approval(path: &Path) -> Result<(String, Vec<u8>), CliError> {
                 .hint("--approve-with names a psql script of up to 64 MiB"),
         );
     }
-    let name = path
-        .file_name()
-        .map(|name| name.to_string_lossy().into_owned())
-        .unwrap_or_default();
+    let name = path.file_name().unwrap_or_default();
+    let name = name.to_string_lossy().into_owned();
     Ok((name, std::fs::read(path).map_err(failed)?))
 }
 
@@ -216,10 +210,8 @@ fn left_by_others(
 }
 
 fn drop_statement(name: &str) -> String {
-    format!(
-        "drop database \"{}\" with (force)",
-        name.replace('"', "\"\"")
-    )
+    let name = name.replace('"', "\"\"");
+    format!("drop database \"{name}\" with (force)")
 }
 
 fn conclude(

@@ -12,7 +12,7 @@ use super::{CliError, Exit, Output};
 use crate::bundle::BundleToRun;
 use crate::record::memory;
 use crate::release::resume::Decision;
-use crate::release::{gate, run_context};
+use crate::release::{gate, rehearsal_proof, run_context};
 use pgseal_verify::format::approval::APR_VARIABLE;
 use pgseal_verify::format::receipt::Action;
 
@@ -63,14 +63,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     memory::check_clock(&args.receipts.receipts, at)?;
     let admission = bundle.authorize_run(variables.get(APR_VARIABLE).map(String::as_str))?;
     let named = args.rehearsed.rehearsal.as_deref();
-    let rehearsed = crate::release::rehearsal_proof::proof(
-        named,
-        &root,
-        &bundle,
-        &variables,
-        &args.receipts.receipts,
-        at,
-    )?;
+    let receipts = &args.receipts.receipts;
+    let rehearsed = rehearsal_proof::proof(named, &root, &bundle, &variables, receipts, at)?;
     let mut prepared = args.receipts.prepare(key, &root, manifest, Action::Run)?;
     let mut progress = Progress::new(out);
     let limits = (&args.limits, &manifest.limits);

@@ -52,17 +52,14 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     out.document(&serde_json::json!({
         "file": args.file.to_string_lossy(), "release": release, "release_id": id, "signer": key, "signatures": count,
     }));
-    let what = title(&release.name, &release.version);
-    out.line(format!(
-        "{}: {what}: {}",
+    let (file, title) = (
         display_path(&args.file),
-        escape(&release.summary)
-    ));
+        title(&release.name, &release.version),
+    );
+    out.line(format!("{file}: {title}: {}", escape(&release.summary)));
     out.line(format!("release id {id}"));
-    out.line(format!(
-        "signed by {key}, {}",
-        plural::count(count, "signature")
-    ));
+    let signatures = plural::count(count, "signature");
+    out.line(format!("signed by {key}, {signatures}"));
     Ok(Exit::Done)
 }
 

@@ -48,24 +48,20 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         bundle.check_contents()?;
     }
     moved.finish();
-    let logged = log_proof::check(
+    let (given, file, id) = (
         args.log_proof.as_deref(),
         &args.bundle.file,
-        &root,
         bundle.release_id(),
-        out,
-    )?;
-    let dispatch: Vec<&String> = manifest
-        .tiers
-        .iter()
-        .flat_map(|tier| &tier.dispatch)
-        .collect();
+    );
+    let logged = log_proof::check(given, file, &root, id, out)?;
+    let dispatch = manifest.tiers.iter().flat_map(|tier| &tier.dispatch);
+    let dispatch: Vec<&String> = dispatch.collect();
     let points = lint::points::of_bundle(&bundle);
     let count = bundle.file_count();
     let tallies = approvals::tallies(&root, bundle.approvals(), bundle.takes_apr(), judged);
     // A run takes one of several codes; the first is the one with the most approvals.
-    let first = tallies
-        .first()
+    let first = tallies.first();
+    let first = first
         .map(|(_, tallies)| tallies.as_slice())
         .unwrap_or_default();
     out.document(&serde_json::json!({
@@ -85,19 +81,17 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         "as_of": when.unwrap_or(now),
     }));
     if let Some(time) = when {
+        let version = root.document().version;
         out.line(format!(
-            "as of {time}, by version {} of the trust root",
-            root.document().version
+            "as of {time}, by version {version} of the trust root"
         ));
         if root.document().issued.is_some_and(|issued| time < issued) {
             out.note("the trust root was issued later: it says what is known of keys since then");
         }
     }
     let ok = out.paint(Paint::Good, "authentic");
-    out.line(format!(
-        "{ok}: {}",
-        title(&manifest.release.name, &manifest.release.version)
-    ));
+    let title = title(&manifest.release.name, &manifest.release.version);
+    out.line(format!("{ok}: {title}"));
     out.line(format!("release id {}", bundle.release_id()));
     for signatory in bundle.signatories() {
         let (owner, key) = (escape(&signatory.owner), signatory.key);
@@ -106,10 +100,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     for signed in bundle.approvals() {
         out.line(approvals::sentence(&root, signed, judged));
     }
-    let what = if args.contents {
-        "files and contents"
-    } else {
-        "files"
+    let what = match args.contents {
+        true => "files and contents",
+        false => "files",
     };
     out.line(format!("{count}/{count} {what} OK"));
     if let Some(logged) = &logged {
@@ -129,11 +122,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     }
     points::show(&points, out);
     if !dispatch.is_empty() {
-        let list = dispatch
-            .iter()
-            .map(|name| escape(name))
-            .collect::<Vec<_>>()
-            .join(", ");
+        let list: Vec<String> = dispatch.iter().map(|name| escape(name)).collect();
+        let list = list.join(", ");
         out.line(format!("reaches out of the database by: {list}"));
     }
     Ok(Exit::Done)

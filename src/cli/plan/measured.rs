@@ -110,16 +110,13 @@ impl Rehearsed {
 
     /// Prints one line for people.
     pub fn show(&self, out: Output) {
-        let outcome = match self.rehearsal.outcome {
-            RehearsalOutcome::Proved => out.paint(Paint::Good, "rehearsed"),
-            RehearsalOutcome::Limited => {
-                out.paint(Paint::Bad, "rehearsed without comparing all rows")
-            }
-            RehearsalOutcome::Failed => out.paint(Paint::Bad, "a rehearsal failed"),
-            RehearsalOutcome::Incomplete => {
-                out.paint(Paint::Bad, "a rehearsal did not come to its end")
-            }
+        let (paint, outcome) = match self.rehearsal.outcome {
+            RehearsalOutcome::Proved => (Paint::Good, "rehearsed"),
+            RehearsalOutcome::Limited => (Paint::Bad, "rehearsed without comparing all rows"),
+            RehearsalOutcome::Failed => (Paint::Bad, "a rehearsal failed"),
+            RehearsalOutcome::Incomplete => (Paint::Bad, "a rehearsal did not come to its end"),
         };
+        let outcome = out.paint(paint, outcome);
         let signer = match &self.signer {
             Some(owner) => format!("signed by {}", escape(owner)),
             None => "not signed, so it proves nothing".to_owned(),
