@@ -42,13 +42,11 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let root = args.bundle.root()?;
     let bundle = args.bundle.authenticate(&root, when)?;
     let manifest = bundle.manifest();
-    let runbooks = manifest
-        .runbooks
-        .iter()
-        .filter(|runbook| runbook.audience == args.audience);
     let mut texts = Vec::new();
-    for runbook in runbooks {
-        texts.push(bundle.content(&runbook.file)?);
+    for runbook in &manifest.runbooks {
+        if runbook.audience == args.audience {
+            texts.push(bundle.content(&runbook.file)?);
+        }
     }
     if texts.is_empty() {
         let message = format!("the release has no runbook for the {}", args.audience);
@@ -70,33 +68,22 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         files: bundle.file_count(),
         known: &known,
     };
-    let rendered = |text: &[u8]| facts.render(&String::from_utf8_lossy(text)).into_bytes();
-    let text = match (args.raw, args.html) {
-        (true, _) => texts.concat(),
-        (false, false) => texts
-            .iter()
-            .map(|text| rendered(text))
-            .collect::<Vec<_>>()
-            .concat(),
-        (false, true) => {
-            let text: Vec<String> = texts
-                .iter()
-                .map(|text| facts.render(&String::from_utf8_lossy(text)))
-                .collect();
-            let title = format!(
-                "{}: for the {}",
-                title(&manifest.release.name, &manifest.release.version),
-                args.audience
-            );
-            page::page(&title, &escape_lines(&text.join("\n\n---\n\n"))).into_bytes()
-        }
-    };
-    let form = if args.raw {
-        "template"
-    } else if args.html {
-        "html"
+    let (form, text) = if args.raw {
+        ("template", texts.concat())
     } else {
-        "text"
+        let texts = texts
+            .iter()
+            .map(|text| facts.render(&String::from_utf8_lossy(text)));
+        let texts: Vec<String> = texts.collect();
+        if args.html {
+            let release = &manifest.release;
+            let release = title(&release.name, &release.version);
+            let title = format!("{release}: for the {}", args.audience);
+            let text = escape_lines(&texts.join("\n\n---\n\n"));
+            ("html", page::page(&title, &text).into_bytes())
+        } else {
+            ("text", texts.concat().into_bytes())
+        }
     };
     let words = String::from_utf8_lossy(&text);
     let file = args.output.as_ref().map(|path| path.to_string_lossy());

@@ -22,11 +22,7 @@ pub struct SchemaDigestArgs {
 impl SchemaDigestArgs {
     /// Takes the digest before anything begins; an error stops the command.
     pub fn before(&self, order: &RunContext<'_>) -> Result<Option<Digest>, CliError> {
-        if self.fingerprint {
-            Ok(Some(take(order)?))
-        } else {
-            Ok(None)
-        }
+        self.fingerprint.then(|| take(order)).transpose()
     }
 
     /// Adds both digests to the receipt. The second one is left out if nothing changed or the
@@ -55,12 +51,6 @@ impl SchemaDigestArgs {
 }
 
 fn take(order: &RunContext<'_>) -> Result<Digest, CliError> {
-    let taken = fingerprint::take(
-        order.connect,
-        &Scope::Schema,
-        NonZeroUsize::MIN,
-        now(),
-        &|_| (),
-    );
-    Ok(taken?.sha256)
+    let (connect, one) = (order.connect, NonZeroUsize::MIN);
+    Ok(fingerprint::take(connect, &Scope::Schema, one, now(), &|_| ())?.sha256)
 }

@@ -43,32 +43,23 @@ impl SignerArgs {
 
     /// Like [`Self::open`], for several keys of one operator that sign at once.
     pub fn open_all(&self) -> Result<Vec<Box<dyn Signer>>, CliError> {
-        match (&self.agent, &self.pkcs11) {
-            (None, None) if self.key.is_empty() => Err(none()),
-            (None, None) => {
-                let boxed = |key| Box::new(key) as Box<dyn Signer>;
-                Ok(self
-                    .passphrase
-                    .keys(&self.key)?
-                    .into_iter()
-                    .map(boxed)
-                    .collect())
-            }
-            (Some(path), _) => {
-                let socket = std::env::var_os("SSH_AUTH_SOCK").filter(|socket| !socket.is_empty());
-                Ok(vec![Box::new(agent_key(
-                    path,
-                    socket.map(PathBuf::from).as_deref(),
-                )?)])
-            }
-            (None, Some(uri)) => {
-                let uri = uri.as_ref().map_err(|error| {
-                    let hint = "the form is pkcs11:token=NAME;object=LABEL?module-path=/path/to/module.so (RFC 7512)";
-                    CliError::usage(error).hint(hint)
-                })?;
-                Ok(vec![token_key(uri, &self.passphrase)?])
-            }
+        if let Some(path) = &self.agent {
+            let socket = std::env::var_os("SSH_AUTH_SOCK").filter(|socket| !socket.is_empty());
+            let key = agent_key(path, socket.as_ref().map(Path::new))?;
+            return Ok(vec![Box::new(key)]);
         }
+        if let Some(uri) = &self.pkcs11 {
+            let uri = uri.as_ref().map_err(|error| {
+                let hint = "the form is pkcs11:token=NAME;object=LABEL?module-path=/path/to/module.so (RFC 7512)";
+                CliError::usage(error).hint(hint)
+            })?;
+            return Ok(vec![token_key(uri, &self.passphrase)?]);
+        }
+        if self.key.is_empty() {
+            return Err(none());
+        }
+        let keys = self.passphrase.keys(&self.key)?.into_iter();
+        Ok(keys.map(|key| Box::new(key) as Box<dyn Signer>).collect())
     }
 }
 
@@ -87,18 +78,16 @@ fn agent_key(path: &Path, socket: Option<&Path>) -> Result<AgentKey, CliError> {
         return Err(CliError::usage("there is no ssh-agent: SSH_AUTH_SOCK is not set").hint(start));
     };
     AgentKey::find(socket, public).map_err(|error| {
-        let this = CliError::usage(&error);
-        match error {
-            AgentError::Unreachable { .. } => this.hint(start),
-            AgentError::NoKey { .. } => {
-                this.hint("`ssh-add KEY` adds it, `ssh-add -L` lists what is there")
-            }
-            AgentError::Refused => this.hint("`ssh-add -X` unlocks the agent"),
+        let hint = match error {
+            AgentError::Unreachable { .. } => start,
+            AgentError::NoKey { .. } => "`ssh-add KEY` adds it, `ssh-add -L` lists what is there",
+            AgentError::Refused => "`ssh-add -X` unlocks the agent",
             AgentError::Silent { .. } | AgentError::Broken(_) | AgentError::Protocol(_) => {
-                this.hint("does SSH_AUTH_SOCK lead to an ssh-agent? `ssh-add -L` asks it the same")
+                "does SSH_AUTH_SOCK lead to an ssh-agent? `ssh-add -L` asks it the same"
             }
-            AgentError::TooLarge { .. } => this,
-        }
+            AgentError::TooLarge { .. } => "",
+        };
+        CliError::usage(error).hint(hint)
     })
 }
 
@@ -109,26 +98,25 @@ fn token_key(uri: &TokenUri, passphrase: &PassphraseArgs) -> Result<Box<dyn Sign
     let mut reader = passphrase.reader();
     let key = TokenKey::open(uri, || reader.read(&format!("PIN of the {uri}: ")));
     let key = key.map_err(|error| {
-        let this = CliError::usage(&error);
-        match error {
-            TokenError::Module { .. } => this.hint(
-                "SoftHSM's is /usr/lib/softhsm/libsofthsm2.so; a vendor says where its own is",
-            ),
+        let hint = match error {
+            TokenError::Module { .. } => {
+                "SoftHSM's is /usr/lib/softhsm/libsofthsm2.so; a vendor says where its own is"
+            }
             TokenError::Token { found: 0, .. } => {
-                this.hint("`pkcs11-tool --module MODULE -L` lists the tokens")
+                "`pkcs11-tool --module MODULE -L` lists the tokens"
             }
-            TokenError::Token { .. } => this.hint("tell them apart by serial=NUMBER"),
-            TokenError::Key { .. } => this
-                .hint("`pkcs11-tool --module MODULE --login -O` lists the keys; id=%XX names one"),
-            TokenError::NoPin { .. } => {
-                this.hint("run it on a terminal, or give --passphrase-fd N")
+            TokenError::Token { .. } => "tell them apart by serial=NUMBER",
+            TokenError::Key { .. } => {
+                "`pkcs11-tool --module MODULE --login -O` lists the keys; id=%XX names one"
             }
+            TokenError::NoPin { .. } => "run it on a terminal, or give --passphrase-fd N",
             TokenError::Pin { locked: true, .. } => {
-                this.hint("the token's security officer can set a new PIN")
+                "the token's security officer can set a new PIN"
             }
-            TokenError::Pin { .. } => this.hint("a token locks itself after a few wrong PINs"),
-            TokenError::Point { .. } | TokenError::Said { .. } => this,
-        }
+            TokenError::Pin { .. } => "a token locks itself after a few wrong PINs",
+            TokenError::Point { .. } | TokenError::Said { .. } => "",
+        };
+        CliError::usage(error).hint(hint)
     })?;
     Ok(Box::new(key))
 }
@@ -141,19 +129,20 @@ fn token_key(_: &TokenUri, _: &PassphraseArgs) -> Result<Box<dyn Signer>, CliErr
 
 impl From<SignerError> for CliError {
     fn from(error: SignerError) -> Self {
-        let this = Self::new(Kind::SignerFailed, &error);
-        match error {
-            SignerError::Refused { .. } => this.hint("nothing was signed"),
+        let hint = match error {
+            SignerError::Refused { .. } => "nothing was signed",
             SignerError::Invalid { .. } => {
-                this.hint("nothing was signed; what holds the key is broken or not what it says")
+                "nothing was signed; what holds the key is broken or not what it says"
             }
-        }
+        };
+        Self::new(Kind::SignerFailed, error).hint(hint)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::Exit;
     use crate::trust::SecretKey;
     use clap::Parser;
 
