@@ -83,17 +83,13 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
 /// Validates `--apr` against the release's variable. No run accepts a code that does not match, so
 /// the approval would be useless.
 fn check_apr(manifest: &Manifest, apr: Option<&AprCode>) -> Result<(), CliError> {
-    let Some((_, variable)) = manifest
-        .variables
-        .iter()
-        .find(|(name, _)| name.as_str() == APR_VARIABLE)
-    else {
+    let mut variables = manifest.variables.iter();
+    let Some((_, variable)) = variables.find(|(name, _)| name.as_str() == APR_VARIABLE) else {
         return Ok(());
     };
-    let about = if variable.about.is_empty() {
-        "the code of the ratified proposal"
-    } else {
-        &variable.about
+    let about = match variable.about.as_str() {
+        "" => "the code of the ratified proposal",
+        about => about,
     };
     let apr = apr.ok_or_else(|| {
         CliError::usage("the release needs an APR code").hint(format!("--apr CODE: {about}"))
@@ -128,15 +124,13 @@ fn show(manifest: &Manifest, id: ReleaseId, out: Output) {
     };
     let rows = columns.into_iter().map(row).collect();
     out.line(table::render(&["invariant", "before", "", "after"], rows));
-    for runbook in manifest
-        .runbooks
-        .iter()
-        .filter(|runbook| runbook.audience == Audience::Owner)
-    {
-        out.line(format!(
-            "runbook for the owner: {} (`pgseal runbook FILE owner` shows it)",
-            runbook.file
-        ));
+    for runbook in &manifest.runbooks {
+        if runbook.audience == Audience::Owner {
+            let file = &runbook.file;
+            out.line(format!(
+                "runbook for the owner: {file} (`pgseal runbook FILE owner` shows it)"
+            ));
+        }
     }
     out.line("its scripts: `pgseal inspect FILE` lists them, `pgseal cat FILE PATH` shows one");
 }
@@ -149,11 +143,11 @@ fn show_signed(
     out: Output,
 ) {
     for signatory in authentic.signatories() {
-        out.line(format!(
-            "signed by {}{}",
+        let (owner, since) = (
             escape(&signatory.owner),
-            approvals::since(signatory.evidence)
-        ));
+            approvals::since(signatory.evidence),
+        );
+        out.line(format!("signed by {owner}{since}"));
     }
     let when = JudgedAt::At(word.at);
     for signed in authentic.approvals() {
@@ -175,25 +169,19 @@ fn warn(
         let counts = policy::counts(root, signed, None, JudgedAt::At(word.at)).is_ok();
         counts && apr.is_some() && apr != word.apr.as_ref()
     };
-    let (own, others): (Vec<_>, Vec<_>) = authentic
-        .approvals()
-        .iter()
-        .filter(is_other)
-        .partition(|signed| Some(signed.key()) == key);
-    if let Some(before) = own.iter().find_map(|signed| signed.approval().apr.as_ref()) {
+    let earlier = authentic.approvals().iter().filter(is_other);
+    let (own, others): (Vec<_>, Vec<_>) = earlier.partition(|signed| Some(signed.key()) == key);
+    let code = |signed: &[&SignedApproval]| signed.first()?.approval().apr.clone();
+    if let Some(before) = code(&own) {
         out.warning(format!(
             "you approved {before} before: this takes its place"
         ));
     }
-    let other = others
-        .iter()
-        .find_map(|signed| signed.approval().apr.as_ref());
     // A run without a code counts every approval.
-    if let Some(other) = other.filter(|_| authentic.takes_apr()) {
-        let who = if key.is_some() {
-            "somebody else"
-        } else {
-            "somebody"
+    if let Some(other) = code(&others).filter(|_| authentic.takes_apr()) {
+        let who = match key {
+            Some(_) => "somebody else",
+            None => "somebody",
         };
         out.warning(format!(
             "{who} approved {other}: a run is ordered with one code, and only its approvals count"

@@ -21,14 +21,9 @@ impl GateUserArgs {
         let variable = match std::env::var("PGSEAL_GATE_USER") {
             Ok(role) => Some(role),
             Err(std::env::VarError::NotPresent) => None,
-            Err(error) => {
-                return Err(CliError::usage(format!("PGSEAL_GATE_USER: {error}")));
-            }
+            Err(error) => return Err(CliError::usage(format!("PGSEAL_GATE_USER: {error}"))),
         };
-        Ok(self
-            .gate_user
-            .clone()
-            .or(variable)
-            .filter(|role| !role.is_empty()))
+        let role = self.gate_user.clone().or(variable);
+        Ok(role.filter(|role| !role.is_empty()))
     }
 }

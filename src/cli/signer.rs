@@ -156,11 +156,17 @@ mod tests {
         Command::try_parse_from(std::iter::once(&"test").chain(args)).map(|command| command.signer)
     }
 
-    fn error(args: &[&str]) -> CliError {
+    fn assert_usage(error: &CliError, why: &str) {
+        let is_usage = error.exit == Exit::Usage && error.lines[0].contains(why);
+        assert!(is_usage, "{why}: {error:?}");
+    }
+
+    fn error(args: &[&str], why: &str) -> CliError {
         let opened = parse(args).expect("one signer").open();
-        opened
-            .map(|signer| signer.public_key())
-            .expect_err("there is no such key")
+        let opened = opened.map(|signer| signer.public_key());
+        let error = opened.expect_err("there is no such key");
+        assert_usage(&error, why);
+        error
     }
 
     const URI: &str = "pkcs11:token=a;object=b?module-path=/nonexistent.so";
@@ -188,64 +194,38 @@ mod tests {
     fn no_agent_and_no_key_are_wrong_arguments_with_a_hint() {
         let dir = tempfile::tempdir().expect("temp dir");
         let public = dir.path().join("a.pub");
-        std::fs::write(
-            &public,
-            SecretKey::generate()
-                .expect("random")
-                .public_key()
-                .to_openssh("a"),
-        )
-        .expect("written");
+        let key = SecretKey::generate().expect("random").public_key();
+        std::fs::write(&public, key.to_openssh("a")).expect("written");
         let missing = dir.path().join("missing");
         for (path, socket, why) in [
             (&public, None, "SSH_AUTH_SOCK is not set"),
             (&public, Some(missing.as_path()), "no ssh-agent at"),
             (&missing, None, "No such file"),
         ] {
-            let error = agent_key(path, socket).expect_err(why);
-            assert!(
-                error.exit == Exit::Usage && error.lines[0].contains(why),
-                "{error:?}"
-            );
+            assert_usage(&agent_key(path, socket).expect_err(why), why);
         }
         let hint = agent_key(&public, None).expect_err("no agent").hint;
-        assert_eq!(
-            hint.as_deref(),
-            Some("start an agent: eval $(ssh-agent); ssh-add KEY")
-        );
+        let start = "start an agent: eval $(ssh-agent); ssh-add KEY";
+        assert_eq!(hint.as_deref(), Some(start));
     }
 
     #[test]
     fn a_wrong_uri_is_told_first_and_a_pin_in_it_is_not_repeated() {
-        let wrong = error(&["--pkcs11", "pkcs11:token=a;object=b"]);
-        assert!(
-            wrong.exit == Exit::Usage && wrong.lines[0].contains("lacks ?module-path="),
-            "{wrong:?}"
-        );
-        let args = [
-            "--pkcs11",
-            "pkcs11:token=a;object=b?module-path=/m&pin-value=4711",
-        ];
-        let pin = error(&args);
-        assert!(
-            pin.exit == Exit::Usage && pin.lines[0].contains("pin-value"),
-            "{pin:?}"
-        );
+        let uri = "pkcs11:token=a;object=b";
+        error(&["--pkcs11", uri], "lacks ?module-path=");
+        let uri = format!("{uri}?module-path=/m&pin-value=4711");
+        let args = ["--pkcs11", &uri];
+        let pin = error(&args, "pin-value");
         let shown = format!("{pin:?} {:?}", parse(&args).expect("one signer"));
         assert!(!shown.contains("4711"), "{shown}");
     }
 
     #[test]
     fn a_token_needs_the_feature_and_its_module() {
-        let error = error(&["--pkcs11", URI]);
-        let why = if cfg!(feature = "pkcs11") {
-            "not a PKCS#11 module"
-        } else {
-            "built without PKCS#11"
+        let why = match cfg!(feature = "pkcs11") {
+            true => "not a PKCS#11 module",
+            false => "built without PKCS#11",
         };
-        assert!(
-            error.exit == Exit::Usage && error.lines[0].contains(why),
-            "{error:?}"
-        );
+        error(&["--pkcs11", URI], why);
     }
 }

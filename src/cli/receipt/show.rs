@@ -11,7 +11,7 @@ use super::{Signed, Statement};
 use crate::record::receipt;
 use crate::record::rehearsal;
 use crate::trust::{JudgedAt, TrustRoot};
-use pgseal_verify::format::receipt::{Action, Asked, Outcome, Receipt, SentRecord};
+use pgseal_verify::format::receipt::{Action, Asked, Outcome, Receipt, SentRecord, TierRecord};
 use pgseal_verify::format::rehearsal::{CloneMethod, Rehearsal, Source};
 use pgseal_verify::format::statement::title;
 use pgseal_verify::plural::count;
@@ -172,29 +172,26 @@ fn show_run(receipt: &Receipt, id: &str, out: Output) {
     for (name, value) in &receipt.variables {
         out.line(format!("variable {} = {}", escape(name), escape(value)));
     }
+    let (version, sha256) = (receipt.trust.version, receipt.trust.sha256);
     out.line(format!(
-        "judged by version {} of the trust root, {}",
-        receipt.trust.version, receipt.trust.sha256
+        "judged by version {version} of the trust root, {sha256}"
     ));
-    receipt
-        .signers
-        .iter()
-        .for_each(|key| out.line(format!("release signed by key {key}")));
+    for key in &receipt.signers {
+        out.line(format!("release signed by key {key}"));
+    }
     for approval in &receipt.approvals {
         let apr = optional(", ", approval.apr.as_ref());
         let (key, role, at) = (approval.key_id, &approval.role, approval.at);
+        let evidence = escape(&approval.evidence);
         out.line(format!(
-            "approved by key {key} as {role}{apr}, {} {at}",
-            escape(&approval.evidence)
+            "approved by key {key} as {role}{apr}, {evidence} {at}"
         ));
     }
     gates(receipt, out);
     scripts(receipt, out);
-    if receipt.before.is_some() || receipt.after.is_some() {
-        out.line(recording::states(
-            receipt.before.as_ref(),
-            receipt.after.as_ref(),
-        ));
+    let (before, after) = (receipt.before.as_ref(), receipt.after.as_ref());
+    if before.or(after).is_some() {
+        out.line(recording::states(before, after));
     }
 }
 
@@ -206,11 +203,8 @@ fn gates(receipt: &Receipt, out: Output) {
             Asked::Last => "last before COMMIT",
         };
         let verdict = if answer.ready { "READY" } else { "BLOCKED" };
-        out.line(format!(
-            "gate {}, asked {asked}: {verdict}: {}",
-            answer.name,
-            escape(&answer.reason)
-        ));
+        let (name, reason) = (&answer.name, escape(&answer.reason));
+        out.line(format!("gate {name}, asked {asked}: {verdict}: {reason}"));
         gate::show_evidence(answer, out);
     }
 }
@@ -221,33 +215,30 @@ fn scripts(receipt: &Receipt, out: Output) {
             Action::Run => "tier",
             Action::Rollback => "script",
         };
-        let rows = receipt.tiers.iter().map(|tier| {
-            let numbers =
-                [tier.statements, tier.rows, tier.milliseconds].map(|number| number.to_string());
-            let transaction = tier.transaction_id.clone().unwrap_or_default();
-            std::iter::once(tier.name.clone())
-                .chain(numbers)
-                .chain([transaction])
-                .collect()
-        });
+        let row = |tier: &TierRecord| {
+            vec![
+                tier.name.clone(),
+                tier.statements.to_string(),
+                tier.rows.to_string(),
+                tier.milliseconds.to_string(),
+                tier.transaction_id.clone().unwrap_or_default(),
+            ]
+        };
+        let head = [what, "statements", "rows", "ms", "transaction"];
         out.line(table::render(
-            &[what, "statements", "rows", "ms", "transaction"],
-            rows.collect(),
+            &head,
+            receipt.tiers.iter().map(row).collect(),
         ));
     }
     let mut sent: Vec<&SentRecord> = receipt.tiers.iter().flat_map(|tier| &tier.sent).collect();
     sent.sort_by_key(|sent| std::cmp::Reverse(sent.microseconds));
     if !sent.is_empty() {
         let row = |sent: &&SentRecord| {
-            let several = sent
-                .statements
-                .map(|count| format!(" and {} more", count.saturating_sub(1)));
-            let verb = format!("{}{}", sent.verb, several.unwrap_or_default());
-            let milliseconds = format!(
-                "{}.{:03}",
-                sent.microseconds / 1_000,
-                sent.microseconds % 1_000
-            );
+            let more = sent.statements.map(|count| count.saturating_sub(1));
+            let more = more.map_or(String::new(), |more| format!(" and {more} more"));
+            let verb = format!("{}{more}", sent.verb);
+            let (milliseconds, rest) = (sent.microseconds / 1_000, sent.microseconds % 1_000);
+            let milliseconds = format!("{milliseconds}.{rest:03}");
             vec![
                 milliseconds,
                 sent.at.clone(),
@@ -257,23 +248,20 @@ fn scripts(receipt: &Receipt, out: Output) {
             ]
         };
         let rows = sent.iter().take(SLOWEST).map(row).collect();
-        out.line(table::render(
-            &["slowest ms", "at", "statement", "rows", "evidence"],
-            rows,
-        ));
+        let head = ["slowest ms", "at", "statement", "rows", "evidence"];
+        out.line(table::render(&head, rows));
     }
     for warning in receipt.tiers.iter().flat_map(|tier| &tier.warnings) {
         out.line(format!("warning: {}", escape(warning)));
     }
     for verify in &receipt.verify {
+        let (name, held, checks) = (&verify.name, verify.held, verify.checks);
         out.line(format!(
-            "verify script {}: {} of {} checks held",
-            verify.name, verify.held, verify.checks
+            "verify script {name}: {held} of {checks} checks held"
         ));
-        verify
-            .failed
-            .iter()
-            .for_each(|failed| out.line(format!("    {}", escape(failed))));
+        for failed in &verify.failed {
+            out.line(format!("    {}", escape(failed)));
+        }
     }
 }
 
