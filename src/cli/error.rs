@@ -287,7 +287,7 @@ impl From<PreflightError> for CliError {
                     .hint("a database owner: grant create on database DATABASE to ROLE")
             }
             PreflightError::Open(error) => error.into(),
-            PreflightError::Probe(failure) if failure.connection_lost => {
+            PreflightError::Probe(failure) if failure.cause.is_connection_lost() => {
                 Self::new(Kind::ConnectionLost, format!("the connection was lost while the baseline probe was asked: {failure}"))
                     .hint("nothing was changed; it may be tried again")
             }

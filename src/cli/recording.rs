@@ -14,8 +14,7 @@ use crate::record::receipt::{self, Reservation};
 use crate::record::receipt_key;
 use crate::record::rehearsal;
 use crate::release::Report;
-use crate::release::cancellable::LOCK_NOT_AVAILABLE;
-use crate::release::failure::Failure;
+use crate::release::failure::{Cause, Failure};
 use crate::release::report::FailureKind;
 use crate::trust::{SecretKey, TrustRoot};
 use pgseal_verify::digest::hex;
@@ -274,7 +273,7 @@ fn unchanged(receipt: &Receipt, failure: Option<Failure>, exit: Exit) -> CliErro
         return CliError::new(exit, prefix);
     };
     let this = error::failure(exit, &prefix, &failure);
-    if failure.sqlstate.as_deref() != Some(LOCK_NOT_AVAILABLE) {
+    if failure.cause != Cause::LockNotAvailable {
         return this;
     }
     let first = this

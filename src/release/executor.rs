@@ -1,7 +1,7 @@
 //! Executes a run or a rollback, from the journal's first line to the proof on a fresh connection.
 
 use super::event::Observer;
-use super::failure::Failure;
+use super::failure::{Context as _, Failure};
 use super::fresh;
 use super::generated;
 use super::phases::{Phase, phases};
@@ -233,9 +233,8 @@ impl Executor<'_, '_> {
                         });
                     if !is_done && at > 0 {
                         // A resumed run has a new session here.
-                        fresh::make(session, self.order.limits).map_err(|error| {
-                            Failure::database("can't reset the session", &error)
-                        })?;
+                        fresh::make(session, self.order.limits)
+                            .context("can't reset the session")?;
                     }
                     if !is_done {
                         self.transactions(session, &scripts, TransactionPosition::of(at, last))?;

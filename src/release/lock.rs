@@ -2,7 +2,7 @@
 
 use super::cancellation::CancellationToken;
 use super::event::{Event, Observer};
-use super::failure::Failure;
+use super::failure::{Context as _, Failure};
 use super::retry::jittered;
 use crate::database::{DatabaseError, Session};
 
@@ -83,13 +83,12 @@ pub(super) fn is_held(session: &mut dyn Session) -> Result<bool, DatabaseError> 
 
 /// Fails if a function of a script released the session's lock: another run may have intervened.
 pub(super) fn check_held(session: &mut dyn Session) -> Result<(), Failure> {
-    match is_held(session) {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(Failure::plain(
-            "the run's lock was given back by a statement before this one",
-        )),
-        Err(error) => Err(Failure::database("can't ask for the lock", &error)),
+    if is_held(session).context("can't ask for the lock")? {
+        return Ok(());
     }
+    Err(Failure::plain(
+        "the run's lock was given back by a statement before this one",
+    ))
 }
 
 /// Releases every other advisory lock of the session. Only outside of transactions.

@@ -43,9 +43,9 @@ pub(super) enum Halt {
     Stopped(Box<Failure>),
 }
 
-impl From<Failure> for Halt {
-    fn from(failure: Failure) -> Self {
-        Self::Undone(Box::new(failure))
+impl<E: Into<Failure>> From<E> for Halt {
+    fn from(error: E) -> Self {
+        Self::Undone(Box::new(error.into()))
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use super::event::Event;
 use super::executor::{self, Executor, NamedScript, Part, RetryScope};
-use super::failure::Failure;
+use super::failure::{Context as _, Failure};
 use super::report::Halt;
 use super::resume::{Progress, Resumed};
 use super::settings::durable;
@@ -70,10 +70,7 @@ impl Executor<'_, '_> {
         log: &mut TierLog,
     ) -> Result<(), Halt> {
         let special = server_variables::variables(session);
-        let mut source = script
-            .sql
-            .script(self.order.variables, &special)
-            .map_err(|error| Failure::script(&error))?;
+        let mut source = script.sql.script(self.order.variables, &special)?;
         let (mut number, mut settings) = (0, Vec::new());
         loop {
             match source.next_step() {
@@ -190,16 +187,15 @@ impl Executor<'_, '_> {
     fn as_new(&mut self, session: &mut dyn Session, settings: &[String]) -> Result<(), Halt> {
         fresh::make(session, self.order.limits)
             .and_then(|()| settings::use_release_path(session, self.order.manifest()))
-            .map_err(|error| Failure::database("can't reset the session", &error))?;
+            .context("can't reset the session")?;
         for sql in settings {
             session
                 .execute(sql)
-                .map_err(|error| Failure::database(&format!("can't repeat {sql}"), &error))?;
+                .context(&format!("can't repeat {sql}"))?;
         }
         if settings.iter().any(|sql| clamp::may_change(sql)) {
-            clamp::put_back_silently(session, self.order.limits).map_err(|error| {
-                Failure::database("can't keep the release's time limits", &error)
-            })?;
+            clamp::put_back_silently(session, self.order.limits)
+                .context("can't keep the release's time limits")?;
         }
         Ok(())
     }
@@ -220,17 +216,11 @@ impl Executor<'_, '_> {
             }
             settings::reset(session, self.order.limits)
                 .and_then(|()| settings::use_release_path(session, self.order.manifest()))
-                .map_err(|error| Failure::database("can't reset the session", &error))?;
+                .context("can't reset the session")?;
             let special = server_variables::variables(session);
-            let mut source = script
-                .sql
-                .script(self.order.variables, &special)
-                .map_err(|error| Failure::script(&error))?;
+            let mut source = script.sql.script(self.order.variables, &special)?;
             let mut number = 0;
-            while let Some(step) = source
-                .next_step()
-                .map_err(|error| Failure::script(&error))?
-            {
+            while let Some(step) = source.next_step()? {
                 let Step::Statement(statement) = step else {
                     continue;
                 };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::event::Event;
 use super::executor::{Executor, NamedScript, TransactionPosition};
-use super::failure::Failure;
+use super::failure::{Context as _, Failure};
 use super::gate::{self, GateError};
 use super::lock;
 use super::probe;
@@ -37,13 +37,11 @@ impl Executor<'_, '_> {
         which: TransactionPosition,
     ) -> Result<(), Halt> {
         let limits = self.order.limits;
-        let database =
-            |doing: &'static str| move |error: DatabaseError| Failure::database(doing, &error);
-        settings::reset(session, limits).map_err(database("can't set time limits"))?;
+        settings::reset(session, limits).context("can't set time limits")?;
         lock::check_held(session)?;
         session
             .execute(BEGIN)
-            .map_err(database("can't begin the transaction"))?;
+            .context("can't begin the transaction")?;
         lock::hold_in_transaction(session).map_err(Failure::plain)?;
         let transaction_id = transaction_id(session)?;
         self.receipt.transaction_id = Some(transaction_id.clone());
@@ -52,22 +50,22 @@ impl Executor<'_, '_> {
                 .map_err(|(kind, failure)| Halt::GateClosed(kind, Box::new(failure)))?;
         }
         if which.begins() {
-            ledger::ensure(session).map_err(database("can't make the ledger (schema pgseal)"))?;
+            ledger::ensure(session).context("can't make the ledger (schema pgseal)")?;
         }
         let records = self.receipt.tiers.len();
         self.scripts(session, scripts)?;
         settings::reset(session, limits)
             .and_then(|()| settings::use_release_path(session, self.order.manifest()))
-            .map_err(database("can't reset the session"))?;
+            .context("can't reset the session")?;
         session
             .execute("SET CONSTRAINTS ALL IMMEDIATE")
-            .map_err(database("a deferred constraint does not hold"))?;
-        settings::reset(session, limits).map_err(database("can't reset the session"))?;
+            .context("a deferred constraint does not hold")?;
+        settings::reset(session, limits).context("can't reset the session")?;
         // Leftover temporary tables would shadow tables of the same name in probes, checks and
         // gates.
         session
             .execute("DISCARD TEMP")
-            .map_err(database("can't drop temporary tables"))?;
+            .context("can't drop temporary tables")?;
         if which.ends() {
             self.state(session)?;
             self.verify(session)?;
@@ -76,9 +74,9 @@ impl Executor<'_, '_> {
             self.gates(session, Asked::Last)
                 .map_err(|(_, failure)| failure)?;
         }
-        settings::reset(session, limits).map_err(database("can't reset the session"))?;
+        settings::reset(session, limits).context("can't reset the session")?;
         self.ledger(session, &transaction_id, records, which)
-            .map_err(database("can't write the ledger"))?;
+            .context("can't write the ledger")?;
         if let Some(clone) = self.order.clone {
             locks::look_again(session, &self.order, clone)?;
         }
@@ -122,7 +120,7 @@ impl Executor<'_, '_> {
             let reset = settings::reset(session, self.order.limits);
             let set =
                 reset.and_then(|()| settings::use_release_path(session, self.order.manifest()));
-            set.map_err(|error| Failure::database("can't reset the session", &error))?;
+            set.context("can't reset the session")?;
             self.order.stop.check()?;
             self.observer.event(Event::Begin(*number, total, name));
             let record: TierRecord = script::run(session, *sql, &self.order, name, self.observer)?;
@@ -383,8 +381,7 @@ fn last_transaction_id(session: &mut dyn Session) -> Result<String, Failure> {
 
 fn ask_transaction_id(session: &mut dyn Session, sql: &'static str) -> Result<String, Failure> {
     let asked = session.query(sql, &[]);
-    let asked =
-        asked.map_err(|error| Failure::database("can't ask for the transaction id", &error))?;
+    let asked = asked.context("can't ask for the transaction id")?;
     asked
         .single()
         .map(str::to_owned)

@@ -3,7 +3,7 @@
 //! A script without such rows is one check, which holds when none of its statements fails.
 
 use super::event::{Event, Observer, Silent};
-use super::failure::Failure;
+use super::failure::{Context as _, Failure};
 use super::run_context::RunContext;
 use super::{script, settings};
 use crate::database::{DatabaseError, Session, Table};
@@ -82,17 +82,12 @@ pub fn alone<T>(
         VerifyMode::ReadOnly => "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY",
         VerifyMode::RolledBack => "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
     };
-    session
-        .execute(begin)
-        .map_err(|error| Failure::database("can't begin", &error))?;
+    session.execute(begin).context("can't begin")?;
     let asked = ask(session, verify, order).and_then(|asked| {
-        let looked = look(session)
-            .map_err(|error| Failure::database("can't ask what the script did", &error))?;
+        let looked = look(session).context("can't ask what the script did")?;
         Ok((asked, looked))
     });
-    let ended = session
-        .execute("ROLLBACK")
-        .map_err(|error| Failure::database("can't roll back", &error));
+    let ended = session.execute("ROLLBACK").context("can't roll back");
     let asked = asked?;
     ended?;
     Ok(asked)
@@ -105,7 +100,7 @@ fn ask(
 ) -> Result<Asked, Failure> {
     let sql = order.sql(&verify.file).map_err(Failure::plain)?;
     let path = settings::use_release_path(session, order.manifest());
-    path.map_err(|error| Failure::database("can't set the search path", &error))?;
+    path.context("can't set the search path")?;
     let record = VerifyRecord {
         name: verify.name.clone(),
         held: 0,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::super::event::Event;
 use super::super::evidence::{self, Before, Effect};
 use super::super::executor::Executor;
-use super::super::failure::Failure;
+use super::super::failure::{Context as _, Failure};
 use super::super::reading;
 use super::super::report::Halt;
 use super::super::resume::{Decision, Progress};
@@ -246,8 +246,7 @@ impl Executor<'_, '_> {
         let begun = Instant::now();
         loop {
             let found = evidence::find(session, kind, before, &one.statement.sql);
-            let found =
-                found.map_err(|error| Failure::database("can't ask the catalog", &error))?;
+            let found = found.context("can't ask the catalog")?;
             let Effect::StillRunning(why) = &found else {
                 return Ok(found);
             };
@@ -335,7 +334,7 @@ fn as_it_began(
     let reading = reading::check(session, one.statement, 0);
     if reading.is_err() {
         let reset = session.batch("RESET standard_conforming_strings; RESET client_encoding");
-        reset.map_err(|error| Failure::database("can't reset the session", &error))?;
+        reset.context("can't reset the session")?;
     }
     Ok(reading)
 }

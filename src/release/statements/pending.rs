@@ -3,7 +3,7 @@
 use std::io::Read as _;
 
 use super::super::executor::{Executor, NamedScript, TransactionPosition};
-use super::super::failure::Failure;
+use super::super::failure::{Context as _, Failure};
 use super::super::generated;
 use super::super::report::Halt;
 use super::super::run_context::RunContext;
@@ -106,9 +106,7 @@ impl<'s> PendingStatement<'s> {
     /// Goes over its data, where the script goes on behind them.
     pub fn skip(&self, source: &mut Script<'_>) -> Result<(), Failure> {
         if self.has_data() {
-            let mut data = source
-                .copy_data(self.statement)
-                .map_err(|error| Failure::script(&error))?;
+            let mut data = source.copy_data(self.statement)?;
             let mut buffer = [0; 8192];
             while data.read(&mut buffer).map_err(Failure::plain)? > 0 {}
         }
@@ -121,9 +119,7 @@ impl<'s> PendingStatement<'s> {
         let sql = &self.statement.sql;
         match self.inspection.copy {
             Some(Copy::FromStdin) => {
-                let mut data = source
-                    .copy_data(self.statement)
-                    .map_err(|error| Failure::script(&error))?;
+                let mut data = source.copy_data(self.statement)?;
                 session.copy_in(sql, data.as_mut()).map_err(failed)
             }
             Some(Copy::ToStdout) => session.copy_out(sql).map(|_| 0).map_err(failed),
@@ -140,24 +136,20 @@ impl Executor<'_, '_> {
         source: &mut Script<'_>,
         one: &PendingStatement<'_>,
     ) -> Result<u64, Halt> {
-        let database =
-            |doing: &'static str| move |error: DatabaseError| Failure::database(doing, &error);
         session
             .execute(transaction::BEGIN)
-            .map_err(database("can't begin the transaction"))?;
+            .context("can't begin the transaction")?;
         lock::hold_in_transaction(session).map_err(Failure::plain)?;
         let transaction_id = transaction::transaction_id(session)?;
         let rows = one.send(session, source)?;
         session
             .execute("SET CONSTRAINTS ALL IMMEDIATE")
-            .map_err(database("a deferred constraint does not hold"))?;
+            .context("a deferred constraint does not hold")?;
         reading::check(session, one.statement, 0)?;
         if let Some(clone) = self.order.clone {
             locks::look_again(session, &self.order, clone)?;
         }
-        session
-            .batch(OURS)
-            .map_err(database("can't reset the session"))?;
+        session.batch(OURS).context("can't reset the session")?;
         let (run_id, by_run, sha256) = (
             self.ledger_run(),
             self.receipt.run_id.clone(),
@@ -171,7 +163,7 @@ impl Executor<'_, '_> {
             transaction_id: Some(&transaction_id),
             ..one.row(&sha256)
         };
-        ledger::add_step(session, &step).map_err(database("can't write the ledger"))?;
+        ledger::add_step(session, &step).context("can't write the ledger")?;
         self.commit(session, &transaction_id, TransactionPosition::Between)?;
         Ok(rows)
     }
