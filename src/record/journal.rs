@@ -195,10 +195,8 @@ pub fn read_chain(path: &Path) -> io::Result<Option<Chain>> {
 
 /// The same of bytes that came from anywhere.
 pub fn chain(mut bytes: Vec<u8>) -> Option<Chain> {
-    let whole = bytes
-        .iter()
-        .rposition(|byte| *byte == b'\n')
-        .map_or(0, |at| at + 1);
+    let end = bytes.iter().rposition(|byte| *byte == b'\n');
+    let whole = end.map_or(0, |at| at + 1);
     let mut chain = Chain {
         lines: Vec::new(),
         digests: Vec::new(),
@@ -206,15 +204,9 @@ pub fn chain(mut bytes: Vec<u8>) -> Option<Chain> {
     };
     bytes.truncate(whole);
     let text = String::from_utf8(bytes).ok()?;
-    for text in text
-        .split_inclusive('\n')
-        .filter_map(|line| line.strip_suffix('\n'))
-    {
-        let before = chain
-            .digests
-            .last()
-            .copied()
-            .unwrap_or_else(|| Digest::of(b""));
+    for text in text.split_terminator('\n') {
+        let before = chain.digests.last().copied();
+        let before = before.unwrap_or_else(|| Digest::of(b""));
         match serde_json::from_str::<Line>(text) {
             Ok(line) if line.prev_sha256 == before => chain.lines.push(line),
             _ => return None,
@@ -235,18 +227,11 @@ pub fn all_in(dir: &Path) -> io::Result<Vec<PathBuf>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
     };
-    let paths = entries
-        .map(|entry| Ok(entry?.path()))
-        .collect::<io::Result<Vec<_>>>()?;
-    let mut journals: Vec<_> = paths
-        .into_iter()
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "journal")
-        })
-        .collect();
-    journals.sort();
-    Ok(journals)
+    let paths = entries.map(|entry| Ok(entry?.path()));
+    let mut paths = paths.collect::<io::Result<Vec<_>>>()?;
+    paths.retain(|path| path.extension().is_some_and(|named| named == "journal"));
+    paths.sort();
+    Ok(paths)
 }
 
 #[cfg(test)]
@@ -263,14 +248,9 @@ mod tests {
         );
         let at = Timestamp::from_seconds(0).expect("epoch");
         for id in ["1", "2", "3"] {
-            journal
-                .write(
-                    at,
-                    JournalStep::Commit {
-                        transaction_id: id.to_owned(),
-                    },
-                )
-                .expect("written");
+            let transaction_id = id.to_owned();
+            let written = journal.write(at, JournalStep::Commit { transaction_id });
+            written.expect("written");
         }
         let path = journal.path().to_owned();
         drop(journal);
@@ -278,12 +258,8 @@ mod tests {
         let text = std::fs::read_to_string(&path).expect("text");
         std::fs::write(&path, text.replace("\"2\"", "\"9\"")).expect("changed");
         assert_eq!(read(&path).expect("read"), None);
-        let without_second: Vec<&str> = text
-            .lines()
-            .enumerate()
-            .filter(|(at, _)| *at != 1)
-            .map(|(_, l)| l)
-            .collect();
+        let mut without_second: Vec<&str> = text.lines().collect();
+        without_second.remove(1);
         std::fs::write(&path, without_second.join("\n") + "\n").expect("removed");
         assert_eq!(read(&path).expect("read"), None);
         std::fs::write(&path, &text[..text.len() - 5]).expect("cut off");
@@ -313,13 +289,8 @@ mod tests {
         journal.write(at, step("3")).expect("written");
         journal.write(at, step("4")).expect("written");
         let lines = read(journal.path()).expect("read").expect("a journal");
-        assert_eq!(
-            lines
-                .iter()
-                .map(|line| line.step.clone())
-                .collect::<Vec<_>>(),
-            ["1", "3", "4"].map(step)
-        );
+        let steps: Vec<_> = lines.into_iter().map(|line| line.step).collect();
+        assert_eq!(steps, ["1", "3", "4"].map(step));
     }
 
     #[test]

@@ -42,9 +42,9 @@ pub struct Entry {
     pub finished: bool,
 }
 
-/// The runs of one release's name that were not rolled back, oldest first: a run puts itself on top, its rollback takes it
-/// away again, and what was below is in effect as before.
-pub fn standing(rows: &[Entry]) -> Vec<&Entry> {
+/// The runs of one release's name that were not rolled back, oldest first: a rollback removes the
+/// newest run, and the one before it is in effect again.
+pub fn standing<'e>(rows: impl IntoIterator<Item = &'e Entry>) -> Vec<&'e Entry> {
     let mut stack: Vec<&Entry> = Vec::new();
     for row in rows {
         if row.action == Action::Run.as_str() {
@@ -59,30 +59,21 @@ pub fn standing(rows: &[Entry]) -> Vec<&Entry> {
     stack
 }
 
-/// Which releases of one name are in effect.
-pub fn in_effect(rows: &[Entry]) -> Vec<&Entry> {
-    standing(rows)
-        .into_iter()
-        .filter(|row| row.finished)
-        .collect()
+/// The releases of one name that are in effect.
+pub fn in_effect<'e>(rows: impl IntoIterator<Item = &'e Entry>) -> Vec<&'e Entry> {
+    let mut rows = standing(rows);
+    rows.retain(|row| row.finished);
+    rows
 }
 
-/// The run that stopped half way, of whatever release.
+/// The unfinished run of any release.
 pub fn unfinished(rows: &[Entry]) -> Option<&Entry> {
-    let open = rows
-        .iter()
-        .filter(|row| row.action == Action::Run.as_str() && !row.finished);
-    let of_its_name = |row: &Entry| -> Vec<Entry> {
-        rows.iter()
-            .filter(|other| other.release == row.release)
-            .cloned()
-            .collect::<Vec<_>>()
+    let is_standing = |run: &&Entry| {
+        let of_its_name = rows.iter().filter(|row| row.release == run.release);
+        standing(of_its_name).iter().any(|row| row.id == run.id)
     };
-    open.rev().find(|row| {
-        standing(&of_its_name(row))
-            .iter()
-            .any(|standing| standing.id == row.id)
-    })
+    let is_open = |row: &&Entry| row.action == Action::Run.as_str() && !row.finished;
+    rows.iter().filter(is_open).rev().find(is_standing)
 }
 
 /// All rows, oldest first; none where no release ever ran.

@@ -201,15 +201,14 @@ impl<'r> Runner<'r> {
         let joined = inspection.statements > 1;
         let (started, before) = (Instant::now(), self.log.rows());
         let (verb, statements) = (inspection.verb.clone(), inspection.statements as u64);
-        let whole = Part {
-            sql: &statement.sql,
-            before: 0,
-            inspection,
-        };
         let parts = if joined {
             parts(&statement.sql)
         } else {
-            vec![whole]
+            vec![Part {
+                sql: &statement.sql,
+                before: 0,
+                inspection,
+            }]
         };
         let done = self.parts(script, statement, &parts);
         let rows = self.log.rows() - before;

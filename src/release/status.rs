@@ -1,6 +1,5 @@
 //! Reports the state of ledger and journals: releases in effect, and the outcome of abandoned runs.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -102,19 +101,13 @@ impl Status {
 
     /// Releases in effect, by name: the last run that was not rolled back.
     pub fn in_effect(&self) -> Vec<&Entry> {
-        let mut by_name: BTreeMap<&str, Vec<Entry>> = BTreeMap::new();
-        for entry in &self.ledger {
-            by_name
-                .entry(&entry.release)
-                .or_default()
-                .push(entry.clone());
-        }
-        let top = |rows: &Vec<Entry>| ledger::in_effect(rows).last().map(|top| top.id);
-        let ids: Vec<u64> = by_name.values().filter_map(top).collect();
-        self.ledger
-            .iter()
-            .filter(|entry| ids.contains(&entry.id))
-            .collect()
+        let is_top = |entry: &&Entry| {
+            let of_its_name = self.ledger.iter();
+            let of_its_name = of_its_name.filter(|row| row.release == entry.release);
+            let top = ledger::in_effect(of_its_name).last().map(|top| top.id);
+            top == Some(entry.id)
+        };
+        self.ledger.iter().filter(is_top).collect()
     }
 }
 
