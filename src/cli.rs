@@ -94,7 +94,7 @@ struct Global {
     /// Write one JSON document to stdout (schemas/ describes it)
     #[arg(long, global = true, overrides_with = "json")]
     json: bool,
-    /// No progress and no notes
+    /// Print no progress and no notes
     #[arg(short, long, global = true, overrides_with = "quiet")]
     quiet: bool,
     /// When to use colours
@@ -111,13 +111,13 @@ enum Color {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// A release directory to start from, that packs
+    /// Create a release directory to start from
     Init(init::Args),
-    /// A new key: NAME.key (secret) and NAME.pub
+    /// Create a key: NAME.key (secret) and NAME.pub
     Keygen(keygen::Args),
-    /// The document that says which keys may do what
+    /// Manage the trust root, which gives keys their roles
     Trust(trust::Args),
-    /// Everything that can be known about a release directory without a database
+    /// Check a release directory without a database
     Lint(lint::Args),
     /// Reads one question of `lint`
     #[command(hide = true)]
@@ -128,26 +128,26 @@ enum Command {
     Sign(sign::Args),
     /// Approve a release: your signature says yes to exactly this one
     Approve(approve::Args),
-    /// Take an approval back
+    /// Withdraw an approval
     Withdraw(withdraw::Args),
-    /// Say as a notary which signatures are there now
+    /// Record as a notary which signatures exist now
     #[command(alias = "notarize")]
     Notarise(notarise::Args),
     /// Add an approval, a signature made elsewhere, or a time stamp to a bundle, in place
     Attach(attach::Args),
     /// Authenticate a bundle
     Verify(verify::Args),
-    /// What is in a bundle
+    /// Show the contents of a bundle
     Inspect(inspect::Args),
-    /// A file of a bundle
+    /// Print a file of a bundle
     Cat(cat::Args),
     /// The instructions for a reader
     Runbook(runbook::Args),
-    /// What differs between two bundles
+    /// Show the differences between two bundles
     Diff(diff::Args),
     /// Write the files of a bundle to a new directory
     Unpack(unpack::Args),
-    /// Signatures and keys in the formats of other tools
+    /// Export signatures and keys in the formats of other tools
     Export(export::Args),
     /// The statements that psql would send for a script; no database
     Script(script::Args),
@@ -166,11 +166,11 @@ enum Command {
     /// Starts a program that ends when `rehearse` does
     #[command(hide = true)]
     EndWith(rehearse::end_with::Args),
-    /// What the ledger and the journals say, and what to do next
+    /// Show the ledger, unfinished runs and the next step
     Status(status::Args),
-    /// What a run did, and whether its receipt is authentic
+    /// Show and verify receipts
     Receipt(receipt::Args),
-    /// What a database is, as a digest and by name; and what differs between two
+    /// Take the fingerprint of a database, or compare two
     Fingerprint(fingerprint::Args),
     /// GO or NO-GO, from evidence only: READY, BLOCKED, DONE or STOP; read-only
     Report(report::Args),

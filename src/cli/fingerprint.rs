@@ -33,7 +33,7 @@ pub struct Args {
     /// The rows of these tables only, and of the sequences that belong to them
     #[arg(long, value_name = "SCHEMA.TABLE,...", value_delimiter = ',')]
     tables: Vec<String>,
-    /// How many connections read rows
+    /// Number of connections that read rows
     #[arg(long, value_name = "N", default_value_t = WORKERS)]
     workers: NonZeroUsize,
 }
@@ -43,7 +43,7 @@ const WORKERS: NonZeroUsize = NonZeroUsize::new(4).expect("four");
 
 #[derive(clap::Subcommand, Debug)]
 enum FingerprintCommand {
-    /// What differs between two fingerprints, by name (exit 50 when something does)
+    /// Compare two fingerprints by name (exit 50 if they differ)
     Diff(diff::Args),
 }
 

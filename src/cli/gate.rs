@@ -23,10 +23,10 @@ pub struct Args {
     database: DatabaseArgs,
     #[command(flatten)]
     limits: LimitArgs,
-    /// Ask again until READY
+    /// Repeat until READY
     #[arg(long)]
     watch: bool,
-    /// Seconds between two questions of --watch
+    /// Seconds between two checks of --watch
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
     interval: u64,
 }

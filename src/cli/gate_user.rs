@@ -5,7 +5,7 @@ use super::CliError;
 /// The role that gates and probes are asked as.
 #[derive(clap::Args, Debug, Clone, Default)]
 pub struct GateUserArgs {
-    /// Ask gates and probes as this role, which may only read [default: PGSEAL_GATE_USER, then the role of --db]
+    /// Run gates and probes as this role, which may only read [default: PGSEAL_GATE_USER, then the role of --db]
     #[arg(long, value_name = "ROLE")]
     gate_user: Option<String>,
 }

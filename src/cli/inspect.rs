@@ -24,11 +24,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     );
     text::show_title(manifest, bundle.release_id(), out);
     for signer in bundle.signatories() {
-        out.line(format!(
-            "signed by {} ({})",
-            escape(&signer.owner),
-            signer.key
-        ));
+        let (owner, key) = (escape(&signer.owner), signer.key);
+        out.line(format!("signed by {owner} ({key})"));
     }
     if manifest.require_rehearsal {
         out.line(rehearsal_proof::needed(manifest.rehearsal_max_age_days));
@@ -53,10 +50,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         out.line(format!("verify {}: {}", script.name, script.file));
     }
     for runbook in &manifest.runbooks {
-        out.line(format!(
-            "runbook for the {}: {}",
-            runbook.audience, runbook.file
-        ));
+        let (audience, file) = (runbook.audience, &runbook.file);
+        out.line(format!("runbook for the {audience}: {file}"));
     }
     text::show_acknowledged(manifest, out);
     let rows = manifest.files.iter().map(|file| {
@@ -79,12 +74,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
 }
 
 fn state(name: &str, state: &State, out: Output) {
-    let expected = state
-        .expect
-        .iter()
-        .map(|(column, value)| escape(&format!("{column} {value}")));
-    out.line(format!(
-        "state {name}: {}",
-        expected.collect::<Vec<_>>().join(", ")
-    ));
+    let expected = state.expect.iter();
+    let expected = expected.map(|(column, value)| escape(&format!("{column} {value}")));
+    let expected: Vec<String> = expected.collect();
+    out.line(format!("state {name}: {}", expected.join(", ")));
 }

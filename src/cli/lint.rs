@@ -23,7 +23,7 @@ pub struct Args {
     /// The release directory
     #[arg(required_unless_present_any = ["explain", "rules"])]
     dir: Option<PathBuf>,
-    /// End with 2 also for warnings that nobody has acknowledged
+    /// Exit with 2 also for unacknowledged warnings
     #[arg(long)]
     strict: bool,
     /// Write SARIF 2.1.0 to stdout

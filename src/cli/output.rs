@@ -19,7 +19,7 @@ pub use super::escape::{display_path, escape, escape_lines, optional};
 pub struct Output {
     /// One JSON document on stdout instead of text.
     pub json: bool,
-    /// No progress and no notes.
+    /// Print no progress and no notes.
     pub quiet: bool,
     pub color: bool,
 }

@@ -41,7 +41,7 @@ pub struct Args {
     limits: LimitArgs,
     #[command(flatten)]
     approvals: ApprovalArgs,
-    /// Where the journals are
+    /// Directory of the journals
     #[arg(long, value_name = "DIR", default_value = "pgseal-receipts")]
     receipts: PathBuf,
     /// A rehearsal of this release: *.rehearsal.json [default: the latest among the receipts]

@@ -75,10 +75,8 @@ impl Progress {
 
     fn notice(&mut self, at: &Position, notice: &Notice) {
         let (message, at) = (escape(&notice.message), escape(&at.to_string()));
-        self.line(format!(
-            "    {}: {message} ({at})",
-            escape(&notice.severity)
-        ));
+        let severity = escape(&notice.severity);
+        self.line(format!("    {severity}: {message} ({at})"));
         for (what, more) in [("detail", &notice.detail), ("hint", &notice.hint)] {
             if let Some(more) = more {
                 self.line(format!("      {what}: {}", escape(more)));
@@ -244,9 +242,8 @@ impl Observer for Progress {
             }
             Event::Limited { at, setting, limit } => {
                 let at = escape(&at.to_string());
-                self.line(format!(
-                    "    {setting} stays at {limit}, the release's limit ({at})"
-                ));
+                let text = format!("{setting} stays at {limit}, the release's limit ({at})");
+                self.line(format!("    {text}"));
             }
             Event::Commit => self.moving(|_| "committing".to_owned()),
             Event::Resolving(attempt, why) => {

@@ -26,7 +26,7 @@ pub struct Args {
 
 #[derive(Subcommand, Debug)]
 enum ReceiptCommand {
-    /// What a run did, for people; by the trust root where one is named
+    /// Show what a run did
     Show(show::Args),
     /// Authenticate receipts, and compare each with its journal
     Verify(verify::Args),

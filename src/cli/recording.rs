@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 /// Where receipts go, and who signs them.
 #[derive(clap::Args, Debug)]
 pub struct ReceiptArgs {
-    /// Where the journal and the receipt are written
+    /// Directory of the journal and the receipt
     #[arg(long, value_name = "DIR", default_value = "pgseal-receipts")]
     pub receipts: PathBuf,
     /// Sign the receipt with this secret key

@@ -56,14 +56,14 @@ pub struct Args {
     /// A dump to begin with: of pg_dump in any of its formats, or SQL
     #[arg(long, value_name = "FILE")]
     from_dump: Option<PathBuf>,
-    /// Clone by pg_dump and pg_restore also where nobody is connected: while a database is copied by template, new connections
+    /// Clone by pg_dump and pg_restore also without other connections: while a database is copied by template, new connections
     /// to it wait
     #[arg(long, conflicts_with = "from_dump")]
     by_dump: bool,
-    /// A psql script that is run on the clone first: what people do to open the gates
+    /// A psql script that runs on the clone first and opens the gates
     #[arg(long, value_name = "FILE.sql")]
     approve_with: Option<PathBuf>,
-    /// Leave the clone for looking at it; its comment says so, and no later rehearsal calls it left-over
+    /// Keep the clone for inspection; later rehearsals do not report it as left over
     #[arg(long)]
     keep: bool,
     /// Compare definitions only, no rows. It then proves nothing about data, and counts for no policy
@@ -72,7 +72,7 @@ pub struct Args {
     /// Compare the rows of these tables only; definitions are always compared. It then proves nothing about other rows
     #[arg(long, value_name = "SCHEMA.TABLE,...", value_delimiter = ',')]
     tables: Vec<String>,
-    /// How many connections read rows [default: one a processor, up to 4]
+    /// Number of connections that read rows [default: one a processor, up to 4]
     #[arg(long, value_name = "N")]
     workers: Option<NonZeroUsize>,
     #[command(flatten)]

@@ -34,7 +34,7 @@ pub struct Args {
     schema: SchemaDigestArgs,
     #[command(flatten)]
     rehearsed: RehearsedArgs,
-    /// Go on with the run of this release that stopped half way
+    /// Resume the run of this release that stopped half way
     #[arg(long)]
     resume: bool,
     /// What became of the interrupted statement, where the catalog can't say: `done` goes on behind it, `again` sends it

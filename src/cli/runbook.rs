@@ -26,7 +26,7 @@ pub struct Args {
     variables: VariableArgs,
     #[command(flatten)]
     lines: LineArgs,
-    /// As one HTML page that needs nothing else
+    /// Write one self-contained HTML page
     #[arg(long)]
     html: bool,
     /// The template, without the release's facts in it

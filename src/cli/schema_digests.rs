@@ -14,7 +14,7 @@ use pgseal_verify::format::receipt::{Outcome, SchemaDigests};
 
 #[derive(clap::Args, Debug)]
 pub struct SchemaDigestArgs {
-    /// Put the digests of all definitions before and after into the receipt, as `pgseal fingerprint --schema-only` takes them
+    /// Record digests of all definitions before and after in the receipt, as `pgseal fingerprint --schema-only` computes them
     #[arg(long)]
     fingerprint: bool,
 }

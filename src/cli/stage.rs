@@ -44,15 +44,9 @@ fn sentences(manifest: &Manifest) -> Vec<String> {
                     left,
                     wanted,
                 }: InTheWay<'_>| {
-        let (column, left, wanted) = (
-            escape(column),
-            escape(&left.to_string()),
-            escape(&wanted.to_string()),
-        );
-        format!(
-            "    the stage leaves {column} = {left}; the baseline of {} has {wanted}",
-            of.release
-        )
+        let (column, release) = (escape(column), &of.release);
+        let [left, wanted] = [left, wanted].map(|value| escape(&value.to_string()));
+        format!("    the stage leaves {column} = {left}; the baseline of {release} has {wanted}")
     };
     std::iter::once(first)
         .chain(stage::in_the_way(manifest).into_iter().map(left))

@@ -17,7 +17,7 @@ pub struct Args {
     /// The database [default: libpq's environment, service and password files]
     #[arg(long, value_name = "URL")]
     db: Option<String>,
-    /// Where the journals are
+    /// Directory of the journals
     #[arg(long, value_name = "DIR", default_value = "pgseal-receipts")]
     receipts: PathBuf,
 }

@@ -7,7 +7,7 @@ use super::args::{ApprovalArgs, BundleArgs, now, time};
 use super::log_proof;
 use super::points;
 use super::{CliError, Exit, Output, Paint, escape};
-use crate::bundle::AuthenticatedBundle;
+use crate::bundle::{AuthenticatedBundle, Signatory};
 use crate::lint;
 use crate::trust::attestations::SignedApproval;
 use crate::trust::{JudgedAt, policy};
@@ -130,12 +130,13 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
 }
 
 fn signers(bundle: &AuthenticatedBundle) -> Vec<serde_json::Value> {
-    let signer = |signatory: &crate::bundle::Signatory| {
-        serde_json::json!({
-            "key_id": signatory.key,
-            "owner": signatory.owner,
-            "evidence": approvals::evidence(signatory.evidence),
-        })
+    let signer = |Signatory {
+                      key,
+                      owner,
+                      evidence,
+                  }: &Signatory| {
+        let evidence = approvals::evidence(*evidence);
+        serde_json::json!({ "key_id": key, "owner": owner, "evidence": evidence })
     };
     bundle.signatories().iter().map(signer).collect()
 }

@@ -23,7 +23,7 @@ pub struct Args {
     /// Judge by this time instead of now: keys by their windows, signatures by their proven time where it is older
     #[arg(long, value_name = "TIME", value_parser = time)]
     as_of: Option<Timestamp>,
-    /// The receipts have to be of this bundle's release
+    /// Require receipts of this bundle's release
     #[arg(long, value_name = "FILE")]
     bundle: Option<PathBuf>,
 }

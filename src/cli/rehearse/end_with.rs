@@ -13,7 +13,7 @@ const OURSELVES: &str = "/proc/self/exe";
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Who starts it
+    /// Process that starts it
     pid: u32,
     /// The program
     program: PathBuf,

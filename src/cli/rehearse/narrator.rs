@@ -29,10 +29,8 @@ impl Steps for Narrator {
         let notifier = self.progress.notifier();
         if step.ok {
             let done = self.out.paint(Paint::Good, "ok");
-            notifier.line(format!(
-                "{done} {name}: {} ({milliseconds} ms)",
-                escape(&first(&step.detail))
-            ));
+            let detail = escape(&first(&step.detail));
+            notifier.line(format!("{done} {name}: {detail} ({milliseconds} ms)"));
             return;
         }
         let failed = self.out.paint(Paint::Bad, "FAILED");

@@ -20,7 +20,7 @@ pub struct AddArgs {
     /// The certificate that signs its time stamps (PEM), not the one of its issuer
     #[arg(long, value_name = "TSA.pem")]
     certificate: PathBuf,
-    /// Whose it is [default: the file's name]
+    /// Owner [default: the file's name]
     #[arg(long)]
     owner: Option<String>,
     /// Its time stamps count up to then

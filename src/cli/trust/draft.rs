@@ -23,7 +23,7 @@ pub struct AddKeyArgs {
     /// Its role
     #[arg(long)]
     role: Name,
-    /// Whose it is [default: the file's name]
+    /// Owner [default: the file's name]
     #[arg(long)]
     owner: Option<String>,
     /// Its signatures count from then on
@@ -53,13 +53,13 @@ pub struct RevokeArgs {
     /// The key: its file, its id or the first 8 digits of it, or its owner
     #[arg(long, value_name = "KEY")]
     key: String,
-    /// Since when somebody else may have had it [default: always, so that not even proven older signatures count]
+    /// Time since when an attacker may have had it [default: always, so that not even proven older signatures count]
     #[arg(long, value_name = WHEN, value_parser = time)]
     compromised_since: Option<Timestamp>,
     /// A public key that takes its place at once, for the last key of a role
     #[arg(long, value_name = "NEW.pub")]
     new: Option<PathBuf>,
-    /// Whose the new one is [default: the file's name]
+    /// Owner of the new key [default: the file's name]
     #[arg(long, requires = "new")]
     owner: Option<String>,
 }
@@ -74,7 +74,7 @@ pub struct RotateArgs {
     /// The public key that takes its place
     #[arg(long, value_name = "NEW.pub")]
     new: PathBuf,
-    /// Whose the new one is [default: the file's name]
+    /// Owner of the new key [default: the file's name]
     #[arg(long)]
     owner: Option<String>,
     /// Signatures of the old one count up to then [default: now]

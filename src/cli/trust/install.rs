@@ -43,13 +43,13 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         return Ok(Exit::Done);
     };
     let document = step.root().document();
-    if document.expires <= now() {
+    let (version, expires) = (document.version, document.expires);
+    if expires <= now() {
         out.warning(format!(
-            "version {} expired on {}: nothing runs by it",
-            document.version, document.expires
+            "version {version} expired on {expires}: nothing runs by it"
         ));
     }
-    let (version, path) = (document.version, display_path(&file));
+    let path = display_path(&file);
     out.note(format!("installed version {version} as {path}"));
     Shown::new(&file, step.root().draft(), progress, &changes).print(out);
     Ok(Exit::Done)
