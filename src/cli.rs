@@ -115,7 +115,7 @@ enum Command {
     Init(init::Args),
     /// Create a key: NAME.key (secret) and NAME.pub
     Keygen(keygen::Args),
-    /// Manage the trust root, which gives keys their roles
+    /// The document that says which keys may do what
     Trust(trust::Args),
     /// Check a release directory without a database
     Lint(lint::Args),
@@ -137,13 +137,13 @@ enum Command {
     Attach(attach::Args),
     /// Authenticate a bundle
     Verify(verify::Args),
-    /// Show the contents of a bundle
+    /// What is in a bundle
     Inspect(inspect::Args),
     /// Print a file of a bundle
     Cat(cat::Args),
     /// The instructions for a reader
     Runbook(runbook::Args),
-    /// Show the differences between two bundles
+    /// What differs between two bundles
     Diff(diff::Args),
     /// Write the files of a bundle to a new directory
     Unpack(unpack::Args),
@@ -166,11 +166,11 @@ enum Command {
     /// Starts a program that ends when `rehearse` does
     #[command(hide = true)]
     EndWith(rehearse::end_with::Args),
-    /// Show the ledger, unfinished runs and the next step
+    /// What the ledger and the journals say, and what to do next
     Status(status::Args),
-    /// Show and verify receipts
+    /// What a run did, and whether its receipt is authentic
     Receipt(receipt::Args),
-    /// Take the fingerprint of a database, or compare two
+    /// What a database is, as a digest and by name; and what differs between two
     Fingerprint(fingerprint::Args),
     /// GO or NO-GO, from evidence only: READY, BLOCKED, DONE or STOP; read-only
     Report(report::Args),

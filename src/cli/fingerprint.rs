@@ -43,7 +43,7 @@ const WORKERS: NonZeroUsize = NonZeroUsize::new(4).expect("four");
 
 #[derive(clap::Subcommand, Debug)]
 enum FingerprintCommand {
-    /// Compare two fingerprints by name (exit 50 if they differ)
+    /// What differs between two fingerprints, by name (exit 50 when something does)
     Diff(diff::Args),
 }
 

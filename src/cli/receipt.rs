@@ -26,7 +26,7 @@ pub struct Args {
 
 #[derive(Subcommand, Debug)]
 enum ReceiptCommand {
-    /// Show what a run did
+    /// What a run did, for people; by the trust root where one is named
     Show(show::Args),
     /// Authenticate receipts, and compare each with its journal
     Verify(verify::Args),

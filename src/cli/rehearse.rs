@@ -56,11 +56,11 @@ pub struct Args {
     /// A dump to begin with: of pg_dump in any of its formats, or SQL
     #[arg(long, value_name = "FILE")]
     from_dump: Option<PathBuf>,
-    /// Clone by pg_dump and pg_restore also without other connections: while a database is copied by template, new connections
+    /// Clone by pg_dump and pg_restore also where nobody is connected: while a database is copied by template, new connections
     /// to it wait
     #[arg(long, conflicts_with = "from_dump")]
     by_dump: bool,
-    /// A psql script that runs on the clone first and opens the gates
+    /// A psql script that is run on the clone first: what people do to open the gates
     #[arg(long, value_name = "FILE.sql")]
     approve_with: Option<PathBuf>,
     /// Keep the clone for inspection; later rehearsals do not report it as left over

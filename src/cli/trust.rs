@@ -54,7 +54,7 @@ enum TrustCommand {
     Attach(sign::AttachArgs),
     /// Install exactly the next version, or a chain, each signed by enough root keys of it and of the one before
     Install(install::Args),
-    /// Show a trust root or a draft
+    /// What a trust root or a draft says
     Show(show::Args),
 }
 

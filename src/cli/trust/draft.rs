@@ -53,7 +53,7 @@ pub struct RevokeArgs {
     /// The key: its file, its id or the first 8 digits of it, or its owner
     #[arg(long, value_name = "KEY")]
     key: String,
-    /// Time since when an attacker may have had it [default: always, so that not even proven older signatures count]
+    /// Since when somebody else may have had it [default: always, so that not even proven older signatures count]
     #[arg(long, value_name = WHEN, value_parser = time)]
     compromised_since: Option<Timestamp>,
     /// A public key that takes its place at once, for the last key of a role
