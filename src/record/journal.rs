@@ -1,6 +1,6 @@
-//! The journal: a run's own file beside its receipt, a JSON line for each step, each line with the digest of the one
-//! before, fsynced before the step that it announces. It is what `status` reads when nobody came back to say how a run
-//! ended.
+//! The journal of a run: a file in the directory of its receipt, with a JSON line for each step. Each
+//! line has the digest of the previous one and is fsynced before the step that it announces. `status`
+//! reads it to find out how an abandoned run ended.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -18,7 +18,7 @@ use pgseal_verify::limits;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Line {
-    /// The digest of the line before it, without its line feed; of no bytes for the first.
+    /// The digest of the previous line without its line feed; of no bytes for the first.
     pub prev_sha256: Digest,
     pub at: Timestamp,
     pub step: JournalStep,
@@ -30,26 +30,24 @@ pub struct Line {
 pub enum JournalStep {
     /// The transaction is about to begin.
     Begin {
-        /// Names the run in the ledger and the receipt.
+        /// Id of the run in the ledger and the receipt.
         run_id: String,
-        /// What was asked for.
         action: Action,
         /// `one-roof 1.0.0`.
         release: String,
         release_id: Digest,
         target: Box<ObservedTarget>,
-        /// By which trust root.
         trust: TrustReference,
-        /// The unfinished run that this one goes on with.
+        /// The unfinished run that this one resumes.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         resumes: Option<String>,
     },
     /// COMMIT is about to be sent.
     Commit {
-        /// The server's transaction id: what `pg_xact_status` is asked about.
+        /// The server's transaction id, for `pg_xact_status`.
         transaction_id: String,
     },
-    /// COMMIT was answered, and the run goes on.
+    /// COMMIT was answered, and the run continues.
     Committed {
         /// The server's transaction id.
         transaction_id: String,
@@ -60,36 +58,38 @@ pub enum JournalStep {
         /// `file:line:column`.
         at: String,
     },
-    /// A lock could not be had in time, nothing was changed, and the transaction begins anew.
-    Retry { why: String },
+    /// A lock timeout or the like changed nothing, and the transaction is retried.
+    Retry {
+        why: String,
+    },
     End {
-        /// Committed, unchanged, or unknown.
         outcome: Outcome,
     },
 }
 
-/// Room that is taken when a journal is made, and again whenever half of it is used: some 3,000 lines.
+/// Bytes that are reserved when a journal is created, and again whenever half of them are used: about
+/// 3,000 lines.
 const ROOM: u64 = 1 << 20;
 
-/// Why a transaction began anew is told in so many characters.
+/// Maximum characters of the reason for a retry.
 const WHY_CHARS: usize = 1_000;
 
-/// An open journal. Dropped before its first line it leaves nothing.
+/// An open journal. If it is dropped before its first line, no file remains.
 pub struct Journal {
     file: File,
     path: PathBuf,
     last: Option<Digest>,
-    /// Bytes of the lines that are on the medium.
+    /// Size of the lines on the medium.
     length: u64,
-    /// Up to where room is taken.
+    /// End of the reserved bytes.
     room: u64,
-    /// Something of another line may stand behind them.
+    /// Whether a part of another line may follow.
     torn: bool,
 }
 
 impl Journal {
-    /// Makes a new file in `dir`, which is made too, with room for its lines. Fails before anything has happened when the
-    /// medium is full, read-only, or the file exists.
+    /// Creates the file, and `dir` if it is missing, with reserved bytes. Fails without a trace if the
+    /// medium is full or read-only, or the file exists.
     pub fn create(dir: &Path, stem: &str) -> io::Result<Self> {
         durable::create_dirs(dir)?;
         let path = dir.join(format!("{stem}.journal"));
@@ -111,7 +111,8 @@ impl Journal {
         Ok(journal)
     }
 
-    /// Appends a step; it is on the medium when this returns. After an error it is not written, and a later step can be.
+    /// Appends a step, which is on the medium on return. After an error it is not written; later steps
+    /// may be.
     pub fn write(&mut self, at: Timestamp, step: JournalStep) -> io::Result<()> {
         let step = match step {
             JournalStep::Retry { why } => JournalStep::Retry {
@@ -128,16 +129,16 @@ impl Journal {
         let digest = Digest::of(&bytes);
         bytes.push(b'\n');
         let length = self.length + bytes.len() as u64;
-        // Longer ones are not read. What ends a run always fits, since what is on its way was there before.
+        // Longer ones are not read.
         if length > limits::JOURNAL_BYTES {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
         if length + ROOM / 2 > self.room {
-            // The line itself may fit all the same; the next will tell.
+            // Best effort: the line may fit all the same.
             let _ = self.take_room();
         }
         if self.torn {
-            // What a full medium took of a line must not stand before the next one.
+            // Removes the part of a line that a full medium accepted.
             self.file.set_len(self.length)?;
         }
         self.torn = true;
@@ -153,7 +154,6 @@ impl Journal {
         self.last
     }
 
-    /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -167,7 +167,7 @@ impl Journal {
 
 impl Drop for Journal {
     fn drop(&mut self) {
-        // Best effort, both: an empty journal says nothing, and room that nobody uses is only room.
+        // Best effort: an empty journal or unused bytes do no harm.
         let _ = match self.last {
             None => std::fs::remove_file(&self.path),
             Some(_) => self.file.set_len(self.length),
@@ -180,11 +180,11 @@ impl Drop for Journal {
 pub struct Chain {
     pub lines: Vec<Line>,
     pub digests: Vec<Digest>,
-    /// Whether bytes follow that are no whole line: a crash cut it off, and it counts as not written.
+    /// Whether the last line is incomplete after a crash; it counts as not written.
     pub is_cut: bool,
 }
 
-/// Reads a journal; `None` where a line is not a journal's, or doesn't follow the one before.
+/// Reads a journal; `None` if a line is malformed or does not follow the previous one.
 pub fn read_chain(path: &Path) -> io::Result<Option<Chain>> {
     let metadata = std::fs::metadata(path)?;
     if !metadata.is_file() || metadata.len() > limits::JOURNAL_BYTES {
@@ -193,7 +193,7 @@ pub fn read_chain(path: &Path) -> io::Result<Option<Chain>> {
     Ok(chain(std::fs::read(path)?))
 }
 
-/// The same of bytes that came from anywhere.
+/// Like [`read_chain`], of bytes from any source.
 pub fn chain(mut bytes: Vec<u8>) -> Option<Chain> {
     let end = bytes.iter().rposition(|byte| *byte == b'\n');
     let whole = end.map_or(0, |at| at + 1);
@@ -221,7 +221,7 @@ pub fn read(path: &Path) -> io::Result<Option<Vec<Line>>> {
     Ok(read_chain(path)?.map(|chain| chain.lines))
 }
 
-/// The journals of a directory, in the order of their names; none where it doesn't exist.
+/// The journals of a directory, ordered by name; none if it does not exist.
 pub fn all_in(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = match std::fs::read_dir(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

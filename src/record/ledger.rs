@@ -1,9 +1,11 @@
-//! The ledger: pgseal's tables in the target database. Rows are only added, in the very transaction that they tell of.
+//! The ledger: pgseal's tables in the target database. Rows are only added, in the transaction that they
+//! describe.
 //!
-//! - `pgseal.ledger`: a row a run or rollback, written in its first transaction;
-//! - `pgseal.steps`: what became of its tiers, and of each statement outside of a transaction.
+//! - `pgseal.ledger`: a row for each run or rollback, written in its first transaction;
+//! - `pgseal.steps`: the progress of its tiers, and of each statement outside of a transaction.
 //!
-//! A run is in effect once its step `finished` is there; until then it is unfinished, and goes on or back.
+//! A run is in effect once it has the step `finished`; until then it is unfinished, to be resumed or
+//! rolled back.
 
 mod schema;
 mod step;
@@ -22,7 +24,7 @@ pub use step::{Happened, NewStep, Step, add_step, steps_of, unfinished_run};
 /// A row of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Its number: the order of what happened.
+    /// Number of the row, in order of time.
     pub id: u64,
     /// The server's clock at the start of the transaction.
     pub at: String,
@@ -38,7 +40,7 @@ pub struct Entry {
     pub transaction_id: String,
     pub role: String,
     pub variables: BTreeMap<String, String>,
-    /// Whether it came to its end. What is not finished is not in effect, and not undone.
+    /// Whether the run is complete; only then it is in effect.
     pub finished: bool,
 }
 
@@ -76,7 +78,7 @@ pub fn unfinished(rows: &[Entry]) -> Option<&Entry> {
     rows.iter().filter(is_open).rev().find(is_standing)
 }
 
-/// All rows, oldest first; none where no release ever ran.
+/// All rows, oldest first; none if no release ever ran.
 pub fn entries(session: &mut dyn Session) -> Result<Vec<Entry>, DatabaseError> {
     if schema::version(session)?.is_none() {
         return Ok(Vec::new());
@@ -91,7 +93,7 @@ pub fn entries(session: &mut dyn Session) -> Result<Vec<Entry>, DatabaseError> {
     Ok(table.map_err(denied)?.rows.into_iter().map(entry).collect())
 }
 
-/// An error of reading the ledger, where the role may not.
+/// Marks the error of a role that may not read the ledger.
 fn denied(error: DatabaseError) -> DatabaseError {
     match error {
         DatabaseError::Server(server) if server.code == "42501" => {
@@ -108,7 +110,7 @@ pub fn of_release(session: &mut dyn Session, name: &Name) -> Result<Vec<Entry>, 
     Ok(rows)
 }
 
-/// What a row needs that the server doesn't know.
+/// Values of a row that the server does not know.
 pub struct NewEntry<'a> {
     pub action: Action,
     pub release: &'a Release,
@@ -118,18 +120,15 @@ pub struct NewEntry<'a> {
     pub variables: &'a BTreeMap<String, String>,
     /// Ids of the keys that signed, joined by commas.
     pub signers: &'a str,
-    /// The approvals that it rests on.
     pub approvals: &'a [CountedApproval],
-    /// By which trust root.
     pub trust: &'a TrustReference,
     pub target: &'a ObservedTarget,
-    /// Who, and on which host.
     pub operator: &'a Operator,
-    /// What the probe saw before.
+    /// The probe's row before the run.
     pub before: Option<&'a BTreeMap<String, Option<String>>>,
 }
 
-/// Adds a row. Inside the run's first transaction.
+/// Adds a row, in the run's first transaction.
 pub fn add(session: &mut dyn Session, new: &NewEntry<'_>) -> Result<(), DatabaseError> {
     let target = new.target;
     let added = session.query(
@@ -165,7 +164,7 @@ pub fn add(session: &mut dyn Session, new: &NewEntry<'_>) -> Result<(), Database
     schema::one_row(&added)
 }
 
-/// Whether something that a transaction of a run wrote is there: proof that it was committed.
+/// Whether a row of a transaction of a run exists, which proves the commit.
 pub fn has_transaction(
     session: &mut dyn Session,
     run_id: &str,

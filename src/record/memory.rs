@@ -1,4 +1,4 @@
-//! What this host remembers: the newest time in its journals. A clock that is behind it was set back.
+//! Compares the clock with the newest time in this host's journals: a clock that is behind was set back.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,28 +7,24 @@ use super::journal;
 use crate::trust::policy::is_behind;
 use pgseal_verify::format::timestamp::Timestamp;
 
-/// Why the clock can't be believed.
+/// Reasons to distrust the clock.
 #[derive(Debug, thiserror::Error)]
 pub enum MemoryError {
     #[error("this host's clock ({now}) is behind {seen}, the newest time in {journal}", journal = journal.display())]
     ClockBehind {
         now: Timestamp,
-        /// The newest time that was seen.
         seen: Timestamp,
         journal: PathBuf,
     },
     #[error("{} is damaged, so the newest time that this host has seen is not known", .0.display())]
     Damaged(PathBuf),
     #[error("{path}: {source}", path = path.display())]
-    Io {
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
+    Io { path: PathBuf, source: io::Error },
 }
 
-/// Compares the clock with the newest time in the journals of a directory. A missing directory remembers nothing, and
-/// neither does what is no directory, where no run can write. A journal that can't be read may hide any time.
+/// Compares the clock with the newest time in the journals of a directory. A missing directory has no
+/// journals, nor does a file in its place, where no run can write. An unreadable journal is an error: it
+/// may hide any time.
 pub fn check_clock(receipts: &Path, now: Timestamp) -> Result<(), MemoryError> {
     // docs/decisions/030
     let io = |source| MemoryError::Io {

@@ -1,4 +1,4 @@
-//! A receipt has a largest size, so that its room can be taken before the run. What is too long loses what tells least.
+//! Shortens receipts to their maximum size, which is reserved before the run.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use pgseal_verify::format::receipt::{GateAnswer, ReceiptStatement, TierRecord, V
 use pgseal_verify::format::rehearsal::RehearsalStatement;
 use pgseal_verify::limits;
 
-/// What is left of each script's list of statements, and of each text, in characters; tried from the first to the last.
+/// Limits to try, from the first to the last.
 const STEPS: [Step; 6] = [
     (1_000, usize::MAX),
     (200, 10_000),
@@ -22,10 +22,10 @@ const STEPS: [Step; 6] = [
 /// Marks a cut text.
 const CUT: &str = "...";
 
-/// How much is left: of each script's list of statements, and of each text, in characters.
+/// Maximum statements of each script's list, and maximum characters of each text.
 pub(super) type Step = (usize, usize);
 
-/// The document in at most [`limits::RECEIPT_BYTES`] bytes, where that can be done by shortening.
+/// Serializes the document in at most [`limits::RECEIPT_BYTES`] bytes, if shortening achieves that.
 pub(super) fn fitted<T: Serialize>(
     mut statement: T,
     shorten: fn(&mut T, Step),
@@ -74,7 +74,7 @@ pub(super) fn shorten_rehearsal(statement: &mut RehearsalStatement, step: Step) 
         .error
         .iter_mut()
         .for_each(|text| cut(text, step.1));
-    // The strongest stand first.
+    // The strongest are first.
     if step.1 < usize::MAX {
         rehearsal.locks.truncate(step.1);
     }

@@ -50,11 +50,8 @@ pub fn take(
     if try_once(session)? {
         return Ok(());
     }
-    Err(LockError::Held(
-        holder(session)
-            .map(|who| format!(": {who}"))
-            .unwrap_or_default(),
-    ))
+    let by = holder(session).map(|who| format!(": {who}"));
+    Err(LockError::Held(by.unwrap_or_default()))
 }
 
 fn try_once(session: &mut dyn Session) -> Result<bool, DatabaseError> {
@@ -133,10 +130,9 @@ pub fn hold_in_transaction(session: &mut dyn Session) -> Result<(), LockError> {
         "select pg_catalog.pg_try_advisory_xact_lock($1::pg_catalog.text::pg_catalog.int8)::pg_catalog.text",
         &[KEY],
     )?;
-    if taken.single() == Some("true") {
-        Ok(())
-    } else {
-        Err(LockError::Held(String::new()))
+    match taken.single() {
+        Some("true") => Ok(()),
+        _ => Err(LockError::Held(String::new())),
     }
 }
 

@@ -137,17 +137,13 @@ impl Before {
                 .map_err(failed)?;
             if status.single() != Some("aborted") {
                 let status = status.single().unwrap_or("of unknown outcome");
-                residue
-                    .left
-                    .push(format!("its transaction {id} is {status}, not rolled back"));
+                let text = format!("its transaction {id} is {status}, not rolled back");
+                residue.left.push(text);
             }
         }
         let now = sequences(after).map_err(failed)?;
-        for (oid, (name, before)) in self
-            .sequences
-            .iter()
-            .filter(|(oid, _)| traces.written.contains(oid))
-        {
+        let written = self.sequences.iter();
+        for (oid, (name, before)) in written.filter(|(oid, _)| traces.written.contains(oid)) {
             match now.get(oid) {
                 // Without the right to read it, its value is unknown.
                 Some((_, None)) => residue
@@ -261,12 +257,8 @@ impl Traces {
 fn begin(session: &mut dyn Session) -> Result<(), DatabaseError> {
     // Idle while the script runs, however long its limits allow.
     session.batch("SET idle_in_transaction_session_timeout = 0; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
-    session
-        .query(
-            "select pg_catalog.pg_current_snapshot()::pg_catalog.text",
-            &[],
-        )
-        .map(drop)
+    let snapshot = "select pg_catalog.pg_current_snapshot()::pg_catalog.text";
+    session.query(snapshot, &[]).map(drop)
 }
 
 fn begin_again(session: &mut dyn Session) -> Result<(), DatabaseError> {

@@ -81,18 +81,13 @@ impl Status {
     pub fn is_history(&self, unfinished: &Unfinished) -> bool {
         match &unfinished.ending {
             Ending::NeverCommitted | Ending::Resolved(Resolution::Aborted) => {
-                let begun = unfinished
-                    .begun
-                    .map(|at| at.to_string())
-                    .unwrap_or_default();
+                let begun = unfinished.begun.map(|at| at.to_string());
+                let begun = begun.unwrap_or_default();
                 self.ledger.iter().any(|entry| entry.at > begun)
             }
             Ending::Resolved(Resolution::Committed) => {
-                self.stopped.is_none()
-                    && self
-                        .ledger
-                        .last()
-                        .is_some_and(|last| last.run_id != unfinished.run_id)
+                let last = self.ledger.last();
+                self.stopped.is_none() && last.is_some_and(|last| last.run_id != unfinished.run_id)
             }
             Ending::BetweenSteps => self.stopped.is_none(),
             _ => false,

@@ -1,4 +1,4 @@
-//! Steps: what became of a run's tiers, and of each statement outside of a transaction.
+//! Steps of a run: progress of its tiers, and of each statement outside of a transaction.
 
 use std::time::Duration;
 
@@ -6,24 +6,24 @@ use super::schema::one_row;
 use super::{Entry, entries, unfinished};
 use crate::database::{DatabaseError, Session};
 
-/// What happened.
+/// Kinds of steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Happened {
-    /// A tier ran, and is committed with this row.
+    /// A tier, committed with this row.
     Tier,
-    /// The end of a transaction of the run; its id is how a lost COMMIT is found.
+    /// The end of a transaction of the run; a lost COMMIT is resolved by its id.
     Committed,
     /// A statement outside of a transaction is about to be sent.
     Started,
     /// A statement of a tier without transaction is done.
     Done,
-    /// The server refused it, and nothing of it is left.
+    /// The server refused the statement, and it has no leftovers.
     Failed,
-    /// Nobody saw its answer, but the catalog, or a person, says that it took effect.
+    /// Its answer was lost, and by the catalog or the operator it took effect.
     Found,
-    /// Nobody saw its answer, and the catalog, or a person, says that it has to be sent again.
+    /// Its answer was lost, and by the catalog or the operator it must be sent again.
     Again,
-    /// The run came to its end.
+    /// The run is complete.
     Finished,
 }
 
@@ -71,16 +71,16 @@ pub struct Step {
     pub verb: Option<String>,
     /// SHA-256 of the statement as it is sent, lower hex.
     pub sql_sha256: Option<String>,
-    /// What was remembered before, or how it is known, as JSON.
+    /// The state recorded before, or the evidence of the effect, as JSON.
     pub evidence: Option<String>,
 }
 
 /// A step to be added.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NewStep<'a> {
-    /// The run that the ledger has a row of.
+    /// The run with the ledger row.
     pub run_id: &'a str,
-    /// The run that does it: the same, or one that resumes it.
+    /// The run that executes the step: the same, or one that resumes it.
     pub by_run: &'a str,
     pub happened: Option<Happened>,
     pub tier: Option<&'a str>,
@@ -94,14 +94,13 @@ pub struct NewStep<'a> {
     pub sql_sha256: Option<&'a str>,
     /// Rows that the server reported.
     pub rows: Option<u64>,
-    /// How long it took.
     pub took: Option<Duration>,
     /// The transaction that this row is written in.
     pub transaction_id: Option<&'a str>,
     pub evidence: Option<&'a str>,
 }
 
-/// Adds a step, in whatever transaction is open.
+/// Adds a step in the open transaction.
 pub fn add_step(session: &mut dyn Session, new: &NewStep<'_>) -> Result<(), DatabaseError> {
     let number = |value: Option<u64>| value.map(|value| value.to_string()).unwrap_or_default();
     let added = session.query(
@@ -132,7 +131,7 @@ pub fn add_step(session: &mut dyn Session, new: &NewStep<'_>) -> Result<(), Data
     one_row(&added)
 }
 
-/// The steps of a run, oldest first. There must be a ledger that has steps.
+/// The steps of a run, oldest first. The ledger must exist.
 pub fn steps_of(session: &mut dyn Session, run_id: &str) -> Result<Vec<Step>, DatabaseError> {
     let table = session.query(
         "select to_char(timezone('UTC', at), 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), happened, tier, statement::text, place,
@@ -148,7 +147,7 @@ pub fn steps_of(session: &mut dyn Session, run_id: &str) -> Result<Vec<Step>, Da
         .collect()
 }
 
-/// The run that stopped half way, of whatever release, and how far it came.
+/// The unfinished run of any release, and its steps.
 pub fn unfinished_run(
     session: &mut dyn Session,
 ) -> Result<Option<(Entry, Vec<Step>)>, DatabaseError> {

@@ -1,4 +1,4 @@
-//! How a script's plain statements go out in batches, and how their answers are told in the script's order.
+//! Sends a script's plain statements in batches, and reports their answers in the script's order.
 
 use std::time::Instant;
 
@@ -12,7 +12,7 @@ use crate::release::server_variables;
 use crate::release::tier_log::Sent;
 
 impl Runner<'_> {
-    /// Says it when everything before is done.
+    /// Reports a text once all statements before it are done.
     pub(super) fn echo(&mut self, text: String) {
         match self.on_the_way.back_mut() {
             _ if !self.open.is_empty() => self.open.echo(text),
@@ -21,7 +21,8 @@ impl Runner<'_> {
         }
     }
 
-    /// Asks once, before the first batch; what the script itself makes is looked at in [`Self::alone`].
+    /// Queries the server once, before the first batch; [`Self::alone`] checks objects that the script
+    /// itself creates.
     pub(super) fn may_batch(&mut self) -> Result<bool, Failure> {
         if self.batches.is_none() {
             let unseen = server_variables::nobody_sees_messages(self.session);
@@ -31,7 +32,7 @@ impl Runner<'_> {
         Ok(self.batches == Some(true))
     }
 
-    /// Sends what is collected. The oldest answer is awaited first where too many are outstanding.
+    /// Sends the open batch, after receiving the oldest answer if too many are outstanding.
     pub(super) fn send_batch(&mut self) -> Result<(), Failure> {
         while self.on_the_way.len() >= ON_THE_WAY {
             self.receive()?;
@@ -39,7 +40,7 @@ impl Runner<'_> {
         let mut batch = std::mem::take(&mut self.open);
         batch.sent_at = Some(Instant::now());
         if let Err(error) = self.session.send_batch(batch.text()) {
-            // What was sent before may have been refused; its answer is the better reason.
+            // A refusal of an earlier batch is the better reason.
             while !self.on_the_way.is_empty() {
                 self.receive()?;
             }
@@ -52,7 +53,7 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// Sends and awaits everything.
+    /// Sends the open batch and receives all answers.
     pub(super) fn settle(&mut self) -> Result<(), Failure> {
         if !self.open.is_empty() {
             self.send_batch()?;
@@ -63,7 +64,7 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// The answer to the oldest batch, told statement by statement.
+    /// Receives the answer to the oldest batch and reports it statement by statement.
     fn receive(&mut self) -> Result<(), Failure> {
         let Some(batch) = self.on_the_way.pop_front() else {
             return Ok(());
@@ -101,7 +102,7 @@ impl Runner<'_> {
         let mut index = 0;
         for item in batch.items() {
             match item {
-                // Nothing of a message with a syntax error was run, not even what stands before it.
+                // A syntax error stops the whole message, even the statements before it.
                 Item::Echo(text) if index <= complete => self.observer.event(Event::Echo(text)),
                 Item::Echo(_) => {}
                 Item::Statement(statement, verb) => {
@@ -126,7 +127,7 @@ impl Runner<'_> {
             }
         }
         if let Some((first, last)) = batch.ends() {
-            // What was reported may be of a batch behind it, too: plain statements, which any setting leaves as they are.
+            // The report may also be about a later batch: plain statements, which no setting changes.
             let last = self
                 .on_the_way
                 .back()
