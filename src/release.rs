@@ -25,6 +25,7 @@ mod phases;
 pub mod plan;
 pub mod preflight;
 pub mod probe;
+mod proof;
 pub mod question;
 mod reading;
 pub mod rehearsal_proof;

@@ -5,19 +5,15 @@ use super::failure::{Context as _, Failure};
 use super::fresh;
 use super::generated;
 use super::phases::{NumberedTier, Phase, phases};
-use super::preflight;
-use super::probe::{self, Observed};
-use super::question::Within;
+use super::probe::Observed;
+use super::proof;
 use super::report::{FailureKind, Halt, Report, blank_receipt};
-use super::resolve::{self, Resolution};
 use super::resume::{Decision, Resumed};
 use super::retry;
 use super::run_context::{MissingScript, RunContext};
-use super::settings;
 use crate::bundle::AuthenticatedSql;
-use crate::database::{DatabaseError, Purpose, Session};
+use crate::database::Session;
 use crate::record::journal::{Journal, JournalStep};
-use crate::record::ledger;
 use crate::trust::attestations::SignedApproval;
 use pgseal_verify::format::manifest::{Manifest, ReleaseState, State};
 use pgseal_verify::format::receipt::{Action, GateAnswer, ObservedTarget, Outcome, Receipt};
@@ -193,7 +189,7 @@ pub(super) fn execute(
     drop(session);
     let mut unproved = None;
     if result.is_ok() {
-        match prove(&order, &work.kind, &mut receipt, observer) {
+        match proof::prove(&order, &work.kind, &mut receipt, observer) {
             Ok(doubt) => unproved = doubt,
             Err(halt) => result = Err(halt),
         }
@@ -367,69 +363,4 @@ impl Executor<'_, '_> {
 /// The run of the ledger row: this run, or the run that it resumes.
 pub(super) fn ledger_run(receipt: &Receipt) -> &str {
     receipt.resumes.as_ref().unwrap_or(&receipt.run_id)
-}
-
-/// Checks the last transaction's ledger rows and the state on a fresh connection.
-///
-/// The run is committed: a state that cannot be confirmed is reported as a doubt, not as a failure.
-fn prove(
-    order: &RunContext<'_>,
-    kind: &RunKind,
-    receipt: &mut Receipt,
-    observer: &mut dyn Observer,
-) -> Result<Option<String>, Halt> {
-    let unproved = |error: DatabaseError| {
-        Ok(Some(format!(
-            "committed, but not proved on a fresh connection: {error}"
-        )))
-    };
-    let open = |purpose| {
-        let mut session = order.connect.connect(purpose)?;
-        settings::reset(session.as_mut(), order.limits).map(|()| session)
-    };
-    let transaction_id = receipt.transaction_id.clone().unwrap_or_default();
-    let is_there = open(Purpose::Read).and_then(|mut session| {
-        ledger::has_transaction(session.as_mut(), ledger_run(receipt), &transaction_id)
-    });
-    match is_there {
-        Ok(true) => {}
-        Ok(false) => return answered_but_gone(order, receipt, &transaction_id, observer).map(Some),
-        Err(error) => return unproved(error),
-    }
-    let mut session = match open(Purpose::Ask) {
-        Ok(session) => session,
-        Err(error) => return unproved(error),
-    };
-    let (_, state) = kind.final_state(order.manifest());
-    let observed = match preflight::seen(session.as_mut(), order, state, Within::OwnTransaction) {
-        Ok(observed) => observed,
-        Err(failure) => {
-            return Ok(Some(format!(
-                "committed, but the probe failed afterwards: {failure}"
-            )));
-        }
-    };
-    let mismatches = probe::compare(state, &observed);
-    receipt.after = Some(observed);
-    Ok(mismatches.first().map(|first| {
-        format!("committed, but somebody wrote since, or the role that asks sees less: {first}")
-    }))
-}
-
-/// Resolves a COMMIT that was answered but is not visible on a fresh connection: the server may have
-/// rolled back or failed over.
-fn answered_but_gone(
-    order: &RunContext<'_>,
-    receipt: &Receipt,
-    transaction_id: &str,
-    observer: &mut dyn Observer,
-) -> Result<String, Halt> {
-    let gone = "COMMIT was answered, but the ledger on a fresh connection lacks this run";
-    let failure = |why: &str| Failure::plain(format!("{gone}: {why}"));
-    match resolve::ask(order, receipt, transaction_id, observer) {
-        Resolution::Committed => Ok(format!("{gone} at first; it is there now")),
-        Resolution::Aborted => Err(failure("the server rolled it back").into()),
-        Resolution::NotHere(why) => Err(failure(&why).into()),
-        Resolution::Unknown(why) => Err(Halt::Unknown(Box::new(failure(&why)))),
-    }
 }
