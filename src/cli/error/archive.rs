@@ -1,6 +1,6 @@
 //! Errors of an archive's log, with hints.
 
-use super::super::kind::Kind;
+use super::super::Kind;
 use super::CliError;
 use super::authentic::signature_kind;
 use crate::durable::is_link;
