@@ -387,7 +387,7 @@ impl From<PreflightError> for CliError {
                 "the role may not make the ledger (schema pgseal) in this database".to_owned(),
                 "a database owner: grant create on database DATABASE to ROLE",
             ),
-            PreflightError::Probe(failure) if failure.connection_lost => (
+            PreflightError::Probe(failure) if failure.cause.is_connection_lost() => (
                 Kind::ConnectionLost,
                 format!("the connection was lost while the baseline probe was asked: {failure}"),
                 "nothing was changed; it may be tried again",

@@ -12,8 +12,7 @@ use crate::record::receipt::{self, Reservation};
 use crate::record::receipt_key;
 use crate::record::rehearsal;
 use crate::release::Report;
-use crate::release::cancellable::LOCK_NOT_AVAILABLE;
-use crate::release::failure::Failure;
+use crate::release::failure::{Cause, Failure};
 use crate::release::report::FailureKind;
 use crate::trust::{SecretKey, TrustRoot};
 use pgseal_verify::digest::hex;
@@ -258,8 +257,7 @@ fn unchanged(receipt: &Receipt, failure: Option<&Failure>, exit: Exit) -> CliErr
     let what = receipt.action.as_str();
     let prefix = format!("the {what} failed, and the database is as before: ");
     let this = error::failed(exit, &prefix, failure);
-    let sqlstate = failure.and_then(|failure| failure.sqlstate.as_deref());
-    if sqlstate != Some(LOCK_NOT_AVAILABLE) {
+    if failure.is_none_or(|failure| failure.cause != Cause::LockNotAvailable) {
         return this;
     }
     this.also_hint("when whoever has the lock is done, the same command can be run again")

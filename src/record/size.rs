@@ -23,10 +23,10 @@ const STEPS: [Step; 6] = [
 /// Marks a cut text.
 const CUT: &str = "...";
 
-/// How much is left: of each script's list of statements, and of each text, in characters.
+/// Maximum statements of each script's list, and maximum characters of each text.
 pub(super) type Step = (usize, usize);
 
-/// The document in at most [`limits::RECEIPT_BYTES`] bytes, where that can be done by shortening.
+/// Serializes the document in at most [`limits::RECEIPT_BYTES`] bytes, if shortening achieves that.
 pub(super) fn fitted<T: Serialize>(
     mut statement: T,
     shorten: fn(&mut T, Step),

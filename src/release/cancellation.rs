@@ -64,6 +64,17 @@ pub enum Stopping {
     Quit(Phase),
 }
 
+impl Inner {
+    /// Fails if a stop was requested, and notes that the run knows.
+    fn check(&mut self) -> Result<(), Failure> {
+        if self.requests == 0 {
+            return Ok(());
+        }
+        self.noticed = true;
+        Err(Failure::plain(INTERRUPTED))
+    }
+}
+
 impl CancellationToken {
     /// Requests the run to stop. Returns without waiting.
     pub fn request(&self) -> Stopping {
@@ -108,12 +119,7 @@ impl CancellationToken {
 
     /// Fails if a stop was requested: called between statements.
     pub fn check(&self) -> Result<(), Failure> {
-        let mut inner = self.lock();
-        if inner.requests == 0 {
-            return Ok(());
-        }
-        inner.noticed = true;
-        Err(Failure::plain(INTERRUPTED))
+        self.lock().check()
     }
 
     /// Like [`Self::check`], before something is sent. From COMMIT on, queries about its outcome
@@ -181,10 +187,7 @@ impl CancellationToken {
     /// Announces COMMIT; fails if a stop was requested before.
     pub fn committing(&self) -> Result<(), Failure> {
         let mut inner = self.lock();
-        if inner.requests > 0 {
-            inner.noticed = true;
-            return Err(Failure::plain(INTERRUPTED));
-        }
+        inner.check()?;
         inner.phase = Phase::Committing;
         Ok(())
     }

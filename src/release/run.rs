@@ -1,7 +1,7 @@
 //! `GatedRelease -> Report`: runs a release from baseline to finalized.
 
 use super::event::Observer;
-use super::executor::{self, ExecutionPlan, Start};
+use super::executor::{self, ExecutionPlan, RunKind, Start};
 use super::gate::GatedRelease;
 use super::preflight::{self, PreflightError};
 use super::probe::Observed;
@@ -12,8 +12,6 @@ use crate::bundle::Admission;
 use crate::record::journal::Journal;
 use crate::record::rehearsal::Proved;
 use crate::trust::attestations::SignedApproval;
-use pgseal_verify::format::manifest::ReleaseState;
-use pgseal_verify::format::receipt::Action;
 use pgseal_verify::format::statement::ReleaseId;
 
 /// A gated release after its preflight checks: the next step writes.
@@ -133,16 +131,10 @@ impl<'b> ReadyRelease<'b> {
         observer: &mut dyn Observer,
     ) -> Result<Report, RunError> {
         let (order, session, target, answers) = self.gated.into_parts();
-        let manifest = order.manifest();
         let work = ExecutionPlan {
-            action: Action::Run,
-            parts: executor::parts(&order)?,
-            after: &manifest.states.finalized,
-            verify: ReleaseState::Finalized,
-            gated: true,
+            kind: self.resumed.map_or(RunKind::Fresh, RunKind::Resumed),
+            phases: executor::load_phases(&order)?,
             approvals,
-            resumed: self.resumed,
-            half_way: None,
         };
         let start = Start {
             target,

@@ -94,10 +94,7 @@ pub(super) enum Refused {
 impl Refused {
     /// Refusal with a hint for the operator.
     pub(super) fn found(message: String, hint: String) -> Self {
-        Self::Found(Failure {
-            hint: Some(hint),
-            ..Failure::plain(message)
-        })
+        Self::Found(Failure::plain(message).hint(hint))
     }
 
     /// Refusal of a statement that the server reported as done.

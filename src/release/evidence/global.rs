@@ -3,193 +3,166 @@
 //! gone. Since the minor releases of 2023 (15.4, 14.9, 13.12, ...) `datconnlimit = -2` marks a
 //! database whose files may be gone.
 
-use super::answer::{Before, Effect, Refused};
+use super::answer::{Effect, Refused};
+use super::look::Look;
 use super::names::oid;
 use crate::database::{DatabaseError, Session};
 use crate::release::settings::quoted;
 
-/// Which of the two.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Kind {
-    Database,
-    Tablespace,
+/// A catalog of all databases.
+pub(super) struct Catalog {
+    word: &'static str,
+    /// Oid and whether it is partly dropped, by name. The server truncates a long name in its own
+    /// encoding.
+    by_name: &'static str,
+    by_oid: &'static str,
 }
 
-impl Kind {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Database => "database",
-            Self::Tablespace => "tablespace",
-        }
-    }
-}
+pub(super) const DATABASE: Catalog = Catalog {
+    word: "database",
+    by_name: "select oid::text, (datconnlimit = -2)::text from pg_catalog.pg_database where datname = $1::pg_catalog.name",
+    by_oid: "select datname::text from pg_catalog.pg_database where oid = $1::oid",
+};
 
-/// Refuses to create a database or tablespace that exists, even partly dropped.
-pub(super) fn before(
-    session: &mut dyn Session,
-    kind: Kind,
-    name: &str,
-    creates: bool,
-) -> Result<Before, Refused> {
-    let there = by_name(session, kind, name)?;
-    if creates && there.as_ref().is_some_and(|there| there.broken) {
-        let shown = quoted(name);
-        return Err(Refused::found(
-            format!("{} {shown} is there already, dropped in part", kind.word()),
-            format!(
-                "end it with DROP {} {shown}, then run again",
-                kind.word().to_ascii_uppercase()
-            ),
-        ));
-    }
-    let oid = there.map(|there| there.oid);
-    Ok(match kind {
-        Kind::Database => Before::Database { oid },
-        Kind::Tablespace => Before::Tablespace { oid },
-    })
-}
+pub(super) const TABLESPACE: Catalog = Catalog {
+    word: "tablespace",
+    by_name: "select oid::text, 'false' from pg_catalog.pg_tablespace where spcname = $1::pg_catalog.name",
+    by_oid: "select spcname::text from pg_catalog.pg_tablespace where oid = $1::oid",
+};
 
-/// That it is there.
-pub(super) fn confirm_created(
-    session: &mut dyn Session,
-    kind: Kind,
-    name: &str,
-) -> Result<Option<String>, Refused> {
-    match by_name(session, kind, name)? {
-        Some(there) if !there.broken => Ok(None),
-        _ => Err(Refused::not_so(&format!(
-            "there is no {} {}",
-            kind.word(),
-            quoted(name)
-        ))),
-    }
-}
-
-/// That it is gone.
-pub(super) fn confirm_dropped(
-    session: &mut dyn Session,
-    kind: Kind,
-    before: Option<u32>,
-) -> Result<Option<String>, Refused> {
-    match before
-        .map(|before| by_oid(session, kind, before))
-        .transpose()?
-        .flatten()
-    {
-        None => Ok(None),
-        Some(name) => Err(Refused::not_so(&format!(
-            "{} {} is still there",
-            kind.word(),
-            quoted(&name)
-        ))),
-    }
-}
-
-/// Outcome of CREATE.
-pub(super) fn find_created(
-    session: &mut dyn Session,
-    kind: Kind,
-    before: Option<u32>,
-    name: &str,
-) -> Result<Effect, DatabaseError> {
-    let (shown, word) = (quoted(name), kind.word());
-    Ok(match by_name(session, kind, name)? {
-        // The directory that the server made for a tablespace stays, and a retry reports it as in
-        // use.
-        None => Effect::NotThere(format!("there is no {word} {shown}")),
-        Some(there) if before == Some(there.oid) => Effect::NotThere(format!(
-            "{word} {shown} was there before the statement was sent"
-        )),
-        Some(there) if there.broken => Effect::Undecidable(format!(
-            "{word} {shown} was not there before, and is dropped in part now: end that with DROP {} {shown}, then have the \
-             statement sent again",
-            word.to_ascii_uppercase()
-        )),
-        Some(_) => Effect::Took(format!("{word} {shown} is there, and was not before")),
-    })
-}
-
-/// Outcome of DROP.
-pub(super) fn find_dropped(
-    session: &mut dyn Session,
-    kind: Kind,
-    before: Option<u32>,
-    name: &str,
-) -> Result<Effect, DatabaseError> {
-    let (shown, word) = (quoted(name), kind.word());
-    let Some(before) = before else {
-        return Ok(Effect::NotThere(format!(
-            "there was no {word} {shown} before the statement was sent"
-        )));
-    };
-    if by_oid(session, kind, before)?.is_none() {
-        return Ok(Effect::Took(format!("the {word} that was {shown} is gone")));
-    }
-    Ok(match by_name(session, kind, name)? {
-        Some(there) if there.oid == before && there.broken => Effect::NotThere(format!(
-            "{word} {shown} is dropped in part: dropping it again ends it"
-        )),
-        Some(there) if there.oid == before => {
-            Effect::NotThere(format!("{word} {shown} is still there"))
-        }
-        _ => Effect::Undecidable(format!(
-            "the {word} that was to be dropped is not called {shown} any more: drop it or keep it, then say whether the \
-             statement counts as done"
-        )),
-    })
-}
-
-/// Whether one has this name.
-pub(super) fn is_there(
-    session: &mut dyn Session,
-    kind: Kind,
-    name: &str,
-) -> Result<bool, DatabaseError> {
-    Ok(by_name(session, kind, name)?.is_some())
-}
-
-struct There {
+/// A row of the catalog.
+struct Row {
     oid: u32,
-    /// A partly dropped database, which accepts no connections.
+    /// A database that is partly dropped: no client can connect to it.
     broken: bool,
 }
 
-fn by_name(
-    session: &mut dyn Session,
-    kind: Kind,
-    name: &str,
-) -> Result<Option<There>, DatabaseError> {
-    // The server cuts a long name, in its own encoding.
-    let sql = match kind {
-        Kind::Database => {
-            "select oid::text, (datconnlimit = -2)::text from pg_catalog.pg_database where datname = $1::pg_catalog.name"
-        }
-        Kind::Tablespace => {
-            "select oid::text, 'false' from pg_catalog.pg_tablespace where spcname = $1::pg_catalog.name"
-        }
-    };
-    let table = session.query(sql, &[name])?;
-    let Some(row) = table.rows.first() else {
-        return Ok(None);
-    };
-    let value = |at: usize| row.get(at).and_then(Option::as_deref).unwrap_or_default();
-    Ok(Some(There {
-        oid: oid(value(0))?,
-        broken: value(1) == "true",
-    }))
+impl Catalog {
+    fn by_name(&self, session: &mut dyn Session, name: &str) -> Result<Option<Row>, DatabaseError> {
+        let table = session.query(self.by_name, &[name])?;
+        let Some(row) = table.rows.first() else {
+            return Ok(None);
+        };
+        let value = |at: usize| row.get(at).and_then(Option::as_deref).unwrap_or_default();
+        Ok(Some(Row {
+            oid: oid(value(0))?,
+            broken: value(1) == "true",
+        }))
+    }
+
+    fn by_oid(
+        &self,
+        session: &mut dyn Session,
+        oid: Option<u32>,
+    ) -> Result<Option<String>, DatabaseError> {
+        let Some(oid) = oid else { return Ok(None) };
+        let table = session.query(self.by_oid, &[&oid.to_string()])?;
+        Ok(table.single().map(str::to_owned))
+    }
 }
 
-fn by_oid(
+/// Returns the object of that name. Refuses to create one that is partly dropped.
+pub(super) fn before(
     session: &mut dyn Session,
-    kind: Kind,
-    oid: u32,
-) -> Result<Option<String>, DatabaseError> {
-    let sql = match kind {
-        Kind::Database => "select datname::text from pg_catalog.pg_database where oid = $1::oid",
-        Kind::Tablespace => {
-            "select spcname::text from pg_catalog.pg_tablespace where oid = $1::oid"
+    catalog: &Catalog,
+    name: &str,
+    creates: bool,
+) -> Result<Option<u32>, Refused> {
+    match catalog.by_name(session, name)? {
+        Some(there) if creates && there.broken => {
+            let (shown, word) = (quoted(name), catalog.word);
+            Err(Refused::found(
+                format!("{word} {shown} is there already, dropped in part"),
+                format!(
+                    "end it with DROP {} {shown}, then run again",
+                    word.to_ascii_uppercase()
+                ),
+            ))
         }
-    };
-    let table = session.query(sql, &[oid.to_string().as_str()])?;
-    Ok(table.single().map(str::to_owned))
+        there => Ok(there.map(|there| there.oid)),
+    }
+}
+
+/// CREATE or DROP of an object with the state before it.
+pub(super) struct Global<'a> {
+    pub catalog: &'static Catalog,
+    pub name: &'a str,
+    pub creates: bool,
+    /// The object of that name.
+    pub before: Option<u32>,
+}
+
+impl Look for Global<'_> {
+    fn confirm(&self, session: &mut dyn Session) -> Result<Option<String>, Refused> {
+        let word = self.catalog.word;
+        let wrong = if self.creates {
+            let there = self.catalog.by_name(session, self.name)?;
+            let is_whole = there.is_some_and(|there| !there.broken);
+            (!is_whole).then(|| format!("there is no {word} {}", quoted(self.name)))
+        } else {
+            let there = self.catalog.by_oid(session, self.before)?;
+            there.map(|name| format!("{word} {} is still there", quoted(&name)))
+        };
+        wrong.map_or(Ok(None), |what| Err(Refused::not_so(&what)))
+    }
+
+    fn find(&self, session: &mut dyn Session, _: &str) -> Result<Effect, DatabaseError> {
+        if self.creates {
+            self.find_created(session)
+        } else {
+            self.find_dropped(session)
+        }
+    }
+
+    fn changed_name(&self, session: &mut dyn Session) -> Result<Option<String>, DatabaseError> {
+        if self.creates || self.before.is_some() {
+            return Ok(None);
+        }
+        let there = self.catalog.by_name(session, self.name)?;
+        Ok(there.map(|_| self.name.to_owned()))
+    }
+}
+
+impl Global<'_> {
+    fn find_created(&self, session: &mut dyn Session) -> Result<Effect, DatabaseError> {
+        let (shown, word) = (quoted(self.name), self.catalog.word);
+        Ok(match self.catalog.by_name(session, self.name)? {
+            // A directory that the server made for a tablespace stays, and it then says that it is
+            // in use.
+            None => Effect::NotThere(format!("there is no {word} {shown}")),
+            Some(there) if self.before == Some(there.oid) => Effect::NotThere(format!(
+                "{word} {shown} was there before the statement was sent"
+            )),
+            Some(there) if there.broken => Effect::Undecidable(format!(
+                "{word} {shown} was not there before, and is dropped in part now: end that with DROP {} {shown}, then have the \
+                 statement sent again",
+                word.to_ascii_uppercase()
+            )),
+            Some(_) => Effect::Took(format!("{word} {shown} is there, and was not before")),
+        })
+    }
+
+    fn find_dropped(&self, session: &mut dyn Session) -> Result<Effect, DatabaseError> {
+        let (shown, word) = (quoted(self.name), self.catalog.word);
+        let Some(before) = self.before else {
+            return Ok(Effect::NotThere(format!(
+                "there was no {word} {shown} before the statement was sent"
+            )));
+        };
+        if self.catalog.by_oid(session, self.before)?.is_none() {
+            return Ok(Effect::Took(format!("the {word} that was {shown} is gone")));
+        }
+        Ok(match self.catalog.by_name(session, self.name)? {
+            Some(there) if there.oid == before && there.broken => Effect::NotThere(format!(
+                "{word} {shown} is dropped in part: dropping it again ends it"
+            )),
+            Some(there) if there.oid == before => {
+                Effect::NotThere(format!("{word} {shown} is still there"))
+            }
+            _ => Effect::Undecidable(format!(
+                "the {word} that was to be dropped is not called {shown} any more: drop it or keep it, then say whether the \
+                 statement counts as done"
+            )),
+        })
+    }
 }
