@@ -118,7 +118,7 @@ fn outside_transaction(place: Place, sql: &str, inspection: &Inspection) -> Opti
         };
         return Some(Refusal {
             rule: "unknown-outcome",
-            why: format!("after a crash nobody could find out how this ended: {what}"),
+            why: format!("pgseal cannot find out after a crash how this ended: {what}"),
             hint: "write the names out, or run it by hand, apart from the release",
         });
     }

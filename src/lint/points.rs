@@ -286,18 +286,6 @@ fn undo(sql: &str, step: &Step, rollback: &Rollback) -> Undo {
                     deed.attached.as_ref().is_some_and(fits)
                 }))
             }
-            NonTransactional::CreateDatabase(name) => Undo::Left(format!(
-                "database {name} stays; DROP DATABASE by hand after the rollback"
-            )),
-            NonTransactional::DropDatabase(name) => Undo::Left(format!(
-                "database {name} is gone with its data; restore it from a backup"
-            )),
-            NonTransactional::CreateTablespace(name) => Undo::Left(format!(
-                "tablespace {name} stays; DROP TABLESPACE by hand after the rollback"
-            )),
-            NonTransactional::DropTablespace(name) => Undo::Left(format!(
-                "tablespace {name} is gone; CREATE TABLESPACE by hand"
-            )),
             NonTransactional::AlterSystem(Some(name)) => Undo::Left(format!(
                 "{name} stays in postgresql.auto.conf; ALTER SYSTEM by hand puts the old value back"
             )),

@@ -237,18 +237,32 @@ pub(super) struct Executor<'a, 'b> {
     pub journal: &'a mut Journal,
     pub receipt: &'a mut Receipt,
     pub observer: &'a mut dyn Observer,
-    /// Whether anything is committed, by this run or by the one that it resumes.
+    /// Whether a transaction before the last is committed, by this run or by the one that it
+    /// resumes.
     pub committed: bool,
 }
 
 impl Executor<'_, '_> {
     fn phases(&mut self) -> Result<(), Halt> {
         self.journal_begin()?;
-        if let RunKind::Rollback(unfinished) = &mut self.work.kind
-            && let Some(unfinished) = unfinished.take()
-        {
-            self.clear_interrupted(&unfinished)?;
-        }
+        let unfinished = match &mut self.work.kind {
+            RunKind::Rollback(unfinished) => unfinished.take(),
+            RunKind::Fresh | RunKind::Resumed(_) => None,
+        };
+        let Some(unfinished) = unfinished else {
+            return self.each_phase();
+        };
+        let cleared = self.clear_interrupted(&unfinished)?;
+        self.each_phase().map_err(|mut halt| {
+            if let Some(what) = cleared {
+                let failure = halt.failure();
+                failure.message = format!("after this was removed: {what}: {}", failure.message);
+            }
+            halt
+        })
+    }
+
+    fn each_phase(&mut self) -> Result<(), Halt> {
         let phases = self.work.phases.clone();
         let last = phases.len() - 1;
         for (at, phase) in phases.iter().enumerate() {

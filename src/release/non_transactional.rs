@@ -210,8 +210,12 @@ impl Executor<'_, '_> {
     }
 
     /// Before a rollback, clears the leftovers of a statement whose answer was not received. A
-    /// rollback script cannot know of them.
-    pub(super) fn clear_interrupted(&mut self, unfinished: &Resumed) -> Result<(), Halt> {
+    /// rollback script cannot know of them. Returns the leftovers that it removed.
+    pub(super) fn clear_interrupted(
+        &mut self,
+        unfinished: &Resumed,
+    ) -> Result<Option<String>, Halt> {
+        let mut cleared = None;
         for phase in load_phases(&self.order)? {
             let Phase::NonTransactional(script) = phase else {
                 continue;
@@ -238,17 +242,19 @@ impl Executor<'_, '_> {
                     (
                         Some(Progress::Interrupted(remembered)),
                         steps::Step::NonTransactional(kind),
-                    ) => Outside {
-                        run: self,
-                        one: &one,
-                        kind,
+                    ) => {
+                        let mut outside = Outside {
+                            run: self,
+                            one: &one,
+                            kind,
+                        };
+                        cleared = outside.clear(&remembered)?.or(cleared);
                     }
-                    .clear(&remembered)?,
                     _ => one.skip(&mut source)?,
                 }
             }
         }
-        Ok(())
+        Ok(cleared)
     }
 
     /// Records a step in a small transaction of its own, with pgseal's own role and search path.

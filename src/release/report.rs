@@ -43,6 +43,17 @@ pub(super) enum Halt {
     Stopped(Box<Failure>),
 }
 
+impl Halt {
+    pub fn failure(&mut self) -> &mut Failure {
+        match self {
+            Self::Undone(failure)
+            | Self::GateClosed(_, failure)
+            | Self::Unknown(failure)
+            | Self::Stopped(failure) => failure,
+        }
+    }
+}
+
 impl<E: Into<Failure>> From<E> for Halt {
     fn from(error: E) -> Self {
         Self::Undone(Box::new(error.into()))

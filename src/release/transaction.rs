@@ -301,7 +301,7 @@ impl Executor<'_, '_> {
         self.session.set_deadline(COMMIT_PATIENCE);
         let lost = match self.session.execute("COMMIT") {
             Ok(_) => {
-                self.committed = true;
+                self.committed |= !which.ends();
                 return Ok(());
             }
             Err(error) if !matches!(error, DatabaseError::Connection(_)) => {
@@ -315,7 +315,7 @@ impl Executor<'_, '_> {
         };
         match resolve::ask(&self.order, self.receipt, transaction_id, self.observer) {
             Resolution::Committed => {
-                self.committed = true;
+                self.committed |= !which.ends();
                 if which.ends() {
                     return Ok(());
                 }

@@ -230,6 +230,42 @@ fn killed_while_an_index_is_built() {
     operator.rollback().done();
 }
 
+/// The rollback fails after it has removed the leftovers, and its message names them.
+#[test]
+fn a_rollback_that_fails_behind_leftovers() {
+    let (db, release, site) = mixed("leftovers");
+    let bundle = site.pack(&release.limits("30s", "1min"));
+    let operator = site.operator(&bundle, &db.url());
+    let blocker = in_the_way(&db);
+    waiting(&operator, &db).kill();
+    wait_until("its session ends", || {
+        db.ask(
+            "select count(*) from pg_stat_activity where application_name = 'pgseal' and datname = current_database()",
+        ) == "0"
+    });
+    drop(blocker);
+    let mut client = db.client();
+    client
+        .batch_execute("create view public.names as select name from public.widgets")
+        .unwrap();
+    operator.rollback().fails_saying(
+        30,
+        &[
+            "after this was removed",
+            "widgets_name",
+            "cannot drop table",
+        ],
+    );
+    assert_eq!(
+        db.ask("select to_regclass('public.widgets_name') is null"),
+        "t"
+    );
+    assert_eq!(db.ask("select progress from pgseal.runs"), "unfinished");
+    client.batch_execute("drop view public.names").unwrap();
+    run_with(&operator, &["--resume"]).done();
+    operator.rollback().done();
+}
+
 /// The lock wait times out: the leftover index is removed, and the statement retried.
 #[test]
 fn an_index_that_has_to_wait_too_long() {

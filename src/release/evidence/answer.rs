@@ -39,16 +39,6 @@ pub enum Before {
         /// Whether it was one of the parent's.
         attached: bool,
     },
-    /// Of CREATE or DROP DATABASE.
-    Database {
-        /// The database of that name.
-        oid: Option<u32>,
-    },
-    /// Of CREATE or DROP TABLESPACE.
-    Tablespace {
-        /// The tablespace of that name.
-        oid: Option<u32>,
-    },
     /// A statement that leaves nothing to compare.
     Nothing,
 }

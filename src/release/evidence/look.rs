@@ -7,7 +7,6 @@
 use super::answer::{Before, Effect, Refused, of_another_statement};
 use super::create_index::{self, CreateIndex};
 use super::drop_index::{self, DropIndex};
-use super::global::{self, DATABASE, Global, TABLESPACE};
 use super::names::{relation, under_own_path};
 use super::partition::{self, Detach};
 use super::reindex::{self, Reindex};
@@ -40,8 +39,8 @@ pub(super) trait Look {
 /// # Errors
 ///
 /// Leftovers of an earlier crash or of another client, and how to clear them: an INVALID index of
-/// that name, `_ccnew` and `_ccold` on the table, a partition or database that is half gone. Or the
-/// catalog could not be queried.
+/// that name, `_ccnew` and `_ccold` on the table, a partition that is partly detached. Or the catalog
+/// could not be queried.
 pub fn before(session: &mut dyn Session, statement: &NonTransactional) -> Result<Before, Failure> {
     look_before(session, statement).map_err(failure)
 }
@@ -113,16 +112,6 @@ fn look_before(session: &mut dyn Session, statement: &NonTransactional) -> Resul
         Of::DropIndex { .. } => drop_index::before(session, now),
         Of::Reindex { of } => reindex::before(session, of, now),
         Of::Detach { .. } => partition::before(session, now, second),
-        Of::CreateDatabase(name) | Of::DropDatabase(name) => {
-            let creates = matches!(statement, Of::CreateDatabase(_));
-            let oid = global::before(session, &DATABASE, name, creates)?;
-            Ok(Before::Database { oid })
-        }
-        Of::CreateTablespace(name) | Of::DropTablespace(name) => {
-            let creates = matches!(statement, Of::CreateTablespace(_));
-            let oid = global::before(session, &TABLESPACE, name, creates)?;
-            Ok(Before::Tablespace { oid })
-        }
         Of::Maintenance | Of::AlterSystem(_) | Of::Procedure => Ok(Before::Nothing),
         Of::Unknown(what) => Err(Refused::found(
             format!("what came of it could not be looked up after a crash: {what}"),
@@ -188,22 +177,6 @@ fn look<'a>(
             partition: *partition,
             attached: *attached,
         }),
-        (Of::CreateDatabase(name) | Of::DropDatabase(name), Before::Database { oid }) => {
-            Box::new(Global {
-                catalog: &DATABASE,
-                name,
-                creates: matches!(statement, Of::CreateDatabase(_)),
-                before: *oid,
-            })
-        }
-        (Of::CreateTablespace(name) | Of::DropTablespace(name), Before::Tablespace { oid }) => {
-            Box::new(Global {
-                catalog: &TABLESPACE,
-                name,
-                creates: matches!(statement, Of::CreateTablespace(_)),
-                before: *oid,
-            })
-        }
         (
             Of::Maintenance | Of::AlterSystem(_) | Of::Procedure | Of::Unknown(_),
             Before::Nothing,

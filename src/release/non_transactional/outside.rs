@@ -102,14 +102,18 @@ impl Outside<'_, '_, '_> {
         }
     }
 
-    /// Clears the leftovers of an interrupted statement before its run is rolled back.
-    pub fn clear(&mut self, remembered: &str) -> Result<(), Halt> {
+    /// Clears the leftovers of an interrupted statement before its run is rolled back, and returns
+    /// what they were.
+    pub fn clear(&mut self, remembered: &str) -> Result<Option<String>, Halt> {
         let before = self.read_back(remembered)?;
         match self.find(&before)? {
-            Effect::Leftover { what, cleanup } => Ok(self.clean(&what, &cleanup)?),
+            Effect::Leftover { what, cleanup } => {
+                self.clean(&what, &cleanup)?;
+                Ok(Some(what))
+            }
             Effect::StillRunning(why) => Err(self.still_running(&why).into()),
             // In each case the rollback scripts undo it, and the baseline probe proves that.
-            Effect::Took(_) | Effect::NotThere(_) | Effect::Undecidable(_) => Ok(()),
+            Effect::Took(_) | Effect::NotThere(_) | Effect::Undecidable(_) => Ok(None),
         }
     }
 
