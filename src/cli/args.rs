@@ -410,7 +410,7 @@ impl PassphraseArgs {
     }
 
     /// Source of passphrases for one command.
-    pub fn reader(&self) -> passphrase::Reader {
+    fn reader(&self) -> passphrase::Reader {
         passphrase::Reader::new(self.passphrase_fd)
     }
 

@@ -1,5 +1,4 @@
-//! Signers: a key file, a key of the ssh-agent or a key on a PKCS#11 token. Shared by every command
-//! that signs.
+//! Signers: a key file or a key of the ssh-agent. Shared by every command that signs.
 
 use std::path::{Path, PathBuf};
 
@@ -9,8 +8,7 @@ use super::args::{PassphraseArgs, public_key};
 use super::{CliError, Kind};
 use crate::trust::agent::AgentError;
 use crate::trust::signer::SignerError;
-use crate::trust::token_uri::TokenUriError;
-use crate::trust::{AgentKey, Signer, TokenUri};
+use crate::trust::{AgentKey, Signer};
 
 /// Which key signs; exactly one.
 #[derive(Args, Debug, Clone)]
@@ -22,17 +20,12 @@ pub struct SignerArgs {
     /// The public key whose secret half the ssh-agent at SSH_AUTH_SOCK holds
     #[arg(long, value_name = "KEY.pub", group = "signer")]
     agent: Option<PathBuf>,
-    /// A key on a PKCS#11 token: pkcs11:token=NAME;object=LABEL?module-path=/path/to/module.so
-    // Only the parsed value is kept. The typed text may hold a PIN; such a URI is refused without
-    // being repeated.
-    #[arg(long, value_name = "URI", group = "signer", value_parser = token_uri)]
-    pkcs11: Option<Result<TokenUri, TokenUriError>>,
     #[command(flatten)]
     passphrase: PassphraseArgs,
 }
 
 impl SignerArgs {
-    /// Opens the one key, with a prompt for its passphrase or PIN if it has one.
+    /// Opens the one key, with a prompt for its passphrase if it has one.
     pub fn open(&self) -> Result<Box<dyn Signer>, CliError> {
         if self.key.len() > 1 {
             return Err(CliError::usage("one key signs at a time")
@@ -48,13 +41,6 @@ impl SignerArgs {
             let key = agent_key(path, socket.as_ref().map(Path::new))?;
             return Ok(vec![Box::new(key)]);
         }
-        if let Some(uri) = &self.pkcs11 {
-            let uri = uri.as_ref().map_err(|error| {
-                let hint = "the form is pkcs11:token=NAME;object=LABEL?module-path=/path/to/module.so (RFC 7512)";
-                CliError::usage(error).hint(hint)
-            })?;
-            return Ok(vec![token_key(uri, &self.passphrase)?]);
-        }
         if self.key.is_empty() {
             return Err(none());
         }
@@ -64,11 +50,7 @@ impl SignerArgs {
 }
 
 fn none() -> CliError {
-    CliError::usage("name a key, by --key, --agent or --pkcs11")
-}
-
-fn token_uri(text: &str) -> Result<Result<TokenUri, TokenUriError>, std::convert::Infallible> {
-    Ok(text.parse())
+    CliError::usage("name a key, by --key or --agent")
 }
 
 fn agent_key(path: &Path, socket: Option<&Path>) -> Result<AgentKey, CliError> {
@@ -91,48 +73,12 @@ fn agent_key(path: &Path, socket: Option<&Path>) -> Result<AgentKey, CliError> {
     })
 }
 
-#[cfg(feature = "pkcs11")]
-fn token_key(uri: &TokenUri, passphrase: &PassphraseArgs) -> Result<Box<dyn Signer>, CliError> {
-    use crate::trust::TokenKey;
-    use crate::trust::token::TokenError;
-    let mut reader = passphrase.reader();
-    let key = TokenKey::open(uri, || reader.read(&format!("PIN of the {uri}: ")));
-    let key = key.map_err(|error| {
-        let hint = match error {
-            TokenError::Module { .. } => {
-                "SoftHSM's is /usr/lib/softhsm/libsofthsm2.so; a vendor says where its own is"
-            }
-            TokenError::Token { found: 0, .. } => {
-                "`pkcs11-tool --module MODULE -L` lists the tokens"
-            }
-            TokenError::Token { .. } => "tell them apart by serial=NUMBER",
-            TokenError::Key { .. } => {
-                "`pkcs11-tool --module MODULE --login -O` lists the keys; id=%XX names one"
-            }
-            TokenError::NoPin { .. } => "run it on a terminal, or give --passphrase-fd N",
-            TokenError::Pin { locked: true, .. } => {
-                "the token's security officer can set a new PIN"
-            }
-            TokenError::Pin { .. } => "a token locks itself after a few wrong PINs",
-            TokenError::Point { .. } | TokenError::Said { .. } => "",
-        };
-        CliError::usage(error).hint(hint)
-    })?;
-    Ok(Box::new(key))
-}
-
-#[cfg(not(feature = "pkcs11"))]
-fn token_key(_: &TokenUri, _: &PassphraseArgs) -> Result<Box<dyn Signer>, CliError> {
-    Err(CliError::usage("this pgseal was built without PKCS#11")
-        .hint("building pgseal with `--features pkcs11` puts it in; the key may also be an ssh-agent's (--agent)"))
-}
-
 impl From<SignerError> for CliError {
     fn from(error: SignerError) -> Self {
         let hint = match error {
             SignerError::Refused { .. } => "nothing was signed",
             SignerError::Invalid { .. } => {
-                "nothing was signed; what holds the key is broken or not what it says"
+                "nothing was signed; the ssh-agent is broken or an impostor"
             }
         };
         Self::new(Kind::SignerFailed, error).hint(hint)
@@ -161,22 +107,12 @@ mod tests {
         assert!(is_usage, "{why}: {error:?}");
     }
 
-    fn error(args: &[&str], why: &str) -> CliError {
-        let opened = parse(args).expect("one signer").open();
-        let opened = opened.map(|signer| signer.public_key());
-        let error = opened.expect_err("there is no such key");
-        assert_usage(&error, why);
-        error
-    }
-
-    const URI: &str = "pkcs11:token=a;object=b?module-path=/nonexistent.so";
-
     #[test]
     fn there_is_exactly_one_signer() {
         for args in [
             &["--key", "a"][..],
+            &["--key", "a", "--passphrase-fd", "3"],
             &["--agent", "a.pub"],
-            &["--pkcs11", URI, "--passphrase-fd", "3"],
         ] {
             parse(args).expect("one signer");
         }
@@ -184,7 +120,6 @@ mod tests {
             &[][..],
             &["--passphrase-fd", "3"],
             &["--key", "a", "--agent", "b"],
-            &["--key", "a", "--pkcs11", URI],
         ] {
             parse(args).expect_err("none or two");
         }
@@ -207,25 +142,5 @@ mod tests {
         let hint = agent_key(&public, None).expect_err("no agent").hint;
         let start = "start an agent: eval $(ssh-agent); ssh-add KEY";
         assert_eq!(hint.as_deref(), Some(start));
-    }
-
-    #[test]
-    fn a_wrong_uri_is_told_first_and_a_pin_in_it_is_not_repeated() {
-        let uri = "pkcs11:token=a;object=b";
-        error(&["--pkcs11", uri], "lacks ?module-path=");
-        let uri = format!("{uri}?module-path=/m&pin-value=4711");
-        let args = ["--pkcs11", &uri];
-        let pin = error(&args, "pin-value");
-        let shown = format!("{pin:?} {:?}", parse(&args).expect("one signer"));
-        assert!(!shown.contains("4711"), "{shown}");
-    }
-
-    #[test]
-    fn a_token_needs_the_feature_and_its_module() {
-        let why = match cfg!(feature = "pkcs11") {
-            true => "not a PKCS#11 module",
-            false => "built without PKCS#11",
-        };
-        error(&["--pkcs11", URI], why);
     }
 }
