@@ -22,7 +22,6 @@ use super::kind::Kind;
 use super::place::{Found, Place, Unlisted};
 use pgseal_verify::digest::Digest;
 
-/// Result of auditing a file's content.
 #[derive(Default)]
 struct Audited {
     claimed_id: Option<Digest>,
@@ -31,7 +30,6 @@ struct Audited {
     notes: Vec<Fault>,
 }
 
-/// Audits one file.
 pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Finding {
     let audited = match found.kind {
         Kind::Bundle => Ok(bundle::audit(place, found, judge)),

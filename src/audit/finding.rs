@@ -15,13 +15,10 @@ use pgseal_verify::format::timestamp::Timestamp;
 pub struct Finding {
     /// A path, `ARCHIVE.tar/MEMBER`, or a URL. Bytes that are not UTF-8 are written `\xff`.
     pub path: String,
-    /// Kind of file, by its name.
     pub kind: Kind,
-    /// Size in bytes, if known.
     pub bytes: Option<u64>,
     /// Time of writing, as the place reports it; only `--since` uses it.
     pub modified: Option<Timestamp>,
-    /// Digest of the trust root of this audit.
     pub trust_sha256: Digest,
     pub as_of: Timestamp,
     /// The release id of a bundle that is not authentic.
@@ -83,7 +80,6 @@ impl Finding {
         !self.faults.iter().any(is_of_file)
     }
 
-    /// Whether it has any fault.
     pub fn is_faulty(&self) -> bool {
         !self.faults.is_empty()
     }

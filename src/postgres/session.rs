@@ -31,7 +31,6 @@ use crate::database::{
 
 type Result<T> = result::Result<T, DatabaseError>;
 
-/// One connection to a server.
 pub struct PostgresSession {
     /// Names of prepared statements, by query text.
     prepared: HashMap<&'static str, String>,

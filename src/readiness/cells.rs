@@ -13,14 +13,12 @@ pub const ANSWER_SECONDS: i64 = 15 * 60;
 /// Validity of a rehearsal in seconds: its source database keeps changing.
 pub const REHEARSAL_SECONDS: i64 = 7 * 24 * 60 * 60;
 
-/// The matrix of a release.
 pub struct Matrix {
     /// A cell for each of [`Row::ALL`], in that order.
     pub cells: Vec<Cell>,
 }
 
 impl Matrix {
-    /// Computes the answer to every question.
     pub fn of(facts: &Facts) -> Self {
         let mut matrix = Self {
             cells: Row::ALL.into_iter().map(|row| cell(row, facts)).collect(),
@@ -51,7 +49,6 @@ impl Matrix {
         }
     }
 
-    /// The answer to one question.
     pub fn cell(&self, row: Row) -> Option<&Cell> {
         self.cells.iter().find(|cell| cell.row == row)
     }

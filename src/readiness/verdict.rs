@@ -6,8 +6,8 @@ use super::cell::{Cell, CellStatus, Row};
 use super::cells::Matrix;
 use super::facts::{Database, Facts};
 use super::human_time::{count, day_and_time_of, listed, sentence};
+use pgseal_verify::format::manifest::Transaction;
 
-/// The verdict in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Status {
@@ -21,7 +21,6 @@ pub enum Status {
 }
 
 impl Status {
-    /// Label for people.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ready => "READY",
@@ -32,29 +31,34 @@ impl Status {
     }
 }
 
-/// The verdict and its consequences.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
-    /// The verdict in one word.
     pub status: Status,
     /// Exit code: 0, 20, or that of the failure.
     pub exit: u8,
-    /// Reason in one sentence.
     pub sentence: String,
     /// Actions that resolve it.
     pub missing: Vec<Missing>,
     pub then: Vec<String>,
 }
 
-/// An action for a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Missing {
     /// The first question that it resolves.
     pub row: Row,
-    /// Description of the action.
     pub what: String,
     /// The command that performs it or shows more.
     pub command: Option<String>,
+}
+
+impl Missing {
+    fn of(cell: &Cell, what: impl Into<String>) -> Self {
+        Self {
+            row: cell.row,
+            what: what.into(),
+            command: cell.command.clone(),
+        }
+    }
 }
 
 /// Priority of failures, gravest first: the current state of the database, then missing
@@ -85,7 +89,6 @@ const IN_EFFECT: [Row; 6] = [
 /// Exit code of BLOCKED.
 const BLOCKED: u8 = 20;
 
-/// Computes the verdict.
 pub fn verdict(facts: &Facts, matrix: &Matrix) -> Verdict {
     let stop = |row: &Row| {
         let cell = matrix.cell(*row)?;
@@ -94,10 +97,8 @@ pub fn verdict(facts: &Facts, matrix: &Matrix) -> Verdict {
             _ => None,
         }
     };
-    let in_effect = facts
-        .release
-        .as_ref()
-        .is_some_and(|release| release.in_effect().is_some());
+    let release = facts.release.as_ref();
+    let in_effect = release.is_some_and(|release| release.in_effect().is_some());
     if let Some((cell, exit)) = GRAVEST.iter().find_map(stop) {
         return stopped(matrix, cell, exit, in_effect);
     }
@@ -127,15 +128,8 @@ fn stopped(matrix: &Matrix, cell: &Cell, exit: u8, in_effect: bool) -> Verdict {
         more => format!(" {more} other answers below say STOP, too."),
     };
     let missing = wrong.iter().filter_map(|cell| {
-        let what = cell
-            .way_out
-            .clone()
-            .or_else(|| mend(cell.row, in_effect).map(str::to_owned))?;
-        Some(Missing {
-            row: cell.row,
-            what,
-            command: cell.command.clone(),
-        })
+        let what = cell.way_out.as_deref();
+        Some(Missing::of(cell, what.or(mend(cell.row, in_effect))?))
     });
     Verdict {
         status: Status::Stop,
@@ -167,19 +161,14 @@ fn mend(row: Row, in_effect: bool) -> Option<&'static str> {
 
 fn done(facts: &Facts, matrix: &Matrix) -> Verdict {
     let database = database(facts);
-    let row = facts
-        .release
-        .as_ref()
-        .and_then(|release| release.in_effect());
-    let since = row
-        .map(|row| format!(" since {}", day_and_time_of(&row.at)))
-        .unwrap_or_default();
-    let checks = matrix
-        .cell(Row::Checks)
-        .filter(|cell| cell.mark == CellStatus::Go);
-    let checks = checks
-        .map(|cell| format!(", and {}", lower(&cell.says)))
-        .unwrap_or_else(|| ".".to_owned());
+    let release = facts.release.as_ref();
+    let row = release.and_then(|release| release.in_effect());
+    let since = row.map(|row| format!(" since {}", day_and_time_of(&row.at)));
+    let since = since.unwrap_or_default();
+    let checks = match matrix.cell(Row::Checks) {
+        Some(cell) if cell.mark == CellStatus::Go => format!(", and {}", lower(&cell.says)),
+        _ => ".".to_owned(),
+    };
     Verdict {
         status: Status::Done,
         exit: 0,
@@ -220,21 +209,14 @@ fn blocked(facts: &Facts, open: &[&Cell], in_effect: bool) -> Verdict {
         let what = cell.way_out.clone().unwrap_or_else(|| way_out(cell));
         // Five questions to an unqueried database are one action.
         if !missing.iter().any(|known| known.what == what) {
-            missing.push(Missing {
-                row: cell.row,
-                what,
-                command: cell.command.clone(),
-            });
+            missing.push(Missing::of(cell, what));
         }
     }
-    let reasons: Vec<&str> = reasons(facts, open);
     let sentence = if in_effect {
-        format!(
-            "The release is in effect on {}, and that it holds is not proved.",
-            database(facts)
-        )
+        let database = database(facts);
+        format!("The release is in effect on {database}, and that it holds is not proved.")
     } else {
-        format!("It can't run yet: {}.", listed(&reasons))
+        format!("It can't run yet: {}.", listed(&reasons(facts, open)))
     };
     Verdict {
         status: Status::Blocked,
@@ -247,10 +229,8 @@ fn blocked(facts: &Facts, open: &[&Cell], in_effect: bool) -> Verdict {
 
 /// Short phrases for the missing answers.
 fn reasons<'a>(facts: &Facts, open: &[&Cell]) -> Vec<&'a str> {
-    let asked = facts
-        .release
-        .as_ref()
-        .is_some_and(|release| !matches!(release.database, Database::NotAsked));
+    let release = facts.release.as_ref();
+    let asked = release.is_some_and(|release| !matches!(release.database, Database::NotAsked));
     let mut reasons: Vec<&str> = Vec::new();
     for cell in open {
         let reason = match cell.row {
@@ -276,10 +256,8 @@ fn reasons<'a>(facts: &Facts, open: &[&Cell]) -> Vec<&'a str> {
 fn way_out(cell: &Cell) -> String {
     match (cell.row, &cell.mark) {
         (Row::Gate, CellStatus::NoGo) => {
-            let why = cell
-                .says
-                .strip_prefix("It is closed: ")
-                .unwrap_or(&cell.says);
+            let says = cell.says.as_str();
+            let why = says.strip_prefix("It is closed: ").unwrap_or(says);
             format!(
                 "The gate opens when the people who decide have decided, and the database says so. Today it says: {why}"
             )
@@ -291,10 +269,8 @@ fn way_out(cell: &Cell) -> String {
 
 /// The command line of the action.
 fn command(facts: &Facts, name: &str) -> String {
-    let line = facts
-        .release
-        .as_ref()
-        .and_then(|release| facts.known.command(name, &release.manifest));
+    let release = facts.release.as_ref();
+    let line = release.and_then(|release| facts.known.command(name, &release.manifest));
     line.unwrap_or_else(|| format!("pgseal {name} FILE"))
 }
 
@@ -305,10 +281,8 @@ fn run_steps(facts: &Facts) -> Vec<String> {
     };
     let manifest = &release.manifest;
     let tiers = count(manifest.tiers.len() as u64, "step");
-    let alone = manifest
-        .tiers
-        .iter()
-        .any(|tier| tier.transaction == pgseal_verify::format::manifest::Transaction::None);
+    let mut modes = manifest.tiers.iter().map(|tier| tier.transaction);
+    let alone = modes.any(|mode| mode == Transaction::None);
     let how = if alone {
         format!(
             "It goes through {tiers}. Some are committed one by one; if it stops between two, one command goes on and another goes back."
@@ -317,13 +291,11 @@ fn run_steps(facts: &Facts) -> Vec<String> {
         format!("It goes through {tiers} as one: all of them happen, or none does.")
     };
     let gate = if manifest.gates.is_empty() {
-        format!("The operator runs `{}`.", command(facts, "run"))
+        ""
     } else {
-        format!(
-            "The operator runs `{}`. It asks the gate again, before its first change and after its last one.",
-            command(facts, "run")
-        )
+        " It asks the gate again, before its first change and after its last one."
     };
+    let run = format!("The operator runs `{}`.{gate}", command(facts, "run"));
     let stage = manifest.stage_of.as_ref().map(|of| {
         format!(
             "This is only the beginning of the release {}. While it is in effect the whole can't run; its rollback leads back.",
@@ -331,7 +303,7 @@ fn run_steps(facts: &Facts) -> Vec<String> {
         )
     });
     let steps = [
-        gate,
+        run,
         how,
         "Before it is final, the values and checks below are compared with what was promised. If one differs, everything is undone."
             .to_owned(),
@@ -344,10 +316,8 @@ fn run_steps(facts: &Facts) -> Vec<String> {
 }
 
 fn database(facts: &Facts) -> &str {
-    facts
-        .release
-        .as_ref()
-        .map_or("the database", |release| &release.manifest.target.database)
+    let release = facts.release.as_ref();
+    release.map_or("the database", |release| &release.manifest.target.database)
 }
 
 fn lower(sentence: &str) -> String {

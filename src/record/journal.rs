@@ -14,7 +14,6 @@ use pgseal_verify::format::receipt::{Action, ObservedTarget, Outcome, TrustRefer
 use pgseal_verify::format::timestamp::Timestamp;
 use pgseal_verify::limits;
 
-/// A line of a journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Line {
@@ -32,7 +31,6 @@ pub enum JournalStep {
     Begin {
         /// Id of the run in the ledger and the receipt.
         run_id: String,
-        /// The requested action.
         action: Action,
         /// `one-roof 1.0.0`.
         release: String,
@@ -50,7 +48,6 @@ pub enum JournalStep {
     },
     /// COMMIT was answered, and the run continues.
     Committed {
-        /// The server's transaction id.
         transaction_id: String,
     },
     /// A statement outside of any transaction is about to be sent.

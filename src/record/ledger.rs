@@ -20,7 +20,6 @@ pub use schema::{ensure, may_be_made};
 use std::collections::BTreeMap;
 pub use step::{Happened, NewStep, Step, add_step, steps_of, unfinished_run};
 
-/// A row of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// Sequence number of the entry.
@@ -60,7 +59,6 @@ pub fn standing<'e>(rows: impl IntoIterator<Item = &'e Entry>) -> Vec<&'e Entry>
     stack
 }
 
-/// The releases of one name that are in effect.
 pub fn in_effect<'e>(rows: impl IntoIterator<Item = &'e Entry>) -> Vec<&'e Entry> {
     let mut rows = standing(rows);
     rows.retain(|row| row.finished);

@@ -23,7 +23,6 @@ pub fn reserve(dir: &Path, stem: &str, is_signed: bool) -> io::Result<Reservatio
 }
 
 impl Reservation {
-    /// Writes the receipt and returns its path.
     pub fn write(
         self,
         release_id: ReleaseId,

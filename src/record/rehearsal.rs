@@ -26,7 +26,6 @@ pub fn reserve(dir: &Path, stem: &str, is_signed: bool) -> io::Result<Reservatio
 }
 
 impl Reservation {
-    /// Writes the rehearsal receipt and returns its path.
     pub fn write_rehearsal(
         self,
         release_id: ReleaseId,

@@ -10,14 +10,12 @@ use pgseal_verify::format::statement::PAYLOAD_TYPE;
 use pgseal_verify::limits;
 use pgseal_verify::record::signed::Parts;
 
-/// Reserved files of a document.
 pub struct Reservation {
     document: Reserved,
     signature: Option<Reserved>,
     path: PathBuf,
 }
 
-/// Size of a signature.
 const SIGNATURE_BYTES: u64 = 64;
 
 /// Reserves the files in an existing directory. Fails without a trace if the medium is full or read-only,

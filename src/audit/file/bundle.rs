@@ -20,7 +20,6 @@ use pgseal_verify::format::json;
 use pgseal_verify::format::statement::Statement;
 use pgseal_verify::limits;
 
-/// Audits a bundle.
 pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Audited {
     let source = match place.open(found) {
         Ok(source) => source,

@@ -25,7 +25,6 @@ use pgseal_verify::format::rehearsal::Rehearsal;
 use pgseal_verify::format::statement::Subject;
 use pgseal_verify::limits;
 
-/// Audits a receipt.
 pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Result<Audited, Fault> {
     let (parts, sha256) = parts(place, found).map_err(unreadable)?;
     let read = match receipt::check(parts, judge.root, judge.then()) {
@@ -34,12 +33,8 @@ pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Result<Audi
     };
     let journal = journal(place, found, &read.statement);
     let receipt = read.statement.predicate;
-    let facts = facts(
-        judge,
-        &receipt.release,
-        &read.statement.subject,
-        read.signed,
-    );
+    let subject = &read.statement.subject;
+    let facts = facts(judge, &receipt.release, subject, read.signed);
     Ok(Audited {
         faults: journal.into_iter().collect(),
         ..authentic(Facts {
@@ -49,7 +44,6 @@ pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Result<Audi
     })
 }
 
-/// Audits a rehearsal receipt.
 pub fn audit_rehearsal(
     place: &dyn Place,
     found: &Found,
@@ -61,12 +55,8 @@ pub fn audit_rehearsal(
         Err(error) => return Ok(refused(&error, judge)),
     };
     let rehearsal = read.statement.predicate;
-    let facts = facts(
-        judge,
-        &rehearsal.release,
-        &read.statement.subject,
-        read.signed,
-    );
+    let subject = &read.statement.subject;
+    let facts = facts(judge, &rehearsal.release, subject, read.signed);
     Ok(authentic(Facts {
         rehearsal: Some(rehearsal_facts(rehearsal, sha256)),
         ..facts

@@ -9,7 +9,6 @@ use crate::trust::evidence::{Evidence, TokenError};
 use crate::trust::root::SignatureError;
 use pgseal_verify::format::trust_document::KeyStatus;
 
-/// The fault kind of a signature error.
 pub fn signature_kind(error: &SignatureError) -> FaultKind {
     match error {
         SignatureError::UnknownKey(_) => FaultKind::UnknownKey,
@@ -23,7 +22,6 @@ pub fn signature_kind(error: &SignatureError) -> FaultKind {
     }
 }
 
-/// The fault kind of an error in an addition to a bundle.
 pub fn added_kind(error: &AttestationError) -> FaultKind {
     match error {
         AttestationError::Signature(error) => signature_kind(error),
@@ -35,7 +33,6 @@ pub fn added_kind(error: &AttestationError) -> FaultKind {
     }
 }
 
-/// The fault kind of a timestamp error.
 pub fn token_kind(error: &TokenError) -> FaultKind {
     match error {
         TokenError::NoSignature(_) | TokenError::Token { .. } | TokenError::NoAuthority(_) => {

@@ -92,7 +92,6 @@ fn facts(root: &TrustRoot) -> TrustRootFacts {
     }
 }
 
-/// The keys with the role `root`.
 pub fn root_keys(draft: &DraftRoot) -> impl Iterator<Item = KeyId> {
     let root = name("root");
     let keys = draft.keys().filter(move |(_, entry)| entry.role == root);

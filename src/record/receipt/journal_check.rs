@@ -14,7 +14,6 @@ pub enum JournalCheck {
     Agrees(usize),
     /// The receipt names no journal, as those of an earlier version; the chain of so many lines holds.
     Unnamed(usize),
-    /// The difference.
     Differs(String),
 }
 
@@ -41,7 +40,6 @@ pub fn compare(chain: Option<&Chain>, statement: &ReceiptStatement) -> JournalCh
     }
 }
 
-/// Path of the journal of a receipt.
 pub fn journal_path(receipt: &Path) -> PathBuf {
     // STEM.receipt.json
     receipt.with_extension("").with_extension("journal")
