@@ -1,13 +1,14 @@
 //! Runs squawk with limits: statements nested too deep are not sent, a script that crashes squawk
 //! is left out of a retry, and skipped statements are reported.
 
-use super::objects::{Object, Objects};
+use super::effects::Effects;
+use super::objects::Objects;
 use super::scripts::{Defining, Purpose, Reading, STATEMENT_BYTES};
 use super::squawk::{Answer, Question, rules_for};
 use crate::bundle::problem::Problem;
 use crate::parallel;
 use crate::rules;
-use psql_script::{ObjectName, Tokens};
+use psql_script::Tokens;
 
 /// Most nested parentheses, brackets and the like; PostgreSQL itself ends at a few thousand.
 const DEPTH: usize = 200;
@@ -137,42 +138,28 @@ fn new_objects(readings: &[Reading]) -> Objects {
     let tiers = readings
         .iter()
         .filter(|reading| reading.purpose == Purpose::Tier);
-    for effects in tiers
-        .flat_map(|reading| &reading.definitions)
-        .map(|definition| &definition.effects)
-    {
-        for dropped in effects
-            .dropped
-            .iter()
-            .filter(|dropped| !new.contains(dropped))
-            .cloned()
-            .collect::<Vec<_>>()
-        {
-            gone.add(dropped);
-        }
-        for object in effects
-            .created
-            .iter()
-            .filter(|object| !object.conditional && !gone.contains(object))
-        {
-            new.add(object.clone());
-        }
-        for (from, to) in &effects.renamed {
-            let renamed = new
-                .of_name(&from.name.name)
+    for definition in tiers.flat_map(|reading| &reading.definitions) {
+        let Effects {
+            created,
+            dropped,
+            renamed,
+            ..
+        } = &definition.effects;
+        gone.extend(
+            dropped
                 .iter()
-                .filter(|object| object.can_be(from));
-            let name = |object: &Object| ObjectName {
-                name: to.clone(),
-                ..object.name.clone()
-            };
-            let renamed: Vec<Object> = renamed
-                .map(|object| Object {
-                    name: name(object),
-                    ..object.clone()
-                })
-                .collect();
-            renamed.into_iter().for_each(|object| new.add(object));
+                .filter(|object| !new.contains(object))
+                .cloned(),
+        );
+        let certain = created.iter().filter(|object| !object.conditional);
+        new.extend(certain.filter(|object| !gone.contains(object)).cloned());
+        for (from, to) in renamed {
+            let mut renamed = new.of_name(&from.name.name).to_vec();
+            renamed.retain(|object| object.can_be(from));
+            for object in &mut renamed {
+                object.name.name.clone_from(to);
+            }
+            new.extend(renamed);
         }
     }
     new

@@ -8,9 +8,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::objects::{Kind, Object, can_be};
+use super::objects::{Kind, Object};
 use super::scripts::place;
-use super::undoing::{Later, Partition, Rollback, RollbackEffect, Undoing};
+use super::undoing::{Later, Rollback, RollbackEffect, Undoing};
 use crate::bundle::definition::Definition;
 use crate::bundle::lint::declared;
 use crate::bundle::problem::Problem;
@@ -142,7 +142,7 @@ pub fn problems(definition: &Definition) -> Vec<Problem> {
         if has_begun {
             walk(&tier.file, &mut |_, statement| {
                 adds_value |= added_value(&statement.sql).is_some();
-                later.note(RollbackEffect::of(&statement.sql));
+                later.note(RollbackEffect::of(&statement.sql).effects);
             });
         }
         // A new value of a type is usable only after COMMIT, which justifies the tier.
@@ -208,21 +208,15 @@ fn rollback(manifest: &Manifest, walk: &mut Walk<'_>) -> Rollback {
         });
         rollback.next_script();
     }
-    rollback
+    rollback.finish()
 }
 
 /// Adds a point of the tier with its first point at index `first`. It is combined with the previous
 /// point if both insert, update or delete rows and are undone alike.
 fn add(points: &mut Vec<Point>, first: usize, point: Point) {
     let rows = |text: &str| {
-        let verb = text
-            .split(' ')
-            .next()
-            .unwrap_or_default()
-            .to_ascii_uppercase();
-        ["INSERT", "UPDATE", "DELETE"]
-            .into_iter()
-            .find(|known| *known == verb)
+        let verb = Tokens::first(text, 1).word(0).to_ascii_lowercase();
+        Some(verb).filter(|verb| matches!(verb.as_str(), "insert" | "update" | "delete"))
     };
     if let Some(last) = points[first..].last_mut()
         && last.step == Step::Within
@@ -262,29 +256,20 @@ fn undo(sql: &str, step: &Step, rollback: &Rollback) -> Undo {
         Step::NonTransactional(outside) => match outside {
             NonTransactional::Reindex { .. } | NonTransactional::Maintenance => Undo::Nothing,
             NonTransactional::CreateIndex { name, table, .. } => {
-                let made = index(
-                    ObjectName {
-                        name: name.clone(),
-                        ..table.clone()
-                    },
-                    Some(table.clone()),
-                );
+                let index = ObjectName {
+                    name: name.clone(),
+                    ..table.clone()
+                };
+                let made = Object::new(Kind::Index, index, Some(table.clone()));
                 Undo::by(rollback.taking_back(&made))
             }
             NonTransactional::DropIndex { index: name } => {
-                let dropped = index(name.clone(), None);
+                let dropped = Object::new(Kind::Index, name.clone(), None);
                 Undo::by(rollback.find(&name.name, |deed| deed.restores(&dropped)))
             }
             NonTransactional::Detach { parent, partition } => {
-                let wanted = Partition {
-                    of: parent.clone(),
-                    name: partition.clone(),
-                };
-                let fits =
-                    |it: &Partition| can_be(&it.of, &wanted.of) && can_be(&it.name, &wanted.name);
-                Undo::by(rollback.find(&partition.name, |deed| {
-                    deed.attached.as_ref().is_some_and(fits)
-                }))
+                let wanted = Object::new(Kind::Table, partition.clone(), Some(parent.clone()));
+                Undo::by(rollback.find(&partition.name, |deed| deed.attaches(&wanted)))
             }
             NonTransactional::CreateDatabase(name) => Undo::Left(format!(
                 "database {name} stays; DROP DATABASE by hand after the rollback"
@@ -312,33 +297,13 @@ fn undo(sql: &str, step: &Step, rollback: &Rollback) -> Undo {
 
 /// The undo of a statement that could also run inside a transaction.
 fn undo_within(sql: &str, rollback: &Rollback) -> Undo {
-    const NO_TRACE: [&str; 8] = [
-        "analyze",
-        "show",
-        "values",
-        "table",
-        "refresh",
-        "reindex",
-        "cluster",
-        "checkpoint",
-    ];
+    const NO_TRACE: &str = "analyze show values table refresh reindex cluster checkpoint";
     let head = Tokens::first(sql, 24);
     let calls = |tokens: Tokens<'_>| (0..tokens.len()).any(|i| tokens.is(i, "("));
     let reads = head.is(0, "select") && !calls(Tokens::new(sql));
-    if reads || NO_TRACE.iter().any(|word| head.is(0, word)) {
+    if reads || head.is_listed(0, NO_TRACE) {
         return Undo::Nothing;
     }
-    let deed = RollbackEffect::of(sql);
-    let by =
-        |name: &str, fits: &dyn Fn(&RollbackEffect) -> bool| Undo::by(rollback.find(name, fits));
-    let each = |objects: &[Object], undo: &dyn Fn(&Object) -> Undo| {
-        let places: Vec<Undo> = objects.iter().map(undo).collect();
-        if places.contains(&Undo::Unseen) {
-            Undo::Unseen
-        } else {
-            places.into_iter().next().unwrap_or(Undo::Unseen)
-        }
-    };
     if let Some(of) = added_value(sql) {
         let made = Object::new(Kind::Type, of.clone(), None);
         return match Undo::by(rollback.taking_back(&made)) {
@@ -348,34 +313,31 @@ fn undo_within(sql: &str, rollback: &Rollback) -> Undo {
             undo => undo,
         };
     }
-    if !deed.effects.created.is_empty() {
-        return each(&deed.effects.created, &|made| {
-            Undo::by(rollback.taking_back(made))
+    let deed = RollbackEffect::of(sql);
+    let effects = &deed.effects;
+    if !effects.created.is_empty() {
+        return each(&effects.created, |made| rollback.taking_back(made));
+    }
+    if !effects.dropped.is_empty() {
+        return each(&effects.dropped, |dropped| {
+            rollback.find(&dropped.name.name, |deed| deed.restores(dropped))
         });
     }
-    if !deed.effects.dropped.is_empty() {
-        return each(&deed.effects.dropped, &|dropped| {
-            by(&dropped.name.name, &|deed| deed.restores(dropped))
-        });
-    }
-    if let Some(attached) = &deed.attached {
-        return by(&attached.name.name, &|deed| {
-            deed.detached
-                .as_ref()
-                .is_some_and(|it| can_be(&it.name, &attached.name))
-        });
-    }
-    if let Some(detached) = &deed.detached {
-        return by(&detached.name.name, &|deed| {
-            deed.attached
-                .as_ref()
-                .is_some_and(|it| can_be(&it.name, &detached.name))
-        });
-    }
-    match &deed.subject {
-        Some(subject) => by(&subject.name, &|deed| deed.is_about(subject)),
-        None => Undo::Unseen,
-    }
+    Undo::by(if let Some(attached) = effects.attached() {
+        rollback.find(&attached.name.name, |deed| deed.detaches(attached))
+    } else if let Some(detached) = &effects.detached {
+        rollback.find(&detached.name.name, |deed| deed.attaches(detached))
+    } else if let Some(subject) = &deed.subject {
+        rollback.find(&subject.name, |deed| deed.is_about(subject))
+    } else {
+        None
+    })
+}
+
+/// The undo of the first object, if each has one.
+fn each<'r>(objects: &[Object], undo: impl Fn(&Object) -> Option<&'r Undoing>) -> Undo {
+    let statements: Option<Vec<_>> = objects.iter().map(undo).collect();
+    Undo::by(statements.as_ref().and_then(|all| all.first().copied()))
 }
 
 /// The type of `ALTER TYPE type ADD VALUE`.
@@ -387,10 +349,6 @@ fn added_value(sql: &str) -> Option<ObjectName> {
         return None;
     };
     tokens.are(next, &["add", "value"]).then_some(name)
-}
-
-fn index(name: ObjectName, of: Option<ObjectName>) -> Object {
-    Object::new(Kind::Index, name, of)
 }
 
 #[cfg(test)]

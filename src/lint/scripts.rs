@@ -201,13 +201,11 @@ fn note_part(reading: &mut Reading, statement: &Statement, part: &Part<'_>) {
         .iter()
         .map(|object| place(object.at))
         .collect();
-    if !effects.is_nothing() {
-        reading.acts.push(TierEffect {
-            effects,
-            places,
-            body: None,
-        });
-    }
+    reading.acts.push(TierEffect {
+        effects,
+        places,
+        body: None,
+    });
 }
 
 fn is_defining(head: &Tokens<'_>) -> bool {

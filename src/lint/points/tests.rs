@@ -21,6 +21,7 @@ fn undone(sql: &str, rollback_script: &str) -> String {
         }
     }
     rollback.next_script();
+    let rollback = rollback.finish();
     match undo(sql, &steps::step(sql, &inspect(sql)), &rollback) {
         Undo::Nothing => "nothing".to_owned(),
         Undo::By(at) => at.line.to_string(),
