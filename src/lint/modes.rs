@@ -85,10 +85,8 @@ pub(super) fn locks(tokens: &Tokens<'_>) -> Vec<(ObjectName, Mode)> {
     } else if is("alter") {
         altered(tokens)
     } else if is("truncate") {
-        list(tokens, tokens.behind(1, &["table"]))
-            .into_iter()
-            .map(|name| (name, AccessExclusiveLock))
-            .collect()
+        let names = list(tokens, tokens.behind(1, &["table"])).into_iter();
+        names.map(|name| (name, AccessExclusiveLock)).collect()
     } else if is("lock") {
         let names = list(tokens, tokens.behind(1, &["table"]));
         let mode = named_mode(tokens);
@@ -135,9 +133,8 @@ pub(super) fn locks(tokens: &Tokens<'_>) -> Vec<(ObjectName, Mode)> {
             1
         };
         let full = (1..behind.max(3)).any(|i| tokens.is(i, "full"));
-        let skipped = ["full", "freeze", "verbose", "analyze"];
-        let first =
-            (behind..tokens.len()).find(|i| !skipped.iter().any(|word| tokens.is(*i, word)));
+        let skipped = "full freeze verbose analyze";
+        let first = (behind..tokens.len()).find(|i| !tokens.is_listed(*i, skipped));
         let mode = if full {
             AccessExclusiveLock
         } else {
@@ -157,7 +154,8 @@ fn one(tokens: &Tokens<'_>, at: usize, mode: Mode) -> Vec<(ObjectName, Mode)> {
         .collect()
 }
 
-fn list(tokens: &Tokens<'_>, mut i: usize) -> Vec<ObjectName> {
+/// The names of a list, each with `ONLY` or `*`.
+pub(super) fn list(tokens: &Tokens<'_>, mut i: usize) -> Vec<ObjectName> {
     let mut names = Vec::new();
     while let Some((name, behind)) = tokens.name(tokens.behind(i, &["only"])) {
         names.push(name);
@@ -171,11 +169,6 @@ fn list(tokens: &Tokens<'_>, mut i: usize) -> Vec<ObjectName> {
 }
 
 fn created(tokens: &Tokens<'_>) -> Vec<(ObjectName, Mode)> {
-    let on = |from: usize| {
-        (from..tokens.len())
-            .find(|i| tokens.is(*i, "on"))
-            .map(|on| tokens.behind(on + 1, &["only"]))
-    };
     let effects = effects(tokens);
     let mut locks = Vec::new();
     for object in &effects.created {
@@ -198,18 +191,11 @@ fn created(tokens: &Tokens<'_>) -> Vec<(ObjectName, Mode)> {
             Kind::View if tokens.are(1, &["or", "replace"]) => {
                 locks.push((object.name.clone(), AccessExclusiveLock))
             }
+            Kind::Policy | Kind::Rule => {
+                locks.extend(of.map(|table| (table, AccessExclusiveLock)));
+            }
             _ => {}
         }
-    }
-    if tokens.is(1, "policy") || tokens.is(1, "rule") || tokens.are(1, &["or", "replace", "rule"]) {
-        let table = if tokens.is(1, "policy") {
-            on(2)
-        } else {
-            (2..tokens.len())
-                .find(|i| tokens.is(*i, "to"))
-                .map(|to| to + 1)
-        };
-        locks.extend(table.map_or_else(Vec::new, |at| one(tokens, at, AccessExclusiveLock)));
     }
     locks
 }
