@@ -208,7 +208,8 @@ impl Checker<'_> {
     }
 
     fn variable(&mut self, spanned: Spanned<release_toml::VariableToml>) -> Variable {
-        let variable = spanned.get_ref().to_variable();
+        let place = Spanned::new(spanned.span(), ());
+        let variable = spanned.into_inner().into_variable();
         let accepts_default = || {
             let default = variable.default.as_deref();
             default.is_none_or(|value| variable.accepts(value))
@@ -216,16 +217,16 @@ impl Checker<'_> {
         match variable.pattern.as_deref().map(regex_lite::Regex::new) {
             Some(Err(error)) => {
                 let text = format!("the pattern is not a regular expression: {error}");
-                self.problem(&spanned, text);
+                self.problem(&place, text);
             }
             Some(Ok(_)) if !accepts_default() => {
-                self.problem(&spanned, "the default does not match the pattern");
+                self.problem(&place, "the default does not match the pattern");
             }
             _ => {}
         }
         if variable.required && variable.default.is_some() {
             self.problem(
-                &spanned,
+                &place,
                 "a required variable has no default: the operator must say it",
             );
         }

@@ -66,18 +66,14 @@ pub type Walk<'w> = dyn FnMut(&EntryPath, &mut dyn FnMut(usize, Statement)) + 'w
 
 /// The points of a release that packs.
 pub fn of_definition(definition: &Definition) -> Vec<Point> {
-    points(
-        definition.manifest(),
-        &mut walk(definition.source(), definition.manifest()),
-    )
+    let manifest = definition.manifest();
+    points(manifest, &mut walk(definition.source(), manifest))
 }
 
 /// The points of a packed release, for judging it before the values of its variables are known.
 pub fn of_bundle(bundle: &AuthenticatedBundle) -> Vec<Point> {
-    points(
-        bundle.manifest(),
-        &mut walk(&ReleaseFiles::of(bundle), bundle.manifest()),
-    )
+    let manifest = bundle.manifest();
+    points(manifest, &mut walk(&ReleaseFiles::of(bundle), manifest))
 }
 
 /// The points of a release. `walk` reads scripts only if the release has a non-transactional tier.
@@ -105,19 +101,16 @@ pub fn points(manifest: &Manifest, walk: &mut Walk<'_>) -> Vec<Point> {
                 number += 1;
                 let step = steps::step(&statement.sql, &inspection);
                 let undo = undo(&statement.sql, &step, &rollback);
-                add(
-                    &mut points,
-                    first,
-                    Point {
-                        tier: tier.name.to_string(),
-                        number,
-                        count: 1,
-                        at: place(&statement, Tokens::first(&statement.sql, 1).start(0)),
-                        text: beginning(&statement.sql),
-                        step,
-                        undo,
-                    },
-                );
+                let point = Point {
+                    tier: tier.name.to_string(),
+                    number,
+                    count: 1,
+                    at: place(&statement, Tokens::first(&statement.sql, 1).start(0)),
+                    text: beginning(&statement.sql),
+                    step,
+                    undo,
+                };
+                add(&mut points, first, point);
             }
         });
     }
@@ -250,49 +243,51 @@ fn beginning(sql: &str) -> String {
 }
 
 fn undo(sql: &str, step: &Step, rollback: &Rollback) -> Undo {
-    match step {
-        Step::Setting => Undo::Nothing,
-        Step::Within => undo_within(sql, rollback),
-        Step::NonTransactional(outside) => match outside {
-            NonTransactional::Reindex { .. } | NonTransactional::Maintenance => Undo::Nothing,
-            NonTransactional::CreateIndex { name, table, .. } => {
-                let index = ObjectName {
-                    name: name.clone(),
-                    ..table.clone()
-                };
-                let made = Object::new(Kind::Index, index, Some(table.clone()));
-                Undo::by(rollback.taking_back(&made))
-            }
-            NonTransactional::DropIndex { index: name } => {
-                let dropped = Object::new(Kind::Index, name.clone(), None);
-                Undo::by(rollback.find(&name.name, |deed| deed.restores(&dropped)))
-            }
-            NonTransactional::Detach { parent, partition } => {
-                let wanted = Object::new(Kind::Table, partition.clone(), Some(parent.clone()));
-                Undo::by(rollback.find(&partition.name, |deed| deed.attaches(&wanted)))
-            }
-            NonTransactional::CreateDatabase(name) => Undo::Left(format!(
-                "database {name} stays; DROP DATABASE by hand after the rollback"
-            )),
-            NonTransactional::DropDatabase(name) => Undo::Left(format!(
-                "database {name} is gone with its data; restore it from a backup"
-            )),
-            NonTransactional::CreateTablespace(name) => Undo::Left(format!(
-                "tablespace {name} stays; DROP TABLESPACE by hand after the rollback"
-            )),
-            NonTransactional::DropTablespace(name) => Undo::Left(format!(
-                "tablespace {name} is gone; CREATE TABLESPACE by hand"
-            )),
-            NonTransactional::AlterSystem(Some(name)) => Undo::Left(format!(
-                "{name} stays in postgresql.auto.conf; ALTER SYSTEM by hand puts the old value back"
-            )),
-            NonTransactional::AlterSystem(None) => Undo::Left(
-                "postgresql.auto.conf stays empty; ALTER SYSTEM by hand puts the old values back"
-                    .to_owned(),
-            ),
-            NonTransactional::Procedure | NonTransactional::Unknown(_) => Undo::Unseen,
-        },
-    }
+    let outside = match step {
+        Step::Setting => return Undo::Nothing,
+        Step::Within => return undo_within(sql, rollback),
+        Step::NonTransactional(outside) => outside,
+    };
+    let left = match outside {
+        NonTransactional::Reindex { .. } | NonTransactional::Maintenance => return Undo::Nothing,
+        NonTransactional::CreateIndex { name, table, .. } => {
+            let index = ObjectName {
+                name: name.clone(),
+                ..table.clone()
+            };
+            let made = Object::new(Kind::Index, index, Some(table.clone()));
+            return Undo::by(rollback.taking_back(&made));
+        }
+        NonTransactional::DropIndex { index: name } => {
+            let dropped = Object::new(Kind::Index, name.clone(), None);
+            return Undo::by(rollback.find(&name.name, |effect| effect.restores(&dropped)));
+        }
+        NonTransactional::Detach { parent, partition } => {
+            let wanted = Object::new(Kind::Table, partition.clone(), Some(parent.clone()));
+            return Undo::by(rollback.find(&partition.name, |effect| effect.attaches(&wanted)));
+        }
+        NonTransactional::CreateDatabase(name) => {
+            format!("database {name} stays; DROP DATABASE by hand after the rollback")
+        }
+        NonTransactional::DropDatabase(name) => {
+            format!("database {name} is gone with its data; restore it from a backup")
+        }
+        NonTransactional::CreateTablespace(name) => {
+            format!("tablespace {name} stays; DROP TABLESPACE by hand after the rollback")
+        }
+        NonTransactional::DropTablespace(name) => {
+            format!("tablespace {name} is gone; CREATE TABLESPACE by hand")
+        }
+        NonTransactional::AlterSystem(Some(name)) => format!(
+            "{name} stays in postgresql.auto.conf; ALTER SYSTEM by hand puts the old value back"
+        ),
+        NonTransactional::AlterSystem(None) => {
+            "postgresql.auto.conf stays empty; ALTER SYSTEM by hand puts the old values back"
+                .to_owned()
+        }
+        NonTransactional::Procedure | NonTransactional::Unknown(_) => return Undo::Unseen,
+    };
+    Undo::Left(left)
 }
 
 /// The undo of a statement that could also run inside a transaction.
@@ -313,22 +308,22 @@ fn undo_within(sql: &str, rollback: &Rollback) -> Undo {
             undo => undo,
         };
     }
-    let deed = RollbackEffect::of(sql);
-    let effects = &deed.effects;
+    let statement = RollbackEffect::of(sql);
+    let effects = &statement.effects;
     if !effects.created.is_empty() {
         return each(&effects.created, |made| rollback.taking_back(made));
     }
     if !effects.dropped.is_empty() {
         return each(&effects.dropped, |dropped| {
-            rollback.find(&dropped.name.name, |deed| deed.restores(dropped))
+            rollback.find(&dropped.name.name, |effect| effect.restores(dropped))
         });
     }
     Undo::by(if let Some(attached) = effects.attached() {
-        rollback.find(&attached.name.name, |deed| deed.detaches(attached))
+        rollback.find(&attached.name.name, |effect| effect.detaches(attached))
     } else if let Some(detached) = &effects.detached {
-        rollback.find(&detached.name.name, |deed| deed.attaches(detached))
-    } else if let Some(subject) = &deed.subject {
-        rollback.find(&subject.name, |deed| deed.is_about(subject))
+        rollback.find(&detached.name.name, |effect| effect.attaches(detached))
+    } else if let Some(subject) = &statement.subject {
+        rollback.find(&subject.name, |effect| effect.is_about(subject))
     } else {
         None
     })

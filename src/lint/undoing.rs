@@ -94,7 +94,7 @@ impl RollbackEffect {
 /// A statement of a rollback script.
 pub struct Undoing {
     pub at: Position,
-    pub deed: RollbackEffect,
+    pub effect: RollbackEffect,
     ways: BTreeSet<usize>,
 }
 
@@ -130,7 +130,7 @@ impl Rollback {
     /// Records a statement on an execution path.
     pub fn note(&mut self, way: usize, statement: &Statement) {
         self.ways = self.ways.max(way);
-        let deed = RollbackEffect::of(&statement.sql);
+        let effect = RollbackEffect::of(&statement.sql);
         let at = place(statement, Tokens::first(&statement.sql, 1).start(0));
         let key = (Arc::clone(&at.file), at.line, at.column);
         if let Some(known) = self
@@ -141,17 +141,17 @@ impl Rollback {
             known.ways.insert(way);
             return;
         }
-        let subject = deed.subject.as_ref().map(ToString::to_string);
-        if self.subjects.insert((subject, deed.dynamic.clone())) || !deed.changes_rows {
+        let subject = effect.subject.as_ref().map(ToString::to_string);
+        if self.subjects.insert((subject, effect.dynamic.clone())) || !effect.changes_rows {
             let number = self.statements.len();
             self.places.insert(key, number);
-            for name in deed.names() {
+            for name in effect.names() {
                 let known = self.by_name.entry(name.to_owned()).or_default();
                 known.push(number);
             }
             self.statements.push(Undoing {
                 at,
-                deed,
+                effect,
                 ways: BTreeSet::from([way]),
             });
         }
@@ -159,9 +159,9 @@ impl Rollback {
 
     /// Indexes the removed names after the last script.
     pub fn finish(mut self) -> Self {
-        let deeds = self.statements.iter().map(|statement| &statement.deed);
+        let effects = self.statements.iter().map(|statement| &statement.effect);
         let removals =
-            Removals::of(deeds.map(|deed| (&deed.effects, deed.dynamic.as_deref(), true)));
+            Removals::of(effects.map(|effect| (&effect.effects, effect.dynamic.as_deref(), true)));
         self.removals = removals;
         self
     }
@@ -178,7 +178,7 @@ impl Rollback {
         let keys: BTreeSet<&str> = words(&lower).take(1).chain([name]).collect();
         let found = keys.into_iter().filter_map(|key| {
             let mut found = self.by_name.get(key)?.iter();
-            found.find(|i| fits(&self.statements[**i].deed))
+            found.find(|i| fits(&self.statements[**i].effect))
         });
         self.statements.get(*found.min()?)
     }
@@ -189,7 +189,7 @@ impl Rollback {
         let statements = self.statements.iter().enumerate();
         let unguarded = statements.filter(|(i, _)| !self.guarded.contains(i));
         let problems = unguarded.filter_map(|(_, undoing)| {
-            let message = later.halfway(&undoing.deed.effects)?;
+            let message = later.halfway(&undoing.effect.effects)?;
             Some(Problem::at(&undoing.at, message).rule("rollback-not-from-every-point"))
         });
         problems.collect()
