@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::objects::{Kind, Object};
 use super::scripts::place;
-use super::undoing::{Later, Rollback, RollbackEffect, Undoing};
+use super::undoing::{LaterTiers, Rollback, RollbackEffect, RollbackStatement};
 use crate::bundle::definition::Definition;
 use crate::bundle::lint::declared;
 use crate::bundle::problem::Problem;
@@ -56,8 +56,8 @@ pub enum Undo {
 }
 
 impl Undo {
-    fn by(undoing: Option<&Undoing>) -> Self {
-        undoing.map_or(Self::Unseen, |undoing| Self::By(undoing.at.clone()))
+    fn by(statement: Option<&RollbackStatement>) -> Self {
+        statement.map_or(Self::Unseen, |statement| Self::By(statement.at.clone()))
     }
 }
 
@@ -128,7 +128,7 @@ pub fn problems(definition: &Definition) -> Vec<Problem> {
         *is_inside.entry(point.tier.as_str()).or_insert(true) &=
             !matches!(point.step, Step::NonTransactional(_));
     }
-    let (mut later, mut has_begun) = (Later::default(), false);
+    let (mut later, mut has_begun) = (LaterTiers::default(), false);
     for tier in &manifest.tiers {
         let mut adds_value = false;
         has_begun |= is_stepwise(tier);
@@ -256,7 +256,7 @@ fn undo(sql: &str, step: &Step, rollback: &Rollback) -> Undo {
                 ..table.clone()
             };
             let made = Object::new(Kind::Index, index, Some(table.clone()));
-            return Undo::by(rollback.taking_back(&made));
+            return Undo::by(rollback.undo_of_creation(&made));
         }
         NonTransactional::DropIndex { index: name } => {
             let dropped = Object::new(Kind::Index, name.clone(), None);
@@ -301,7 +301,7 @@ fn undo_within(sql: &str, rollback: &Rollback) -> Undo {
     }
     if let Some(of) = added_value(sql) {
         let made = Object::new(Kind::Type, of.clone(), None);
-        return match Undo::by(rollback.taking_back(&made)) {
+        return match Undo::by(rollback.undo_of_creation(&made)) {
             Undo::Unseen => Undo::Left(format!(
                 "the value of {of} stays, since no statement drops one; leave it unused"
             )),
@@ -311,7 +311,7 @@ fn undo_within(sql: &str, rollback: &Rollback) -> Undo {
     let statement = RollbackEffect::of(sql);
     let effects = &statement.effects;
     if !effects.created.is_empty() {
-        return each(&effects.created, |made| rollback.taking_back(made));
+        return each(&effects.created, |made| rollback.undo_of_creation(made));
     }
     if !effects.dropped.is_empty() {
         return each(&effects.dropped, |dropped| {
@@ -330,7 +330,7 @@ fn undo_within(sql: &str, rollback: &Rollback) -> Undo {
 }
 
 /// The undo of the first object, if each has one.
-fn each<'r>(objects: &[Object], undo: impl Fn(&Object) -> Option<&'r Undoing>) -> Undo {
+fn each<'r>(objects: &[Object], undo: impl Fn(&Object) -> Option<&'r RollbackStatement>) -> Undo {
     let statements: Option<Vec<_>> = objects.iter().map(undo).collect();
     Undo::by(statements.as_ref().and_then(|all| all.first().copied()))
 }

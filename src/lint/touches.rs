@@ -194,7 +194,7 @@ fn written(tokens: &Tokens<'_>) -> Vec<ObjectName> {
 mod tests {
     use super::touches;
 
-    fn told(sql: &str) -> Vec<String> {
+    fn described(sql: &str) -> Vec<String> {
         let found = touches(sql, &["app".to_owned()]);
         let objects = found
             .objects
@@ -272,7 +272,7 @@ mod tests {
             ("select count(*) from t", vec![]),
             ("lock table t in share mode", vec!["ShareLock app.t"]),
         ] {
-            assert_eq!(told(sql), expected, "{sql}");
+            assert_eq!(described(sql), expected, "{sql}");
         }
     }
 }

@@ -92,7 +92,7 @@ impl RollbackEffect {
 }
 
 /// A statement of a rollback script.
-pub struct Undoing {
+pub struct RollbackStatement {
     pub at: Position,
     pub effect: RollbackEffect,
     ways: BTreeSet<usize>,
@@ -101,7 +101,7 @@ pub struct Undoing {
 /// The statements of all rollback scripts.
 #[derive(Default)]
 pub struct Rollback {
-    statements: Vec<Undoing>,
+    statements: Vec<RollbackStatement>,
     removals: Removals,
     by_name: HashMap<String, Vec<usize>>,
     /// The first statement of the current script, and its number of execution paths.
@@ -149,7 +149,7 @@ impl Rollback {
                 let known = self.by_name.entry(name.to_owned()).or_default();
                 known.push(number);
             }
-            self.statements.push(Undoing {
+            self.statements.push(RollbackStatement {
                 at,
                 effect,
                 ways: BTreeSet::from([way]),
@@ -167,13 +167,17 @@ impl Rollback {
     }
 
     /// The statement that undoes the creation of an object.
-    pub fn taking_back(&self, made: &Object) -> Option<&Undoing> {
+    pub fn undo_of_creation(&self, made: &Object) -> Option<&RollbackStatement> {
         let (number, _) = self.removals.find(made, None)?;
         self.statements.get(number)
     }
 
     /// The first statement with this name that fits.
-    pub fn find(&self, name: &str, fits: impl Fn(&RollbackEffect) -> bool) -> Option<&Undoing> {
+    pub fn find(
+        &self,
+        name: &str,
+        fits: impl Fn(&RollbackEffect) -> bool,
+    ) -> Option<&RollbackStatement> {
         let lower = name.to_ascii_lowercase();
         let keys: BTreeSet<&str> = words(&lower).take(1).chain([name]).collect();
         let found = keys.into_iter().filter_map(|key| {
@@ -185,12 +189,12 @@ impl Rollback {
 
     /// Rollback statements that fail if a run stopped before the effects in `later`, those of the
     /// tiers from the first non-transactional one on.
-    pub fn fails_halfway(&self, later: &Later) -> Vec<Problem> {
+    pub fn fails_halfway(&self, later: &LaterTiers) -> Vec<Problem> {
         let statements = self.statements.iter().enumerate();
         let unguarded = statements.filter(|(i, _)| !self.guarded.contains(i));
-        let problems = unguarded.filter_map(|(_, undoing)| {
-            let message = later.halfway(&undoing.effect.effects)?;
-            Some(Problem::at(&undoing.at, message).rule("rollback-not-from-every-point"))
+        let problems = unguarded.filter_map(|(_, statement)| {
+            let message = later.halfway(&statement.effect.effects)?;
+            Some(Problem::at(&statement.at, message).rule("rollback-not-from-every-point"))
         });
         problems.collect()
     }
@@ -198,13 +202,13 @@ impl Rollback {
 
 /// Effects of the tiers after a first commit.
 #[derive(Default)]
-pub struct Later {
+pub struct LaterTiers {
     created: Objects,
     dropped: Objects,
     detached: Objects,
 }
 
-impl Later {
+impl LaterTiers {
     /// Records a statement.
     pub fn note(&mut self, effects: Effects) {
         self.created.extend(effects.created);
