@@ -213,66 +213,36 @@ mod tests {
 
     #[test]
     fn each_kind_of_script_has_its_rules() {
+        let [control, outside, unknown, session, left, joined] = [
+            "transaction-control",
+            "outside-transaction",
+            "unknown-outcome",
+            "session-change",
+            "not-repeatable",
+            "joined-statements",
+        ]
+        .map(Some);
+        let set_config = "select set_config('work_mem', '1GB', false)";
+        let authorization = "select set_config('session_authorization', 'u', false)";
+        let unread = "select set_config(name, 'x', false) from t";
+        let one = "update pg_settings set setting = '1GB' where name = 'work_mem'";
+        let all = "update pg_settings set setting = '1GB'";
         for (sql, transactional, steps) in [
-            (
-                "commit",
-                Some("transaction-control"),
-                Some("transaction-control"),
-            ),
-            ("vacuum", Some("outside-transaction"), None),
-            (
-                "create index concurrently on t (a)",
-                Some("outside-transaction"),
-                Some("unknown-outcome"),
-            ),
-            (
-                "drop subscription s",
-                Some("outside-transaction"),
-                Some("unknown-outcome"),
-            ),
-            (
-                "discard all",
-                Some("outside-transaction"),
-                Some("unknown-outcome"),
-            ),
-            (
-                "set session authorization u",
-                Some("session-change"),
-                Some("session-change"),
-            ),
-            (
-                "select set_config('session_authorization', 'u', false)",
-                Some("session-change"),
-                Some("session-change"),
-            ),
-            (
-                "select set_config(name, 'x', false) from t",
-                Some("session-change"),
-                Some("session-change"),
-            ),
-            (
-                "select set_config('work_mem', '1GB', false)",
-                None,
-                Some("not-repeatable"),
-            ),
-            (
-                "update pg_settings set setting = '1GB' where name = 'work_mem'",
-                None,
-                Some("not-repeatable"),
-            ),
-            (
-                "update pg_settings set setting = '1GB'",
-                Some("session-change"),
-                Some("session-change"),
-            ),
+            ("commit", control, control),
+            ("vacuum", outside, None),
+            ("create index concurrently on t (a)", outside, unknown),
+            ("drop subscription s", outside, unknown),
+            ("discard all", outside, unknown),
+            ("set session authorization u", session, session),
+            (authorization, session, session),
+            (unread, session, session),
+            (set_config, None, left),
+            (one, None, left),
+            (all, session, session),
             ("set work_mem = '1GB'", None, None),
-            ("create temp table t (a int)", None, Some("not-repeatable")),
-            ("select 1; select 2", None, Some("joined-statements")),
-            (
-                "select 1; vacuum",
-                Some("outside-transaction"),
-                Some("joined-statements"),
-            ),
+            ("create temp table t (a int)", None, left),
+            ("select 1; select 2", None, joined),
+            ("select 1; vacuum", outside, joined),
             ("do $$ begin null; end $$", None, None),
             ("", None, None),
         ] {

@@ -180,8 +180,8 @@ fn warn(
     // A run without a code counts every approval.
     if let Some(other) = code(&others).filter(|_| authentic.takes_apr()) {
         let who = match key {
-            Some(_) => "somebody else",
-            None => "somebody",
+            Some(_) => "another approver",
+            None => "an approver",
         };
         out.warning(format!(
             "{who} approved {other}: a run is ordered with one code, and only its approvals count"
@@ -213,7 +213,7 @@ fn confirm(manifest: &Manifest, yes: Option<&str>, out: Output) -> Result<(), Cl
         }
         None => {
             return Err(CliError::usage(
-                "nobody is there to type the release's name: nothing was approved",
+                "there is no terminal to type the release's name: nothing was approved",
             )
             .hint(format!("run it on a terminal, or give --yes {name}")));
         }

@@ -35,7 +35,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let key = args.key.as_deref().map(public_key).transpose()?;
     let tbs = args.tbs.as_deref().map(bytes_of).transpose()?;
     if root.is_none() {
-        out.warning("no trust root was named (--trust): nobody has checked whether a host takes what is added");
+        out.warning("no trust root was named (--trust): it was not checked whether a host takes what is added");
     }
     let (statement, (id, added)) = rewrite::add(&args.file, out, |bundle| {
         let validator = AttachmentValidator {

@@ -230,7 +230,7 @@ fn role_of(root: &TrustRoot, key: KeyId, named: Option<&Name>) -> Result<Name, C
 pub fn counts_now(root: &TrustRoot, key: KeyId, role: &Name) -> Result<(), CliError> {
     root.counts(&key, role, JudgedAt::At(now()))
         .map_err(|reason| {
-            let text = format!("key {key} speaks for nobody now: it {reason}");
+            let text = format!("key {key} does not count now: it {reason}");
             CliError::new(Kind::KeyRole, text)
                 .hint("nothing was signed; `pgseal trust show` says which keys count")
         })
@@ -282,7 +282,9 @@ pub fn look<'r>(
 ) -> Result<Seen<'r>, CliError> {
     let bundle = open(file)?;
     let Some(root) = root else {
-        out.warning("no trust root was named (--trust): nobody has checked who made this release");
+        out.warning(
+            "no trust root was named (--trust): the signer of this release was not checked",
+        );
         let manifest = bundle.claimed_release().about(file)?.predicate;
         return Ok(Seen {
             bundle,

@@ -74,7 +74,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         match check_role(&args.trust, *id, out) {
             Err(error) if !args.trust.is_given() => {
                 out.warning(format!(
-                    "nobody has checked whether a host takes this signature: {}",
+                    "it was not checked whether a host takes this signature: {}",
                     error.lines.join(" ")
                 ));
             }
@@ -124,7 +124,7 @@ fn warn(definition: &Definition, dir: &Path, out: Output) {
         let dir = display_path(dir);
         let open = count(open, "warning");
         out.warning(format!(
-            "{open} that nobody has acknowledged; `pgseal lint {dir}` shows them"
+            "{open} that are not acknowledged; `pgseal lint {dir}` shows them"
         ));
     }
 }

@@ -278,7 +278,7 @@ fn partial(receipt: &Receipt, failure: Option<&Failure>) -> CliError {
 }
 
 fn unknown(dir: &Path, failure: Option<&Failure>) -> CliError {
-    let prefix = "nobody could say whether COMMIT happened: ";
+    let prefix = "the outcome of COMMIT is unknown: ";
     error::failed(Kind::Unknown, prefix, failure).hint(format!(
         "don't run it again: when the server answers, `pgseal status --receipts {}` asks it",
         display_path(dir)

@@ -29,7 +29,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     show(&status, out);
     for (path, error) in &status.unread {
         out.warning(format!(
-            "{}: {error}; a run that nobody came back from may be told there",
+            "{}: {error}; an unfinished run may be recorded there",
             display_path(path)
         ));
     }
@@ -137,7 +137,7 @@ fn show_stopped(entry: &Entry, steps: &[Step], holder: Option<&str>, out: Output
             _ => "the catalog is asked when the run goes on",
         };
         out.line(format!(
-            "nobody saw the end of the statement at {place}: {next}"
+            "the end of the statement at {place} is unknown: {next}"
         ));
     }
     if holder.is_none() {
@@ -194,7 +194,7 @@ fn show(status: &Status, out: Output) {
     let is_told = status.stopped.is_some() || endings.any(|ending| *ending == Ending::InProgress);
     if let Some(who) = status.holder.as_deref().filter(|_| !is_told) {
         out.line(format!(
-            "somebody runs or plans here right now, from elsewhere ({}): wait, and ask again",
+            "a run or plan is in progress here, from elsewhere ({}): wait, and ask again",
             escape(who)
         ));
     }

@@ -116,9 +116,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         said.decision == Decision::Withdraw && when.is_some_and(|time| time < said.at)
     };
     if bundle.approvals().iter().any(later) {
-        out.note(
-            "somebody withdrew after that time; what they said before is no longer in the bundle",
-        );
+        out.note("an approval was withdrawn after that time, and is no longer in the bundle");
     }
     points::show(&points, out);
     if !dispatch.is_empty() {

@@ -251,7 +251,7 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, SettingsError> {
     let bytes = zeroize::Zeroizing::new(fs::read(path).map_err(|e| wrong(&e.to_string()))?);
     if bytes.windows(9).any(|word| word == b"ENCRYPTED") {
         return Err(wrong(
-            "it is encrypted, and nobody is asked for a passphrase; protect it by its permissions",
+            "it is encrypted, and pgseal does not ask for its passphrase; protect it by its permissions",
         ));
     }
     PrivateKeyDer::from_pem_slice(&bytes)

@@ -137,7 +137,7 @@ fn stopped(matrix: &Matrix, cell: &Cell, exit: u8, in_effect: bool) -> Verdict {
         sentence: format!("Something is wrong. {}{others}", sentence(&cell.says)),
         missing: missing.collect(),
         then: vec![
-            "Nothing should be run before somebody has understood and mended it. There is no switch that goes around it.".into(),
+            "Run nothing before the cause is understood and mended. There is no switch that goes around it.".into(),
             "This report changed nothing. Once it is mended, make a new one.".into(),
         ],
     }
@@ -147,7 +147,7 @@ fn stopped(matrix: &Matrix, cell: &Cell, exit: u8, in_effect: bool) -> Verdict {
 fn mend(row: Row, in_effect: bool) -> Option<&'static str> {
     match (row, in_effect) {
         (Row::State, true) => Some(
-            "Somebody changed these values since the run: find out who, and why. `pgseal rollback` with its bundle leads back to the start.",
+            "These values were changed since the run: find out by whom, and why. `pgseal rollback` with its bundle leads back to the start.",
         ),
         (Row::State, false) => Some(
             "The database is not in the state that the release was made for: find out what changed there, and why.",
@@ -236,7 +236,7 @@ fn reasons<'a>(facts: &Facts, open: &[&Cell]) -> Vec<&'a str> {
         let reason = match cell.row {
             Row::Approvals => "approvals are missing",
             Row::Rehearsal => "it has not been rehearsed",
-            _ if !asked => "nobody has asked the database",
+            _ if !asked => "the database was not asked",
             Row::Gate if cell.mark == CellStatus::NoGo => "the gate is closed",
             // Covered by the phrase for the gate.
             Row::State | Row::Checks if cell.mark == CellStatus::NoGo => continue,

@@ -57,7 +57,9 @@ pub(super) fn prove(
     let mismatches = probe::compare(state, &observed);
     receipt.after = Some(observed);
     Ok(mismatches.first().map(|first| {
-        format!("committed, but somebody wrote since, or the role that asks sees less: {first}")
+        format!(
+            "committed, but the state has changed since, or the role that asks sees less: {first}"
+        )
     }))
 }
 

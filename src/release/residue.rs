@@ -230,7 +230,7 @@ impl Before {
 const DRAWN: &str =
     "a rollback gives back no value of a sequence; let the script write the value itself";
 const WRITTEN_TO: &str =
-    "a function wrote by another way than this transaction, or somebody else did meanwhile";
+    "a function wrote by another way than this transaction, or another session did meanwhile";
 
 impl Traces {
     /// Queries the traces inside the script's transaction, before it ends.

@@ -165,7 +165,7 @@ impl<'r> Runner<'r> {
         self.settle()?;
         Err(Failure::refused(
             statement,
-            format!("{name} could reach outside of the database, and nobody named it"),
+            format!("{name} could reach outside of the database, and the release does not name it"),
         ))
     }
 

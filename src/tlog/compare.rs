@@ -297,15 +297,14 @@ fn read_entries(dir: &Path, size: u64, faults: &mut Faults) -> (Vec<(u64, Vec<u8
             }
             // The size may be forged.
             Err(_) if lost_together == LOST_TOGETHER => {
-                let more =
-                    "no more of it is looked for: nobody can say what was logged behind that";
+                let more = "the search ends here: the entries behind that are unknown";
                 faults.add(Broken, TILE, more);
                 break;
             }
             Err(error) => {
                 lost_together += 1;
                 is_whole = false;
-                let lost = "so nobody can say what was logged there";
+                let lost = "so the entries there are unknown";
                 faults.add(Broken, error.path, format!("{}: {lost}", error.reason));
             }
         }

@@ -249,7 +249,7 @@ fn nobody_can_be_asked_about_commit() {
     operator.run().fails_saying(
         32,
         &[
-            "nobody could say whether COMMIT happened",
+            "the outcome of COMMIT is unknown",
             "pgseal status --receipts",
         ],
     );

@@ -131,8 +131,8 @@ impl NonTransactional {
             }
             Self::Maintenance | Self::AlterSystem(_) => "it runs again, which does no harm",
             Self::Detach { .. } => "the partition is attached, pending or detached",
-            Self::Procedure => "nobody can look: a person decides",
-            Self::Unknown(_) => "nobody can look: it is refused when packing",
+            Self::Procedure => "no evidence in the catalog: the operator decides",
+            Self::Unknown(_) => "no evidence in the catalog: it is refused when packing",
         }
     }
 }

@@ -144,7 +144,7 @@ fn facts(
 ) -> Facts {
     let (then, now) = match signed {
         None => {
-            let no = Verdict::no("nobody signed it");
+            let no = Verdict::no("it is not signed");
             (no.clone(), no)
         }
         Some((key, evidence)) => {
@@ -172,7 +172,7 @@ fn facts(
 fn authentic(facts: Facts) -> Audited {
     let mut notes = Vec::new();
     if facts.signers.is_empty() {
-        let text = "nobody signed it: anybody can have written it";
+        let text = "it is not signed: its author is unknown";
         notes.push(Fault::new(FaultKind::UnsignedReceipt, text));
     }
     Audited {

@@ -389,7 +389,7 @@ fn signed(is_signed: bool, typed: &Path) -> Result<(), CliError> {
         return Ok(());
     }
     Err(
-        CliError::new(Kind::Unsigned, "nobody signed it, so it proves nothing")
+        CliError::new(Kind::Unsigned, "it is not signed, so it proves nothing")
             .about(typed)
             .hint("a host with --receipt-key signs its receipts"),
     )

@@ -84,7 +84,7 @@ impl From<AuthenticateError> for CliError {
                         "an approval is for one exact release: ask the approver to approve this one"
                     }
                     _ => {
-                        "somebody changed what was added: take the release manager's copy, and gather the approvals again"
+                        "the additions were changed: take the release manager's copy, and gather the approvals again"
                     }
                 },
             ),

@@ -117,7 +117,7 @@ pub fn headline(receipt: &Receipt) -> String {
         Outcome::Committed => "committed",
         Outcome::Unchanged => "failed, the database is as before",
         Outcome::Partial => "stopped half way",
-        Outcome::Unknown => "nobody could say whether it was committed",
+        Outcome::Unknown => "it is unknown whether it was committed",
     };
     let title = escape(&title(&receipt.release.name, &receipt.release.version));
     format!(

@@ -128,7 +128,7 @@ fn going_on(status: &Status) -> Troubles {
             Ending::Resolved(Resolution::Unknown(why)) => Blocker {
                 exit: Exit::Unknown.code(),
                 text: format!(
-                    "nobody can say whether the {} was committed: {why}",
+                    "it is unknown whether the {} was committed: {why}",
                     one.what
                 ),
                 excerpt: Vec::new(),

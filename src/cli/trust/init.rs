@@ -83,7 +83,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     }
     if args.require_rehearsal && !thresholds.contains_key(&name("receipt")) {
         return Err(CliError::usage(
-            "--require-rehearsal: nobody has the role receipt, so nothing could run",
+            "--require-rehearsal: no key has the role receipt, so nothing could run",
         )
         .hint("define it by --role receipt:1=HOST.pub; nothing was written"));
     }

@@ -29,7 +29,7 @@ pub(super) fn ledger(facts: &Facts, release: &ReleaseFacts) -> Cell {
                 Outcome::Committed => "was done",
                 Outcome::Unchanged => "failed and changed nothing",
                 Outcome::Partial => "stopped half way",
-                Outcome::Unknown => "ended without anybody knowing how",
+                Outcome::Unknown => "ended with an unknown outcome",
             };
             format!("a {} {outcome}", receipt.action.as_str())
         });
@@ -269,7 +269,7 @@ fn not_asked(
     };
     let command = facts.known.command("report", &release.manifest);
     let database = database(release);
-    let way_out = format!("Somebody who can reach the database {database} asks it.");
+    let way_out = format!("Ask the database {database} from a host that reaches it.");
     cell.way_out(way_out, command)
 }
 

@@ -180,7 +180,7 @@ fn rehearsed(
         }
         RehearsalOutcome::Limited => {
             return unknown(
-                "The last rehearsal did not compare all rows, so nobody knows whether the way back restores the data.".to_owned(),
+                "The last rehearsal did not compare all rows, so it is not known whether the rollback restores the data.".to_owned(),
                 "An operator rehearses it with all rows, without --schema-only and --tables.",
             );
         }

@@ -69,10 +69,10 @@ fn invalid(session: &mut dyn Session, name: &str, index: &Index) -> Result<Refus
         ),
         None => Refused::found(
             format!(
-                "index {name} is there already and INVALID: somebody's CREATE INDEX CONCURRENTLY did not finish"
+                "index {name} is there already and INVALID: an earlier CREATE INDEX CONCURRENTLY did not finish"
             ),
             format!(
-                "if nobody needs it, drop it with {}, then run again",
+                "if it is not needed, drop it with {}, then run again",
                 drop_statement(name)
             ),
         ),

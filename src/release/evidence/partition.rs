@@ -26,7 +26,7 @@ pub(super) fn before(
         if let Some(name) = first_column(pending).next() {
             return Err(Refused::found(
                 format!(
-                    "partition {name} is detached in part: somebody's DETACH PARTITION CONCURRENTLY did not finish"
+                    "partition {name} is detached in part: an earlier DETACH PARTITION CONCURRENTLY did not finish"
                 ),
                 format!(
                     "finish it with {}, then run again",

@@ -42,7 +42,7 @@ pub(super) fn before(
             None => Refused::found(
                 format!("an earlier REINDEX CONCURRENTLY left {}", names(&left)),
                 format!(
-                    "if nobody needs it, clear it away with {}, then run again",
+                    "if it is not needed, clear it away with {}, then run again",
                     cleanup(&left).join("; ")
                 ),
             ),

@@ -129,7 +129,7 @@ impl Outside<'_, '_, '_> {
             Effect::Took(how) | Effect::NotThere(how) | Effect::Leftover { what: how, .. },
         ) = (decision, &effect)
         {
-            let text = format!("{place}: nobody has to decide what became of it: {how}");
+            let text = format!("{place}: no decision is needed, its outcome is known: {how}");
             return Err(Failure::plain(text).hint("leave out --interrupted").into());
         }
         let (happened, how) = match self.cleared(&before, effect)? {

@@ -47,7 +47,9 @@ impl<'s> PendingStatement<'s> {
         let acknowledged =
             generated::acknowledged(order.manifest(), &script.name, script.sql.path());
         if let Some(name) = generated::unnamed(&inspection, acknowledged) {
-            let text = format!("{name} could reach outside of the database, and nobody named it");
+            let text = format!(
+                "{name} could reach outside of the database, and the release does not name it"
+            );
             return Err(Failure::refused(statement, text));
         }
         if inspection.statements == 0 {

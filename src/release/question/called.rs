@@ -60,10 +60,10 @@ pub(super) const CALLED: &str = concat!(
             || coalesce(', ' || case when p.oid < 16384::oid and p.prolang not in (12::oid, 13::oid, 14::oid)
                  then 'replaced, since PostgreSQL has it in another language than ' || l.lanname::text end, '')
             || coalesce(', ' || case when p.oid >= 16384::oid
-                 then 'made by somebody, so that its label (' ||
+                 then 'user-defined, so that its label (' ||
                       case p.provolatile when 'v' then 'volatile' when 's' then 'stable' else 'immutable' end ||
                       ') proves nothing' end, '')
-            || coalesce(', ' || case when u.operator >= 16384::oid then 'an operator made by somebody' end, '')
+            || coalesce(', ' || case when u.operator >= 16384::oid then 'an operator user-defined' end, '')
             || coalesce(', ' || case when u.instead >= 16384::oid then 'the planner can put operator ' ||
                       coalesce(u.instead::regoperator::text, '') || ' in its place' end, '') as why
         from used u join pg_proc p on p.oid = u.function join pg_language l on l.oid = p.prolang

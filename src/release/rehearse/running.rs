@@ -76,7 +76,7 @@ impl RunningRehearsal<'_, '_> {
             remarks.extend(
                 inside
                     .into_iter()
-                    .map(|way| format!("the release uses {way}, which nobody hears on a clone")),
+                    .map(|way| format!("the release uses {way}, which has no listener on a clone")),
             );
             let own = reach::own_ways_out(&order)?;
             remarks.extend(
