@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -74,7 +75,8 @@ impl<'a> Taker<'a> {
         let archive_path = archive.canonicalize().map_err(io)?;
         let below = DirHandle::open(&archive_path).map_err(io)?;
         let aside = Scratch::new(&archive_path, ASIDE).map_err(io)?;
-        aside.sweep();
+        // The lock of the archive keeps other processes out.
+        aside.sweep(Duration::ZERO);
         Ok(Self {
             typed: archive.to_owned(),
             archive: archive_path,
