@@ -99,10 +99,7 @@ impl<'a> Authenticator<'a> {
         match refused.next() {
             None => Ok(all),
             Some(error) if refused.len() == 0 => Err(error),
-            Some(first) => Err(AddError::Several {
-                first: Box::new(first),
-                others: refused.collect(),
-            }),
+            Some(first) => Err(AddError::Several(Box::new(first), refused.collect())),
         }
     }
 

@@ -31,12 +31,8 @@ pub enum AddError {
     #[error("{path}: {source}", path = path.display())]
     File { path: PathBuf, source: FileError },
     /// Several files that are not added.
-    #[error("{first}; {} more files are not added", others.len())]
-    Several {
-        #[source]
-        first: Box<Self>,
-        others: Vec<Self>,
-    },
+    #[error("{first}; {more} more files are not added", first = .0, more = .1.len())]
+    Several(#[source] Box<Self>, Vec<Self>),
     /// An error about a file in the archive without its signatures: a killed add may have renamed
     /// only some of its files into place.
     #[error(transparent)]

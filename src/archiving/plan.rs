@@ -34,14 +34,13 @@ impl Plan {
         all.extend(files);
         let logged = log.logged(&all.iter().map(|file| file.entry.path.clone()).collect())?;
         let mut plan = Self::default();
-        let mut seen: BTreeMap<ArchivePath, LogEntry> = BTreeMap::new();
+        let mut seen = BTreeMap::new();
         for AuthenticFile { at, entry } in all {
             let path = &entry.path;
-            if let Some(other) = seen.get(path) {
-                if other.sha256 == entry.sha256 {
-                    continue;
-                }
-                return Err(FileError::Ambiguous.about(path.as_str()));
+            match seen.insert(path.clone(), entry.sha256) {
+                Some(other) if other == entry.sha256 => continue,
+                Some(_) => return Err(FileError::Ambiguous.about(path.as_str())),
+                None => {}
             }
             let before = logged.get(path);
             if before.is_some_and(|before| before.sha256 != entry.sha256) {
@@ -54,15 +53,14 @@ impl Plan {
             if digest.is_some_and(|digest| digest != entry.sha256) {
                 return Err(FileError::OtherPresent.about(path.as_str()));
             }
-            match before {
-                Some(_) if digest.is_none() => plan.restored.push(path.clone()),
-                Some(_) => plan.present.push(path.clone()),
-                None => plan.new.push(entry.clone()),
-            }
             if digest.is_none() {
                 plan.renames.push((at, path.clone()));
             }
-            seen.insert(path.clone(), entry);
+            match before {
+                Some(_) if digest.is_none() => plan.restored.push(entry.path),
+                Some(_) => plan.present.push(entry.path),
+                None => plan.new.push(entry),
+            }
         }
         Ok(plan)
     }

@@ -65,14 +65,12 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             escape(entry.path.as_str())
         ));
     }
-    for (paths, state) in [
-        (&plan.present, "is there already"),
-        (&plan.restored, "put back"),
-    ] {
-        for path in paths {
-            out.line(format!("{}: {state}", escape(path.as_str())));
-        }
-    }
+    plan.present
+        .iter()
+        .for_each(|path| out.line(format!("{}: is there already", escape(path.as_str()))));
+    plan.restored
+        .iter()
+        .for_each(|path| out.line(format!("{}: put back", escape(path.as_str()))));
     out.line(format!(
         "{}: {} more, {}",
         display_path(&args.dir),
@@ -90,14 +88,12 @@ fn authenticate(
 ) -> Result<Vec<AuthenticFile>, CliError> {
     let notifier = Notifier::drawing(out);
     let files = authenticator.authenticate_all(&args.files, &|done, total, path| {
-        notifier.moving(|| {
-            let path = display_path(path);
-            format!("{done} of {total} files authenticated: {path}")
-        });
+        let path = display_path(path);
+        notifier.moving(|| format!("{done} of {total} files authenticated: {path}"));
     });
     notifier.finish();
     files.map_err(|error| match (&error, args.files.len()) {
-        (AddError::Several { .. }, _) | (_, 1) => error.into(),
+        (AddError::Several(..), _) | (_, 1) => error.into(),
         _ => {
             let error = CliError::from(error);
             let hint = error.hint.iter().map(|hint| format!("; {hint}"));

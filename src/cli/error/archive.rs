@@ -86,7 +86,7 @@ impl From<AddError> for CliError {
             AddError::Io { ref source, .. } if is_link(source) => Self::new(Kind::Usage, error).hint(NO_LINK),
             AddError::Io { .. } => Self::new(Kind::Io, error),
             AddError::List { .. } => Self::new(Kind::Internal, error),
-            AddError::Several { first, others } => {
+            AddError::Several(first, others) => {
                 let mut this = Self::from(*first);
                 this.lines
                     .extend(others.into_iter().flat_map(|other| Self::from(other).lines));
