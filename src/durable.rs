@@ -18,7 +18,7 @@ use tempfile::{Builder, NamedTempFile};
 
 pub use dir_handle::{DirHandle, is_link};
 pub use reserved::{Reserved, reserve};
-pub use scratch::Scratch;
+pub use scratch::{DAY, Scratch};
 
 /// Less the umask, as any tool that writes a public file.
 const PUBLIC: u32 = 0o666;

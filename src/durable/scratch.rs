@@ -13,8 +13,8 @@ use tempfile::{Builder, TempDir};
 /// Letters and digits behind the prefix in the name of a directory.
 const RANDOM: usize = 6;
 
-/// Minimum age of a directory to remove, so that one is never removed before its process has locked it.
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// Minimum age of a directory to remove where other processes may be making one, which have not locked it yet.
+pub const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A directory of this process, removed with its content when dropped. The lock on it shows that the process is alive.
 pub struct Scratch {
@@ -45,18 +45,21 @@ impl Scratch {
         self.dir.path()
     }
 
-    /// Removes and lists the sibling directories of this prefix that killed processes of this user left.
-    pub fn sweep(&self) -> Vec<PathBuf> {
+    /// Removes and lists the sibling directories of this prefix and at least this age that killed processes of this user
+    /// left.
+    pub fn sweep(&self, age: Duration) -> Vec<PathBuf> {
         let entries = self.path().parent().map(Path::read_dir);
         let paths = entries.into_iter().flatten().flatten().flatten();
         paths
             .map(|entry| entry.path())
-            .filter(|path| self.is_left(path).unwrap_or(false) && fs::remove_dir_all(path).is_ok())
+            .filter(|path| {
+                self.is_left(path, age).unwrap_or(false) && fs::remove_dir_all(path).is_ok()
+            })
             .collect()
     }
 
-    /// Whether a path is a directory, not a link, of this user alone, older than a day, and without a living process.
-    fn is_left(&self, path: &Path) -> io::Result<bool> {
+    /// Whether a path is a directory, not a link, of this user alone, of this age, and without a living process.
+    fn is_left(&self, path: &Path, age: Duration) -> io::Result<bool> {
         let name = path.file_name().unwrap_or_default().as_encoded_bytes();
         let random = name.strip_prefix(self.prefix.as_bytes());
         if !random.is_some_and(|it| it.len() == RANDOM && it.iter().all(u8::is_ascii_alphanumeric))
@@ -67,7 +70,10 @@ impl Scratch {
         let is_ours = metadata.is_dir()
             && metadata.uid() == geteuid().as_raw()
             && metadata.mode() & 0o077 == 0;
-        let is_old = metadata.modified()?.elapsed().is_ok_and(|age| age > DAY);
+        let is_old = metadata
+            .modified()?
+            .elapsed()
+            .is_ok_and(|passed| passed >= age);
         Ok(is_ours && is_old && File::open(path)?.try_lock().is_ok())
     }
 }
@@ -115,7 +121,7 @@ mod tests {
         std::os::unix::fs::symlink(&others[1], &link).expect("a link");
         std::os::unix::fs::symlink(&others[1], killed.join("link")).expect("a link");
         make_old(&killed);
-        assert_eq!(ours.sweep(), std::slice::from_ref(&killed));
+        assert_eq!(ours.sweep(DAY), std::slice::from_ref(&killed));
         assert!(!killed.exists() && link.is_symlink() && young.is_dir());
         assert!(
             others

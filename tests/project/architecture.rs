@@ -78,7 +78,15 @@ fn the_verifier_has_nothing_of_its_own() {
 #[test]
 fn the_floors_are_those_of_the_house() {
     let floors = floors(SRC);
-    let order = ["cli", "postgres", "release", "bundle", "trust", "database"];
+    let order = [
+        "cli",
+        "postgres",
+        "release",
+        "archiving",
+        "bundle",
+        "trust",
+        "database",
+    ];
     assert!(order.is_sorted_by_key(|name| floors[*name]), "{floors:?}");
     // Only the command line may use the adapter: the modules below it decide without a server.
     for source in sources() {
