@@ -424,7 +424,7 @@ fn another_code_is_told_by_who_said_it() {
             .collect::<Vec<_>>()
     };
     let own = "pgseal: warning: you approved APR-1 before: this takes its place";
-    let others = "pgseal: warning: somebody else approved APR-2: a run is ordered with one code, and only its approvals count";
+    let others = "pgseal: warning: another approver approved APR-2: a run is ordered with one code, and only its approvals count";
     let site = desk();
     assert_eq!(warned(&site, "ann", "APR-1"), [""; 0]);
     assert_eq!(warned(&site, "ann", "APR-1"), [""; 0]);
