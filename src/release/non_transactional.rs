@@ -16,7 +16,7 @@ use super::failure::{Context as _, Failure};
 use super::phases::Phase;
 use super::rehearse::locks;
 use super::report::Halt;
-use super::resume::{Progress, Resumed};
+use super::resume::{Progress, UnfinishedRun};
 use super::settings::durable;
 use super::tier_log::{Sent, TierLog};
 use super::transaction::{BEGIN, new_step};
@@ -213,7 +213,7 @@ impl Executor<'_, '_> {
     /// rollback script cannot know of them. Returns the leftovers that it removed.
     pub(super) fn clear_interrupted(
         &mut self,
-        unfinished: &Resumed,
+        unfinished: &UnfinishedRun,
     ) -> Result<Option<String>, Halt> {
         let mut cleared = None;
         for phase in load_phases(&self.order)? {
