@@ -67,7 +67,7 @@ impl Command {
         CliError::new(Kind::Interrupted, text).exit(self.exit)
     }
 
-    fn quit(&self, phase: Phase) -> CliError {
+    fn quit(&self, phase: CommitPhase) -> CliError {
         let name = self.name;
         if let Some(leaves) = self.leaves {
             return CliError::new(Kind::Interrupted, format!("the {name} was stopped"))

@@ -14,10 +14,9 @@ macro_rules! rejectable {
     };
 }
 
-/// Whether [`CALLED`] could reject something. Its reasons are those, or narrower: that of languages asks for an oid of 16384
-/// or more too. They stand where values are made and not under WHERE, since the planner would try the expressions on its
-/// statistics.
-pub(super) const CALLED_BEFORE: &str = concat!(
+/// The pre-check of [`CALLED`], true wherever that could find something: its conditions are those of `CALLED` or wider. Its
+/// expressions are in the select list and not under WHERE, because the planner tries conditions on its statistics.
+pub(super) const CALLED_PRE_CHECK: &str = concat!(
     "(select coalesce(bool_or(",
     rejectable!(),
     "), false) from pg_proc p where p.oid = any ",
