@@ -34,6 +34,7 @@ pub enum FileFault {
 
 /// Error in comparing members with the statement.
 #[derive(Debug, thiserror::Error)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum SubjectError {
     /// All members that differ from the statement.
     #[error("{} of {total} files are not what was signed: {}", faults.len(), list(faults))]
