@@ -256,8 +256,9 @@ impl Executor<'_, '_> {
         self.each_phase().map_err(|mut halt| {
             if let Some(what) = cleared {
                 let failure = halt.failure();
+                let message = &failure.message;
                 failure.message =
-                    format!("{}; before it, this was removed: {what}", failure.message);
+                    format!("{message}; only these leftovers were removed before: {what}");
             }
             halt
         })
@@ -265,6 +266,11 @@ impl Executor<'_, '_> {
 
     fn each_phase(&mut self) -> Result<(), Halt> {
         let phases = self.work.phases.clone();
+        for phase in &phases {
+            if let Phase::NonTransactional(script) = phase {
+                self.judge(script)?;
+            }
+        }
         let last = phases.len() - 1;
         for (at, phase) in phases.iter().enumerate() {
             let resumed = self.work.kind.resumed();

@@ -251,7 +251,7 @@ fn a_rollback_that_fails_behind_leftovers() {
     operator.rollback().fails_saying(
         30,
         &[
-            "before it, this was removed",
+            "only these leftovers were removed before",
             "widgets_name",
             "cannot drop table",
         ],

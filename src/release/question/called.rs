@@ -62,7 +62,7 @@ pub(super) const CALLED: &str = concat!(
                  then 'user-defined, so that its label (' ||
                       case p.provolatile when 'v' then 'volatile' when 's' then 'stable' else 'immutable' end ||
                       ') proves nothing' end, '')
-            || coalesce(', ' || case when u.operator >= 16384::oid then 'an operator user-defined' end, '')
+            || coalesce(', ' || case when u.operator >= 16384::oid then 'a user-defined operator' end, '')
             || coalesce(', ' || case when u.instead >= 16384::oid then 'the planner can put operator ' ||
                       coalesce(u.instead::regoperator::text, '') || ' in its place' end, '') as why
         from used u join pg_proc p on p.oid = u.function join pg_language l on l.oid = p.prolang

@@ -278,7 +278,7 @@ const OF_QUESTIONS: [Check; 12] = [
             union all select a.atttypid from pg_attribute a where a.attrelid = t.typrelid
         ) as part(type)
     )
-    select format('values of type %s, which may hold what somebody made, with casts of theirs', of::regtype)
+    select format('values of type %s, which may hold values of user-defined types, with their casts', of::regtype)
            || case when of in (75::oid, 270::oid, 2277::oid)
                    then ' (name the columns of pg_attribute in the place of information_schema.columns or pg_stats)' else '' end
     from inside where type = 2277::oid limit 1"
