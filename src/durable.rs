@@ -17,8 +17,8 @@ use rustix::fs::{self, Dir, Mode, Stat};
 use tempfile::{Builder, NamedTempFile};
 
 pub use dir_handle::{DirHandle, is_link};
-pub use reserved::{Reserved, reserve};
-pub use scratch::{DAY, Scratch};
+pub use reserved::{Reserved, by_descriptor, reserve};
+pub use scratch::Scratch;
 
 /// Less the umask, as any tool that writes a public file.
 const PUBLIC: u32 = 0o666;

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -61,8 +60,7 @@ impl<'a> Authenticator<'a> {
         known: KnownVersions,
     ) -> Result<Self, AddError> {
         let scratch = Scratch::new(&archive.path, TEMPORARY).map_err(AddError::io(archive.dir))?;
-        // The lock of the archive keeps other processes out.
-        scratch.sweep(Duration::ZERO);
+        scratch.sweep();
         Ok(Self {
             archive,
             scratch,

@@ -65,7 +65,7 @@ pub enum FileError {
     Authenticate(#[from] AuthenticateError),
     #[error(transparent)]
     Receipt(#[from] ReceiptError),
-    #[error("nobody signed it, so it proves nothing")]
+    #[error("it is not signed, so it proves nothing")]
     Unsigned,
     #[error("the journal beside it: {0}")]
     Journal(String),

@@ -14,8 +14,8 @@ use std::fmt::Display;
 use std::io;
 use std::path::Path;
 
-use super::facts::Facts;
 use super::fault::{Fault, FaultKind};
+use super::file_facts::FileFacts;
 use super::finding::{Finding, told};
 use super::judge::Judge;
 use super::kind::Kind;
@@ -25,7 +25,7 @@ use pgseal_verify::digest::Digest;
 #[derive(Default)]
 struct Audited {
     claimed_id: Option<Digest>,
-    facts: Option<Facts>,
+    facts: Option<FileFacts>,
     faults: Vec<Fault>,
     notes: Vec<Fault>,
 }

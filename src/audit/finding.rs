@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::facts::{Facts, ReleaseFacts};
 use super::fault::{Fault, FaultKind, Scope};
+use super::file_facts::{FileFacts, ReleaseFacts};
 use super::kind::Kind;
 use pgseal_verify::digest::Digest;
 use pgseal_verify::format::timestamp::Timestamp;
@@ -23,7 +23,7 @@ pub struct Finding {
     pub as_of: Timestamp,
     /// The release id of a bundle that is not authentic.
     pub claimed_id: Option<Digest>,
-    pub facts: Option<Facts>,
+    pub facts: Option<FileFacts>,
     /// Faults of the file itself and of the cross-checks.
     pub faults: Vec<Fault>,
     /// Remarks for an auditor that are not faults.
@@ -32,7 +32,7 @@ pub struct Finding {
 
 impl Finding {
     /// The facts of a file about a release, and the release.
-    pub fn of_release(&self) -> Option<(&Facts, &ReleaseFacts)> {
+    pub fn of_release(&self) -> Option<(&FileFacts, &ReleaseFacts)> {
         let facts = self.facts.as_ref()?;
         Some((facts, facts.release.as_ref()?))
     }

@@ -193,7 +193,7 @@ impl Lint<'_> {
             Role::Asks(what) => {
                 self.dispatch(statement, &inspection, &[]);
                 self.bare_variables(statement);
-                if statement.then != Then::Show || statement.parameters.is_some() {
+                if statement.command().is_some() {
                     let problem =
                         format!("a {what} ends with a semicolon: its answer is READY or BLOCKED");
                     self.problems

@@ -2,8 +2,8 @@
 //! before each statement is sent.
 
 use psql_script::{
-    Changed, Copy, Inspection, Means, NonTransactional, SessionChange, Statement, Then, classify,
-    parts, session_only,
+    Changed, Copy, Inspection, Means, NonTransactional, SessionChange, Statement, classify, parts,
+    session_only,
 };
 
 /// Kind of script that contains a statement.
@@ -56,20 +56,13 @@ pub fn refused_everywhere(place: Place, sql: &str, inspection: &Inspection) -> O
 /// The reason why this statement can't be a step of a tier with `transaction = "none"`, if any. It
 /// applies all rules for a single statement.
 pub fn refused_in_steps(statement: &Statement, inspection: &Inspection) -> Option<Refusal> {
-    let meta = match &statement.then {
-        Then::Show if statement.parameters.is_some() => Some("\\bind"),
-        Then::Show => None,
-        Then::Store { .. } => Some("\\gset"),
-        Then::Execute => Some("\\gexec"),
-        Then::Describe => Some("\\gdesc"),
-        Then::Prepare { .. } => Some("\\parse"),
-    };
-    let needs_answers = |what: &str| Refusal {
+    let needs_answers = |command| Refusal {
         rule: NOT_REPEATABLE,
-        why: format!("{what} in a tier without a transaction"),
+        why: format!("\\{command} in a tier without a transaction"),
         hint: "a resumed run has no answers of the statements before; put it into a transactional tier",
     };
-    refused_everywhere(Place::Steps, &statement.sql, inspection).or_else(|| meta.map(needs_answers))
+    refused_everywhere(Place::Steps, &statement.sql, inspection)
+        .or_else(|| statement.command().map(needs_answers))
 }
 
 /// The reason why a script of a tier with `transaction = "none"` may not wait for the result of a

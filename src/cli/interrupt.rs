@@ -12,7 +12,7 @@ use signal_hook::iterator::Signals;
 
 use super::progress::Notifier;
 use super::{CliError, Exit, Kind, Output, display_path};
-use crate::release::cancellation::{CancellationToken, Phase, Stopping};
+use crate::release::cancellation::{CancellationToken, CommitPhase, Stopping};
 
 /// Interval between attempts to cancel, until the run notices.
 const AGAIN: Duration = Duration::from_millis(200);
@@ -67,7 +67,7 @@ impl Command {
         CliError::new(Kind::Interrupted, text).exit(self.exit)
     }
 
-    fn quit(&self, phase: Phase) -> CliError {
+    fn quit(&self, phase: CommitPhase) -> CliError {
         let name = self.name;
         if let Some(leaves) = self.leaves {
             return CliError::new(Kind::Interrupted, format!("the {name} was stopped"))
@@ -79,15 +79,15 @@ impl Command {
             format!(" --receipts {}", display_path(dir))
         });
         match phase {
-            Phase::BeforeCommit => self
+            CommitPhase::BeforeCommit => self
                 .interrupted()
                 .hint("the server rolls back what was begun; `pgseal status` shows it"),
-            Phase::Partial => {
+            CommitPhase::Partial => {
                 CliError::new(Kind::Partial, format!("the {name} was stopped half way")).hint(
                     format!("`pgseal status{dir}` shows how far it came, and what to do"),
                 )
             }
-            Phase::Committing | Phase::Ended => {
+            CommitPhase::Committing | CommitPhase::Ended => {
                 let text = format!(
                     "the {name} was stopped before COMMIT was answered: it may be committed"
                 );

@@ -79,7 +79,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         out.line(format!("{title}: {number}{others}"));
     }
     if args.strict && open > 0 {
-        let text = format!("{warnings} that are not acknowledged");
+        let text = format!("{warnings} not acknowledged");
         return Err(CliError::usage(text).answered().hint(
             "`pgseal lint --explain RULE` says what to do instead; what may stay is named by [[acknowledge]] in release.toml",
         ));

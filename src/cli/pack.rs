@@ -124,7 +124,7 @@ fn warn(definition: &Definition, dir: &Path, out: Output) {
         let dir = display_path(dir);
         let open = count(open, "warning");
         out.warning(format!(
-            "{open} that are not acknowledged; `pgseal lint {dir}` shows them"
+            "{open} not acknowledged; `pgseal lint {dir}` shows them"
         ));
     }
 }

@@ -22,7 +22,7 @@ use super::recording::{Prepared, ReceiptArgs};
 use super::{CliError, Exit, Kind, Output, display_path, escape};
 use crate::bundle::AuthenticatedBundle;
 use crate::database::Connect;
-use crate::durable::{DAY, Scratch};
+use crate::durable::Scratch;
 use crate::release::cancellation::CancellationToken;
 use crate::release::rehearse::{self, Approval, ClonedFrom, Job, Rehearsed};
 use crate::release::run_context::{self, RunContext};
@@ -110,7 +110,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     if !prepared.is_signed() {
         out.warning(UNSIGNED);
     }
-    for dir in scratch.sweep(DAY) {
+    for dir in scratch.sweep() {
         let dir = display_path(&dir);
         out.note(format!(
             "removed {dir}, which a rehearsal left that was killed"

@@ -10,7 +10,7 @@ use super::lines::{self, LineArgs};
 use super::{CliError, Exit, Output, ResultExt, display_path, escape_lines};
 use crate::durable;
 use crate::release::run_context;
-use crate::runbook::{Facts, Known};
+use crate::runbook::{Known, RunbookFacts};
 use crate::trust::JudgedAt;
 use pgseal_verify::format::manifest::Audience;
 use pgseal_verify::format::statement::title;
@@ -62,7 +62,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         admin: shell("ADMIN"),
         ..args.lines.known(&args.bundle, values)
     };
-    let facts = Facts {
+    let facts = RunbookFacts {
         manifest,
         id: bundle.release_id(),
         files: bundle.file_count(),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{CliError, Exit, Output, display_path, escape, escape_lines};
 use psql_script::{
-    FileError, Files, OF_THE_CONNECTION, Position, Script, ScriptError, Step, Then, Variables,
+    FileError, Files, OF_THE_CONNECTION, Position, Script, ScriptError, Step, Variables,
 };
 
 #[derive(clap::Args, Debug)]
@@ -106,7 +106,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
                 "sql": statement.sql,
                 "copy_bytes": copy_bytes,
                 "parameters": statement.parameters,
-                "then": then(&statement.then),
+                "then": statement.then.command(),
             }));
         } else {
             let (at, sql) = (directory.display_path(&at), escape_lines(&statement.sql));
@@ -114,17 +114,6 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         }
     }
     Ok(Exit::Done)
-}
-
-/// psql's use of the result: the command that ends the statement, unless it is a semicolon or `\g`.
-fn then(then: &Then) -> Option<&'static str> {
-    match then {
-        Then::Show => None,
-        Then::Store { .. } => Some("gset"),
-        Then::Execute => Some("gexec"),
-        Then::Describe => Some("gdesc"),
-        Then::Prepare { .. } => Some("parse"),
-    }
 }
 
 fn unreadable(directory: &Directory, at: &Position, error: &std::io::Error) -> CliError {

@@ -9,7 +9,7 @@ use super::args::{BundleArgs, now};
 use super::{CliError, Exit, Kind, Output, display_path};
 use crate::bundle::AuthenticatedBundle;
 use crate::bundle::stream::CopyError;
-use crate::durable::{DAY, Scratch};
+use crate::durable::Scratch;
 use crate::trust::JudgedAt;
 use pgseal_verify::entry_path::EntryPath;
 use pgseal_verify::plural;
@@ -98,7 +98,7 @@ fn aside(dir: &Path, out: Output) -> std::io::Result<Scratch> {
         ));
     }
     let aside = Scratch::new(parent, ASIDE)?;
-    for left in aside.sweep(DAY) {
+    for left in aside.sweep() {
         let left = display_path(&left);
         out.note(format!(
             "removed {left}, which an unpack left that was killed"

@@ -9,8 +9,8 @@ use super::points;
 use super::{CliError, Exit, Output, Paint, escape};
 use crate::bundle::{AuthenticatedBundle, Signatory};
 use crate::lint;
+use crate::trust::JudgedAt;
 use crate::trust::attestations::SignedApproval;
-use crate::trust::{JudgedAt, policy};
 use pgseal_verify::format::approval::Decision;
 use pgseal_verify::format::statement::title;
 use pgseal_verify::format::timestamp::Timestamp;
@@ -43,7 +43,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         .approvals
         .add_to(bundle, AuthenticatedBundle::with_approval)?;
     let manifest = bundle.manifest();
-    policy::check_policy(&root, &manifest.release, bundle.release_id(), judged)?;
+    bundle.check_policy()?;
     if args.contents {
         bundle.check_contents()?;
     }

@@ -101,7 +101,7 @@ impl Removals {
             }
         }
         for (number, (effects, body, in_rollback)) in statements.enumerate() {
-            removals.push(number, effects);
+            removals.push(number, effects, in_rollback);
             if in_rollback {
                 removals.push_of_rollback(number, effects, body);
             }
@@ -109,10 +109,18 @@ impl Removals {
         removals
     }
 
-    fn push(&mut self, number: usize, effects: &Effects) {
+    fn push(&mut self, number: usize, effects: &Effects, in_rollback: bool) {
         let cascade = effects.cascade;
-        for object in effects.dropped.iter().chain(&effects.moved) {
+        for object in &effects.dropped {
             self.add(number, object, Extent::Parts { cascade });
+        }
+        // A tier that moves a table leaves its parts to the rollback of the new name.
+        let extent = match in_rollback {
+            true => Extent::Name,
+            false => Extent::Parts { cascade: false },
+        };
+        if let Some(object) = &effects.moved {
+            self.add(number, object, extent);
         }
         if let Some(object) = effects.joined.as_ref().map(|object| self.renamed(object)) {
             let joined = self.joined.entry(object.name.name.clone()).or_default();
@@ -132,7 +140,8 @@ impl Removals {
         {
             self.add(number, object, Extent::Name);
         }
-        for word in body.into_iter().flat_map(words) {
+        let drops = |body: &&str| words(body).any(|word| word == "drop");
+        for word in body.filter(drops).into_iter().flat_map(words) {
             let word = self.resolved(word);
             self.by_word.entry(word).or_default().push(number);
         }
@@ -197,13 +206,11 @@ impl Removals {
                 Extent::Parts { cascade } => (removal.number, cascade),
                 Extent::Name => (removal.number, false),
             });
-        let names = std::iter::once(&object.name).chain(&object.of);
-        let by_word = names.filter_map(|name| {
-            let lower = name.name.to_ascii_lowercase();
-            self.by_word.get(words(&lower).next()?)
-        });
+        // A DO block that names the table need not drop its parts.
+        let lower = object.name.name.to_ascii_lowercase();
+        let by_word = words(&lower).next().and_then(|word| self.by_word.get(word));
         by_name
-            .chain(by_word.flatten().map(|number| (*number, false)))
+            .chain(by_word.into_iter().flatten().map(|number| (*number, false)))
             .filter(|(number, _)| Some(*number) > after)
             .min()
     }

@@ -23,7 +23,7 @@ use super::dial::dial;
 use super::driver::Driver;
 use super::login::login;
 use super::settings::Settings;
-use super::start::{self, Facts};
+use super::start::{self, ServerFacts};
 use crate::database::{
     BatchAnswer, Cancel, ChangedReading, Column, DatabaseError, Identity, Notice, Parameter,
     Purpose, Session, Table,
@@ -36,7 +36,7 @@ pub struct PostgresSession {
     prepared: HashMap<&'static str, String>,
     driver: Driver,
     canceller: Canceller,
-    facts: Facts,
+    facts: ServerFacts,
 }
 
 /// OIDs of types, the same in every database (`pg_type.dat`).
@@ -114,7 +114,7 @@ impl PostgresSession {
             prepared: HashMap::new(),
             driver,
             canceller,
-            facts: Facts::default(),
+            facts: ServerFacts::default(),
         })
     }
 
@@ -167,7 +167,7 @@ impl PostgresSession {
         }
     }
 
-    pub(super) fn facts(&self) -> &Facts {
+    pub(super) fn facts(&self) -> &ServerFacts {
         &self.facts
     }
 

@@ -4,7 +4,7 @@ mod asked;
 mod signed;
 
 use super::cell::{Cell, CellStatus, Row};
-use super::facts::{Facts, ReleaseFacts};
+use super::facts::{ReadinessFacts, ReleaseFacts};
 
 /// Validity of a database result in seconds: the database can change at any moment, and `run`
 /// queries it again.
@@ -19,7 +19,7 @@ pub struct Matrix {
 }
 
 impl Matrix {
-    pub fn of(facts: &Facts) -> Self {
+    pub fn of(facts: &ReadinessFacts) -> Self {
         let mut matrix = Self {
             cells: Row::ALL.into_iter().map(|row| cell(row, facts)).collect(),
         };
@@ -55,7 +55,7 @@ impl Matrix {
 }
 
 /// A blocking problem takes precedence over positive evidence.
-fn cell(row: Row, facts: &Facts) -> Cell {
+fn cell(row: Row, facts: &ReadinessFacts) -> Cell {
     let Some(release) = &facts.release else {
         let not_authentic = "Nothing is read from a file that is not authentic.";
         return facts.trouble(row).map_or_else(
@@ -80,7 +80,7 @@ fn cell(row: Row, facts: &Facts) -> Cell {
     }
 }
 
-fn answer(row: Row, facts: &Facts, release: &ReleaseFacts) -> Cell {
+fn answer(row: Row, facts: &ReadinessFacts, release: &ReleaseFacts) -> Cell {
     match row {
         Row::Files => signed::files(facts, release),
         Row::Signatures => signed::signatures(facts, release),

@@ -1,4 +1,4 @@
-//! Facts about a release for a report. The caller must authenticate them first.
+//! ReadinessFacts about a release for a report. The caller must authenticate them first.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -17,7 +17,7 @@ use pgseal_verify::format::receipt::{
 use pgseal_verify::format::rehearsal::Rehearsal;
 use pgseal_verify::format::timestamp::Timestamp;
 
-pub struct Facts {
+pub struct ReadinessFacts {
     pub now: Timestamp,
     pub file: String,
     /// Parts of the displayed command lines.
@@ -131,7 +131,7 @@ impl<T> Kept<T> {
     }
 }
 
-impl Facts {
+impl ReadinessFacts {
     pub fn trouble(&self, row: Row) -> Option<&Blocker> {
         // Failures take precedence over pending actions of people.
         let of_row = self.blockers.iter().filter(|(about, _)| *about == row);

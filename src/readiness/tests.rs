@@ -91,8 +91,8 @@ fn answers() -> Answers {
     }
 }
 
-/// Facts of a release that is READY.
-fn ready() -> Facts {
+/// ReadinessFacts of a release that is READY.
+fn ready() -> ReadinessFacts {
     let release = ReleaseFacts {
         manifest: manifest(),
         release_id: digest(),
@@ -124,7 +124,7 @@ fn ready() -> Facts {
             ..Known::default()
         },
     );
-    Facts {
+    ReadinessFacts {
         now: now(),
         file,
         known,
@@ -133,13 +133,13 @@ fn ready() -> Facts {
     }
 }
 
-fn with(change: impl FnOnce(&mut ReleaseFacts)) -> Facts {
+fn with(change: impl FnOnce(&mut ReleaseFacts)) -> ReadinessFacts {
     let mut facts = ready();
     change(facts.release.as_mut().expect("a release"));
     facts
 }
 
-fn answered(change: impl FnOnce(&mut Answers)) -> Facts {
+fn answered(change: impl FnOnce(&mut Answers)) -> ReadinessFacts {
     with(|release| {
         let Database::Answered(answers) = &mut release.database else {
             panic!("an answer")
@@ -148,12 +148,12 @@ fn answered(change: impl FnOnce(&mut Answers)) -> Facts {
     })
 }
 
-fn judged(facts: &Facts) -> (Status, u8) {
+fn judged(facts: &ReadinessFacts) -> (Status, u8) {
     let verdict = verdict(facts, &Matrix::of(facts));
     (verdict.status, verdict.exit)
 }
 
-fn mark(facts: &Facts, row: Row) -> CellStatus {
+fn mark(facts: &ReadinessFacts, row: Row) -> CellStatus {
     Matrix::of(facts).cell(row).expect("every row").mark.clone()
 }
 
@@ -167,14 +167,14 @@ fn blocker(exit: u8, waits: bool) -> Blocker {
     }
 }
 
-/// Facts with rehearsals that ended so, oldest first.
-fn rehearsed<const N: usize>(rehearsals: [(&str, RehearsalOutcome); N]) -> Facts {
+/// ReadinessFacts with rehearsals that ended so, oldest first.
+fn rehearsed<const N: usize>(rehearsals: [(&str, RehearsalOutcome); N]) -> ReadinessFacts {
     let rehearsals = rehearsals.map(|(finished, outcome)| rehearsal(finished, outcome));
     with(|release| release.rehearsals = rehearsals.into())
 }
 
-fn stops(row: Row, exit: u8) -> Facts {
-    Facts {
+fn stops(row: Row, exit: u8) -> ReadinessFacts {
+    ReadinessFacts {
         blockers: vec![(row, blocker(exit, false))],
         ..ready()
     }
@@ -293,7 +293,7 @@ fn what_is_wrong_stops_with_its_code() {
 
 #[test]
 fn nothing_of_a_file_that_is_not_authentic() {
-    let facts = Facts {
+    let facts = ReadinessFacts {
         release: None,
         ..stops(Row::Signatures, 11)
     };

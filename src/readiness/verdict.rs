@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::cell::{Cell, CellStatus, Row};
 use super::cells::Matrix;
-use super::facts::{Database, Facts};
+use super::facts::{Database, ReadinessFacts};
 use super::human_time::{count, day_and_time_of, listed, sentence};
 use pgseal_verify::format::manifest::Transaction;
 
@@ -89,7 +89,7 @@ const IN_EFFECT: [Row; 6] = [
 /// Exit code of BLOCKED.
 const BLOCKED: u8 = 20;
 
-pub fn verdict(facts: &Facts, matrix: &Matrix) -> Verdict {
+pub fn verdict(facts: &ReadinessFacts, matrix: &Matrix) -> Verdict {
     let stop = |row: &Row| {
         let cell = matrix.cell(*row)?;
         match cell.mark {
@@ -159,7 +159,7 @@ fn mend(row: Row, in_effect: bool) -> Option<&'static str> {
     }
 }
 
-fn done(facts: &Facts, matrix: &Matrix) -> Verdict {
+fn done(facts: &ReadinessFacts, matrix: &Matrix) -> Verdict {
     let database = database(facts);
     let release = facts.release.as_ref();
     let row = release.and_then(|release| release.in_effect());
@@ -190,7 +190,7 @@ fn done(facts: &Facts, matrix: &Matrix) -> Verdict {
     }
 }
 
-fn ready(facts: &Facts) -> Verdict {
+fn ready(facts: &ReadinessFacts) -> Verdict {
     Verdict {
         status: Status::Ready,
         exit: 0,
@@ -203,7 +203,7 @@ fn ready(facts: &Facts) -> Verdict {
     }
 }
 
-fn blocked(facts: &Facts, open: &[&Cell], in_effect: bool) -> Verdict {
+fn blocked(facts: &ReadinessFacts, open: &[&Cell], in_effect: bool) -> Verdict {
     let mut missing: Vec<Missing> = Vec::new();
     for cell in open {
         let what = cell.way_out.clone().unwrap_or_else(|| way_out(cell));
@@ -228,7 +228,7 @@ fn blocked(facts: &Facts, open: &[&Cell], in_effect: bool) -> Verdict {
 }
 
 /// Short phrases for the missing answers.
-fn reasons<'a>(facts: &Facts, open: &[&Cell]) -> Vec<&'a str> {
+fn reasons<'a>(facts: &ReadinessFacts, open: &[&Cell]) -> Vec<&'a str> {
     let release = facts.release.as_ref();
     let asked = release.is_some_and(|release| !matches!(release.database, Database::NotAsked));
     let mut reasons: Vec<&str> = Vec::new();
@@ -268,14 +268,14 @@ fn way_out(cell: &Cell) -> String {
 }
 
 /// The command line of the action.
-fn command(facts: &Facts, name: &str) -> String {
+fn command(facts: &ReadinessFacts, name: &str) -> String {
     let release = facts.release.as_ref();
     let line = release.and_then(|release| facts.known.command(name, &release.manifest));
     line.unwrap_or_else(|| format!("pgseal {name} FILE"))
 }
 
 /// The steps of a run, for readers without experience.
-fn run_steps(facts: &Facts) -> Vec<String> {
+fn run_steps(facts: &ReadinessFacts) -> Vec<String> {
     let Some(release) = &facts.release else {
         return Vec::new();
     };
@@ -315,7 +315,7 @@ fn run_steps(facts: &Facts) -> Vec<String> {
     steps.into_iter().chain(stage).collect()
 }
 
-fn database(facts: &Facts) -> &str {
+fn database(facts: &ReadinessFacts) -> &str {
     let release = facts.release.as_ref();
     release.map_or("the database", |release| &release.manifest.target.database)
 }

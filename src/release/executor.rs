@@ -8,7 +8,7 @@ use super::phases::{NumberedTier, Phase, phases};
 use super::probe::Observed;
 use super::proof;
 use super::report::{FailureKind, Halt, Report, blank_receipt};
-use super::resume::{Decision, Resumed};
+use super::resume::{Decision, UnfinishedRun};
 use super::retry;
 use super::run_context::{MissingScript, RunContext};
 use crate::bundle::AuthenticatedSql;
@@ -35,9 +35,9 @@ pub(super) enum RunKind {
     /// A run from baseline.
     Fresh,
     /// A run that continues an unfinished one.
-    Resumed(Resumed),
+    Resumed(UnfinishedRun),
     /// A rollback, of the unfinished run if the release is not in effect.
-    Rollback(Option<Resumed>),
+    Rollback(Option<UnfinishedRun>),
 }
 
 impl RunKind {
@@ -48,7 +48,7 @@ impl RunKind {
         }
     }
 
-    pub fn resumed(&self) -> Option<&Resumed> {
+    pub fn resumed(&self) -> Option<&UnfinishedRun> {
         match self {
             Self::Resumed(run) => Some(run),
             Self::Fresh | Self::Rollback(_) => None,
@@ -256,7 +256,9 @@ impl Executor<'_, '_> {
         self.each_phase().map_err(|mut halt| {
             if let Some(what) = cleared {
                 let failure = halt.failure();
-                failure.message = format!("after this was removed: {what}: {}", failure.message);
+                let message = &failure.message;
+                failure.message =
+                    format!("{message}; only these leftovers were removed before: {what}");
             }
             halt
         })
@@ -264,6 +266,11 @@ impl Executor<'_, '_> {
 
     fn each_phase(&mut self) -> Result<(), Halt> {
         let phases = self.work.phases.clone();
+        for phase in &phases {
+            if let Phase::NonTransactional(script) = phase {
+                self.judge(script)?;
+            }
+        }
         let last = phases.len() - 1;
         for (at, phase) in phases.iter().enumerate() {
             let resumed = self.work.kind.resumed();

@@ -16,7 +16,7 @@ use super::failure::{Context as _, Failure};
 use super::phases::Phase;
 use super::rehearse::locks;
 use super::report::Halt;
-use super::resume::{Progress, Resumed};
+use super::resume::{Progress, UnfinishedRun};
 use super::settings::durable;
 use super::tier_log::{Sent, TierLog};
 use super::transaction::{BEGIN, new_step};
@@ -56,6 +56,24 @@ impl Executor<'_, '_> {
         self.book(Happened::Tier, &step)
     }
 
+    /// Fails if a statement of a tier is refused: before the run's first COMMIT, because another
+    /// program may have packed the release.
+    pub(super) fn judge(&mut self, script: &NamedScript<'_>) -> Result<(), Halt> {
+        let special = server_variables::variables(self.session);
+        let mut source = script.sql.script(self.order.variables, &special)?;
+        while let Some(step) = source.next_step()? {
+            match step {
+                Step::Echo { .. } => {}
+                Step::Await => return Err(refused_to_wait()),
+                Step::Statement(statement) => {
+                    let one = PendingStatement::read(&self.order, script, &statement, 1)?;
+                    one.map_or(Ok(()), |one| one.skip(&mut source))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn each(&mut self, script: &NamedScript<'_>, log: &mut TierLog) -> Result<(), Halt> {
         let special = server_variables::variables(self.session);
         let mut source = script.sql.script(self.order.variables, &special)?;
@@ -66,10 +84,7 @@ impl Executor<'_, '_> {
                     self.observer.event(Event::Echo(&text));
                     continue;
                 }
-                Step::Await => {
-                    let text = "a condition over an answer, in a tier without transaction";
-                    return Err(Failure::plain(text).into());
-                }
+                Step::Await => return Err(refused_to_wait()),
                 Step::Statement(statement) => statement,
             };
             self.order.stop.check()?;
@@ -213,7 +228,7 @@ impl Executor<'_, '_> {
     /// rollback script cannot know of them. Returns the leftovers that it removed.
     pub(super) fn clear_interrupted(
         &mut self,
-        unfinished: &Resumed,
+        unfinished: &UnfinishedRun,
     ) -> Result<Option<String>, Halt> {
         let mut cleared = None;
         for phase in load_phases(&self.order)? {
@@ -231,7 +246,11 @@ impl Executor<'_, '_> {
                 let Step::Statement(statement) = step else {
                     continue;
                 };
-                let one = PendingStatement::read(&self.order, &script, &statement, number + 1)?;
+                // The run never came beyond a statement that is refused.
+                let Ok(one) = PendingStatement::read(&self.order, &script, &statement, number + 1)
+                else {
+                    return Ok(cleared);
+                };
                 let Some(one) = one else { continue };
                 if one.is_setting() {
                     one.send(self.session, &mut source)?;
@@ -275,6 +294,10 @@ impl Executor<'_, '_> {
         booked.context("can't write the ledger")?;
         Ok(())
     }
+}
+
+fn refused_to_wait() -> Halt {
+    Failure::plain("a condition over an answer, in a tier without transaction").into()
 }
 
 /// Sets pgseal's own role and search path for the rest of a transaction.

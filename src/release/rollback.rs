@@ -11,7 +11,7 @@ use super::phases::Phase;
 use super::preflight;
 use super::question::Within;
 use super::report::Report;
-use super::resume::Resumed;
+use super::resume::UnfinishedRun;
 use super::run_context::{MissingScript, RunContext, inherit_variables};
 use super::target;
 use crate::database::{DatabaseError, Purpose, Session};
@@ -36,7 +36,7 @@ pub struct AppliedRelease<'b> {
     target: ObservedTarget,
     variables: BTreeMap<String, String>,
     /// The unfinished run, if the release is not in effect.
-    unfinished: Option<Resumed>,
+    unfinished: Option<UnfinishedRun>,
 }
 
 /// Reasons for a rollback not to begin. The database is untouched.
@@ -74,7 +74,7 @@ pub fn find<'b>(
                 false => {
                     let steps = ledger::steps_of(session.as_mut(), &top.run_id)
                         .map_err(RollbackError::Ledger)?;
-                    Some(Resumed {
+                    Some(UnfinishedRun {
                         entry: (*top).clone(),
                         steps,
                         decision: None,

@@ -6,7 +6,7 @@ use super::gate::GatedRelease;
 use super::preflight::{self, PreflightError};
 use super::probe::Observed;
 use super::report::Report;
-use super::resume::{Decision, Resumed};
+use super::resume::{Decision, UnfinishedRun};
 use super::run_context::{MissingScript, RunContext};
 use crate::bundle::Admission;
 use crate::record::journal::Journal;
@@ -21,7 +21,7 @@ pub struct ReadyRelease<'b> {
     gated: GatedRelease<'b>,
     /// The probe's row; `None` if an unfinished run is resumed.
     before: Option<Observed>,
-    resumed: Option<Resumed>,
+    resumed: Option<UnfinishedRun>,
 }
 
 impl<'b> GatedRelease<'b> {
@@ -39,7 +39,7 @@ impl<'b> GatedRelease<'b> {
         decision: Option<Decision>,
     ) -> Result<ReadyRelease<'b>, PreflightError> {
         let (session, order, target) = self.session();
-        let resumed = Resumed::find(session, order, target, decision)?;
+        let resumed = UnfinishedRun::find(session, order, target, decision)?;
         Ok(ReadyRelease::new(self, None, Some(resumed)))
     }
 }
@@ -67,7 +67,11 @@ pub fn needs_rehearsal(order: &RunContext<'_>) -> bool {
 }
 
 impl<'b> ReadyRelease<'b> {
-    fn new(gated: GatedRelease<'b>, before: Option<Observed>, resumed: Option<Resumed>) -> Self {
+    fn new(
+        gated: GatedRelease<'b>,
+        before: Option<Observed>,
+        resumed: Option<UnfinishedRun>,
+    ) -> Self {
         Self {
             gated,
             before,

@@ -128,9 +128,7 @@ impl<'r> Runner<'r> {
     }
 
     fn statement(&mut self, script: &mut Script<'_>, statement: Statement) -> Result<(), Failure> {
-        let shown = statement.then == Then::Show
-            && statement.parameters.is_none()
-            && statement.copy.is_none();
+        let shown = statement.command().is_none() && statement.copy.is_none();
         if shown
             && self.tables.is_none()
             && statement.undefined.is_empty()

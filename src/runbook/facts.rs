@@ -1,4 +1,4 @@
-//! Facts between `{{` and `}}` in a runbook, and their values. The id of a release is known only
+//! RunbookFacts between `{{` and `}}` in a runbook, and their values. The id of a release is known only
 //! after packing, so values are inserted when a runbook is read.
 
 use super::line::{Known, stand_in};
@@ -36,7 +36,7 @@ const LISTS: [&str; 3] = ["gates", "tiers", "variables"];
 
 /// Values from a release and from the reader's host.
 #[derive(Clone, Copy)]
-pub struct Facts<'a> {
+pub struct RunbookFacts<'a> {
     pub manifest: &'a Manifest,
     pub id: ReleaseId,
     /// Number of files in the bundle.
@@ -101,7 +101,7 @@ fn is_alone(text: &str, at: usize) -> bool {
     })
 }
 
-impl Facts<'_> {
+impl RunbookFacts<'_> {
     /// Inserts the values into a text. Unknown facts are kept; `lint` has rejected them.
     pub fn render(&self, text: &str) -> String {
         let mut out = String::with_capacity(text.len());

@@ -173,7 +173,7 @@ const TRAPS: &[Trap] = &[
         lay: CAST_OF_A_MOOD,
         gate: "select json_agg(a)::text <> '' as ready, 'x' as reason from pg_attribute a
                where attrelid = 'public.mine'::regclass",
-        words: &["values of type pg_attribute, which may hold what somebody made"],
+        words: &["values of type pg_attribute, which may hold values of user-defined types"],
     },
     Trap {
         what: "a missing value in a row of a join",
@@ -181,7 +181,7 @@ const TRAPS: &[Trap] = &[
         lay: CAST_OF_A_MOOD,
         gate: "select json_agg(j)::text <> '' as ready, 'x' as reason
                from (pg_attribute a join pg_class c on c.oid = a.attrelid) as j where relname = 'mine'",
-        words: &["values of type anyarray, which may hold what somebody made"],
+        words: &["values of type anyarray, which may hold values of user-defined types"],
     },
     Trap {
         what: "common values of a column",
@@ -189,7 +189,7 @@ const TRAPS: &[Trap] = &[
         lay: CAST_OF_A_MOOD,
         gate: "select to_json(s.most_common_vals) is not null as ready, 'x' as reason
                from pg_stats s join pg_class c on c.relname = s.tablename where tablename = 'mine' and attname = 'm'",
-        words: &["values of type anyarray, which may hold what somebody made"],
+        words: &["values of type anyarray, which may hold values of user-defined types"],
     },
     Trap {
         what: "the validator of a function's body",
@@ -456,7 +456,7 @@ fn what_is_refused_is_named() {
         ),
         (
             "select 1 operator(public.<~~>) 1 as ready, 'x' as reason",
-            "operator public.<~~>(integer,integer) of function int4eq(integer,integer): an operator user-defined",
+            "operator public.<~~>(integer,integer) of function int4eq(integer,integer): a user-defined operator",
         ),
         (
             "select count(*) > 0 as ready, 'x' as reason from public.ft",

@@ -1,6 +1,10 @@
 //! Releases with non-transactional tiers: they stop half way, and resume or roll back.
 
 use super::small;
+use std::fs;
+
+use pgseal::trust::SecretKey;
+use pgseal_testkit::bundles::bend;
 use pgseal_testkit::cluster::TestDatabase;
 use pgseal_testkit::release::{
     Answer, Operator, Release, Running, Site, assert_same, dump, wait_until,
@@ -251,7 +255,7 @@ fn a_rollback_that_fails_behind_leftovers() {
     operator.rollback().fails_saying(
         30,
         &[
-            "after this was removed",
+            "only these leftovers were removed before",
             "widgets_name",
             "cannot drop table",
         ],
@@ -264,6 +268,32 @@ fn a_rollback_that_fails_behind_leftovers() {
     client.batch_execute("drop view public.names").unwrap();
     run_with(&operator, &["--resume"]).done();
     operator.rollback().done();
+}
+
+/// Another program packs a tier that pgseal refuses to pack: it is refused before the first COMMIT.
+#[test]
+fn a_tier_that_another_program_packed() {
+    let (db, release, site) = small("packedelse");
+    let release = release.tier("session", "create temp table t (a integer);\n");
+    let bundle = site.pack(&release);
+    let key = SecretKey::read(&site.path("release.key"), || unreachable!("no passphrase")).unwrap();
+    let bent = bend(&fs::read(&bundle).unwrap(), &key, |statement| {
+        let tiers = &mut statement["predicate"]["tiers"];
+        tiers[1]["transaction"] = "none".into();
+    });
+    fs::write(&bundle, bent).unwrap();
+    let operator = site.operator(&bundle, &db.url());
+    let before = dump(&db);
+    operator.run().fails_saying(
+        30,
+        &[
+            "the database is as before",
+            "tiers/session.sql:1:1",
+            "a temporary object in a tier without a transaction",
+        ],
+    );
+    assert_same(&before, &dump(&db));
+    operator.status().0.done();
 }
 
 /// The lock wait times out: the leftover index is removed, and the statement retried.

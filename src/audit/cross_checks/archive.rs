@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{Answer, Coverage, Severity};
-use crate::audit::facts::{ApprovalFacts, Facts, ReceiptFacts, ReleaseFacts, TrustRootFacts};
 use crate::audit::fault::{FaultKind, Scope};
+use crate::audit::file_facts::{
+    ApprovalFacts, FileFacts, ReceiptFacts, ReleaseFacts, TrustRootFacts,
+};
 use crate::audit::finding::Finding;
 use crate::audit::kind::Kind;
 use crate::tlog::CHECKPOINT;
@@ -147,7 +149,7 @@ impl<'a> Archive<'a> {
     }
 
     /// Whether the approvals were given for another release or target than the bundle has.
-    pub fn shows_another(&self, approvals: &Facts, bundle: usize) -> bool {
+    pub fn shows_another(&self, approvals: &FileFacts, bundle: usize) -> bool {
         let shown = self.findings[bundle]
             .facts
             .as_ref()

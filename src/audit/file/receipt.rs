@@ -5,10 +5,10 @@ use std::path::Path;
 
 use super::signatures::{not_counted, signature_kind, signer, token_kind};
 use super::{Audited, not_authentic, unreadable};
-use crate::audit::facts::{
-    Facts, ReceiptFacts, RehearsalFacts, ReleaseFacts, RestsOn, Seen, Signer, Verdict,
-};
 use crate::audit::fault::{Fault, FaultKind};
+use crate::audit::file_facts::{
+    FileFacts, ReceiptFacts, RehearsalFacts, ReleaseFacts, RestsOn, Seen, Signer, Verdict,
+};
 use crate::audit::judge::Judge;
 use crate::audit::place::{Found, Place, small};
 use crate::record::receipt::{self, JournalCheck, Parts, ReceiptError};
@@ -37,7 +37,7 @@ pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Result<Audi
     let facts = facts(judge, &receipt.release, subject, read.signed);
     Ok(Audited {
         faults: journal.into_iter().collect(),
-        ..authentic(Facts {
+        ..authentic(FileFacts {
             receipt: Some(receipt_facts(receipt, sha256)),
             ..facts
         })
@@ -57,7 +57,7 @@ pub fn audit_rehearsal(
     let rehearsal = read.statement.predicate;
     let subject = &read.statement.subject;
     let facts = facts(judge, &rehearsal.release, subject, read.signed);
-    Ok(authentic(Facts {
+    Ok(authentic(FileFacts {
         rehearsal: Some(rehearsal_facts(rehearsal, sha256)),
         ..facts
     }))
@@ -114,9 +114,9 @@ fn refused(error: &ReceiptError, judge: &Judge<'_>) -> Audited {
         ReceiptError::Signature(error) => not_counted(judge, error),
         _ => Vec::new(),
     };
-    let facts = (!signers.is_empty()).then(|| Facts {
+    let facts = (!signers.is_empty()).then(|| FileFacts {
         signers,
-        ..Facts::refused(error)
+        ..FileFacts::refused(error)
     });
     Audited {
         facts,
@@ -141,7 +141,7 @@ fn facts(
     release: &Release,
     subject: &[Subject],
     signed: Option<(KeyId, Evidence)>,
-) -> Facts {
+) -> FileFacts {
     let (then, now) = match signed {
         None => {
             let no = Verdict::no("it is not signed");
@@ -161,15 +161,15 @@ fn facts(
         .collect();
     // Reading the receipt checked that it has exactly one subject.
     let id = subject.first().map(|subject| subject.digest.sha256);
-    Facts {
+    FileFacts {
         release: id.map(|id| ReleaseFacts::new(release, id)),
         signers,
         blocked: id.is_some_and(|id| judge.root.policy().blocked_releases.contains(&id)),
-        ..Facts::new(then, now)
+        ..FileFacts::new(then, now)
     }
 }
 
-fn authentic(facts: Facts) -> Audited {
+fn authentic(facts: FileFacts) -> Audited {
     let mut notes = Vec::new();
     if facts.signers.is_empty() {
         let text = "it is not signed: its author is unknown";

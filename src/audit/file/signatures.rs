@@ -1,7 +1,7 @@
 //! Signers, and the fault kinds of signature errors.
 
-use crate::audit::facts::{Seen, Signer};
 use crate::audit::fault::FaultKind;
+use crate::audit::file_facts::{Seen, Signer};
 use crate::audit::judge::Judge;
 use crate::trust::KeyId;
 use crate::trust::attestations::AttestationError;
@@ -41,7 +41,7 @@ pub fn token_kind(error: &TokenError) -> FaultKind {
     }
 }
 
-/// Facts about a key with a valid signature.
+/// FileFacts about a key with a valid signature.
 pub fn signer(
     judge: &Judge<'_>,
     key_id: KeyId,

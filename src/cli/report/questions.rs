@@ -10,7 +10,7 @@ use super::super::output::Output;
 use super::super::plan::obstacle;
 use super::super::progress::Notifier;
 use super::Args;
-use super::facts::stop;
+use super::gather::stop;
 use crate::bundle::{AuthenticatedBundle, BundleToRun};
 use crate::readiness::{Answers, Blocker, Database, Row};
 use crate::record::ledger::{self, Entry};

@@ -91,6 +91,16 @@ fn statements_and_what_takes_them_back() {
         ),
         ("do $$ begin null; end $$", "drop table t;", "unseen"),
         ("call p()", "drop table t;", "unseen"),
+        (
+            "create index concurrently i on t (a)",
+            "do $$ begin analyze t; end $$;",
+            "unseen",
+        ),
+        (
+            "create index concurrently i on t (a)",
+            "alter table t set schema s;",
+            "unseen",
+        ),
     ] {
         assert_eq!(undone(sql, rollback), found, "{sql}; {rollback}");
     }

@@ -2,7 +2,7 @@
 //! checks.
 
 use super::super::cell::{Cell, CellStatus, Proof, ProofOf, Row};
-use super::super::facts::{Answers, Database, Facts, Kept, ReleaseFacts};
+use super::super::facts::{Answers, Database, Kept, ReadinessFacts, ReleaseFacts};
 use super::super::human_time::{count, day_and_time, day_and_time_of};
 use super::super::values::spelled;
 use super::ANSWER_SECONDS;
@@ -12,7 +12,7 @@ use pgseal_verify::format::receipt::{
     Action, GateAnswer, ObservedTarget, Outcome, Receipt, VerifyRecord,
 };
 
-pub(super) fn target(facts: &Facts, release: &ReleaseFacts) -> Cell {
+pub(super) fn target(facts: &ReadinessFacts, release: &ReleaseFacts) -> Cell {
     let Some(answers) = release.answers() else {
         let then = |receipt: &Receipt| format!("it was {}", receipt.target.database);
         return not_asked(Row::Target, facts, release, then);
@@ -22,7 +22,7 @@ pub(super) fn target(facts: &Facts, release: &ReleaseFacts) -> Cell {
     now(Row::Target, CellStatus::Go, says, answers)
 }
 
-pub(super) fn ledger(facts: &Facts, release: &ReleaseFacts) -> Cell {
+pub(super) fn ledger(facts: &ReadinessFacts, release: &ReleaseFacts) -> Cell {
     let Some(answers) = release.answers() else {
         return not_asked(Row::Ledger, facts, release, |receipt| {
             let outcome = match receipt.outcome {
@@ -57,7 +57,7 @@ pub(super) fn ledger(facts: &Facts, release: &ReleaseFacts) -> Cell {
         .proved(release.receipt_in_effect().map(receipt_proof))
 }
 
-pub(super) fn gate(facts: &Facts, release: &ReleaseFacts) -> Cell {
+pub(super) fn gate(facts: &ReadinessFacts, release: &ReleaseFacts) -> Cell {
     if release.manifest.gates.is_empty() {
         return Cell::new(Row::Gate, CellStatus::NotNeeded, "The release has no gate.")
             .dated(facts.now, None);
@@ -133,7 +133,7 @@ fn gate_details(gate: &GateAnswer) -> Vec<String> {
         .collect()
 }
 
-pub(super) fn state(facts: &Facts, release: &ReleaseFacts) -> Cell {
+pub(super) fn state(facts: &ReadinessFacts, release: &ReleaseFacts) -> Cell {
     let states = &release.manifest.states;
     let Some(answers) = release.answers() else {
         return not_asked(Row::State, facts, release, |receipt| {
@@ -187,7 +187,7 @@ fn differing(
     state.expect.iter().filter_map(wrong).collect()
 }
 
-pub(super) fn checks(facts: &Facts, release: &ReleaseFacts) -> Cell {
+pub(super) fn checks(facts: &ReadinessFacts, release: &ReleaseFacts) -> Cell {
     let manifest = &release.manifest;
     let Some(answers) = release.answers() else {
         if manifest.verify.is_empty() {
@@ -255,7 +255,7 @@ fn now(row: Row, mark: CellStatus, says: String, answers: &Answers) -> Cell {
 /// present.
 fn not_asked(
     row: Row,
-    facts: &Facts,
+    facts: &ReadinessFacts,
     release: &ReleaseFacts,
     then: impl Fn(&Receipt) -> String,
 ) -> Cell {

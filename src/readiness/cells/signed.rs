@@ -1,7 +1,7 @@
 //! Cells with evidence from signed documents: the file, its signatures, approvals, the rehearsal.
 
 use super::super::cell::{Cell, CellStatus, Proof, ProofOf, Row};
-use super::super::facts::{Approver, Facts, Kept, ReleaseFacts, Signer};
+use super::super::facts::{Approver, Kept, ReadinessFacts, ReleaseFacts, Signer};
 use super::super::human_time::{count, day_and_time, listed, sentence};
 use super::super::rehearsed::why;
 use super::REHEARSAL_SECONDS;
@@ -12,7 +12,7 @@ use pgseal_verify::format::receipt::Receipt;
 use pgseal_verify::format::rehearsal::{Rehearsal, RehearsalOutcome, Source};
 use pgseal_verify::format::timestamp::Timestamp;
 
-pub(super) fn files(facts: &Facts, release: &ReleaseFacts) -> Cell {
+pub(super) fn files(facts: &ReadinessFacts, release: &ReleaseFacts) -> Cell {
     let files = release.files;
     let says = format!("{files} of {files} files are exactly the signed ones.");
     Cell::new(Row::Files, CellStatus::Go, says)
@@ -20,7 +20,7 @@ pub(super) fn files(facts: &Facts, release: &ReleaseFacts) -> Cell {
         .proved([bundle(facts, release)])
 }
 
-pub(super) fn signatures(facts: &Facts, release: &ReleaseFacts) -> Cell {
+pub(super) fn signatures(facts: &ReadinessFacts, release: &ReleaseFacts) -> Cell {
     let who: Vec<&str> = release
         .signers
         .iter()
@@ -43,7 +43,7 @@ pub(super) fn signatures(facts: &Facts, release: &ReleaseFacts) -> Cell {
         .proved([bundle(facts, release), trust(release)])
 }
 
-pub(super) fn approvals(facts: &Facts, release: &ReleaseFacts) -> Cell {
+pub(super) fn approvals(facts: &ReadinessFacts, release: &ReleaseFacts) -> Cell {
     let counting: Vec<&Approver> = release
         .approvers
         .iter()
@@ -119,7 +119,7 @@ fn missing(tallies: &[Tally]) -> String {
     )
 }
 
-pub(super) fn rehearsal(facts: &Facts, release: &ReleaseFacts) -> Cell {
+pub(super) fn rehearsal(facts: &ReadinessFacts, release: &ReleaseFacts) -> Cell {
     let command = facts.known.command("rehearse", &release.manifest);
     let Some(kept) = release.newest_rehearsal() else {
         let says = "No signed rehearsal of this very release is here.";
@@ -159,7 +159,7 @@ const MEND: &str = "The release has to be mended, packed and signed anew, and re
 
 /// The mark of a rehearsal, its sentence, and the advice if it does not count.
 fn rehearsed(
-    facts: &Facts,
+    facts: &ReadinessFacts,
     release: &ReleaseFacts,
     rehearsal: &Rehearsal,
     until: Option<Timestamp>,
@@ -253,7 +253,7 @@ pub(super) fn scripts_of(manifest: &Manifest, state: ReleaseState) -> usize {
         .count()
 }
 
-fn bundle(facts: &Facts, release: &ReleaseFacts) -> Proof {
+fn bundle(facts: &ReadinessFacts, release: &ReleaseFacts) -> Proof {
     Proof {
         sha256: Some(release.release_id),
         keys: release.signers.iter().map(|signer| signer.key).collect(),

@@ -9,7 +9,7 @@ use crate::record::ledger::NewStep;
 use crate::release::executor::NamedScript;
 use crate::release::failure::Failure;
 use crate::release::generated;
-use crate::release::resume::{Progress, Resumed};
+use crate::release::resume::{Progress, UnfinishedRun};
 use crate::release::run_context::RunContext;
 use pgseal_verify::digest::Digest;
 use psql_script::{Copy, Inspection, Script, Statement};
@@ -100,7 +100,7 @@ impl<'s> PendingStatement<'s> {
     }
 
     /// Its progress in an unfinished run. `None` if the ledger has another statement in its place.
-    pub fn progress(&self, run: &Resumed) -> Option<Progress> {
+    pub fn progress(&self, run: &UnfinishedRun) -> Option<Progress> {
         run.progress(self.tier, self.number, &self.sha256)
     }
 

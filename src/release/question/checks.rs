@@ -14,7 +14,7 @@ use std::sync::LazyLock;
 
 use super::QuestionError;
 use super::behind;
-use super::called::{CALLED, CALLED_BEFORE};
+use super::called::{CALLED, CALLED_PRE_CHECK};
 use super::fragments::{
     leads_elsewhere, looks_up, made_casts, oids, outsiders, relations, used_types,
 };
@@ -194,7 +194,7 @@ pub fn all() -> impl Iterator<Item = &'static Check> {
 
 /// Checks of objects that a question itself uses.
 const OF_QUESTIONS: [Check; 12] = [
-    Check { what: "functions and operators", pre_check: PreCheck::Catalog(CALLED_BEFORE), query: CALLED },
+    Check { what: "functions and operators", pre_check: PreCheck::Catalog(CALLED_PRE_CHECK), query: CALLED },
     // Types other than PostgreSQL's own, enumerations and their arrays: their input, casts, comparisons and checks could call
     // any function. A column may be of a domain over one of PostgreSQL's own: its value was checked when it was written.
     Check {
@@ -278,7 +278,7 @@ const OF_QUESTIONS: [Check; 12] = [
             union all select a.atttypid from pg_attribute a where a.attrelid = t.typrelid
         ) as part(type)
     )
-    select format('values of type %s, which may hold what somebody made, with casts of theirs', of::regtype)
+    select format('values of type %s, which may hold values of user-defined types, with their casts', of::regtype)
            || case when of in (75::oid, 270::oid, 2277::oid)
                    then ' (name the columns of pg_attribute in the place of information_schema.columns or pg_stats)' else '' end
     from inside where type = 2277::oid limit 1"

@@ -19,6 +19,7 @@ pub trait Signer {
 
 /// Reason why there is no signature.
 #[derive(Debug, thiserror::Error)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum SignerError {
     /// An agent that cannot be reached, lacks this key, or refused.
     #[error("{holder}: {reason}")]

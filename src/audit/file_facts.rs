@@ -17,7 +17,7 @@ use pgseal_verify::format::timestamp::Timestamp;
 
 /// The content of a file. Fields that its kind does not have are absent or empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Facts {
+pub struct FileFacts {
     /// The release; absent if the signatures do not suffice.
     pub release: Option<ReleaseFacts>,
     /// Keys with valid signatures, by ascending key id; for a bundle also the keys that don't
@@ -193,7 +193,7 @@ pub struct TrustRootFacts {
     pub require_rehearsal: bool,
 }
 
-impl Facts {
+impl FileFacts {
     pub fn new(then: Verdict, now: Verdict) -> Self {
         Self {
             then,
