@@ -8,9 +8,9 @@
 #[cfg(feature = "parquet")]
 pub mod columns;
 pub mod cross_checks;
-pub mod facts;
 pub mod fault;
 pub mod file;
+pub mod file_facts;
 pub mod finding;
 pub mod judge;
 pub mod kind;
@@ -18,8 +18,8 @@ pub mod place;
 pub mod report;
 pub mod sweep;
 
-pub use facts::Facts;
 pub use fault::{Fault, FaultKind};
+pub use file_facts::FileFacts;
 pub use finding::Finding;
 pub use judge::Judge;
 pub use kind::Kind;

@@ -1,7 +1,6 @@
 //! The command line: one file a command, `args.rs` for shared arguments, `output.rs` the only
 //! printer.
 
-mod acknowledged;
 mod approvals;
 mod approve;
 mod archive;
@@ -45,6 +44,7 @@ mod receipt;
 mod recording;
 mod rehearsal_proof;
 mod rehearse;
+mod release_text;
 mod report;
 mod rewrite;
 mod rollback;
@@ -68,9 +68,11 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
-use error::CliError;
+// What most commands use.
+use error::{CliError, ResultExt};
 use exit::Exit;
-use output::Output;
+use kind::Kind;
+use output::{Output, Paint, display_path, escape, escape_lines, optional};
 
 /// Signed, offline release bundles for PostgreSQL: verify, ask the gate, and only then run.
 #[derive(Parser, Debug)]
@@ -92,7 +94,7 @@ struct Global {
     /// Write one JSON document to stdout (schemas/ describes it)
     #[arg(long, global = true, overrides_with = "json")]
     json: bool,
-    /// No progress and no notes
+    /// Print no progress and no notes
     #[arg(short, long, global = true, overrides_with = "quiet")]
     quiet: bool,
     /// When to use colours
@@ -109,13 +111,13 @@ enum Color {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// A release directory to start from, that packs
+    /// Create a release directory to start from
     Init(init::Args),
-    /// A new key: NAME.key (secret) and NAME.pub
+    /// Create a key: NAME.key (secret) and NAME.pub
     Keygen(keygen::Args),
     /// The trust root: which keys may do which task
     Trust(trust::Args),
-    /// Everything that can be known about a release directory without a database
+    /// Check a release directory without a database
     Lint(lint::Args),
     /// Reads one question of `lint`
     #[command(hide = true)]
@@ -126,9 +128,9 @@ enum Command {
     Sign(sign::Args),
     /// Approve a release: your signature says yes to exactly this one
     Approve(approve::Args),
-    /// Take an approval back
+    /// Withdraw an approval
     Withdraw(withdraw::Args),
-    /// Say as a notary which signatures are there now
+    /// Record as a notary which signatures exist now
     #[command(alias = "notarize")]
     Notarise(notarise::Args),
     /// Add an approval, a signature made elsewhere, or a time stamp to a bundle, in place
@@ -137,7 +139,7 @@ enum Command {
     Verify(verify::Args),
     /// Show the contents of a bundle
     Inspect(inspect::Args),
-    /// A file of a bundle
+    /// Print a file of a bundle
     Cat(cat::Args),
     /// The instructions for a reader
     Runbook(runbook::Args),
@@ -145,7 +147,7 @@ enum Command {
     Diff(diff::Args),
     /// Write the files of a bundle to a new directory
     Unpack(unpack::Args),
-    /// Signatures and keys in the formats of other tools
+    /// Export signatures and keys in the formats of other tools
     Export(export::Args),
     /// The statements that psql would send for a script; no database
     Script(script::Args),
@@ -234,7 +236,7 @@ fn usage(error: &clap::Error) -> ExitCode {
     let message = begins("error: ").unwrap_or(&text).to_owned();
     let error = CliError {
         hint: tip.or_else(usage),
-        ..CliError::new(Exit::Usage, message)
+        ..CliError::usage(message)
     };
     let json = std::env::args_os().any(|argument| argument == "--json");
     Output {
@@ -302,30 +304,17 @@ mod tests {
         let all = std::iter::once(&command).chain(command.get_subcommands());
         for argument in all.flat_map(clap::Command::get_arguments) {
             let name = argument.get_long().unwrap_or_default();
-            for word in [
-                "force",
-                "skip",
-                "ignore",
-                "unsafe",
-                "unsigned",
-                "insecure",
-                "no-verify",
-                "no-gate",
-            ] {
+            for word in "force skip ignore unsafe unsigned insecure no-verify no-gate".split(' ') {
                 assert!(!name.contains(word), "--{name}");
             }
         }
         // `approve --yes` requires the release's name, like the prompt; no other command has a
         // `--yes`.
-        for subcommand in command
-            .get_subcommands()
-            .filter(|subcommand| subcommand.get_name() != "approve")
-        {
-            assert!(
-                subcommand
-                    .get_arguments()
-                    .all(|argument| argument.get_long() != Some("yes"))
-            );
-        }
+        let mut others = command.get_subcommands();
+        let has_yes = |command: &clap::Command| {
+            let mut arguments = command.get_arguments();
+            arguments.any(|argument| argument.get_long() == Some("yes"))
+        };
+        assert!(others.all(|command| command.get_name() == "approve" || !has_yes(command)));
     }
 }

@@ -6,7 +6,7 @@ mod scratch;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Permissions, TryLockError};
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
@@ -63,13 +63,7 @@ fn locked(
     lock: fn(&File) -> Result<(), TryLockError>,
 ) -> io::Result<File> {
     for tried in 0..TRIES {
-        if !path.metadata()?.is_file() {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "not a regular file",
-            ));
-        }
-        let file = File::open(path)?;
+        let file = open_regular(path)?;
         match lock(&file) {
             Ok(()) => {
                 let (locked, there) = (file.metadata()?, path.metadata()?);
@@ -92,7 +86,28 @@ fn locked(
     ))
 }
 
-/// Makes a directory entry durable.
+/// Opens a regular file. A pipe is never opened, because opening would wait for a writer.
+pub fn open_regular(path: &Path) -> io::Result<File> {
+    check_regular(path.metadata()?.is_file())?;
+    File::open(path)
+}
+
+fn check_regular(is_file: bool) -> io::Result<()> {
+    let wrong = || io::Error::new(io::ErrorKind::InvalidInput, "not a regular file");
+    is_file.then_some(()).ok_or_else(wrong)
+}
+
+/// Reads a whole file of at most `most` bytes.
+pub fn read_limited(file: File, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        let text = "the file is too large";
+        return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+    }
+    Ok(bytes)
+}
+
 pub fn sync_dir(path: &Path) -> io::Result<()> {
     File::open(parent(path))?.sync_all()
 }
@@ -135,7 +150,6 @@ fn give_to_owner(file: &File, old: Option<&Stat>) -> io::Result<()> {
     Ok(fs::fchmod(file, Mode::from_raw_mode(old.st_mode & 0o777))?)
 }
 
-/// Names in an open directory.
 fn names(dir: impl AsFd) -> io::Result<Vec<OsString>> {
     let mut names = Vec::new();
     for entry in Dir::read_from(dir)? {

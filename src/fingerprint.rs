@@ -41,9 +41,7 @@ pub enum FingerprintError {
     Database(#[from] DatabaseError),
     #[error("the rows of {table} can't be read: {source}")]
     Table {
-        /// Name, as `schema.table`.
         table: String,
-        /// Error of the server.
         source: DatabaseError,
     },
     #[error("there is no table {}", .0.join(", "))]
@@ -61,18 +59,12 @@ pub enum FingerprintError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress<'a> {
     /// The reading of this table's rows began.
-    Begun {
-        /// Name, as `schema.table`.
-        table: &'a str,
-    },
+    Begun { table: &'a str },
     /// The reading of this table's rows ended.
     Done {
-        /// Name, as `schema.table`.
         table: &'a str,
         rows: u64,
-        /// Number of tables read so far.
         done: usize,
-        /// Number of tables in total.
         of: usize,
     },
     /// All definitions are read.

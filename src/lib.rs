@@ -27,6 +27,8 @@ pub mod release;
 
 pub mod lint;
 
+pub mod archiving;
+
 pub mod bundle;
 
 pub mod runbook;

@@ -44,17 +44,17 @@ use crate::bundle::release_toml;
 use pgseal_verify::entry_path::EntryPath;
 
 /// All warnings about a release that packs, by file and position, with their acknowledgements.
-pub fn warnings(definition: &Definition, analyst: &dyn SquawkClient) -> Vec<Finding> {
+pub fn warnings(definition: &Definition, client: &dyn SquawkClient) -> Vec<Finding> {
     let readings = scripts::read(definition);
     let mut problems = rollback::problems(&readings);
     // Reports a missing rollback once.
     let points = points::problems(definition).into_iter();
     let line = |problem: &Problem| (problem.file.clone(), problem.at.map(|at| at.0));
-    let said: HashSet<_> = problems.iter().map(line).collect();
-    let points =
-        points.filter(|problem| problem.rule != "undo-unseen" || !said.contains(&line(problem)));
+    let reported: HashSet<_> = problems.iter().map(line).collect();
+    let points = points
+        .filter(|problem| problem.rule != "undo-unseen" || !reported.contains(&line(problem)));
     problems.extend(points);
-    problems.extend(analysis::problems(&readings, analyst));
+    problems.extend(analysis::problems(&readings, client));
     problems.extend(readings.into_iter().flat_map(|reading| reading.problems));
     let toml = release_toml(definition);
     problems.extend(timeouts::limits(&definition.manifest().limits, &toml));

@@ -2,7 +2,7 @@
 //! one verdict.
 //!
 //! ```text
-//! Facts -> Matrix (cells) -> Verdict (READY, BLOCKED, DONE, STOP)
+//! ReadinessFacts -> Matrix (cells) -> Verdict (READY, BLOCKED, DONE, STOP)
 //! ```
 //!
 //! The module is pure and runs no queries. The caller gathers the facts with the code of `verify`,
@@ -19,7 +19,7 @@ mod verdict;
 
 pub use cell::{Cell, CellStatus, Proof, ProofOf, Row};
 pub use cells::{ANSWER_SECONDS, Matrix, REHEARSAL_SECONDS};
-pub use facts::{Answers, Approver, Blocker, Database, Facts, Kept, ReleaseFacts, Signer};
+pub use facts::{Answers, Approver, Blocker, Database, Kept, ReadinessFacts, ReleaseFacts, Signer};
 pub use rehearsed::why;
 pub use timeline::{Took, TookIn, Turn, timeline};
 pub use values::{Value, values};

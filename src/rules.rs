@@ -101,7 +101,7 @@ pub static RULES: &[Rule] = &[
     ),
     error(
         "unknown-outcome",
-        "in a tier without a transaction: a statement whose effect nobody could find out after a crash",
+        "in a tier without a transaction: a statement whose effect pgseal cannot find out after a crash",
     ),
     error(
         "not-repeatable",

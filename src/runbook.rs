@@ -8,7 +8,7 @@ pub mod facts;
 pub mod line;
 mod template;
 
-pub use facts::Facts;
+pub use facts::RunbookFacts;
 pub use line::Known;
 
 /// A fault in a runbook.

@@ -76,7 +76,7 @@ impl Lost {
 
 /// Advice for a lost checkpoint.
 pub const REPAIR_CHECKPOINT: &str = "put back a copy of `checkpoint` that was kept; the newest repairs the log fully. \
-     Without one nobody has signed what is left of the log";
+     Without one the rest of the log is unsigned";
 /// Advice for lost tiles.
 pub const REPAIR_TILES: &str = "put back a copy of `tile/` that was kept, as new as the checkpoint or newer; \
      without one the log is lost, as a checkpoint has no entries";
@@ -85,4 +85,4 @@ pub const REPAIR_BOTH: &str = "put back copies of `checkpoint` and `tile/` that 
      if there never was a log here, remove what has these names";
 /// Advice for other data than entries after the checkpoint.
 pub const REMOVE_BEHIND: &str = "it stands behind the checkpoint, where an add that was killed leaves whole files only: \
-     if nobody kept a checkpoint of so many entries, remove it";
+     if there is no kept checkpoint of so many entries, remove it";

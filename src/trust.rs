@@ -9,13 +9,7 @@ mod published_tests;
 pub mod secret_key;
 pub mod signatures;
 pub mod store;
-#[cfg(feature = "pkcs11")]
-pub mod token;
-pub mod token_uri;
 
 pub use agent::AgentKey;
 pub use pgseal_verify::trust::*;
 pub use secret_key::SecretKey;
-#[cfg(feature = "pkcs11")]
-pub use token::TokenKey;
-pub use token_uri::TokenUri;

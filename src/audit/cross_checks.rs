@@ -12,9 +12,9 @@ mod runs;
 mod same_second;
 mod trust_roots;
 
-use super::facts::Facts;
 use super::fault::{Fault, FaultKind};
 use super::file;
+use super::file_facts::FileFacts;
 use super::finding::Finding;
 use super::judge::Judge;
 use super::kind::Kind;
@@ -149,7 +149,7 @@ pub fn add(
     findings: &mut Vec<Finding>,
     path: &str,
     kind: Kind,
-    facts: Option<Facts>,
+    facts: Option<FileFacts>,
     judge: &Judge<'_>,
 ) {
     let finding = Finding {

@@ -14,24 +14,22 @@ use std::fmt::Display;
 use std::io;
 use std::path::Path;
 
-use super::facts::Facts;
 use super::fault::{Fault, FaultKind};
+use super::file_facts::FileFacts;
 use super::finding::{Finding, told};
 use super::judge::Judge;
 use super::kind::Kind;
 use super::place::{Found, Place, Unlisted};
 use pgseal_verify::digest::Digest;
 
-/// Result of auditing a file's content.
 #[derive(Default)]
 struct Audited {
     claimed_id: Option<Digest>,
-    facts: Option<Facts>,
+    facts: Option<FileFacts>,
     faults: Vec<Fault>,
     notes: Vec<Fault>,
 }
 
-/// Audits one file.
 pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Finding {
     let audited = match found.kind {
         Kind::Bundle => Ok(bundle::audit(place, found, judge)),

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::facts::{Facts, ReleaseFacts};
 use super::fault::{Fault, FaultKind, Scope};
+use super::file_facts::{FileFacts, ReleaseFacts};
 use super::kind::Kind;
 use pgseal_verify::digest::Digest;
 use pgseal_verify::format::timestamp::Timestamp;
@@ -15,18 +15,15 @@ use pgseal_verify::format::timestamp::Timestamp;
 pub struct Finding {
     /// A path, `ARCHIVE.tar/MEMBER`, or a URL. Bytes that are not UTF-8 are written `\xff`.
     pub path: String,
-    /// Kind of file, by its name.
     pub kind: Kind,
-    /// Size in bytes, if known.
     pub bytes: Option<u64>,
     /// Time of writing, as the place reports it; only `--since` uses it.
     pub modified: Option<Timestamp>,
-    /// Digest of the trust root of this audit.
     pub trust_sha256: Digest,
     pub as_of: Timestamp,
     /// The release id of a bundle that is not authentic.
     pub claimed_id: Option<Digest>,
-    pub facts: Option<Facts>,
+    pub facts: Option<FileFacts>,
     /// Faults of the file itself and of the cross-checks.
     pub faults: Vec<Fault>,
     /// Remarks for an auditor that are not faults.
@@ -35,7 +32,7 @@ pub struct Finding {
 
 impl Finding {
     /// The facts of a file about a release, and the release.
-    pub fn of_release(&self) -> Option<(&Facts, &ReleaseFacts)> {
+    pub fn of_release(&self) -> Option<(&FileFacts, &ReleaseFacts)> {
         let facts = self.facts.as_ref()?;
         Some((facts, facts.release.as_ref()?))
     }
@@ -83,7 +80,6 @@ impl Finding {
         !self.faults.iter().any(is_of_file)
     }
 
-    /// Whether it has any fault.
     pub fn is_faulty(&self) -> bool {
         !self.faults.is_empty()
     }

@@ -5,7 +5,6 @@ use pgseal_verify::format::timestamp::Timestamp;
 
 /// The trust root and times of an audit.
 pub struct Judge<'r> {
-    /// The trust root of this audit.
     pub root: &'r TrustRoot,
     pub as_of: Timestamp,
     pub now: Timestamp,

@@ -6,7 +6,6 @@ use serde::Serialize;
 
 use pgseal_verify::format::file_name::Named;
 
-/// Kind of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
@@ -30,7 +29,6 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All kinds.
     pub const ALL: [Self; 8] = [
         Self::Bundle,
         Self::Approval,
@@ -60,7 +58,6 @@ impl Kind {
         matches!(self, Self::Tar | Self::Directory)
     }
 
-    /// The JSON string.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Bundle => "bundle",
@@ -74,7 +71,6 @@ impl Kind {
         }
     }
 
-    /// The text for people.
     pub fn words(self) -> &'static str {
         match self {
             Self::TrustRoot => "trust root",

@@ -14,12 +14,10 @@ use super::kind::Kind;
 use pgseal_verify::archive::source::ByteSource;
 use pgseal_verify::format::timestamp::Timestamp;
 
-/// A file to audit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
     /// The path as reported: `archive/a.pgseal`, `2025.tar/a.pgseal`, `s3://bucket/a.pgseal`.
     pub path: PathBuf,
-    /// Kind of file, by its name.
     pub kind: Kind,
     /// Size in bytes, if the listing has it.
     pub bytes: Option<u64>,
@@ -27,23 +25,16 @@ pub struct Found {
     pub modified: Option<Timestamp>,
 }
 
-/// A path that could not be listed.
 #[derive(Debug)]
 pub struct Unlisted {
-    /// The path as reported.
     pub path: PathBuf,
-    /// Kind of file, by its name.
     pub kind: Kind,
-    /// The fault or note to report.
     pub fault: FaultKind,
-    /// The system's error, or a description.
     pub error: io::Error,
-    /// Whether it is a note rather than a fault.
     pub is_note: bool,
 }
 
 impl Unlisted {
-    /// A path that can't be read.
     pub fn unreadable(path: &Path, kind: Kind, error: io::Error) -> Self {
         Self {
             path: path.to_owned(),

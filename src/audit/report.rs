@@ -7,34 +7,26 @@ use super::finding::Finding;
 use super::kind::Kind;
 use pgseal_verify::format::timestamp::Timestamp;
 
-/// All findings of an audit, by path.
 #[derive(Debug)]
 pub struct Report {
     pub as_of: Timestamp,
-    /// One for each file, in order of paths.
     pub findings: Vec<Finding>,
 }
 
-/// Counts over all findings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// Number of files of each kind.
     pub kinds: BTreeMap<Kind, usize>,
     /// Files and logs that were read, have no fault and are not unsigned.
     pub authentic: usize,
-    /// Unsigned receipts without a fault.
     pub unsigned: usize,
     pub faulty: usize,
     pub faults: usize,
     pub notes: usize,
-    /// Number of faults of each kind.
     pub fault_kinds: BTreeMap<FaultKind, usize>,
-    /// Number of notes of each kind.
     pub note_kinds: BTreeMap<FaultKind, usize>,
 }
 
 impl Report {
-    /// Counts the findings.
     pub fn summary(&self) -> Summary {
         let mut summary = Summary::default();
         for finding in &self.findings {

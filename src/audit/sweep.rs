@@ -13,10 +13,8 @@ use super::place::tar_file::TarFile;
 use super::place::{Found, Place, Unlisted};
 use pgseal_verify::format::timestamp::Timestamp;
 
-/// Most files in the queue.
 const WAITING: usize = 1024;
 
-/// Most levels of nested tar files.
 const TAR_DEPTH: usize = 3;
 
 /// A place, and a file of it to audit.

@@ -32,28 +32,19 @@ pub struct AttestationDraft {
 pub fn statement(
     manifest: &Manifest,
     id: ReleaseId,
-    word: AttestationDraft,
+    draft: AttestationDraft,
 ) -> Result<Vec<u8>, JsonError> {
-    let AttestationDraft {
-        decision,
-        role,
-        apr,
-        at,
-        expires,
-        reason,
-    } = word;
-    let (release, target) = (manifest.release.clone(), manifest.target.clone());
     json::to_canonical(&ApprovalStatement {
         subject: subject(manifest, id),
         predicate: Approval {
-            decision,
-            role,
-            apr,
-            release,
-            target,
-            at,
-            expires,
-            reason,
+            decision: draft.decision,
+            role: draft.role,
+            apr: draft.apr,
+            release: manifest.release.clone(),
+            target: manifest.target.clone(),
+            at: draft.at,
+            expires: draft.expires,
+            reason: draft.reason,
         },
     })
 }
@@ -74,21 +65,13 @@ pub fn notarisation(
             .find(|seen| seen.key_id == key_id && seen.sha256 == sha256)?;
         Some(seen.at)
     };
-    let seen = signatures.iter().map(|(key, signature)| {
+    let mut seen = BTreeMap::new();
+    for (key, signature) in signatures {
         let (key_id, sha256) = (key.digest(), Digest::of(signature));
-        (
-            key_id,
-            SeenSignature {
-                key_id,
-                sha256,
-                at: known(key_id, sha256).unwrap_or(now),
-            },
-        )
-    });
-    let signatures = seen
-        .collect::<BTreeMap<Digest, SeenSignature>>()
-        .into_values()
-        .collect();
+        let at = known(key_id, sha256).unwrap_or(now);
+        seen.insert(key_id, SeenSignature { key_id, sha256, at });
+    }
+    let signatures = seen.into_values().collect();
     json::to_canonical(&NotarisationStatement {
         subject: subject(manifest, id),
         predicate: Notarisation { signatures },

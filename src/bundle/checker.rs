@@ -1,6 +1,7 @@
 //! Checks `release.toml` against its directory: names are unique, files exist, references resolve.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{Debug, Display};
 
 use toml::Spanned;
 
@@ -77,18 +78,13 @@ impl Checker<'_> {
             .into_iter()
             .map(|tier| self.tier(tier, &gates))
             .collect();
-        for gate in toml.gate.iter().filter(|gate| {
-            !tiers
-                .iter()
-                .any(|tier| tier.gates.contains(gate.name.get_ref()))
-        }) {
-            self.problem(
-                &gate.name,
-                format!(
-                    "no tier waits for gate {:?}, so it would never be asked",
-                    gate.name.get_ref()
-                ),
-            );
+        let waits = |name: &Name| tiers.iter().any(|tier| tier.gates.contains(name));
+        for name in toml.gate.iter().map(|gate| &gate.name) {
+            let gate = name.get_ref();
+            if !waits(gate) {
+                let text = format!("no tier waits for gate {gate:?}, so it would never be asked");
+                self.problem(name, text);
+            }
         }
         let rollback = self.rollback(toml.rollback);
         let verify = toml.verify.into_iter().map(|script| VerifyScript {
@@ -180,56 +176,57 @@ impl Checker<'_> {
             .filter(|schema| schema.get_ref() == "$user")
         {
             let text = "\"$user\" in target.search_path is another schema for every role";
-            self.problem_hint(schema, text, "name the schemas that are meant");
+            let problem = Problem::file(FILE, text).hint("name the schemas that are meant");
+            self.add(schema, problem);
         }
-        let mut whole =
-            |message: &str, hint: &str| self.problems.push(Problem::file(FILE, message).hint(hint));
-        if toml.tier.is_empty() {
-            whole(
+        for (is_missing, message, hint) in [
+            (
+                toml.tier.is_empty(),
                 "the release has no [[tier]]",
                 "a tier is one SQL script that the release runs",
-            );
-        }
-        if toml.rollback.is_empty() {
-            whole(
+            ),
+            (
+                toml.rollback.is_empty(),
                 "the release has no [[rollback]]",
                 "write the SQL that leads back to the baseline state",
-            );
-        }
-        if toml.release.summary.trim().is_empty() {
-            whole(
+            ),
+            (
+                toml.release.summary.trim().is_empty(),
                 "release.summary is empty",
                 "say in one sentence what the release does; approvers read it",
-            );
-        }
-        if toml.target.database.is_empty() {
-            whole(
+            ),
+            (
+                toml.target.database.is_empty(),
                 "target.database is empty",
                 "name the one database that the release is for",
-            );
+            ),
+        ] {
+            if is_missing {
+                self.problems.push(Problem::file(FILE, message).hint(hint));
+            }
         }
     }
 
     fn variable(&mut self, spanned: Spanned<release_toml::VariableToml>) -> Variable {
-        let variable = spanned.get_ref().to_variable();
+        let place = Spanned::new(spanned.span(), ());
+        let variable = spanned.into_inner().into_variable();
+        let accepts_default = || {
+            let default = variable.default.as_deref();
+            default.is_none_or(|value| variable.accepts(value))
+        };
         match variable.pattern.as_deref().map(regex_lite::Regex::new) {
-            Some(Err(error)) => self.problem(
-                &spanned,
-                format!("the pattern is not a regular expression: {error}"),
-            ),
-            Some(Ok(_))
-                if variable
-                    .default
-                    .as_deref()
-                    .is_some_and(|value| !variable.accepts(value)) =>
-            {
-                self.problem(&spanned, "the default does not match the pattern");
+            Some(Err(error)) => {
+                let text = format!("the pattern is not a regular expression: {error}");
+                self.problem(&place, text);
+            }
+            Some(Ok(_)) if !accepts_default() => {
+                self.problem(&place, "the default does not match the pattern");
             }
             _ => {}
         }
         if variable.required && variable.default.is_some() {
             self.problem(
-                &spanned,
+                &place,
                 "a required variable has no default: the operator must say it",
             );
         }
@@ -242,11 +239,9 @@ impl Checker<'_> {
             .as_ref()
             .filter(|gates| gates.get_ref().is_empty())
         {
-            self.problem_hint(
-                empty,
-                "a tier that waits for no gate",
-                "leave the key out: the tier then waits for all gates",
-            );
+            let problem = Problem::file(FILE, "a tier that waits for no gate")
+                .hint("leave the key out: the tier then waits for all gates");
+            self.add(empty, problem);
         }
         let named = tier
             .gate
@@ -255,10 +250,7 @@ impl Checker<'_> {
             .flatten()
             .map(|name| {
                 if !gates.iter().any(|gate| gate.name == *name.get_ref()) {
-                    self.problem(
-                        &name,
-                        format!("there is no [[gate]] named {:?}", name.get_ref()),
-                    );
+                    self.undefined(&name, "[[gate]]");
                 }
                 name.into_inner()
             });
@@ -276,29 +268,26 @@ impl Checker<'_> {
 
     fn acknowledged(&mut self, toml: release_toml::AcknowledgeToml) -> Acknowledgement {
         let rule = toml.rule.get_ref();
+        let file = |text: String| Problem::file(FILE, text);
         match rules::find(rule.as_str()) {
             None => {
-                let hint = "`pgseal lint --rules` lists them";
-                self.problem_hint(&toml.rule, format!("there is no lint rule {rule:?}"), hint);
+                let problem = file(format!("there is no lint rule {rule:?}"));
+                self.add(&toml.rule, problem.hint("`pgseal lint --rules` lists them"));
             }
             Some(found) if found.severity == Severity::Error => {
                 let hint = "only warnings can be acknowledged; errors are to be repaired";
-                self.problem_hint(&toml.rule, format!("{rule} is an error"), hint);
+                self.add(&toml.rule, file(format!("{rule} is an error")).hint(hint));
             }
             Some(found) if found.id == "stale-acknowledgement" => {
-                self.problem(
-                    &toml.rule,
-                    "an acknowledgement that matches nothing is removed, not acknowledged",
-                );
+                let text = "an acknowledgement that matches nothing is removed, not acknowledged";
+                self.problem(&toml.rule, text);
             }
             Some(_) => {}
         }
         if toml.reason.get_ref().trim().is_empty() {
-            self.problem_hint(
-                &toml.reason,
-                "the reason is empty",
-                "approvers read it: say why the warning may stay",
-            );
+            let problem = Problem::file(FILE, "the reason is empty")
+                .hint("approvers read it: say why the warning may stay");
+            self.add(&toml.reason, problem);
         }
         Acknowledgement {
             file: self.file(&toml.file),
@@ -312,23 +301,20 @@ impl Checker<'_> {
         let mut seen = BTreeSet::new();
         for name in names {
             if !seen.insert(name.get_ref()) {
-                self.problem(
-                    name,
-                    format!("there are two {what}s named {:?}", name.get_ref()),
-                );
+                let text = format!("there are two {what}s named {:?}", name.get_ref());
+                self.problem(name, text);
             }
         }
     }
 
     fn file(&mut self, path: &Spanned<EntryPath>) -> EntryPath {
         if !self.source.contains(path.get_ref()) {
-            let hint = "paths count from the release directory";
             let text = format!(
                 "there is no file {:?} in the release directory",
                 path.get_ref()
             );
-            self.problem_hint(path, text, hint);
-            self.say("missing-file");
+            let problem = Problem::file(FILE, text).rule("missing-file");
+            self.add(path, problem.hint("paths count from the release directory"));
         }
         path.get_ref().clone()
     }
@@ -337,31 +323,26 @@ impl Checker<'_> {
         let file = self.file(path);
         let bytes = self.source.get(&file).ok().flatten();
         if bytes.is_some_and(|bytes| std::str::from_utf8(&bytes).is_err()) {
-            self.problem(path, format!("{file} is not UTF-8"));
-            self.say("encoding");
+            let problem = Problem::file(FILE, format!("{file} is not UTF-8"));
+            self.add(path, problem.rule("encoding"));
         }
         file
     }
 
-    pub(super) fn problem<T>(&mut self, place: &Spanned<T>, message: impl std::fmt::Display) {
+    pub(super) fn problem<T>(&mut self, place: &Spanned<T>, message: impl Display) {
+        self.add(place, Problem::file(FILE, message));
+    }
+
+    fn add<T>(&mut self, place: &Spanned<T>, problem: Problem) {
         let at = Some(line_and_column(self.text, place.span().start));
-        self.problems.push(Problem {
-            at,
-            ..Problem::file(FILE, message)
-        });
+        self.problems.push(Problem { at, ..problem });
     }
 
-    /// Sets the rule of the last problem.
-    fn say(&mut self, rule: &'static str) {
-        if let Some(last) = self.problems.last_mut() {
-            last.rule = rule;
-        }
-    }
-
-    fn problem_hint<T>(&mut self, place: &Spanned<T>, message: impl std::fmt::Display, hint: &str) {
-        self.problem(place, message);
-        if let Some(last) = self.problems.last_mut() {
-            last.hint = Some(hint.to_owned());
-        }
+    /// Reports a reference to a name that the document does not define.
+    pub(super) fn undefined<T: Debug>(&mut self, name: &Spanned<T>, kind: &str) {
+        self.problem(
+            name,
+            format!("there is no {kind} named {:?}", name.get_ref()),
+        );
     }
 }

@@ -27,27 +27,16 @@ pub fn scripts(
         source,
         problems,
     };
+    let mut writes = |file, place, dispatch| lint.script(file, &Role::Writes { place, dispatch });
     for tier in &manifest.tiers {
         let place = match tier.transaction {
             Transaction::Release => Place::Tier,
             Transaction::None => Place::Steps,
         };
-        lint.script(
-            &tier.file,
-            &Role::Writes {
-                place,
-                dispatch: &tier.dispatch,
-            },
-        );
+        writes(&tier.file, place, &tier.dispatch);
     }
     for rollback in &manifest.rollback {
-        lint.script(
-            &rollback.file,
-            &Role::Writes {
-                place: Place::Rollback,
-                dispatch: &rollback.dispatch,
-            },
-        );
+        writes(&rollback.file, Place::Rollback, &rollback.dispatch);
     }
     for verify in &manifest.verify {
         lint.script(&verify.file, &Role::Verifies(verify.mode));
@@ -55,11 +44,8 @@ pub fn scripts(
     for gate in &manifest.gates {
         lint.script(&gate.file, &Role::Asks("gate"));
     }
-    for probe in [
-        &manifest.states.baseline.probe,
-        &manifest.states.finalized.probe,
-    ] {
-        lint.script(probe, &Role::Asks("probe"));
+    for state in [&manifest.states.baseline, &manifest.states.finalized] {
+        lint.script(&state.probe, &Role::Asks("probe"));
     }
 }
 
@@ -166,18 +152,12 @@ impl Lint<'_> {
 
     /// A hint for an unset variable. A stage has only those variables of the release that it takes.
     fn declaring(&self, name: &str) -> String {
-        let of_whole = self
-            .whole
-            .variables
-            .keys()
-            .any(|known| known.as_str() == name);
+        let mut of_whole = self.whole.variables.keys();
         match &self.manifest.stage_of {
-            Some(of) if of_whole => {
-                format!(
-                    "stage {:?} doesn't take it: name it in variables = [...] of this [[stage]]",
-                    of.stage.as_str()
-                )
-            }
+            Some(of) if of_whole.any(|known| known.as_str() == name) => format!(
+                "stage {:?} doesn't take it: name it in variables = [...] of this [[stage]]",
+                of.stage.as_str()
+            ),
             _ => format!("declare it as [variables.{name}] in release.toml, or \\set it before"),
         }
     }
@@ -199,34 +179,29 @@ impl Lint<'_> {
             Role::Writes { dispatch, .. } => self.dispatch(statement, &inspection, dispatch),
             Role::Verifies(mode) => {
                 self.dispatch(statement, &inspection, &[]);
+                let at = &statement.origin.at;
                 if *mode == VerifyMode::ReadOnly && inspection.copy.is_some() {
-                    let problem =
-                        Problem::at(&statement.origin.at, "COPY in a read-only verify script");
-                    let problem = problem.rule("copy-in-read-only");
-                    self.problems
-                        .push(problem.hint("use SELECT, or mode = \"rolled-back\""));
+                    let problem = Problem::at(at, "COPY in a read-only verify script")
+                        .hint("use SELECT, or mode = \"rolled-back\"");
+                    self.problems.push(problem.rule("copy-in-read-only"));
                 } else if leaves_rows_unread(statement) {
-                    let problem =
-                        Problem::at(&statement.origin.at, ROWS_UNREAD).rule("rows-unread");
-                    self.problems
-                        .push(problem.hint("write the data first, then read it by a plain SELECT"));
+                    let problem = Problem::at(at, ROWS_UNREAD)
+                        .hint("write the data first, then read it by a plain SELECT");
+                    self.problems.push(problem.rule("rows-unread"));
                 }
             }
             Role::Asks(what) => {
                 self.dispatch(statement, &inspection, &[]);
                 self.bare_variables(statement);
-                if statement.then != Then::Show || statement.parameters.is_some() {
+                if statement.command().is_some() {
                     let problem =
                         format!("a {what} ends with a semicolon: its answer is READY or BLOCKED");
                     self.problems
                         .push(Problem::at(&statement.origin.at, problem).rule("not-one-select"));
                 }
                 if let Err(error) = single_select(&statement.sql) {
-                    let at = statement.locate(error.at);
-                    let problem = Problem::at(
-                        &at,
-                        format!("a {what} is one SELECT and nothing else: {error}"),
-                    );
+                    let text = format!("a {what} is one SELECT and nothing else: {error}");
+                    let problem = Problem::at(&statement.locate(error.at), text);
                     self.problems.push(problem.rule("not-one-select"));
                 }
             }
@@ -250,20 +225,17 @@ impl Lint<'_> {
         acknowledged: &[String],
     ) {
         for dispatch in &inspection.dispatch {
+            let name = &dispatch.name;
             if acknowledged
                 .iter()
-                .any(|name| name.eq_ignore_ascii_case(&dispatch.name))
+                .any(|known| known.eq_ignore_ascii_case(name))
             {
                 continue;
             }
-            let at = statement.locate(dispatch.at);
-            let message = format!("{} could reach outside of the database", dispatch.name);
-            let hint = format!(
-                "if that is meant, name it in the tier: dispatch = [\"{}\"]",
-                dispatch.name
-            );
-            self.problems
-                .push(Problem::at(&at, message).hint(hint).rule("dispatch"));
+            let message = format!("{name} could reach outside of the database");
+            let hint = format!("if that is meant, name it in the tier: dispatch = [\"{name}\"]");
+            let problem = Problem::at(&statement.locate(dispatch.at), message);
+            self.problems.push(problem.hint(hint).rule("dispatch"));
         }
     }
 }

@@ -2,8 +2,8 @@
 //! before each statement is sent.
 
 use psql_script::{
-    Changed, Copy, Inspection, Means, NonTransactional, SessionChange, Statement, Then, classify,
-    parts, session_only,
+    Changed, Copy, Inspection, Means, NonTransactional, SessionChange, Statement, classify, parts,
+    session_only,
 };
 
 /// Kind of script that contains a statement.
@@ -56,20 +56,13 @@ pub fn refused_everywhere(place: Place, sql: &str, inspection: &Inspection) -> O
 /// The reason why this statement can't be a step of a tier with `transaction = "none"`, if any. It
 /// applies all rules for a single statement.
 pub fn refused_in_steps(statement: &Statement, inspection: &Inspection) -> Option<Refusal> {
-    let meta = match &statement.then {
-        Then::Show if statement.parameters.is_some() => Some("\\bind"),
-        Then::Show => None,
-        Then::Store { .. } => Some("\\gset"),
-        Then::Execute => Some("\\gexec"),
-        Then::Describe => Some("\\gdesc"),
-        Then::Prepare { .. } => Some("\\parse"),
-    };
-    let needs_answers = |what: &str| Refusal {
+    let needs_answers = |command| Refusal {
         rule: NOT_REPEATABLE,
-        why: format!("{what} in a tier without a transaction"),
+        why: format!("\\{command} in a tier without a transaction"),
         hint: "a resumed run has no answers of the statements before; put it into a transactional tier",
     };
-    refused_everywhere(Place::Steps, &statement.sql, inspection).or_else(|| meta.map(needs_answers))
+    refused_everywhere(Place::Steps, &statement.sql, inspection)
+        .or_else(|| statement.command().map(needs_answers))
 }
 
 /// The reason why a script of a tier with `transaction = "none"` may not wait for the result of a
@@ -118,7 +111,7 @@ fn outside_transaction(place: Place, sql: &str, inspection: &Inspection) -> Opti
         };
         return Some(Refusal {
             rule: "unknown-outcome",
-            why: format!("after a crash nobody could find out how this ended: {what}"),
+            why: format!("pgseal cannot find out after a crash how this ended: {what}"),
             hint: "write the names out, or run it by hand, apart from the release",
         });
     }
@@ -213,66 +206,36 @@ mod tests {
 
     #[test]
     fn each_kind_of_script_has_its_rules() {
+        let [control, outside, unknown, session, left, joined] = [
+            "transaction-control",
+            "outside-transaction",
+            "unknown-outcome",
+            "session-change",
+            "not-repeatable",
+            "joined-statements",
+        ]
+        .map(Some);
+        let set_config = "select set_config('work_mem', '1GB', false)";
+        let authorization = "select set_config('session_authorization', 'u', false)";
+        let unread = "select set_config(name, 'x', false) from t";
+        let one = "update pg_settings set setting = '1GB' where name = 'work_mem'";
+        let all = "update pg_settings set setting = '1GB'";
         for (sql, transactional, steps) in [
-            (
-                "commit",
-                Some("transaction-control"),
-                Some("transaction-control"),
-            ),
-            ("vacuum", Some("outside-transaction"), None),
-            (
-                "create index concurrently on t (a)",
-                Some("outside-transaction"),
-                Some("unknown-outcome"),
-            ),
-            (
-                "drop subscription s",
-                Some("outside-transaction"),
-                Some("unknown-outcome"),
-            ),
-            (
-                "discard all",
-                Some("outside-transaction"),
-                Some("unknown-outcome"),
-            ),
-            (
-                "set session authorization u",
-                Some("session-change"),
-                Some("session-change"),
-            ),
-            (
-                "select set_config('session_authorization', 'u', false)",
-                Some("session-change"),
-                Some("session-change"),
-            ),
-            (
-                "select set_config(name, 'x', false) from t",
-                Some("session-change"),
-                Some("session-change"),
-            ),
-            (
-                "select set_config('work_mem', '1GB', false)",
-                None,
-                Some("not-repeatable"),
-            ),
-            (
-                "update pg_settings set setting = '1GB' where name = 'work_mem'",
-                None,
-                Some("not-repeatable"),
-            ),
-            (
-                "update pg_settings set setting = '1GB'",
-                Some("session-change"),
-                Some("session-change"),
-            ),
+            ("commit", control, control),
+            ("vacuum", outside, None),
+            ("create index concurrently on t (a)", outside, unknown),
+            ("drop subscription s", outside, unknown),
+            ("discard all", outside, unknown),
+            ("set session authorization u", session, session),
+            (authorization, session, session),
+            (unread, session, session),
+            (set_config, None, left),
+            (one, None, left),
+            (all, session, session),
             ("set work_mem = '1GB'", None, None),
-            ("create temp table t (a int)", None, Some("not-repeatable")),
-            ("select 1; select 2", None, Some("joined-statements")),
-            (
-                "select 1; vacuum",
-                Some("outside-transaction"),
-                Some("joined-statements"),
-            ),
+            ("create temp table t (a int)", None, left),
+            ("select 1; select 2", None, joined),
+            ("select 1; vacuum", outside, joined),
             ("do $$ begin null; end $$", None, None),
             ("", None, None),
         ] {

@@ -119,18 +119,12 @@ pub struct VariableToml {
 
 impl VariableToml {
     /// The manifest's form of the variable.
-    pub fn to_variable(&self) -> Variable {
-        let Self {
-            required,
-            pattern,
-            default,
-            about,
-        } = self;
+    pub fn into_variable(self) -> Variable {
         Variable {
-            required: *required,
-            pattern: pattern.clone(),
-            default: default.clone(),
-            about: about.clone(),
+            required: self.required,
+            pattern: self.pattern,
+            default: self.default,
+            about: self.about,
         }
     }
 }
@@ -279,12 +273,6 @@ pub fn parse(text: &str) -> Result<ReleaseToml, Problem> {
 pub fn line_and_column(text: &str, at: usize) -> (u32, u32) {
     let before = text.get(..at).unwrap_or(text);
     let line = before.matches('\n').count() as u32 + 1;
-    let column = before
-        .rsplit('\n')
-        .next()
-        .unwrap_or_default()
-        .chars()
-        .count() as u32
-        + 1;
-    (line, column)
+    let last = before.rsplit('\n').next().unwrap_or_default();
+    (line, last.chars().count() as u32 + 1)
 }

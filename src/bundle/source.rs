@@ -64,13 +64,7 @@ impl Content {
         if let Self::Memory(bytes) = self {
             return take(bytes);
         }
-        let (mut reader, mut piece) = (self.reader()?, vec![0; PIECE]);
-        loop {
-            match reader.read(&mut piece)? {
-                0 => return Ok(()),
-                count => take(&piece[..count])?,
-            }
-        }
+        pieces(self.reader()?, vec![0; PIECE], take)
     }
 
     /// Reads the file from its start; an error if it changed since the first reading.
@@ -128,18 +122,11 @@ impl Source {
             source,
         };
         if !dir.is_dir() {
-            return Err(error(
-                dir,
-                io::Error::new(io::ErrorKind::NotADirectory, "not a directory"),
-            ));
+            let source = io::Error::new(io::ErrorKind::NotADirectory, "not a directory");
+            return Err(error(dir, source));
         }
-        let (mut walk, mut fit) = (
-            WalkDir::new(dir)
-                .min_depth(1)
-                .sort_by_file_name()
-                .into_iter(),
-            Vec::new(),
-        );
+        let walk = WalkDir::new(dir).min_depth(1).sort_by_file_name();
+        let (mut walk, mut fit) = (walk.into_iter(), Vec::new());
         while let Some(entry) = walk.next() {
             let entry = entry
                 .map_err(|e| error(e.path().unwrap_or(dir), io::Error::other(e.to_string())))?;
@@ -217,10 +204,8 @@ impl Source {
     fn fits(&mut self, entry: &DirEntry, path: &str) -> Result<u64, Unfit> {
         let unfit = |problem: Problem| Err(Unfit::Problem(Box::new(problem.rule("unfit-file"))));
         if !entry.file_type().is_file() {
-            return unfit(Problem::file(
-                path,
-                "neither a file nor a directory: links and devices are not packed",
-            ));
+            let text = "neither a file nor a directory: links and devices are not packed";
+            return unfit(Problem::file(path, text));
         }
         match path.parse::<EntryPath>() {
             Ok(parsed) if parsed.is_reserved() => {
@@ -231,18 +216,12 @@ impl Source {
             Err(error) => return unfit(Problem::file(path, error).hint("rename the file")),
         }
         if !self.names.add(path) {
-            let problem = Problem::file(
-                path,
-                "the name differs from another only in upper and lower case",
-            );
+            let text = "the name differs from another only in upper and lower case";
+            let problem = Problem::file(path, text);
             return unfit(problem.hint("rename one: not every file system keeps both"));
         }
-        match entry
-            .metadata()
-            .map_err(io::Error::other)
-            .map_err(Unfit::Io)?
-            .len()
-        {
+        let metadata = entry.metadata().map_err(io::Error::other);
+        match metadata.map_err(Unfit::Io)?.len() {
             size if size > limits::MEMBER_BYTES => Err(Unfit::Problem(Box::new(too_large(path)))),
             size => Ok(size),
         }
@@ -299,23 +278,30 @@ fn content(path: &Path, room: &AtomicU64) -> io::Result<(Content, Vec<u8>)> {
     bytes.resize(PIECE, 0);
     bytes.truncate(PIECE);
     bytes.shrink_to_fit();
-    let (mut file, mut size) = (file.take(limits::MEMBER_BYTES + 1 - size), size);
+    let (file, mut size) = (file.take(limits::MEMBER_BYTES + 1 - size), size);
+    pieces(file, bytes, |piece| {
+        hasher.update(piece);
+        size += piece.len() as u64;
+        Ok(())
+    })?;
+    let content = Content::Disk {
+        path: path.to_owned(),
+        size,
+        sha256: hasher.finish(),
+    };
+    Ok((content, head))
+}
+
+/// Passes everything to `take` in pieces of at most the buffer's length.
+fn pieces(
+    mut from: impl Read,
+    mut buffer: Vec<u8>,
+    mut take: impl FnMut(&[u8]) -> io::Result<()>,
+) -> io::Result<()> {
     loop {
-        match file.read(&mut bytes)? {
-            0 => {
-                return Ok((
-                    Content::Disk {
-                        path: path.to_owned(),
-                        size,
-                        sha256: hasher.finish(),
-                    },
-                    head,
-                ));
-            }
-            count => {
-                hasher.update(&bytes[..count]);
-                size += count as u64;
-            }
+        match from.read(&mut buffer)? {
+            0 => return Ok(()),
+            count => take(&buffer[..count])?,
         }
     }
 }
@@ -337,23 +323,16 @@ const HEAD: usize = 4096;
 /// Rejects bundles and secret keys, which must not be packed.
 fn unfit_content(path: &str, head: &[u8]) -> Option<Problem> {
     if path.ends_with(".pgseal") {
-        let problem = Problem::file(
-            path,
-            "a bundle inside the release directory would be packed into the next one",
-        );
-        return Some(
-            problem
-                .rule("unfit-file")
-                .hint("write bundles to another directory (-o)"),
-        );
+        let text = "a bundle inside the release directory would be packed into the next one";
+        let problem = Problem::file(path, text).rule("unfit-file");
+        return Some(problem.hint("write bundles to another directory (-o)"));
     }
-    let secret = [&b"PRIVATE KEY-----"[..], b"OPENSSH PRIVATE KEY"];
     let has = |needle: &[u8]| head.windows(needle.len()).any(|window| window == needle);
-    secret
-        .iter()
-        .any(|needle| has(needle))
-        .then(|| Problem::file(path, "this is a secret key").rule("secret-key"))
-        .map(|problem| problem.hint("keep secret keys out of the release directory"))
+    if !has(b"PRIVATE KEY-----") && !has(b"OPENSSH PRIVATE KEY") {
+        return None;
+    }
+    let problem = Problem::file(path, "this is a secret key").rule("secret-key");
+    Some(problem.hint("keep secret keys out of the release directory"))
 }
 
 fn relative(dir: &Path, entry: &DirEntry) -> String {

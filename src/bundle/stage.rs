@@ -153,26 +153,14 @@ pub(super) fn check(
                 "the stage has no rollback: name the SQL that leads back to the baseline state",
             );
         }
-        for name in toml
-            .verify
-            .iter()
-            .filter(|name| !verify.iter().any(|script| script.name == *name.get_ref()))
-        {
-            checker.problem(
-                name,
-                format!("there is no [[verify]] named {:?}", name.get_ref()),
-            );
+        let known = |name: &Name| verify.iter().any(|script| script.name == *name);
+        for name in toml.verify.iter().filter(|name| !known(name.get_ref())) {
+            checker.undefined(name, "[[verify]]");
         }
-        for name in toml
-            .variables
-            .iter()
-            .flatten()
-            .filter(|name| !variables.contains_key(name.get_ref()))
-        {
-            checker.problem(
-                name,
-                format!("there is no variable named {:?}", name.get_ref()),
-            );
+        for name in toml.variables.iter().flatten() {
+            if !variables.contains_key(name.get_ref()) {
+                checker.undefined(name, "variable");
+            }
         }
         Stage {
             tiers: named.len(),

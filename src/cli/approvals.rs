@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::output::escape;
+use super::{escape, optional};
 use crate::trust::attestations::SignedApproval;
 use crate::trust::evidence::Evidence;
 use crate::trust::policy::{self, Tally};
@@ -19,26 +19,16 @@ pub fn sentence(root: &TrustRoot, signed: &SignedApproval, when: JudgedAt) -> St
         Decision::Approve => "approved by",
         Decision::Withdraw => "approval withdrawn by",
     };
-    let apr = approval
-        .apr
-        .as_ref()
-        .map(|apr| format!(", {apr}"))
-        .unwrap_or_default();
-    let until = approval
-        .expires
-        .map(|expires| format!(", until {expires}"))
-        .unwrap_or_default();
+    let apr = optional(", ", approval.apr.as_ref());
+    let until = optional(", until ", approval.expires.as_ref());
     let why = match policy::counts(root, signed, None, when) {
         Err(reason) if approval.decision == Decision::Approve => {
             format!("; does not count: it {}", escape(&reason))
         }
         _ => String::new(),
     };
-    let reason = approval
-        .reason
-        .as_deref()
-        .map(|reason| format!(" ({})", escape(reason)))
-        .unwrap_or_default();
+    let reason = approval.reason.as_deref();
+    let reason = reason.map_or(String::new(), |reason| format!(" ({})", escape(reason)));
     let (owner, role, evidence) = (escape(signed.owner()), &approval.role, signed.evidence());
     format!("{what} {owner} as {role}{apr}, {evidence}{until}{reason}{why}")
 }
@@ -81,17 +71,12 @@ pub fn evidence(evidence: Evidence) -> Value {
 pub fn lines(tallies: &[(Option<AprCode>, Vec<Tally>)]) -> Vec<String> {
     let line = |(code, tallies): &(Option<AprCode>, Vec<Tally>)| {
         let list: Vec<String> = tallies.iter().map(ToString::to_string).collect();
-        let code = code
-            .as_ref()
-            .map(|code| format!(" for {code}"))
-            .unwrap_or_default();
-        let met = tallies.iter().all(Tally::is_met);
-        let rest = if met {
-            ""
-        } else {
-            ": `pgseal run` would refuse"
+        let (code, list) = (optional(" for ", code.as_ref()), list.join(", "));
+        let rest = match tallies.iter().all(Tally::is_met) {
+            true => "",
+            false => ": `pgseal run` would refuse",
         };
-        format!("approvals{code}: {}{rest}", list.join(", "))
+        format!("approvals{code}: {list}{rest}")
     };
     tallies.iter().map(line).collect()
 }
@@ -102,9 +87,5 @@ pub fn quorum(tallies: &[Tally]) -> Value {
         let counts = serde_json::json!({ "needed": tally.needed, "counted": tally.counted });
         (tally.role.to_string(), counts)
     };
-    tallies
-        .iter()
-        .map(role)
-        .collect::<serde_json::Map<String, Value>>()
-        .into()
+    Value::Object(tallies.iter().map(role).collect())
 }

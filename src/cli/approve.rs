@@ -1,18 +1,14 @@
 //! `pgseal approve FILE --role ROLE --apr CODE`
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, IsTerminal};
-use std::path::PathBuf;
 
-use super::acknowledged;
 use super::approvals;
-use super::args::{TrustArgs, now, time};
-use super::attestor::{Attestor, look};
-use super::error::CliError;
-use super::exit::Exit;
-use super::output::{Output, escape};
+use super::args::{now, time};
+use super::attestor::{AttestArgs, Attestor, look};
 use super::points;
-use super::signer::SignerArgs;
-use super::tbs::TbsArgs;
+use super::release_text as text;
+use super::{CliError, Exit, Output, escape, optional};
 use super::{stage, table};
 use crate::bundle::AuthenticatedBundle;
 use crate::bundle::approval::AttestationDraft;
@@ -22,8 +18,8 @@ use crate::trust::{JudgedAt, KeyId, TrustRoot, policy};
 use pgseal_verify::format::approval::{APR_VARIABLE, Decision};
 use pgseal_verify::format::expectation::Expectation;
 use pgseal_verify::format::manifest::{Audience, Manifest};
-use pgseal_verify::format::name::{AprCode, Name};
-use pgseal_verify::format::statement::{ReleaseId, title};
+use pgseal_verify::format::name::AprCode;
+use pgseal_verify::format::statement::ReleaseId;
 use pgseal_verify::format::timestamp::Timestamp;
 
 /// Lifetime of an approval without `--expires`, in seconds: 30 days.
@@ -31,15 +27,8 @@ const DEFAULT_LIFE: i64 = 30 * 24 * 60 * 60;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// The bundle; replaced by one with the approval in it, unless -o
-    file: PathBuf,
     #[command(flatten)]
-    signer: SignerArgs,
-    #[command(flatten)]
-    tbs: TbsArgs,
-    /// The role in which you approve [default: your key's in the trust root]
-    #[arg(long)]
-    role: Option<Name>,
+    attest: AttestArgs,
     /// The code of the ratified proposal, needed where the release has the variable ratified_apr; the run must be ordered
     /// with the same
     #[arg(long, value_name = "CODE")]
@@ -47,22 +36,14 @@ pub struct Args {
     /// The approval counts up to then [default: 30 days from now]
     #[arg(long, value_name = "TIME", value_parser = time)]
     expires: Option<Timestamp>,
-    /// Why, in your own words
-    #[arg(long, value_name = "TEXT")]
-    reason: Option<String>,
     /// The release's name, instead of typing it when asked
     #[arg(long, value_name = "RELEASE-NAME")]
     yes: Option<String>,
-    /// Write the approval to this file, to travel beside the bundle
-    #[arg(short, long, value_name = "APPROVAL", conflicts_with = "tbs")]
-    output: Option<PathBuf>,
-    #[command(flatten)]
-    trust: TrustArgs,
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
-    let root = args.trust.load_if_there()?;
-    let seen = look(&args.file, root.as_ref(), out)?;
+    let root = args.attest.trust.load_if_there()?;
+    let seen = look(&args.attest.file, root.as_ref(), out)?;
     let (manifest, id) = (&seen.manifest, seen.bundle.claimed_release_id());
     check_apr(manifest, args.apr.as_ref())?;
     let at = now();
@@ -70,26 +51,18 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         .expires
         .or_else(|| Timestamp::from_seconds(at.seconds() + DEFAULT_LIFE));
     if let Some(past) = expires.filter(|expires| *expires <= at) {
-        return Err(CliError::new(
-            Exit::Usage,
-            format!("--expires {past} is in the past: nothing was approved"),
-        ));
+        return Err(CliError::usage(format!(
+            "--expires {past} is in the past: nothing was approved"
+        )));
     }
-    let signing = (&args.signer, &args.tbs);
-    let speaker = Attestor::open(
-        &args.file,
-        root.as_ref(),
-        signing,
-        args.output.as_deref(),
-        args.role.as_ref(),
-    )?;
+    let speaker = Attestor::open(&args.attest, root.as_ref())?;
     let word = AttestationDraft {
         decision: Decision::Approve,
         role: speaker.role(),
         apr: args.apr.clone(),
         at,
         expires,
-        reason: args.reason.clone(),
+        reason: args.attest.reason.clone(),
     };
     if let Some(root) = &root {
         policy::check_policy(root, &manifest.release, id, JudgedAt::At(at))?;
@@ -110,117 +83,54 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
 /// Validates `--apr` against the release's variable. No run accepts a code that does not match, so
 /// the approval would be useless.
 fn check_apr(manifest: &Manifest, apr: Option<&AprCode>) -> Result<(), CliError> {
-    let Some((_, variable)) = manifest
-        .variables
-        .iter()
-        .find(|(name, _)| name.as_str() == APR_VARIABLE)
-    else {
+    let mut variables = manifest.variables.iter();
+    let Some((_, variable)) = variables.find(|(name, _)| name.as_str() == APR_VARIABLE) else {
         return Ok(());
     };
-    let about = if variable.about.is_empty() {
-        "the code of the ratified proposal"
-    } else {
-        &variable.about
+    let about = match variable.about.as_str() {
+        "" => "the code of the ratified proposal",
+        about => about,
     };
     let apr = apr.ok_or_else(|| {
-        CliError::new(Exit::Usage, "the release needs an APR code")
-            .hint(format!("--apr CODE: {about}"))
+        CliError::usage("the release needs an APR code").hint(format!("--apr CODE: {about}"))
     })?;
     if variable.accepts(apr.as_str()) {
         return Ok(());
     }
     let pattern = variable.pattern.as_deref().unwrap_or_default();
-    Err(CliError::new(
-        Exit::Usage,
-        format!("--apr {apr} does not match {pattern}, so no run could be ordered with it"),
-    )
+    Err(CliError::usage(format!(
+        "--apr {apr} does not match {pattern}, so no run could be ordered with it"
+    ))
     .hint(about))
 }
 
 /// Prints the release's own description before the operator approves it.
 fn show(manifest: &Manifest, id: ReleaseId, out: Output) {
-    let (release, target) = (&manifest.release, &manifest.target);
-    out.line(format!(
-        "{} (sequence {})",
-        title(&release.name, &release.version),
-        release.sequence
-    ));
-    out.line(escape(&release.summary));
-    out.line(format!("release id {id}"));
-    let server = target
-        .server
-        .as_ref()
-        .map(|range| format!(", server {range}"))
-        .unwrap_or_default();
-    let role = target
-        .role
-        .as_ref()
-        .map(|role| format!(", role {}", escape(role)))
-        .unwrap_or_default();
-    let system = target
-        .system_identifier
-        .as_ref()
-        .map(|id| format!(", system {}", escape(id)))
-        .unwrap_or_default();
-    out.line(format!(
-        "target: database {}{server}{role}{system}",
-        escape(&target.database)
-    ));
-    for gate in &manifest.gates {
-        out.line(format!("gate {}: {}", gate.name, gate.file));
-    }
-    for (at, tier) in manifest.tiers.iter().enumerate() {
-        out.line(format!(
-            "tier {}/{} {}: {}",
-            at + 1,
-            manifest.tiers.len(),
-            tier.name,
-            escape(&tier.about)
-        ));
-        for way in &tier.dispatch {
+    text::show_title(manifest, id, out);
+    out.line(text::target(manifest));
+    text::show_gates(manifest, out);
+    text::show_tiers(manifest, out, |_| ());
+    text::show_acknowledged(manifest, out);
+    stage::show(manifest, out);
+    let (before, after) = (
+        &manifest.states.baseline.expect,
+        &manifest.states.finalized.expect,
+    );
+    let expected = |value: Option<&Expectation>| optional("", value);
+    let columns: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let row = |column: &String| {
+        let (before, after) = (expected(before.get(column)), expected(after.get(column)));
+        vec![escape(column), before, "->".to_owned(), after]
+    };
+    let rows = columns.into_iter().map(row).collect();
+    out.line(table::render(&["invariant", "before", "", "after"], rows));
+    for runbook in &manifest.runbooks {
+        if runbook.audience == Audience::Owner {
+            let file = &runbook.file;
             out.line(format!(
-                "    reaches out of the database by {}",
-                escape(way)
+                "runbook for the owner: {file} (`pgseal runbook FILE owner` shows it)"
             ));
         }
-    }
-    acknowledged::show(manifest, out);
-    stage::show(manifest, out);
-    let states = &manifest.states;
-    let expected = |value: Option<&Expectation>| value.map(ToString::to_string).unwrap_or_default();
-    let mut columns: Vec<&String> = states
-        .baseline
-        .expect
-        .keys()
-        .chain(states.finalized.expect.keys())
-        .collect();
-    columns.sort();
-    columns.dedup();
-    let row = |column: &String| {
-        let (before, after) = (
-            states.baseline.expect.get(column),
-            states.finalized.expect.get(column),
-        );
-        vec![
-            escape(column),
-            escape(&expected(before)),
-            "->".to_owned(),
-            escape(&expected(after)),
-        ]
-    };
-    out.line(table::render(
-        &["invariant", "before", "", "after"],
-        columns.into_iter().map(row).collect(),
-    ));
-    for runbook in manifest
-        .runbooks
-        .iter()
-        .filter(|runbook| runbook.audience == Audience::Owner)
-    {
-        out.line(format!(
-            "runbook for the owner: {} (`pgseal runbook FILE owner` shows it)",
-            runbook.file
-        ));
     }
     out.line("its scripts: `pgseal inspect FILE` lists them, `pgseal cat FILE PATH` shows one");
 }
@@ -233,11 +143,11 @@ fn show_signed(
     out: Output,
 ) {
     for signatory in authentic.signatories() {
-        out.line(format!(
-            "signed by {}{}",
+        let (owner, since) = (
             escape(&signatory.owner),
-            approvals::since(signatory.evidence)
-        ));
+            approvals::since(signatory.evidence),
+        );
+        out.line(format!("signed by {owner}{since}"));
     }
     let when = JudgedAt::At(word.at);
     for signed in authentic.approvals() {
@@ -259,25 +169,19 @@ fn warn(
         let counts = policy::counts(root, signed, None, JudgedAt::At(word.at)).is_ok();
         counts && apr.is_some() && apr != word.apr.as_ref()
     };
-    let (own, others): (Vec<_>, Vec<_>) = authentic
-        .approvals()
-        .iter()
-        .filter(is_other)
-        .partition(|signed| Some(signed.key()) == key);
-    if let Some(before) = own.iter().find_map(|signed| signed.approval().apr.as_ref()) {
+    let earlier = authentic.approvals().iter().filter(is_other);
+    let (own, others): (Vec<_>, Vec<_>) = earlier.partition(|signed| Some(signed.key()) == key);
+    let code = |signed: &[&SignedApproval]| signed.first()?.approval().apr.clone();
+    if let Some(before) = code(&own) {
         out.warning(format!(
             "you approved {before} before: this takes its place"
         ));
     }
-    let other = others
-        .iter()
-        .find_map(|signed| signed.approval().apr.as_ref());
     // A run without a code counts every approval.
-    if let Some(other) = other.filter(|_| authentic.takes_apr()) {
-        let who = if key.is_some() {
-            "somebody else"
-        } else {
-            "somebody"
+    if let Some(other) = code(&others).filter(|_| authentic.takes_apr()) {
+        let who = match key {
+            Some(_) => "another approver",
+            None => "an approver",
         };
         out.warning(format!(
             "{who} approved {other}: a run is ordered with one code, and only its approvals count"
@@ -290,15 +194,8 @@ fn warn(
 
 /// Prints the content of the approval before it is signed.
 fn show_word(word: &AttestationDraft, out: Output) {
-    let apr = word
-        .apr
-        .as_ref()
-        .map(|apr| format!(", for {apr}"))
-        .unwrap_or_default();
-    let until = word
-        .expires
-        .map(|expires| format!(", until {expires}"))
-        .unwrap_or_default();
+    let apr = optional(", for ", word.apr.as_ref());
+    let until = optional(", until ", word.expires.as_ref());
     out.line(format!("you approve as {}{apr}{until}", word.role));
 }
 
@@ -311,15 +208,12 @@ fn confirm(manifest: &Manifest, yes: Option<&str>, out: Output) -> Result<(), Cl
             out.ask("type the release's name to approve it: ");
             let mut line = String::new();
             let read = std::io::stdin().lock().read_line(&mut line);
-            read.map_err(|error| {
-                CliError::new(Exit::Internal, format!("standard input: {error}"))
-            })?;
+            read.map_err(|error| CliError::internal(format!("standard input: {error}")))?;
             line.trim().to_owned()
         }
         None => {
-            return Err(CliError::new(
-                Exit::Usage,
-                "nobody is there to type the release's name: nothing was approved",
+            return Err(CliError::usage(
+                "there is no terminal to type the release's name: nothing was approved",
             )
             .hint(format!("run it on a terminal, or give --yes {name}")));
         }
@@ -327,8 +221,7 @@ fn confirm(manifest: &Manifest, yes: Option<&str>, out: Output) -> Result<(), Cl
     if typed == name {
         return Ok(());
     }
-    Err(CliError::new(
-        Exit::Usage,
-        format!("the release is {name}, not {typed:?}: nothing was approved"),
-    ))
+    Err(CliError::usage(format!(
+        "the release is {name}, not {typed:?}: nothing was approved"
+    )))
 }

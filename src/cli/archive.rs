@@ -5,11 +5,7 @@ mod checkpoint;
 mod comparing;
 pub(super) mod consistency;
 mod init;
-mod names;
-mod place;
 mod prove;
-mod taken;
-mod trust_versions;
 mod verify;
 
 use std::io::ErrorKind;
@@ -21,11 +17,9 @@ pub(super) use comparing::Comparing;
 
 use super::args::now;
 use super::error::CliError;
-use super::error::archive::NO_LINK;
 use super::exit::Exit;
 use super::kind::Kind;
 use super::output::{Output, display_path};
-use crate::durable::is_link;
 use crate::tlog::append::LogError;
 use crate::tlog::stored::TileFault;
 use crate::tlog::{Checkpoint, Lost, REPAIR_BOTH, REPAIR_CHECKPOINT, REPAIR_TILES};
@@ -115,15 +109,6 @@ fn unusable(dir: &Path, error: LogError) -> CliError {
         None => return error.into(),
     };
     CliError::new(Exit::NotAuthentic, format!("{}: {what}", display_path(dir))).hint(repair)
-}
-
-/// Converts an error about a file that could not be read or renamed. Links in an archive are not
-/// followed.
-fn unread(path: &Path, error: &std::io::Error) -> CliError {
-    if !is_link(error) {
-        return CliError::io(path, error);
-    }
-    CliError::new(Exit::Usage, format!("{}: {error}", display_path(path))).hint(NO_LINK)
 }
 
 /// A checkpoint for `--json`.

@@ -2,12 +2,9 @@
 
 use super::byte_progress::{ByteProgress, Counted};
 use super::connection;
-use super::error::CliError;
-use super::exit::Exit;
 use super::gate_user::GateUserArgs;
-use super::kind::Kind;
-use super::output::{Output, display_path};
 use super::passphrase;
+use super::{CliError, Exit, Kind, Output, ResultExt, display_path};
 use crate::bundle::{
     Attestations, AuthenticateError, AuthenticatedBundle, BundleToRun, UntrustedBundle,
 };
@@ -112,8 +109,9 @@ impl BundleArgs {
         root: &'r TrustRoot,
         now: Timestamp,
     ) -> Result<BundleToRun<'r>, CliError> {
-        let bundle = open(&self.file)?.authenticate_to_run(root, now);
-        bundle.map_err(|error| CliError::from(error).about(&self.file))
+        open(&self.file)?
+            .authenticate_to_run(root, now)
+            .about(&self.file)
     }
 
     /// Like [`Self::authenticate`], with progress for a command that reads the bundle `times`
@@ -127,12 +125,8 @@ impl BundleArgs {
     ) -> Result<(AuthenticatedBundle<'r>, Arc<ByteProgress>), CliError> {
         let source = open_file::open(&self.file).map_err(|error| open_error(&self.file, &error))?;
         let (source, moved) = Counted::counting(source, &self.file, times, out);
-        let about = |error: CliError| error.about(&self.file);
-        let untrusted =
-            UntrustedBundle::parse_with(source, &Cores).map_err(|error| about(error.into()))?;
-        let bundle = untrusted
-            .authenticate(root, when)
-            .map_err(|error| about(error.into()))?;
+        let untrusted = UntrustedBundle::parse_with(source, &Cores).about(&self.file)?;
+        let bundle = untrusted.authenticate(root, when).about(&self.file)?;
         Ok((bundle, moved))
     }
 }
@@ -159,8 +153,7 @@ impl ApprovalArgs {
     ) -> Result<B, CliError> {
         for file in self.files()? {
             let source = open_file::open(&file).map_err(|error| open_error(&file, &error))?;
-            let added =
-                Attestations::parse(source).map_err(|error| CliError::from(error).about(&file))?;
+            let added = Attestations::parse(source).about(&file)?;
             for claimed in &added.statements {
                 bundle = with(bundle, claimed)
                     .map_err(|error| CliError::from(AuthenticateError::from(error)).about(&file))?;
@@ -178,29 +171,25 @@ impl ApprovalArgs {
             }
             let entries =
                 std::fs::read_dir(path).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
-            let entries = entries.map_err(|error| CliError::io(path, &error))?;
+            let entries = entries.at(path)?;
             let mut found: Vec<PathBuf> = entries.iter().map(std::fs::DirEntry::path).collect();
             found.sort();
             // Skips subdirectories of the medium and temporary files of a write in progress.
-            let unfinished = |path: &Path| {
-                path.file_name()
-                    .is_some_and(|name| name.as_encoded_bytes().starts_with(b".pgseal-"))
+            let is_unfinished = |path: &Path| {
+                let name = path.file_name().unwrap_or_default();
+                name.as_encoded_bytes().starts_with(b".pgseal-")
             };
-            found.retain(|path| !path.is_dir() && !unfinished(path));
+            found.retain(|path| !path.is_dir() && !is_unfinished(path));
             // An error, so that a withdrawal under another name is never skipped.
-            let other = found.iter().find(|path| {
-                path.extension()
-                    .is_none_or(|extension| extension != "approval")
-            });
-            if let Some(other) = other {
-                return Err(CliError::new(Exit::Usage, format!("{} is not named *.approval", display_path(other)))
+            let is_other = |path: &&PathBuf| path.extension() != Some("approval".as_ref());
+            if let Some(other) = found.iter().find(is_other) {
+                let text = format!("{} is not named *.approval", display_path(other));
+                return Err(CliError::usage(text)
                     .hint("a directory given by --approval holds approval files and nothing else; or name each file"));
             }
             if found.is_empty() {
-                return Err(CliError::new(
-                    Exit::Usage,
-                    format!("{} holds no approval", display_path(path)),
-                ));
+                let text = format!("{} holds no approval", display_path(path));
+                return Err(CliError::usage(text));
             }
             files.extend(found);
         }
@@ -215,13 +204,13 @@ pub fn authenticate<'r>(
     when: JudgedAt,
 ) -> Result<AuthenticatedBundle<'r>, CliError> {
     let bundle = open(file)?.authenticate(root, when);
-    bundle.map_err(|error| CliError::from(error).about(file))
+    bundle.about(file)
 }
 
 /// Opens a bundle without authenticating it.
 pub fn open(file: &Path) -> Result<UntrustedBundle, CliError> {
     let source = open_file::open(file).map_err(|error| open_error(file, &error))?;
-    UntrustedBundle::parse_with(source, &Cores).map_err(|error| CliError::from(error).about(file))
+    UntrustedBundle::parse_with(source, &Cores).about(file)
 }
 
 /// Error for a bundle that cannot be opened. A path that is not a file counts as malformed.
@@ -325,16 +314,16 @@ impl DatabaseArgs {
 /// Lower time limits than the release's.
 #[derive(Args, Debug, Clone)]
 pub struct LimitArgs {
-    /// How long a statement may wait for a lock: lower than release.toml has it
+    /// Maximum wait for a lock, at most the release's
     #[arg(long, value_name = "TIME")]
     lock_timeout: Option<TimeLimit>,
-    /// How long one statement may take: lower than release.toml has it
+    /// Maximum duration of a statement, at most the release's
     #[arg(long, value_name = "TIME")]
     statement_timeout: Option<TimeLimit>,
-    /// How long the transaction may wait for pgseal: lower than release.toml has it
+    /// Maximum idle time in a transaction, at most the release's
     #[arg(long, value_name = "TIME")]
     idle_timeout: Option<TimeLimit>,
-    /// How long a transaction may take, on PostgreSQL 17 and later: lower than release.toml has it
+    /// Maximum duration of a transaction on PostgreSQL 17 and later, at most the release's
     #[arg(long, value_name = "TIME")]
     transaction_timeout: Option<TimeLimit>,
 }
@@ -348,7 +337,7 @@ impl LimitArgs {
                     "--{} {wanted} is more than the release allows, {signed}",
                     name.replace('_', "-")
                 );
-                Err(CliError::new(Exit::Usage, text).hint(format!(
+                Err(CliError::usage(text).hint(format!(
                     "a limit can only be lowered here; {name} of [limits] in release.toml is signed"
                 )))
             }
@@ -371,10 +360,10 @@ impl LimitArgs {
     }
 }
 
-/// How stubborn a run is.
+/// Retries of transactions.
 #[derive(Args, Debug, Clone)]
 pub struct RetryArgs {
-    /// How often a transaction is tried again that could not have a lock in time and changed nothing
+    /// Maximum retries after a lock timeout or deadlock
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(0..=10))]
     pub lock_retries: u32,
 }
@@ -383,7 +372,7 @@ pub struct RetryArgs {
 pub fn public_key(path: &Path) -> Result<PublicKey, CliError> {
     let hint = "`pgseal keygen NAME` writes NAME.pub; ssh-keygen's .pub is good too";
     let usage = |error: &dyn Display| {
-        CliError::new(Exit::Usage, format!("{}: {error}", display_path(path))).hint(hint)
+        CliError::usage(format!("{}: {error}", display_path(path))).hint(hint)
     };
     let text = small_text(path).map_err(|error| usage(&error))?;
     PublicKey::from_text(&text).map_err(|error| usage(&error))
@@ -421,7 +410,7 @@ impl PassphraseArgs {
     }
 
     /// Source of passphrases for one command.
-    pub fn reader(&self) -> passphrase::Reader {
+    fn reader(&self) -> passphrase::Reader {
         passphrase::Reader::new(self.passphrase_fd)
     }
 
@@ -429,7 +418,7 @@ impl PassphraseArgs {
     pub fn new_passphrase(&self, name: &str) -> Result<zeroize::Zeroizing<String>, CliError> {
         let new = self.reader().new_passphrase(name);
         new.map_err(|error| {
-            CliError::new(Exit::Usage, format!("no passphrase: {error}"))
+            CliError::usage(format!("no passphrase: {error}"))
                 .hint("run it on a terminal, give --passphrase-fd N, or --no-passphrase for a key without one")
         })
     }

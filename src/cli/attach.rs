@@ -3,10 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::args::{TrustArgs, now, open_error, public_key};
-use super::error::CliError;
-use super::exit::Exit;
-use super::output::{Output, display_path};
 use super::rewrite;
+use super::{CliError, Exit, Output, ResultExt, display_path};
 use crate::bundle::add::Addition;
 use crate::bundle::attach::{AttachmentValidator, Item};
 use crate::open_file;
@@ -32,17 +30,14 @@ pub struct Args {
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let root = args.trust.load_if_there()?;
-    let items: Vec<Item> = args
-        .items
-        .iter()
-        .map(|path| read(path))
-        .collect::<Result<_, _>>()?;
+    let items = args.items.iter().map(|path| read(path));
+    let items: Vec<Item> = items.collect::<Result<_, _>>()?;
     let key = args.key.as_deref().map(public_key).transpose()?;
     let tbs = args.tbs.as_deref().map(bytes_of).transpose()?;
     if root.is_none() {
-        out.warning("no trust root was named (--trust): nobody has checked whether a host takes what is added");
+        out.warning("no trust root was named (--trust): it was not checked whether a host takes what is added");
     }
-    let (statement, (id, told)) = rewrite::add(&args.file, out, |bundle| {
+    let (statement, (id, added)) = rewrite::add(&args.file, out, |bundle| {
         let validator = AttachmentValidator {
             bundle,
             root: root.as_ref(),
@@ -50,33 +45,30 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             tbs: tbs.as_deref(),
             now: now(),
         };
-        let (mut additions, mut told) = (Vec::new(), Vec::new());
+        let (mut additions, mut added) = (Vec::new(), Vec::new());
         for (item, path) in items.iter().zip(&args.items) {
             let before = additions.len();
             let taken = validator.take(item, &mut additions);
-            taken.map_err(|error| CliError::from(error).about(path))?;
-            told.extend(
+            taken.about(path)?;
+            added.extend(
                 additions[before..]
                     .iter()
                     .map(|addition| (path.clone(), what(addition))),
             );
         }
-        Ok((additions, (bundle.claimed_release_id(), told)))
+        Ok((additions, (bundle.claimed_release_id(), added)))
     })?;
     out.document(&serde_json::json!({
         "file": args.file.to_string_lossy(),
         "release": statement.predicate.release,
         "release_id": id,
-        "added": told.iter().map(|(path, (kind, key))| serde_json::json!({
+        "added": added.iter().map(|(path, (kind, key))| serde_json::json!({
             "item": path.to_string_lossy(), "kind": kind, "key_id": key,
         })).collect::<Vec<_>>(),
     }));
-    for (path, (kind, key)) in told {
-        out.line(format!(
-            "{}: added {} ({kind} by {key})",
-            display_path(&args.file),
-            display_path(&path)
-        ));
+    for (path, (kind, key)) in added {
+        let (file, path) = (display_path(&args.file), display_path(&path));
+        out.line(format!("{file}: added {path} ({kind} by {key})"));
     }
     Ok(Exit::Done)
 }
@@ -90,7 +82,7 @@ fn what(addition: &Addition) -> (&'static str, KeyId) {
 }
 
 fn read(path: &Path) -> Result<Item, CliError> {
-    Item::parse(bytes_of(path)?).map_err(|error| CliError::from(error).about(path))
+    Item::parse(bytes_of(path)?).about(path)
 }
 
 fn bytes_of(path: &Path) -> Result<Vec<u8>, CliError> {
@@ -104,8 +96,6 @@ fn bytes_of(path: &Path) -> Result<Vec<u8>, CliError> {
         .about(path));
     }
     let mut bytes = vec![0; source.size() as usize];
-    source
-        .read_exact_at(&mut bytes, 0)
-        .map_err(|error| CliError::io(path, &error))?;
+    source.read_exact_at(&mut bytes, 0).at(path)?;
     Ok(bytes)
 }

@@ -1,16 +1,13 @@
 //! Parts shared by `approve` and `withdraw`: the signer, the role and the destination of a
 //! statement.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::args::{authenticate, now, open};
-use super::error::CliError;
-use super::exit::Exit;
-use super::kind::Kind;
-use super::output::{Output, display_path};
+use super::args::{TrustArgs, authenticate, now, open};
 use super::rewrite;
 use super::signer::SignerArgs;
 use super::tbs::TbsArgs;
+use super::{CliError, Exit, Kind, Output, ResultExt, display_path};
 use crate::bundle::add::{Addition, write_approvals};
 use crate::bundle::approval::{self, AttestationDraft};
 use crate::bundle::{AuthenticatedBundle, UntrustedBundle};
@@ -25,8 +22,30 @@ use pgseal_verify::format::statement::{PAYLOAD_TYPE, ReleaseId};
 use pgseal_verify::format::timestamp::Timestamp;
 use pgseal_verify::format::trust_document::ROLES_WITH_A_TASK;
 
-/// Signer, role and destination of a statement. All of them are validated before the operator is
-/// prompted.
+/// Signer, role and destination of a statement.
+#[derive(clap::Args, Debug)]
+pub struct AttestArgs {
+    /// The bundle; replaced by one with the statement in it, unless -o
+    pub file: PathBuf,
+    #[command(flatten)]
+    signer: SignerArgs,
+    #[command(flatten)]
+    tbs: TbsArgs,
+    /// The role in which you approve [default: your key's in the trust root]
+    #[arg(long)]
+    role: Option<Name>,
+    /// Reason, recorded in the statement
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Write the statement to this file, to travel beside the bundle
+    #[arg(short, long, value_name = "APPROVAL", conflicts_with = "tbs")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    pub trust: TrustArgs,
+}
+
+/// Opened signer, role and destination of a statement. All of them are validated before the
+/// operator is prompted.
 pub struct Attestor<'a> {
     file: &'a Path,
     signer: Option<Box<dyn Signer>>,
@@ -37,45 +56,33 @@ pub struct Attestor<'a> {
 
 impl<'a> Attestor<'a> {
     /// Opens the key and finds its role, if none is named.
-    pub fn open(
-        file: &'a Path,
-        root: Option<&TrustRoot>,
-        (signer, tbs): (&SignerArgs, &'a TbsArgs),
-        output: Option<&'a Path>,
-        role: Option<&Name>,
-    ) -> Result<Self, CliError> {
+    pub fn open(args: &'a AttestArgs, root: Option<&TrustRoot>) -> Result<Self, CliError> {
+        let output = args.output.as_deref();
         if let Some(path) = output.filter(|path| path.symlink_metadata().is_ok()) {
-            return Err(CliError::new(
-                Kind::FileExists,
-                format!("{} exists already", display_path(path)),
-            )
-            .hint("name a new file"));
+            return Err(CliError::exists(path));
         }
-        let signer = if tbs.is_given() {
-            None
-        } else {
-            Some(signer.open()?)
+        let signer = match args.tbs.is_given() {
+            true => None,
+            false => Some(args.signer.open()?),
         };
         let key = signer.as_ref().map(|signer| signer.public_key().id());
-        let role = match (role, root.zip(key)) {
-            (role, Some((root, key))) => role_of(root, key, role)?,
+        let role = match (&args.role, root.zip(key)) {
+            (role, Some((root, key))) => role_of(root, key, role.as_ref())?,
             (Some(role), None) => role.clone(),
             (None, None) => {
-                return Err(
-                    CliError::new(Exit::Usage, "in which role?").hint("name it by --role ROLE")
-                );
+                return Err(CliError::usage("in which role?").hint("name it by --role ROLE"));
             }
         };
         if ROLES_WITH_A_TASK.contains(&role.as_str()) {
             let text = format!("a key of the role {role} doesn't approve");
-            return Err(CliError::new(Exit::Usage, text).hint(
+            return Err(CliError::usage(text).hint(
                 "approvals are given by roles of their own, for example l2; nothing was signed",
             ));
         }
         Ok(Self {
-            file,
+            file: &args.file,
             signer,
-            tbs,
+            tbs: &args.tbs,
             output,
             role,
         })
@@ -100,8 +107,7 @@ impl<'a> Attestor<'a> {
         out: Output,
     ) -> Result<Exit, CliError> {
         let make = |word: AttestationDraft| {
-            approval::statement(manifest, id, word)
-                .map_err(|error| CliError::new(Exit::Internal, error))
+            approval::statement(manifest, id, word).map_err(CliError::internal)
         };
         let Some(signer) = &self.signer else {
             // The signing key is unknown here: either one that already made statements in this role
@@ -126,7 +132,7 @@ impl<'a> Attestor<'a> {
                 let statements = [sign(word.clone())?];
                 let written =
                     durable::create_new(path, |file| write_approvals(&statements, file).map(drop));
-                written.map_err(|error| CliError::io(path, &error))?;
+                written.at(path)?;
                 word
             }
             None => {
@@ -134,7 +140,7 @@ impl<'a> Attestor<'a> {
                     if bundle.claimed_release_id() != id {
                         let text =
                             format!("{}: changed while it was read", display_path(self.file));
-                        return Err(CliError::new(Exit::Internal, text));
+                        return Err(CliError::internal(text));
                     }
                     self.refuse_if_withdrawn_later(bundle, key, &word)?;
                     let word = after(word, bundle, |other, _| other == key);
@@ -143,7 +149,7 @@ impl<'a> Attestor<'a> {
                 word
             }
         };
-        self.tell(manifest, id, key, &word, out);
+        self.report(manifest, id, key, &word, out);
         Ok(Exit::Done)
     }
 
@@ -155,30 +161,22 @@ impl<'a> Attestor<'a> {
         key: KeyId,
         word: &AttestationDraft,
     ) -> Result<(), CliError> {
-        let theirs = bundle
-            .claimed_attestations()
-            .statements
-            .iter()
-            .filter(|added| added.key == key);
-        for added in theirs.filter(|_| word.decision == Decision::Approve) {
-            let said =
-                json::from_canonical::<ApprovalStatement>(&added.body).map(|said| said.predicate);
-            if let Ok(said) = said
-                && said.decision == Decision::Withdraw
-                && policy::is_behind(now(), said.at)
-            {
+        if word.decision != Decision::Approve {
+            return Ok(());
+        }
+        for said in claimed(bundle, |other, _| other == key) {
+            if said.decision == Decision::Withdraw && policy::is_behind(now(), said.at) {
                 let text = format!(
                     "key {key} withdrew at {}, in the future by this host's clock",
                     said.at
                 );
-                return Err(CliError::new(Exit::Usage, text)
-                    .hint("is this clock right? Nothing was signed"));
+                return Err(CliError::usage(text).hint("is this clock right? Nothing was signed"));
             }
         }
         Ok(())
     }
 
-    fn tell(
+    fn report(
         &self,
         manifest: &Manifest,
         id: ReleaseId,
@@ -199,16 +197,11 @@ impl<'a> Attestor<'a> {
             "expires": word.expires,
             "key_id": key,
         }));
-        out.line(format!(
-            "{} by {key} as {}: {}",
-            word.decision,
-            word.role,
-            display_path(place)
-        ));
+        let (decision, role, path) = (&word.decision, &word.role, display_path(place));
+        out.line(format!("{decision} by {key} as {role}: {path}"));
         if self.output.is_some() {
             out.note(format!(
-                "it travels beside the bundle (--approval {0}) or goes into it: pgseal attach FILE {0}",
-                display_path(place)
+                "it travels beside the bundle (--approval {path}) or goes into it: pgseal attach FILE {path}"
             ));
         }
     }
@@ -217,31 +210,30 @@ impl<'a> Attestor<'a> {
 /// The role of a key, which must equal the named one. An approval in another role would not count,
 /// and one by an unknown key makes every host refuse the bundle.
 fn role_of(root: &TrustRoot, key: KeyId, named: Option<&Name>) -> Result<Name, CliError> {
-    let role = root.role_of(&key).ok_or_else(|| unknown(key))?;
-    if named.is_none_or(|named| named == role) {
-        return match root.counts(&key, role, JudgedAt::At(now())) {
-            Ok(()) => Ok(role.clone()),
-            Err(reason) => Err(CliError::new(
-                Kind::KeyRole,
-                format!("key {key} speaks for nobody now: it {reason}"),
-            )
-            .hint("nothing was signed; `pgseal trust show` says which keys count")),
-        };
+    let Some(role) = root.role_of(&key) else {
+        return Err(
+            CliError::new(Kind::KeyRole, format!("key {key} is not in the trust root"))
+                .hint("nothing was signed; `pgseal trust add-key` gives it a role"),
+        );
+    };
+    if let Some(named) = named.filter(|named| *named != role) {
+        let text = format!("key {key} has the role {role} in the trust root, not {named}");
+        return Err(CliError::new(Kind::KeyRole, text).hint(format!(
+            "nothing was signed; your key speaks as --role {role}"
+        )));
     }
-    let named = named.map(Name::as_str).unwrap_or_default();
-    Err(CliError::new(
-        Kind::KeyRole,
-        format!("key {key} has the role {role} in the trust root, not {named}"),
-    )
-    .hint(format!(
-        "nothing was signed; your key speaks as --role {role}"
-    )))
+    counts_now(root, key, role)?;
+    Ok(role.clone())
 }
 
-/// Error for a key that is not in the trust root.
-fn unknown(key: KeyId) -> CliError {
-    CliError::new(Kind::KeyRole, format!("key {key} is not in the trust root"))
-        .hint("nothing was signed; `pgseal trust add-key` gives it a role")
+/// Requires that new signatures of a key count in its role.
+pub fn counts_now(root: &TrustRoot, key: KeyId, role: &Name) -> Result<(), CliError> {
+    root.counts(&key, role, JudgedAt::At(now()))
+        .map_err(|reason| {
+            let text = format!("key {key} does not count now: it {reason}");
+            CliError::new(Kind::KeyRole, text)
+                .hint("nothing was signed; `pgseal trust show` says which keys count")
+        })
 }
 
 /// Dates a statement after the earlier ones of the same key or role, also within the same second.
@@ -250,23 +242,28 @@ fn after(
     bundle: &UntrustedBundle,
     is_theirs: impl Fn(KeyId, &Approval) -> bool,
 ) -> AttestationDraft {
-    for added in &bundle.claimed_attestations().statements {
-        let said =
-            json::from_canonical::<ApprovalStatement>(&added.body).map(|said| said.predicate);
+    for said in claimed(bundle, is_theirs) {
         // An approval is not dated after a statement from the future: it would not count, and a
         // wrong clock would spread from one statement to the next.
-        let moves = |said: &Approval| {
-            word.decision == Decision::Withdraw || !policy::is_behind(now(), said.at)
-        };
-        if let Ok(said) = said
-            && is_theirs(added.key, &said)
-            && moves(&said)
-            && let Some(next) = Timestamp::from_seconds(said.at.seconds() + 1)
-        {
+        let moves = word.decision == Decision::Withdraw || !policy::is_behind(now(), said.at);
+        if let Some(next) = Timestamp::from_seconds(said.at.seconds() + 1).filter(|_| moves) {
             word.at = word.at.max(next);
         }
     }
     word
+}
+
+/// The claimed statements of a bundle that match.
+fn claimed(
+    bundle: &UntrustedBundle,
+    is_theirs: impl Fn(KeyId, &Approval) -> bool,
+) -> Vec<Approval> {
+    let statements = bundle.claimed_attestations().statements.iter();
+    let approvals = statements.filter_map(|added| {
+        let statement = json::from_canonical::<ApprovalStatement>(&added.body).ok()?;
+        is_theirs(added.key, &statement.predicate).then_some(statement.predicate)
+    });
+    approvals.collect()
 }
 
 /// A bundle as read for approval or withdrawal.
@@ -285,11 +282,10 @@ pub fn look<'r>(
 ) -> Result<Seen<'r>, CliError> {
     let bundle = open(file)?;
     let Some(root) = root else {
-        out.warning("no trust root was named (--trust): nobody has checked who made this release");
-        let manifest = bundle
-            .claimed_release()
-            .map_err(|error| CliError::from(error).about(file))?
-            .predicate;
+        out.warning(
+            "no trust root was named (--trust): the signer of this release was not checked",
+        );
+        let manifest = bundle.claimed_release().about(file)?.predicate;
         return Ok(Seen {
             bundle,
             manifest,

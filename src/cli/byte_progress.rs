@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::output::{Output, display_path};
 use super::progress::Notifier;
+use super::{Output, display_path};
 use pgseal_verify::archive::source::ByteSource;
 
 /// Smallest size with a progress line, in bytes; smaller work ends too soon to need one.
@@ -15,60 +15,47 @@ const LARGE: u64 = 64 << 20;
 /// Interval between redraws, in bytes.
 const STEP: u64 = 4 << 20;
 
-/// The line `shop.pgseal: 46 of 103 MB read`, without the first number.
-struct Line {
-    beside: Notifier,
-    before: String,
-    behind: String,
-}
-
-impl Line {
-    fn of(what: &str, file: &Path, all: u64, out: Output) -> Self {
-        let (before, behind) = (
-            format!("{}: ", display_path(file)),
-            format!(" of {} MB {what}", all / 1_000_000),
-        );
-        Self {
-            beside: Notifier::drawing(out),
-            before,
-            behind,
-        }
-    }
-
-    fn text(&self, done: u64) -> String {
-        format!("{}{}{}", self.before, done / 1_000_000, self.behind)
-    }
-}
-
-/// A byte counter for any thread. It is silent without a terminal and below `LARGE` bytes.
+/// A byte counter for any thread, with the line `shop.pgseal: 46 of 103 MB read`. It is silent
+/// without a terminal and below `LARGE` bytes.
 pub struct ByteProgress {
-    line: Option<Line>,
+    notifier: Option<Notifier>,
+    file: String,
+    /// The end of the line: ` of 103 MB read`.
+    of_all: String,
     done: AtomicU64,
 }
 
 impl ByteProgress {
     /// `what` is the verb for the `all` bytes of a file: "read", "packed".
     pub fn new(what: &str, file: &Path, all: u64, out: Output) -> Self {
-        let line = (all >= LARGE).then(|| Line::of(what, file, all, out));
         Self {
-            line,
+            notifier: (all >= LARGE).then(|| Notifier::drawing(out)),
+            file: display_path(file),
+            of_all: format!(" of {} MB {what}", all / 1_000_000),
             done: AtomicU64::new(0),
         }
     }
 
     /// Adds to the count.
     pub fn by(&self, bytes: u64) {
-        let Some(line) = &self.line else { return };
+        let Some(notifier) = &self.notifier else {
+            return;
+        };
         let before = self.done.fetch_add(bytes, Ordering::Relaxed);
-        if before / STEP != (before + bytes) / STEP {
-            line.beside.moving(|| line.text(before + bytes));
+        let done = before + bytes;
+        if before / STEP != done / STEP {
+            notifier.moving(|| self.line(done));
         }
+    }
+
+    fn line(&self, done: u64) -> String {
+        format!("{}: {}{}", self.file, done / 1_000_000, self.of_all)
     }
 
     /// Removes the line.
     pub fn finish(&self) {
-        if let Some(line) = &self.line {
-            line.beside.finish();
+        if let Some(notifier) = &self.notifier {
+            notifier.finish();
         }
     }
 }
@@ -94,23 +81,18 @@ impl Counted {
         times: u64,
         out: Output,
     ) -> (Box<dyn ByteSource>, Arc<ByteProgress>) {
-        let moved = Arc::new(ByteProgress::new(
-            "read",
-            file,
-            source.size().saturating_mul(times),
-            out,
-        ));
+        let all = source.size().saturating_mul(times);
+        let moved = Arc::new(ByteProgress::new("read", file, all, out));
         // In-memory sources are read without calls that could be counted.
-        if moved.line.is_none() || source.bytes().is_some() {
+        if moved.notifier.is_none() || source.bytes().is_some() {
             return (source, moved);
         }
-        (
-            Box::new(Self {
-                source,
-                moved: Arc::clone(&moved),
-            }),
-            moved,
-        )
+        let counted = moved.clone();
+        let source = Box::new(Self {
+            source,
+            moved: counted,
+        });
+        (source, moved)
     }
 }
 
@@ -135,17 +117,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn how_far_is_said_plainly() {
-        let line = Line::of(
-            "read",
-            Path::new("shop.pgseal"),
-            103_500_000,
-            Output {
-                json: false,
-                quiet: true,
-                color: false,
-            },
-        );
-        assert_eq!(line.text(46_999_999), "shop.pgseal: 46 of 103 MB read");
+    fn the_line_counts_megabytes() {
+        let out = Output {
+            json: false,
+            quiet: true,
+            color: false,
+        };
+        let progress = ByteProgress::new("read", Path::new("shop.pgseal"), 103_500_000, out);
+        let line = progress.line(46_999_999);
+        assert_eq!(line, "shop.pgseal: 46 of 103 MB read");
     }
 }

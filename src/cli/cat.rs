@@ -3,9 +3,7 @@
 use std::io::Seek;
 
 use super::args::{BundleArgs, now};
-use super::error::CliError;
-use super::exit::Exit;
-use super::output::Output;
+use super::{CliError, Exit, Output};
 use crate::bundle::AuthenticatedBundle;
 use crate::bundle::stream::CopyError;
 use crate::trust::JudgedAt;

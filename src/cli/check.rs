@@ -2,12 +2,10 @@
 
 use super::args::{BundleArgs, DatabaseArgs, LimitArgs, now};
 use super::database_command::DatabaseCommand;
-use super::error::{self, CliError};
-use super::exit::Exit;
+use super::error;
 use super::interrupt::Command;
-use super::kind::Kind;
-use super::output::{Output, Paint, escape};
 use super::progress::Notifier;
+use super::{CliError, Exit, Kind, Output, Paint, escape};
 use crate::release::check::{self, CheckError, Checked, Seen};
 use crate::release::event::Silent;
 use crate::release::preflight::PreflightError;
@@ -54,15 +52,15 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         .scripts
         .iter()
         .any(|seen| !seen.residue.left.is_empty());
-    let (text, hint) = if left {
-        let hint = "every line above says what stays: let the script not draw from sequences, and write nothing by other ways";
-        ("a verify script left something behind".to_owned(), hint)
-    } else {
-        let text = format!("the database is not what {:?} says", state(&checked));
-        (
-            text,
+    let (text, hint) = match left {
+        true => (
+            "a verify script left something behind".to_owned(),
+            "every line above says what stays: let the script not draw from sequences, and write nothing by other ways",
+        ),
+        false => (
+            format!("the database is not what {:?} says", state(&checked)),
             "nothing was changed; every line above says what was found",
-        )
+        ),
     };
     Err(CliError::new(Kind::CheckFailed, text).hint(hint).answered())
 }
@@ -83,10 +81,9 @@ pub fn told(error: CheckError) -> CliError {
 }
 
 fn state(checked: &Checked) -> &'static str {
-    if checked.state == StateWhen::Finalized {
-        "finalized"
-    } else {
-        "baseline"
+    match checked.state {
+        StateWhen::Finalized => "finalized",
+        _ => "baseline",
     }
 }
 
@@ -121,18 +118,12 @@ fn counts(checked: &Checked) -> (u64, u64) {
 }
 
 fn show(checked: &Checked, out: Output) {
-    let verdict = |holds: bool| {
-        if holds {
-            out.paint(Paint::Good, "ok")
-        } else {
-            out.paint(Paint::Bad, "FAILED")
-        }
+    let verdict = |holds: bool| match holds {
+        true => out.paint(Paint::Good, "ok"),
+        false => out.paint(Paint::Bad, "FAILED"),
     };
-    out.line(format!(
-        "{} state {}",
-        verdict(checked.mismatches.is_empty()),
-        state(checked)
-    ));
+    let holds = verdict(checked.mismatches.is_empty());
+    out.line(format!("{holds} state {}", state(checked)));
     for mismatch in &checked.mismatches {
         out.line(format!("    {}", escape(&mismatch.to_string())));
     }
@@ -151,12 +142,9 @@ fn show(checked: &Checked, out: Output) {
                 ),
             },
         };
-        let counts = format!("{}/{}", record.held, record.checks);
-        out.line(format!(
-            "{} {} {counts} ({how})",
-            verdict(holds),
-            record.name
-        ));
+        let (verdict, name, held, checks) =
+            (verdict(holds), &record.name, record.held, record.checks);
+        out.line(format!("{verdict} {name} {held}/{checks} ({how})"));
         for failed in &record.failed {
             out.line(format!("    {}", escape(failed)));
         }
@@ -169,8 +157,6 @@ fn show(checked: &Checked, out: Output) {
         out.line("no verify script is about this state: nothing but its values was checked");
         return;
     }
-    out.line(format!(
-        "{} {held}/{checks} checks",
-        verdict(checked.holds())
-    ));
+    let verdict = verdict(checked.holds());
+    out.line(format!("{verdict} {held}/{checks} checks"));
 }

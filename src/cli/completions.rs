@@ -1,8 +1,6 @@
 //! `pgseal completions SHELL`
 
-use super::error::CliError;
-use super::exit::Exit;
-use super::output::Output;
+use super::{CliError, Exit, Output};
 
 #[derive(clap::Args, Debug)]
 pub struct Args {

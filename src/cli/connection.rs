@@ -5,9 +5,7 @@ mod environment;
 mod passfile;
 mod service;
 
-use super::error::CliError;
-use super::exit::Exit;
-use super::output::{Output, escape};
+use super::{CliError, Output, escape};
 use crate::postgres::{Connector, Parameters, Settings, SettingsError};
 
 /// Output for warnings, which appear with any output options.
@@ -29,14 +27,13 @@ pub fn connector_for_gates(
     gate_user: Option<&str>,
 ) -> Result<(Connector, Parameters), CliError> {
     let (settings, parameters) = settings(db)?;
-    let gate = gate_user
-        .map(|role| gate_settings(&settings.database, &parameters, role))
-        .transpose()?;
+    let gate = match gate_user {
+        Some(role) => Some(gate_settings(&settings.database, &parameters, role)?),
+        None => None,
+    };
     let connector = Connector::new(settings);
-    Ok((
-        gate.into_iter().fold(connector, Connector::asking_as),
-        parameters,
-    ))
+    let connector = gate.into_iter().fold(connector, Connector::asking_as);
+    Ok((connector, parameters))
 }
 
 /// Settings for another role on the same server and database. Its password comes from `PGPASSWORD`,
@@ -50,12 +47,12 @@ fn gate_settings(
     let mut parameters = parameters.clone();
     parameters.remove("password");
     // The database name would default to the name of the role.
-    for (keyword, value) in [("dbname", database), ("user", role)] {
-        parameters
-            .set(keyword, value)
-            .map_err(|error| wrong(&error))?;
-    }
-    environment::password(&mut parameters).map_err(|error| wrong(&error))?;
+    let set = |parameters: &mut Parameters| {
+        parameters.set("dbname", database)?;
+        parameters.set("user", role)?;
+        environment::password(parameters)
+    };
+    set(&mut parameters).map_err(|error| wrong(&error))?;
     with_password_file(&parameters)
 }
 
@@ -94,9 +91,5 @@ fn wrong(error: &SettingsError) -> CliError {
             "it is in --db, in a service file or in a PG* variable; docs/connections.md has them all"
         }
     };
-    CliError::new(
-        Exit::Usage,
-        format!("can't understand the connection: {error}"),
-    )
-    .hint(hint)
+    CliError::usage(format!("can't understand the connection: {error}")).hint(hint)
 }

@@ -1,11 +1,10 @@
 //! Connection, time limits, operator and cancellation shared by commands that use a database.
 
 use super::args::{DatabaseArgs, LimitArgs, now};
-use super::error::CliError;
 use super::host::operator;
 use super::interrupt::{self, Command};
-use super::output::Output;
 use super::progress::Notifier;
+use super::{CliError, Output};
 use crate::release::RunContext;
 use crate::release::cancellable::CancellableConnector;
 use crate::release::cancellation::CancellationToken;

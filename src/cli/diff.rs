@@ -3,9 +3,7 @@
 use std::path::PathBuf;
 
 use super::args::{TrustArgs, authenticate, now};
-use super::error::CliError;
-use super::exit::Exit;
-use super::output::Output;
+use super::{CliError, Exit, Output};
 use crate::bundle::diff::diff;
 use crate::trust::JudgedAt;
 
@@ -23,7 +21,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let root = args.trust.load()?;
     let read = |path| authenticate(path, &root, JudgedAt::At(now()));
     let (a, b) = (read(&args.a)?, read(&args.b)?);
-    let diff = diff(&a, &b).map_err(|error| CliError::new(Exit::Internal, error))?;
+    let diff = diff(&a, &b).map_err(CliError::internal)?;
     out.document(&serde_json::json!({ "a": a.release_id(), "b": b.release_id(), "diff": diff }));
     for (mark, paths) in [
         ("-", &diff.removed),

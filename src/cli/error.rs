@@ -3,6 +3,7 @@
 
 pub mod archive;
 pub mod authentic;
+mod preflight;
 
 use super::escape::{display_path, escape};
 use super::kind::Kind;
@@ -14,11 +15,11 @@ use crate::release::failure::Failure;
 use crate::release::gate::{GateError, OpenError};
 use crate::release::gate_role::{SUGGESTED, TooMuch};
 use crate::release::lock::LockError;
-use crate::release::preflight::PreflightError;
 use crate::release::rollback::RollbackError;
 use crate::release::run::RunError;
 use crate::release::run_context::{MissingScript, VariableError};
 use crate::release::target::{TargetError, TargetPart};
+use std::borrow::Borrow;
 use std::fmt::Display;
 use std::path::Path;
 
@@ -41,6 +42,36 @@ impl CliError {
         Self::of_lines(kind, vec![escape(&message.to_string())])
     }
 
+    /// An error of the command line or the configuration.
+    pub fn usage(message: impl Display) -> Self {
+        Self::new(Kind::Usage, message)
+    }
+
+    /// A fault of the host or of pgseal itself.
+    pub fn internal(message: impl Display) -> Self {
+        Self::new(Kind::Internal, message)
+    }
+
+    /// A file that would be written exists already.
+    pub fn exists(path: &Path) -> Self {
+        let message = format!("{} exists already", display_path(path));
+        Self::new(Kind::FileExists, message).hint("name a new file")
+    }
+
+    /// I/O error about a new file.
+    pub fn not_created(path: &Path, error: &std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::AlreadyExists => Self::exists(path),
+            _ => Self::io(path, error),
+        }
+    }
+
+    /// A directory that would be filled is not empty.
+    pub fn not_empty(path: &Path) -> Self {
+        let message = format!("{} is not empty", display_path(path));
+        Self::new(Kind::FileExists, message).hint("name a new directory")
+    }
+
     /// An error of several lines, with foreign text escaped.
     pub fn of_lines(kind: impl Into<Kind>, lines: Vec<String>) -> Self {
         let kind = kind.into();
@@ -53,10 +84,23 @@ impl CliError {
         }
     }
 
-    /// Adds a hint.
+    /// Sets the hint; an empty one leaves the error without.
     pub fn hint(mut self, hint: impl Display) -> Self {
-        self.hint = Some(escape(&hint.to_string()));
+        self.hint = Some(escape(&hint.to_string())).filter(|hint| !hint.is_empty());
         self
+    }
+
+    /// Appends to the hint.
+    pub fn also_hint(self, more: impl Display) -> Self {
+        match self.hint.clone() {
+            Some(first) => self.hint(format!("{first}; {more}")),
+            None => self.hint(more),
+        }
+    }
+
+    /// Ends with another exit code than the kind's.
+    pub fn exit(self, exit: super::exit::Exit) -> Self {
+        Self { exit, ..self }
     }
 
     /// I/O error about a file.
@@ -76,6 +120,35 @@ impl CliError {
             *first = format!("{}: {first}", display_path(path));
         }
         self
+    }
+}
+
+/// Adds the path of a file to an error.
+pub trait ResultExt<T, E> {
+    /// Converts an I/O error about a file.
+    fn at(self, path: impl AsRef<Path>) -> Result<T, CliError>
+    where
+        E: Borrow<std::io::Error>;
+
+    /// Converts an error about a file of the command.
+    fn about(self, path: impl AsRef<Path>) -> Result<T, CliError>
+    where
+        CliError: From<E>;
+}
+
+impl<T, E> ResultExt<T, E> for Result<T, E> {
+    fn at(self, path: impl AsRef<Path>) -> Result<T, CliError>
+    where
+        E: Borrow<std::io::Error>,
+    {
+        self.map_err(|error| CliError::io(path.as_ref(), error.borrow()))
+    }
+
+    fn about(self, path: impl AsRef<Path>) -> Result<T, CliError>
+    where
+        CliError: From<E>,
+    {
+        self.map_err(|error| CliError::from(error).about(path.as_ref()))
     }
 }
 
@@ -100,15 +173,11 @@ impl From<DefinitionError> for CliError {
         let DefinitionError::Problems(problems) = error else {
             return Self::new(Kind::ReleaseInvalid, error);
         };
-        let line = |problem: &crate::bundle::problem::Problem| {
-            let hint = problem
-                .hint
-                .as_ref()
-                .map(|hint| format!(" ({hint})"))
-                .unwrap_or_default();
-            escape(&format!("{problem}{hint}"))
-        };
-        Self::of_lines(Kind::ReleaseInvalid, problems.iter().map(line).collect())
+        let lines = problems.iter().map(|problem| match &problem.hint {
+            Some(hint) => escape(&format!("{problem} ({hint})")),
+            None => escape(&problem.to_string()),
+        });
+        Self::of_lines(Kind::ReleaseInvalid, lines.collect())
     }
 }
 
@@ -175,19 +244,16 @@ impl From<OpenError> for CliError {
 /// Error for a role with too many privileges. Gates and probes are not executed with it, and a gate
 /// without an answer counts as closed.
 fn gate_role(too_much: &TooMuch) -> CliError {
-    let mut lines = vec![escape(&format!(
-        "gates and probes are not asked: {too_much}"
-    ))];
-    lines.extend(
-        too_much
-            .remedy
-            .iter()
-            .map(|sql| format!("  {}", escape(sql))),
+    let mut this = CliError::new(
+        Kind::GateRole,
+        format!("gates and probes are not asked: {too_much}"),
     );
-    let hint = format!(
+    let remedy = too_much.remedy.iter();
+    this.lines
+        .extend(remedy.map(|sql| format!("  {}", escape(sql))));
+    this.hint(format!(
         "make a role that may only read, as above, and give --gate-user {SUGGESTED} or PGSEAL_GATE_USER"
-    );
-    CliError::of_lines(Kind::GateRole, lines).hint(hint)
+    ))
 }
 
 impl From<LockError> for CliError {
@@ -216,87 +282,11 @@ impl From<GateError> for CliError {
                     "nothing was changed; `pgseal gate FILE` asks again, and no flag opens it",
                 )
             }
-            GateError::Unanswered(name, failure) => {
-                let message =
-                    format!("gate {name} could not be answered, which counts as closed: {failure}");
-                Self {
-                    hint: failure.hint,
-                    ..Self::new(Kind::GateUnanswered, message)
-                }
-            }
-        }
-    }
-}
-
-impl From<PreflightError> for CliError {
-    fn from(error: PreflightError) -> Self {
-        let refused = |kind: Kind, message: String| Self::new(kind, message);
-        match error {
-            PreflightError::Ledger(error) => connection(&error),
-            PreflightError::ClockBehind { now, seen } => {
-                let text = format!("this host's clock ({now}) is behind {seen}, the newest time in the ledger");
-                Self::new(Kind::ClockBehind, text).hint(authentic::CLOCK_HINT)
-            }
-            PreflightError::NoTime(row) => Self::new(
-                Kind::LedgerTime,
-                format!("row {} of the ledger is dated {:?}, which is no time that pgseal writes", row.id, row.at),
+            GateError::Unanswered(name, failure) => Self::new(
+                Kind::GateUnanswered,
+                format!("gate {name} could not be answered, which counts as closed: {failure}"),
             )
-            .hint("ask the database's owner who changed the table pgseal.ledger"),
-            PreflightError::AlreadyApplied(row) => refused(Kind::AlreadyInEffect, format!(
-                "{} {} is already applied here: run {} at {}, by {}",
-                row.release, row.version, row.run_id, row.at, row.role
-            ))
-            .hint("`pgseal check FILE` shows whether it still holds, `pgseal rollback FILE` undoes it"),
-            PreflightError::Downgrade(row) => refused(Kind::OlderSequence, format!(
-                "a later sequence ran here: {} {} (sequence {}) at {}",
-                row.release, row.version, row.sequence, row.at
-            ))
-            .hint("a database never goes back to an older release by running it; pack it again with a higher sequence"),
-            PreflightError::SameSequence(row) => refused(Kind::SameSequence, format!(
-                "another release with sequence {} is in effect: {} {}, id {}",
-                row.sequence, row.release, row.version, row.release_id
-            ))
-            .hint("a new version needs a higher sequence"),
-            PreflightError::Overlaps(row) => refused(Kind::Overlap, format!(
-                "{} {}, which has tiers of this release, is in effect here: run {} at {}, by {}",
-                row.release, row.version, row.run_id, row.at, row.role
-            ))
-            .hint("nothing was changed; `pgseal rollback` with that release's bundle leads back to the baseline that this one starts from"),
-            PreflightError::Unfinished(row) => refused(Kind::Unfinished, format!(
-                "{} {} stopped half way here: run {} of {}, by {}",
-                row.release, row.version, row.run_id, row.at, row.role
-            ))
-            .hint("`pgseal status` shows how far it came; with its own bundle `pgseal run --resume` goes on, `pgseal rollback` goes back"),
-            PreflightError::NothingToResume => {
-                refused(Kind::NothingToResume, "no run stopped half way here, so there is none to go on with".to_owned())
-                    .hint("`pgseal status` shows what ran; leave out --resume to begin one")
-            }
-            PreflightError::OtherValues(row) => {
-                let values: Vec<String> =
-                    row.variables.iter().map(|(name, value)| format!("-v {name}={value}")).collect();
-                let values = if values.is_empty() { "none".to_owned() } else { values.join(" ") };
-                refused(Kind::OtherValues, format!("the run that stopped half way was begun with other values: {values}"))
-                    .hint("give the same values")
-            }
-            PreflightError::OtherRole(row) => {
-                refused(Kind::OtherRole, format!("the run that stopped half way was begun by the role {}", row.role))
-                    .hint("connect as that role")
-            }
-            PreflightError::NoRight => {
-                refused(Kind::LedgerCreateDenied, "the role may not make the ledger (schema pgseal) in this database".to_owned())
-                    .hint("a database owner: grant create on database DATABASE to ROLE")
-            }
-            PreflightError::Open(error) => error.into(),
-            PreflightError::Probe(failure) if failure.connection_lost => {
-                Self::new(Kind::ConnectionLost, format!("the connection was lost while the baseline probe was asked: {failure}"))
-                    .hint("nothing was changed; it may be tried again")
-            }
-            PreflightError::Probe(failure) => refused(Kind::ProbeFailed, format!("the baseline probe failed: {failure}")),
-            PreflightError::State(mismatches) => {
-                let list: Vec<String> = mismatches.iter().map(ToString::to_string).collect();
-                refused(Kind::NotBaseline, format!("the database is not in the state \"baseline\": {}", list.join("; ")))
-                    .hint("nothing was changed; the database is not as it was when the release was made: find out what changed there")
-            }
+            .hint(failure.hint.as_deref().unwrap_or_default()),
         }
     }
 }
@@ -330,42 +320,34 @@ pub fn other_applied(row: &Entry) -> CliError {
 
 /// Error for a failed script: the headline, then the server's own text below it.
 pub fn failure(kind: impl Into<Kind>, prefix: &str, failure: &Failure) -> CliError {
-    let mut lines = vec![escape(&format!("{prefix}{}", failure.headline()))];
-    lines.extend(
-        failure
-            .excerpt
-            .iter()
-            .flat_map(|text| text.lines())
-            .map(|line| format!("  {}", escape(line))),
-    );
-    let below = [
+    let mut this = CliError::new(kind, format!("{prefix}{}", failure.headline()));
+    let excerpt = failure.excerpt.iter().flat_map(|text| text.lines());
+    this.lines
+        .extend(excerpt.map(|line| format!("  {}", escape(line))));
+    for (what, text) in [
         ("data", &failure.data_at),
         ("detail", &failure.detail),
         ("context", &failure.context),
-    ];
-    for (what, text) in below
-        .into_iter()
-        .filter_map(|(what, text)| Some((what, text.as_ref()?)))
-    {
-        let more = text.lines().enumerate().map(|(at, line)| match at {
+    ] {
+        let lines = text.iter().flat_map(|text| text.lines()).enumerate();
+        this.lines.extend(lines.map(|(at, line)| match at {
             0 => format!("  {what}: {}", escape(line)),
             _ => format!("    {}", escape(line)),
-        });
-        lines.extend(more);
+        }));
     }
-    // The server's advice is marked as its own, to keep it apart from pgseal's.
-    let whose = if failure.server_advises() {
-        "the server says: "
-    } else {
-        ""
-    };
-    let hint = failure
-        .hint
-        .as_deref()
-        .map(|hint| escape(&format!("{whose}{hint}")));
-    CliError {
-        hint,
-        ..CliError::of_lines(kind, lines)
+    match &failure.hint {
+        // The server's advice is marked as its own, to keep it apart from pgseal's.
+        Some(hint) if failure.server_advises() => this.hint(format!("the server says: {hint}")),
+        Some(hint) => this.hint(hint),
+        None => this,
+    }
+}
+
+/// Like [`failure`], also for a step that failed without one.
+pub fn failed(kind: impl Into<Kind>, prefix: &str, cause: Option<&Failure>) -> CliError {
+    match cause {
+        Some(cause) => failure(kind, prefix, cause),
+        None => CliError::new(kind, prefix),
     }
 }
 

@@ -36,6 +36,13 @@ pub fn display_path(path: impl AsRef<std::path::Path>) -> String {
     escape(&path.as_ref().display().to_string())
 }
 
+/// A value behind a prefix, escaped; nothing without a value.
+pub fn optional(prefix: &str, value: Option<&impl std::fmt::Display>) -> String {
+    value.map_or(String::new(), |value| {
+        format!("{prefix}{}", escape(&value.to_string()))
+    })
+}
+
 /// Like [`escape`], keeping line feeds and tabs.
 pub fn escape_lines(text: &str) -> String {
     text.split_inclusive('\n')

@@ -1,14 +1,12 @@
 //! `pgseal export`
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
 use super::args::{TrustArgs, authenticate, now, time};
-use super::error::CliError;
-use super::exit::Exit;
-use super::output::{Output, display_path};
+use super::{CliError, Exit, Output, ResultExt, display_path};
 use crate::bundle::AuthenticatedBundle;
 use crate::durable;
 use crate::trust::{JudgedAt, key_list};
@@ -42,66 +40,32 @@ pub struct Args {
     trust: TrustArgs,
 }
 
-/// The requested format; clap guarantees exactly one.
-#[derive(Clone, Copy)]
-enum Format<'a> {
-    Dsse(&'a Path),
-    Sigstore(&'a Path),
-    AllowedSigners,
-    PublicKeys,
-}
-
-impl Args {
-    fn format(&self) -> Format<'_> {
-        match &self.file {
-            Some(file) if self.dsse => Format::Dsse(file),
-            Some(file) => Format::Sigstore(file),
-            None if self.allowed_signers => Format::AllowedSigners,
-            None => Format::PublicKeys,
-        }
-    }
-}
-
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let root = args.trust.load()?;
-    let open = |file| {
-        authenticate(
-            file,
-            &root,
-            args.as_of
-                .map_or_else(|| JudgedAt::At(now()), JudgedAt::AsOf),
-        )
-    };
-    match args.format() {
-        Format::Dsse(file) => {
-            let bundle: AuthenticatedBundle = open(file)?;
-            write(
+    let when = args
+        .as_of
+        .map_or_else(|| JudgedAt::At(now()), JudgedAt::AsOf);
+    let one = |text: String| std::iter::once(Ok(text.into_bytes()));
+    // clap guarantees exactly one format.
+    let Some(file) = &args.file else {
+        return match args.allowed_signers {
+            true => write(
                 args,
-                "dsse",
-                bundle.envelopes().map(|envelope| line(&envelope)),
+                "allowed-signers",
+                one(key_list::allowed_signers(&root)),
                 out,
-            )
-        }
-        Format::Sigstore(file) => {
-            let bundle = open(file)?;
-            let bundles = bundle
-                .sigstore_bundles()
-                .map_err(|error| CliError::new(Exit::Internal, error).about(file))?;
-            write(args, "sigstore", bundles.map(|bundle| line(&bundle)), out)
-        }
-        Format::AllowedSigners => write(
-            args,
-            "allowed-signers",
-            std::iter::once(Ok(key_list::allowed_signers(&root).into_bytes())),
-            out,
-        ),
-        Format::PublicKeys => write(
-            args,
-            "public-keys",
-            std::iter::once(Ok(key_list::public_keys(&root).into_bytes())),
-            out,
-        ),
+            ),
+            false => write(args, "public-keys", one(key_list::public_keys(&root)), out),
+        };
+    };
+    let bundle: AuthenticatedBundle = authenticate(file, &root, when)?;
+    if args.dsse {
+        let envelopes = bundle.envelopes().map(|envelope| line(&envelope));
+        return write(args, "dsse", envelopes, out);
     }
+    let bundles = bundle.sigstore_bundles();
+    let bundles = bundles.map_err(|error| CliError::internal(error).about(file))?;
+    write(args, "sigstore", bundles.map(|bundle| line(&bundle)), out)
 }
 
 /// Writes piece by piece, because an export of a large release with many signatures is many times
@@ -116,7 +80,7 @@ fn write(
     let mut count = |piece: &Vec<u8>| bytes += piece.len() as u64;
     let Some(path) = args.output.as_deref() else {
         for piece in pieces {
-            out.bytes(&piece.map_err(|error| CliError::new(Exit::Internal, error))?)?;
+            out.bytes(&piece.map_err(CliError::internal)?)?;
         }
         return Ok(Exit::Done);
     };
@@ -125,7 +89,7 @@ fn write(
             .inspect(|piece| piece.iter().for_each(&mut count))
             .try_for_each(|piece| file.write_all(&piece?))
     });
-    written.map_err(|error| CliError::io(path, &error))?;
+    written.at(path)?;
     out.document(
         &serde_json::json!({ "file": path.to_string_lossy(), "format": format, "bytes": bytes }),
     );

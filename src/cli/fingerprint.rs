@@ -8,11 +8,8 @@ use std::path::PathBuf;
 
 use super::args::now;
 use super::connection;
-use super::error::CliError;
-use super::exit::Exit;
-use super::kind::Kind;
-use super::output::{Output, display_path, escape};
 use super::progress::Notifier;
+use super::{CliError, Exit, Kind, Output, ResultExt, display_path, escape};
 use crate::durable;
 use crate::fingerprint::{self, FingerprintError, Progress};
 use pgseal_verify::format::fingerprint::{Fingerprint, Scope};
@@ -36,7 +33,7 @@ pub struct Args {
     /// The rows of these tables only, and of the sequences that belong to them
     #[arg(long, value_name = "SCHEMA.TABLE,...", value_delimiter = ',')]
     tables: Vec<String>,
-    /// How many connections read rows
+    /// Number of connections that read rows
     #[arg(long, value_name = "N", default_value_t = WORKERS)]
     workers: NonZeroUsize,
 }
@@ -55,16 +52,11 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         return diff::run(args, out);
     }
     // Fails before the work begins, not after it.
-    if let Some(path) = args
-        .output
-        .as_ref()
-        .filter(|path| path.symlink_metadata().is_ok())
-    {
-        return Err(CliError::new(
-            Kind::FileExists,
-            format!("{} exists already", display_path(path)),
-        )
-        .hint("choose another name: a fingerprint is never replaced"));
+    let exists = |path: &&PathBuf| path.symlink_metadata().is_ok();
+    if let Some(path) = args.output.as_ref().filter(exists) {
+        return Err(
+            CliError::exists(path).hint("choose another name: a fingerprint is never replaced")
+        );
     }
     let scope = match (args.schema_only, args.tables.as_slice()) {
         (true, _) => Scope::Schema,
@@ -79,10 +71,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     notifier.finish();
     let fingerprint = taken?;
     if let Some(path) = &args.output {
-        let bytes = json::to_canonical(&fingerprint)
-            .map_err(|error| CliError::new(Exit::Internal, error))?;
-        durable::create_new(path, |file| file.write_all(&bytes))
-            .map_err(|error| CliError::io(path, &error))?;
+        let bytes = json::to_canonical(&fingerprint).map_err(CliError::internal)?;
+        durable::create_new(path, |file| file.write_all(&bytes)).at(path)?;
     }
     out.document(&document(&fingerprint, args.output.as_deref()));
     show(&fingerprint, out);
@@ -92,29 +82,18 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-fn rows(fingerprint: &Fingerprint) -> u64 {
-    fingerprint
-        .data
-        .values()
-        .filter(|data| !is_value(&data.digest))
-        .map(|data| data.rows)
-        .sum()
-}
-
-fn tables(fingerprint: &Fingerprint) -> usize {
-    fingerprint
-        .data
-        .values()
-        .filter(|data| !is_value(&data.digest))
-        .count()
-}
-
-/// Whether an entry holds a sequence's value instead of a digest.
-fn is_value(digest: &str) -> bool {
-    digest.starts_with("value ")
+/// Number of tables and of their rows. Other entries hold a sequence's value instead of a digest.
+fn tables_and_rows(fingerprint: &Fingerprint) -> (usize, u64) {
+    let data = fingerprint.data.values();
+    let tables = || {
+        data.clone()
+            .filter(|data| !data.digest.starts_with("value "))
+    };
+    (tables().count(), tables().map(|data| data.rows).sum())
 }
 
 fn document(fingerprint: &Fingerprint, file: Option<&std::path::Path>) -> serde_json::Value {
+    let (tables, rows) = tables_and_rows(fingerprint);
     serde_json::json!({
         "sha256": fingerprint.sha256,
         "database": fingerprint.database,
@@ -122,9 +101,9 @@ fn document(fingerprint: &Fingerprint, file: Option<&std::path::Path>) -> serde_
         "taken": fingerprint.taken,
         "scope": fingerprint.scope,
         "objects": fingerprint.objects.len(),
-        "tables": tables(fingerprint),
-        "sequences": fingerprint.data.len() - tables(fingerprint),
-        "rows": rows(fingerprint),
+        "tables": tables,
+        "sequences": fingerprint.data.len() - tables,
+        "rows": rows,
         "file": file.map(|path| path.to_string_lossy()),
     })
 }
@@ -132,20 +111,13 @@ fn document(fingerprint: &Fingerprint, file: Option<&std::path::Path>) -> serde_
 fn show(fingerprint: &Fingerprint, out: Output) {
     out.line(fingerprint.sha256);
     let objects = count(fingerprint.objects.len(), "object");
+    let (tables, rows) = tables_and_rows(fingerprint);
     let data = match &fingerprint.scope {
         Scope::Schema => "no rows".to_owned(),
-        Scope::All | Scope::Tables(_) => {
-            format!(
-                "{} of {}",
-                count(rows(fingerprint), "row"),
-                count(tables(fingerprint), "table")
-            )
-        }
+        _ => format!("{} of {}", count(rows, "row"), count(tables, "table")),
     };
-    out.line(format!(
-        "database {}: {objects}, {data}",
-        escape(&fingerprint.database)
-    ));
+    let database = escape(&fingerprint.database);
+    out.line(format!("database {database}: {objects}, {data}"));
 }
 
 /// Reports progress. Without a moving line, at most about ten lines are printed.
@@ -161,11 +133,8 @@ fn show_progress(notifier: &Notifier, progress: Progress<'_>) {
             of,
         } => {
             let text = || {
-                format!(
-                    "{done}/{of} tables  {}  {}",
-                    escape(table),
-                    count(rows, "row")
-                )
+                let (table, rows) = (escape(table), count(rows, "row"));
+                format!("{done}/{of} tables  {table}  {rows}")
             };
             if !notifier.moving(text) && (done * 10 / of != (done - 1) * 10 / of) {
                 notifier.line(text());
@@ -181,7 +150,7 @@ impl From<FingerprintError> for CliError {
     fn from(error: FingerprintError) -> Self {
         match error {
             FingerprintError::Database(error) => error.into(),
-            FingerprintError::NoTable(_) => Self::new(Exit::Usage, error)
+            FingerprintError::NoTable(_) => Self::usage(error)
                 .hint("write --tables SCHEMA.TABLE,...: tables, materialized views or sequences of this database"),
             FingerprintError::NotReadable(_) => Self::new(Kind::NotReadable, error)
                 .hint("connect as a role that may: a member of pg_read_all_data, or the tables' owner; or name others by --tables"),

@@ -5,14 +5,13 @@ use std::time::Duration;
 use super::approvals;
 use super::args::{BundleArgs, DatabaseArgs, LimitArgs, now};
 use super::database_command::DatabaseCommand;
-use super::error::CliError;
-use super::exit::Exit;
 use super::interrupt::Command;
-use super::output::{Output, Paint, escape};
 use super::progress::Notifier;
+use super::{CliError, Exit, Output, Paint, escape};
 use crate::release::event::Silent;
 use crate::release::gate::{self, GateError, OpenError};
 use crate::release::run_context;
+use crate::trust::policy::Tally;
 use crate::trust::{JudgedAt, policy};
 use pgseal_verify::format::receipt::GateAnswer;
 
@@ -24,10 +23,10 @@ pub struct Args {
     database: DatabaseArgs,
     #[command(flatten)]
     limits: LimitArgs,
-    /// Ask again until READY
+    /// Repeat until READY
     #[arg(long)]
     watch: bool,
-    /// Seconds between two questions of --watch
+    /// Seconds between two checks of --watch
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
     interval: u64,
 }
@@ -36,12 +35,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let at = now();
     let root = args.bundle.root()?;
     let bundle = args.bundle.authenticate(&root, JudgedAt::At(at))?;
-    policy::check_policy(
-        &root,
-        &bundle.manifest().release,
-        bundle.release_id(),
-        JudgedAt::At(at),
-    )?;
+    let (release, id) = (&bundle.manifest().release, bundle.release_id());
+    policy::check_policy(&root, release, id, JudgedAt::At(at))?;
     let variables = run_context::values(bundle.manifest(), &args.database.variables()?, true)?;
     let limits = (&args.limits, &bundle.manifest().limits);
     let command = Command {
@@ -51,21 +46,14 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let ordered =
         DatabaseCommand::prepare(&args.database, limits, command, out, Notifier::plain(out))?;
     let order = ordered.order(&bundle, &variables);
-    let tallies = approvals::tallies(
-        &root,
-        bundle.approvals(),
-        bundle.takes_apr(),
-        JudgedAt::At(at),
-    );
-    if tallies
-        .iter()
-        .all(|(_, tallies)| tallies.iter().any(|tally| !tally.is_met()))
-    {
-        approvals::lines(&tallies)
-            .into_iter()
-            .for_each(|line| out.note(line));
+    let (given, takes_apr) = (bundle.approvals(), bundle.takes_apr());
+    let tallies = approvals::tallies(&root, given, takes_apr, JudgedAt::At(at));
+    let is_unmet = |tallies: &[Tally]| tallies.iter().any(|tally| !tally.is_met());
+    if tallies.iter().all(|(_, tallies)| is_unmet(tallies)) {
+        let lines = approvals::lines(&tallies);
+        lines.into_iter().for_each(|line| out.note(line));
     }
-    let mut told = None;
+    let mut shown = None;
     loop {
         let answers = gate::answers(&order, &mut Silent)
             .map_err(|error| ordered.or_interrupted(closed(error)))?;
@@ -76,9 +64,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             return Ok(if ready { Exit::Done } else { Exit::Blocked });
         }
         let reasons: Vec<String> = answers.iter().map(sentence).collect();
-        if told.as_ref() != Some(&reasons) {
+        if shown.as_ref() != Some(&reasons) {
             reasons.iter().for_each(|reason| out.note(reason));
-            told = Some(reasons);
+            shown = Some(reasons);
         }
         let pause = ordered.stop.pause(Duration::from_secs(args.interval));
         pause.map_err(|_| ordered.command.interrupted())?;
@@ -87,12 +75,11 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
 
 /// Maps a failed connection to [`Exit::Unanswered`]: a gate without an answer counts as closed.
 fn closed(error: GateError) -> CliError {
-    match error {
-        GateError::Open(OpenError::Connect(_)) => CliError {
-            exit: Exit::Unanswered,
-            ..error.into()
-        },
-        error => error.into(),
+    let is_connection = matches!(error, GateError::Open(OpenError::Connect(_)));
+    let error = CliError::from(error);
+    match is_connection {
+        true => error.exit(Exit::Unanswered),
+        false => error,
     }
 }
 
@@ -103,29 +90,25 @@ pub fn document(answers: &[GateAnswer], ready: bool) -> serde_json::Value {
 
 pub fn show(answers: &[GateAnswer], out: Output) {
     if answers.is_empty() {
-        out.line(format!(
-            "{} (the release has no gate)",
-            out.paint(Paint::Good, "READY")
-        ));
+        let ready = out.paint(Paint::Good, "READY");
+        out.line(format!("{ready} (the release has no gate)"));
     }
     for answer in answers {
-        let verdict = if answer.ready {
-            out.paint(Paint::Good, "READY")
-        } else {
-            out.paint(Paint::Bad, "BLOCKED")
+        let (name, reason) = (&answer.name, escape(&answer.reason));
+        let verdict = match answer.ready {
+            true => out.paint(Paint::Good, "READY"),
+            false => out.paint(Paint::Bad, "BLOCKED"),
         };
-        out.line(format!(
-            "{verdict} {}: {}",
-            answer.name,
-            escape(&answer.reason)
-        ));
-        for (column, value) in &answer.evidence {
-            out.line(format!(
-                "    {} = {}",
-                escape(column),
-                escape(value.as_deref().unwrap_or("NULL"))
-            ));
-        }
+        out.line(format!("{verdict} {name}: {reason}"));
+        show_evidence(answer, out);
+    }
+}
+
+/// Prints the other columns of a gate's answer.
+pub fn show_evidence(answer: &GateAnswer, out: Output) {
+    for (column, value) in &answer.evidence {
+        let value = escape(value.as_deref().unwrap_or("NULL"));
+        out.line(format!("    {} = {value}", escape(column)));
     }
 }
 

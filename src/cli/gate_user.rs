@@ -1,12 +1,11 @@
 //! The database role for gates and probes.
 
-use super::error::CliError;
-use super::exit::Exit;
+use super::CliError;
 
 /// The role that gates and probes are asked as.
 #[derive(clap::Args, Debug, Clone, Default)]
 pub struct GateUserArgs {
-    /// Ask gates and probes as this role, which may only read [default: PGSEAL_GATE_USER, then the role of --db]
+    /// Run gates and probes as this role, which may only read [default: PGSEAL_GATE_USER, then the role of --db]
     #[arg(long, value_name = "ROLE")]
     gate_user: Option<String>,
 }
@@ -22,17 +21,9 @@ impl GateUserArgs {
         let variable = match std::env::var("PGSEAL_GATE_USER") {
             Ok(role) => Some(role),
             Err(std::env::VarError::NotPresent) => None,
-            Err(error) => {
-                return Err(CliError::new(
-                    Exit::Usage,
-                    format!("PGSEAL_GATE_USER: {error}"),
-                ));
-            }
+            Err(error) => return Err(CliError::usage(format!("PGSEAL_GATE_USER: {error}"))),
         };
-        Ok(self
-            .gate_user
-            .clone()
-            .or(variable)
-            .filter(|role| !role.is_empty()))
+        let role = self.gate_user.clone().or(variable);
+        Ok(role.filter(|role| !role.is_empty()))
     }
 }

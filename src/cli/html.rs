@@ -6,7 +6,7 @@ pub mod icon;
 use base64ct::{Base64, Encoding};
 use maud::{Markup, PreEscaped, html};
 
-use super::output::escape_lines;
+use super::escape_lines;
 use pgseal_verify::digest::Digest;
 
 /// The style sheet of every page.

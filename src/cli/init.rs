@@ -4,10 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use include_dir::{Dir, include_dir};
 
-use super::error::CliError;
-use super::exit::Exit;
-use super::kind::Kind;
-use super::output::{Output, display_path};
+use super::{CliError, Exit, Output, ResultExt, display_path};
 use pgseal_verify::format::name::Name;
 
 #[derive(clap::Args, Debug)]
@@ -22,17 +19,13 @@ static TEMPLATE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/cli/template");
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let io = |error: std::io::Error| CliError::io(&args.dir, &error);
     let name = release_name(&args.dir)?;
-    if args
-        .dir
-        .read_dir()
-        .is_ok_and(|mut entries| entries.next().is_some())
-    {
-        let message = format!("{} is not empty", display_path(&args.dir));
-        return Err(CliError::new(Kind::FileExists, message).hint("name a new directory"));
+    let entries = args.dir.read_dir();
+    if entries.is_ok_and(|mut entries| entries.next().is_some()) {
+        return Err(CliError::not_empty(&args.dir));
     }
     std::fs::create_dir_all(&args.dir).map_err(io)?;
     TEMPLATE.extract(&args.dir).map_err(io)?;
-    for (file, from, to) in [
+    let renamed = [
         (
             "release.toml",
             "name = \"example\"",
@@ -43,19 +36,17 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             "example-1.0.0",
             format!("{name}-1.0.0"),
         ),
-    ] {
+    ];
+    for (file, from, to) in renamed {
         let path = args.dir.join(file);
         let text = std::fs::read_to_string(&path).map_err(io)?;
         std::fs::write(&path, text.replace(from, &to)).map_err(io)?;
     }
     out.document(&serde_json::json!({ "directory": args.dir.to_string_lossy() }));
+    let dir = display_path(&args.dir);
+    out.line(format!("{dir}: a release to start from"));
     out.line(format!(
-        "{}: a release to start from",
-        display_path(&args.dir)
-    ));
-    out.line(format!(
-        "next: edit it, `pgseal lint {0}`, `pgseal pack {0} -o FILE --key KEY`",
-        display_path(&args.dir)
+        "next: edit it, `pgseal lint {dir}`, `pgseal pack {dir} -o FILE --key KEY`"
     ));
     Ok(Exit::Done)
 }
@@ -66,19 +57,14 @@ fn release_name(dir: &Path) -> Result<Name, CliError> {
     let is_typed = matches!(dir.components().next_back(), Some(Component::Normal(_)));
     let named = match is_typed {
         true => dir.to_owned(),
-        false => dir
-            .canonicalize()
-            .map_err(|error| CliError::io(dir, &error))?,
+        false => dir.canonicalize().at(dir)?,
     };
     let name = named.file_name().unwrap_or_default().to_string_lossy();
     name.parse().map_err(|error| {
-        CliError::new(
-            Exit::Usage,
-            format!(
-                "no release can be called like {}: {error}",
-                display_path(dir)
-            ),
-        )
+        CliError::usage(format!(
+            "no release can be called like {}: {error}",
+            display_path(dir)
+        ))
         .hint("the release is called like its directory: name one that fits")
     })
 }

@@ -10,12 +10,9 @@ use std::time::Duration;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
-use super::error::CliError;
-use super::exit::Exit;
-use super::kind::Kind;
-use super::output::{Output, display_path};
 use super::progress::Notifier;
-use crate::release::cancellation::{CancellationToken, Phase, Stopping};
+use super::{CliError, Exit, Kind, Output, display_path};
+use crate::release::cancellation::{CancellationToken, CommitPhase, Stopping};
 
 /// Interval between attempts to cancel, until the run notices.
 const AGAIN: Duration = Duration::from_millis(200);
@@ -47,10 +44,8 @@ impl Command {
     /// A command that writes, with a journal.
     pub fn writes(name: &'static str, receipts: &Path) -> Self {
         Self {
-            name,
-            exit: Exit::Failed,
             receipts: Some(receipts.to_owned()),
-            leaves: None,
+            ..Self::reads(name)
         }
     }
 
@@ -69,43 +64,34 @@ impl Command {
             "the {} was interrupted, and the database is as before",
             self.name
         );
-        CliError {
-            exit: self.exit,
-            ..CliError::new(Kind::Interrupted, text)
-        }
+        CliError::new(Kind::Interrupted, text).exit(self.exit)
     }
 
-    fn quit(&self, phase: Phase) -> CliError {
+    fn quit(&self, phase: CommitPhase) -> CliError {
+        let name = self.name;
         if let Some(leaves) = self.leaves {
-            let this = CliError::new(Kind::Interrupted, format!("the {} was stopped", self.name))
-                .hint(leaves);
-            return CliError {
-                exit: self.exit,
-                ..this
-            };
+            return CliError::new(Kind::Interrupted, format!("the {name} was stopped"))
+                .hint(leaves)
+                .exit(self.exit);
         }
-        let dir = self
-            .receipts
-            .as_deref()
-            .map(|dir| format!(" --receipts {}", display_path(dir)))
-            .unwrap_or_default();
+        let dir = self.receipts.as_deref();
+        let dir = dir.map_or(String::new(), |dir| {
+            format!(" --receipts {}", display_path(dir))
+        });
         match phase {
-            Phase::BeforeCommit => self
+            CommitPhase::BeforeCommit => self
                 .interrupted()
                 .hint("the server rolls back what was begun; `pgseal status` shows it"),
-            Phase::Partial => CliError::new(
-                Exit::Partial,
-                format!("the {} was stopped half way", self.name),
-            )
-            .hint(format!(
-                "`pgseal status{dir}` shows how far it came, and what to do"
-            )),
-            Phase::Committing | Phase::Ended => {
+            CommitPhase::Partial => {
+                CliError::new(Kind::Partial, format!("the {name} was stopped half way")).hint(
+                    format!("`pgseal status{dir}` shows how far it came, and what to do"),
+                )
+            }
+            CommitPhase::Committing | CommitPhase::Ended => {
                 let text = format!(
-                    "the {} was stopped before COMMIT was answered: it may be committed",
-                    self.name
+                    "the {name} was stopped before COMMIT was answered: it may be committed"
                 );
-                CliError::new(Exit::Unknown, text).hint(format!(
+                CliError::new(Kind::Unknown, text).hint(format!(
                     "don't run it again: `pgseal status{dir}` asks the server what came of it"
                 ))
             }
@@ -160,9 +146,8 @@ fn cancel_until_noticed(stop: CancellationToken) {
 /// Calls `handle` for each SIGINT, SIGTERM and SIGHUP, one at a time, on a thread of its own. A
 /// SIGHUP that the parent process switched off (`nohup`) stays ignored.
 pub fn on_signals(mut handle: impl FnMut() + Send + 'static) -> Result<(), CliError> {
-    let failed = |error: std::io::Error| {
-        CliError::new(Exit::Internal, format!("can't watch for signals: {error}"))
-    };
+    let failed =
+        |error: std::io::Error| CliError::internal(format!("can't watch for signals: {error}"));
     let hangup = (!is_ignored(SIGHUP)).then_some(SIGHUP);
     let mut signals = Signals::new([SIGINT, SIGTERM].into_iter().chain(hangup)).map_err(failed)?;
     let heard = thread::Builder::new().name("pgseal-signals".to_owned());

@@ -3,10 +3,7 @@
 use std::path::PathBuf;
 
 use super::args::PassphraseArgs;
-use super::error::CliError;
-use super::exit::Exit;
-use super::kind::Kind;
-use super::output::{Output, display_path};
+use super::{CliError, Exit, Kind, Output, display_path};
 use crate::durable;
 use crate::trust::SecretKey;
 use std::io::Write;
@@ -29,22 +26,18 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         PathBuf::from(path)
     };
     let (secret, public) = (with(".key"), with(".pub"));
-    if let Some(there) = [&secret, &public]
-        .into_iter()
-        .find(|path| path.symlink_metadata().is_ok())
-    {
-        let message = format!(
-            "{} exists already, and a key is never replaced",
-            display_path(there)
-        );
+    let exists = |path: &&PathBuf| path.symlink_metadata().is_ok();
+    if let Some(path) = [&secret, &public].into_iter().find(exists) {
+        let path = display_path(path);
+        let message = format!("{path} exists already, and a key is never replaced");
         return Err(CliError::new(Kind::FileExists, message).hint("choose another name"));
     }
     let passphrase = match args.no_passphrase {
         true => None,
-        false => Some(
-            args.passphrase
-                .new_passphrase(&secret.display().to_string())?,
-        ),
+        false => {
+            let name = secret.display().to_string();
+            Some(args.passphrase.new_passphrase(&name)?)
+        }
     };
     let key = SecretKey::generate()?;
     key.write_new(&secret, passphrase.as_ref().map(|text| text.as_str()))?;
@@ -59,10 +52,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         &serde_json::json!({ "key_id": id, "secret": secret.to_string_lossy(), "public": public.to_string_lossy() }),
     );
     out.line(format!("key {id}"));
-    out.line(format!(
-        "secret: {} (mode 0600: keep it)",
-        display_path(&secret)
-    ));
-    out.line(format!("public: {} (give it away)", display_path(&public)));
+    let (secret, public) = (display_path(&secret), display_path(&public));
+    out.line(format!("secret: {secret} (mode 0600: keep it)"));
+    out.line(format!("public: {public} (give it away)"));
     Ok(Exit::Done)
 }

@@ -58,7 +58,7 @@ kinds! {
     NoTrustRoot "no-trust-root" Usage "No trust root is at the given path."
     KeyUnusable "key-unusable" Usage "A secret key cannot be opened."
     KeyRole "key-role" Usage "A key has no role, or another role than the task needs."
-    SignerFailed "signer-failed" Usage "An agent or token did not sign, or signed wrongly."
+    SignerFailed "signer-failed" Usage "The ssh-agent did not sign, or signed wrongly."
     NoFile "no-file" Usage "The release has no file of that name."
     DraftRefused "draft-refused" Usage "The change would make an invalid trust document."
     DraftUnsigned "draft-unsigned" Usage "The trust document is a draft that lacks root signatures."

@@ -7,9 +7,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::error::CliError;
-use super::exit::Exit;
-use super::output::{Output, escape};
+use super::{CliError, Exit, Output, escape};
 use crate::bundle::definition::{Definition, DefinitionError};
 use crate::bundle::problem::Problem;
 use crate::lint::points::{self, Point};
@@ -25,7 +23,7 @@ pub struct Args {
     /// The release directory
     #[arg(required_unless_present_any = ["explain", "rules"])]
     dir: Option<PathBuf>,
-    /// End with 2 also for warnings that nobody has acknowledged
+    /// Exit with 2 also for unacknowledged warnings
     #[arg(long)]
     strict: bool,
     /// Write SARIF 2.1.0 to stdout
@@ -47,63 +45,46 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         return list(out);
     };
     if args.sarif && out.json {
-        return Err(CliError::new(
-            Exit::Usage,
+        return Err(CliError::usage(
             "--sarif and --json are two forms of one answer: choose one",
         ));
     }
-    match Definition::read(dir) {
-        Ok(definition) => {
-            let findings = found_in(&definition);
-            let release = &definition.manifest().release;
-            tell(
-                args,
-                Some(release),
-                &findings,
-                &points::of_definition(&definition),
-                out,
-            );
-            let (open, acknowledged) = count(&findings);
-            let beside = if acknowledged == 0 {
-                String::new()
-            } else {
-                format!(", {acknowledged} acknowledged")
-            };
-            let how_many = if open == 0 {
-                "no problems".to_owned()
-            } else {
-                plural::count(open, "warning")
-            };
-            if !args.sarif {
-                out.line(format!(
-                    "{}: {how_many}{beside}",
-                    title(&release.name, &release.version)
-                ));
-            }
-            if args.strict && open > 0 {
-                let text = format!(
-                    "{} that nobody has acknowledged",
-                    plural::count(open, "warning")
-                );
-                let hint = "`pgseal lint --explain RULE` says what to do instead; what may stay is named by [[acknowledge]] in release.toml";
-                return Err(CliError::new(Exit::Usage, text).hint(hint).answered());
-            }
-            Ok(Exit::Done)
-        }
+    let definition = match Definition::read(dir) {
+        Ok(definition) => definition,
         Err(DefinitionError::Problems(problems)) => {
-            let text = format!(
-                "{}: the release would not pack",
-                plural::count(problems.len(), "problem")
-            );
+            let number = plural::count(problems.len(), "problem");
             let findings = problems.into_iter().map(|problem| Finding {
                 problem,
                 acknowledged: None,
             });
-            tell(args, None, &findings.collect::<Vec<_>>(), &[], out);
-            Err(CliError::new(Exit::Usage, text).answered())
+            report(args, None, &findings.collect::<Vec<_>>(), &[], out);
+            let text = format!("{number}: the release would not pack");
+            return Err(CliError::usage(text).answered());
         }
-        Err(error) => Err(error.into()),
+        Err(error) => return Err(error.into()),
+    };
+    let findings = found_in(&definition);
+    let release = &definition.manifest().release;
+    let points = points::of_definition(&definition);
+    report(args, Some(release), &findings, &points, out);
+    let (open, acknowledged) = count(&findings);
+    let warnings = plural::count(open, "warning");
+    if !args.sarif {
+        let title = title(&release.name, &release.version);
+        let number = if open == 0 { "no problems" } else { &warnings };
+        let others = match acknowledged {
+            0 => String::new(),
+            acknowledged => format!(", {acknowledged} acknowledged"),
+        };
+        out.line(format!("{title}: {number}{others}"));
     }
+    if args.strict && open > 0 {
+        let text = format!("{warnings} not acknowledged");
+        return Err(CliError::usage(text).answered().hint(
+            "`pgseal lint --explain RULE` says what to do instead; what may stay is named by [[acknowledge]] in release.toml",
+        ));
+    }
+    Ok(Exit::Done)
 }
 
 /// Warnings about a valid release definition.
@@ -113,14 +94,12 @@ pub fn found_in(definition: &Definition) -> Vec<Finding> {
 
 /// Number of open and of acknowledged warnings.
 pub fn count(findings: &[Finding]) -> (usize, usize) {
-    let open = findings
-        .iter()
-        .filter(|finding| finding.acknowledged.is_none())
-        .count();
+    let is_open = |finding: &&Finding| finding.acknowledged.is_none();
+    let open = findings.iter().filter(is_open).count();
     (open, findings.len() - open)
 }
 
-fn tell(
+fn report(
     args: &Args,
     release: Option<&Release>,
     findings: &[Finding],
@@ -147,10 +126,8 @@ fn tell(
             Some((line, column)) => format!("{}:{line}:{column}", problem.file),
             None => problem.file.clone(),
         };
-        out.line(escape(&format!(
-            "{place}: {what} [{}]: {}",
-            problem.rule, problem.message
-        )));
+        let line = format!("{place}: {what} [{}]: {}", problem.rule, problem.message);
+        out.line(escape(&line));
         if let Some(below) = acknowledged.as_ref().or(problem.hint.as_ref()) {
             out.line(format!("    {}", escape(below)));
         }
@@ -174,15 +151,12 @@ fn document(finding: &Finding) -> serde_json::Value {
 fn explain(id: &str, out: Output) -> Result<Exit, CliError> {
     let found = rules::find(id).zip(pages::page(id));
     let (rule, page) = found.ok_or_else(|| {
-        CliError::new(Exit::Usage, format!("there is no lint rule {id:?}"))
+        CliError::usage(format!("there is no lint rule {id:?}"))
             .hint("`pgseal lint --rules` lists them")
     })?;
     out.document(&json!({ "rule": rule.id, "severity": rule.severity, "summary": rule.summary, "page": page }));
-    out.line(format!(
-        "{} ({})\n\n{page}",
-        rule.id,
-        rule.severity.as_str()
-    ));
+    let severity = rule.severity.as_str();
+    out.line(format!("{} ({severity})\n\n{page}", rule.id));
     Ok(Exit::Done)
 }
 
@@ -192,12 +166,8 @@ fn list(out: Output) -> Result<Exit, CliError> {
         .map(|rule| json!({ "rule": rule.id, "severity": rule.severity, "summary": rule.summary }));
     out.document(&json!({ "rules": rules.collect::<Vec<_>>() }));
     for rule in RULES {
-        out.line(format!(
-            "{:<8} {:<36} {}",
-            rule.severity.as_str(),
-            rule.id,
-            rule.summary
-        ));
+        let (severity, id) = (rule.severity.as_str(), rule.id);
+        out.line(format!("{severity:<8} {id:<36} {}", rule.summary));
     }
     Ok(Exit::Done)
 }

@@ -3,9 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::error::CliError;
-use super::kind::Kind;
-use super::output::{Output, display_path, escape};
+use super::{CliError, Kind, Output, ResultExt, escape};
 use crate::tlog::compare::file_digest;
 use crate::tlog::proof_file::Logged;
 use crate::tlog::read;
@@ -18,14 +16,8 @@ pub struct OfBundle {
     logged: Logged,
     owner: String,
     proof: PathBuf,
-    file: Same,
-}
-
-/// Whether the file is byte for byte the logged one. The release is the same in either case.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Same {
-    Same,
-    Changed,
+    /// Whether the file is byte for byte the logged one. The release is the same in either case.
+    is_same_file: bool,
 }
 
 /// Validates a proof. An invalid proof named by the operator is an error. An invalid sibling of the
@@ -60,35 +52,27 @@ fn of_bundle(
     root: &TrustRoot,
     release: ReleaseId,
 ) -> Result<OfBundle, CliError> {
-    let read = read::proof(proof).map_err(|error| CliError::from(error).about(proof))?;
-    let logged = read
+    let logged = read::proof(proof)
+        .about(proof)?
         .authenticate(root)
-        .map_err(|error| CliError::from(error).about(proof))?;
+        .about(proof)?;
     let entry = logged.entry();
     if entry.kind != LogKind::Release || entry.release_id != Some(release.digest()) {
-        let what = entry
-            .release_id
-            .map_or_else(|| "no release".to_owned(), |id| format!("release {id}"));
-        let text = format!(
-            "{}: it is the proof of another file, a {} of {what}",
-            display_path(proof),
-            entry.kind.as_str()
-        );
+        let id = entry.release_id;
+        let what = id.map_or_else(|| "no release".to_owned(), |id| format!("release {id}"));
+        let kind = entry.kind.as_str();
+        let text = format!("it is the proof of another file, a {kind} of {what}");
         return Err(CliError::new(Kind::ProofInvalid, text)
+            .about(proof)
             .hint("each file has a proof of its own: `pgseal archive prove DIR FILE` makes one"));
     }
-    let (size, digest) = file_digest(file).map_err(|error| CliError::io(file, &error))?;
-    let same = if (size, digest) == (entry.size, entry.sha256) {
-        Same::Same
-    } else {
-        Same::Changed
-    };
+    let is_same_file = file_digest(file).at(file)? == (entry.size, entry.sha256);
     let owner = root.owner(&logged.head().key()).to_owned();
     Ok(OfBundle {
         logged,
         owner,
         proof: proof.to_owned(),
-        file: same,
+        is_same_file,
     })
 }
 
@@ -98,7 +82,7 @@ pub fn document(of: &OfBundle) -> serde_json::Value {
     serde_json::json!({
         "proof": of.proof.to_string_lossy(), "origin": head.origin(), "index": logged.index(), "size": head.size(),
         "root_sha256": head.root(), "key_id": head.key(), "owner": of.owner, "path": logged.entry().path,
-        "same_file": of.file == Same::Same,
+        "same_file": of.is_same_file,
     })
 }
 
@@ -106,13 +90,11 @@ pub fn document(of: &OfBundle) -> serde_json::Value {
 pub fn show(of: &OfBundle, out: Output) {
     let (logged, head) = (&of.logged, of.logged.head());
     let (origin, owner) = (escape(head.origin()), escape(&of.owner));
+    let (index, size, key) = (logged.index(), head.size(), head.key());
     out.line(format!(
-        "in the log {origin}: entry {} of {}, signed by {owner} ({})",
-        logged.index(),
-        head.size(),
-        head.key()
+        "in the log {origin}: entry {index} of {size}, signed by {owner} ({key})"
     ));
-    if of.file == Same::Changed {
+    if !of.is_same_file {
         out.note("the release was logged in another file: signatures or approvals were added or taken away since");
     }
 }

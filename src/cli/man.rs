@@ -1,8 +1,6 @@
 //! `pgseal man [COMMAND]`
 
-use super::error::CliError;
-use super::exit::Exit;
-use super::output::Output;
+use super::{CliError, Exit, Output};
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -16,13 +14,13 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let command = match &args.command {
         None => definition,
         Some(name) => definition.find_subcommand(name).cloned().ok_or_else(|| {
-            CliError::new(Exit::Usage, format!("there is no command {name:?}"))
+            CliError::usage(format!("there is no command {name:?}"))
                 .hint("`pgseal help` lists them")
         })?,
     };
     let mut bytes = Vec::new();
     let rendered = clap_mangen::Man::new(command).render(&mut bytes);
-    rendered.map_err(|error| CliError::new(Exit::Internal, error))?;
+    rendered.map_err(CliError::internal)?;
     out.content(&bytes)?;
     Ok(Exit::Done)
 }

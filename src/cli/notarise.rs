@@ -3,18 +3,15 @@
 use std::path::PathBuf;
 
 use super::args::{TrustArgs, now};
-use super::attestor::look;
-use super::error::CliError;
-use super::exit::Exit;
-use super::kind::Kind;
-use super::output::{Output, display_path, escape};
+use super::attestor::{counts_now, look};
 use super::rewrite;
 use super::signer::SignerArgs;
+use super::{CliError, Exit, Kind, Output, ResultExt, display_path, escape};
 use crate::bundle::add::Addition;
 use crate::bundle::{UntrustedBundle, approval};
 use crate::trust::attestations::ClaimedStatement;
 use crate::trust::root::name;
-use crate::trust::{JudgedAt, PublicKey, TrustRoot};
+use crate::trust::{JudgedAt, KeyId, PublicKey, TrustRoot};
 use pgseal_verify::format::json;
 use pgseal_verify::format::notarisation::{Notarisation, NotarisationStatement};
 use pgseal_verify::format::statement::PAYLOAD_TYPE;
@@ -40,24 +37,24 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let id = seen.bundle.claimed_release_id();
     let (_, statement) = rewrite::add(&args.file, out, |bundle| {
         if bundle.claimed_release_id() != id {
-            return Err(CliError::new(
-                Exit::Internal,
-                format!("{}: changed while it was read", display_path(&args.file)),
-            ));
+            return Err(CliError::internal(format!(
+                "{}: changed while it was read",
+                display_path(&args.file)
+            )));
         }
         // Under the lock, by the current clock: waiting for other writers may have taken long.
         let now = now();
         if let Some(root) = &root {
             bundle
                 .check_signatures(root, JudgedAt::At(now))
-                .map_err(|error| CliError::from(error).about(&args.file))?;
+                .about(&args.file)?;
         }
         let before = said_before(bundle, &public);
         let mut signatures = bundle.all_signatures();
         // A notary does not attest its own signature.
         signatures.retain(|(other, _)| *other != key);
         let body = approval::notarisation(manifest, id, &signatures, before.as_ref(), now)
-            .map_err(|error| CliError::new(Exit::Internal, error))?;
+            .map_err(CliError::internal)?;
         let signature = signer.sign(PAYLOAD_TYPE, &body)?;
         let added = ClaimedStatement {
             key,
@@ -67,24 +64,16 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         Ok((vec![Addition::Statement(added)], body))
     })?;
     let said: NotarisationStatement =
-        json::from_canonical(&statement).map_err(|error| CliError::new(Exit::Internal, error))?;
+        json::from_canonical(&statement).map_err(CliError::internal)?;
     let said = said.predicate;
     out.document(&serde_json::json!({
         "file": args.file.to_string_lossy(), "release_id": id, "key_id": key, "signatures": said.signatures,
     }));
     for seen in &said.signatures {
-        let owner = root.as_ref().map(|root| {
-            format!(
-                " ({})",
-                escape(root.owner(&crate::trust::KeyId::claimed(seen.key_id)))
-            )
-        });
-        out.line(format!(
-            "seen at {}: the signature by {}{}",
-            seen.at,
-            seen.key_id,
-            owner.unwrap_or_default()
-        ));
+        let (at, key) = (seen.at, seen.key_id);
+        let owner = root.as_ref().map(|root| root.owner(&KeyId::claimed(key)));
+        let owner = owner.map_or(String::new(), |owner| format!(" ({})", escape(owner)));
+        out.line(format!("seen at {at}: the signature by {key}{owner}"));
     }
     out.line(format!("notarised by {key}: {}", display_path(&args.file)));
     Ok(Exit::Done)
@@ -92,39 +81,28 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
 
 fn check_role(root: Option<&TrustRoot>, key: &PublicKey) -> Result<(), CliError> {
     let Some(root) = root else { return Ok(()) };
-    let role = root.role_of(&key.id());
-    if role == Some(&name("notary")) {
-        return root
-            .counts(&key.id(), &name("notary"), JudgedAt::At(now()))
-            .map_err(|reason| {
-                CliError::new(
-                    Kind::KeyRole,
-                    format!("key {} speaks for nobody now: it {reason}", key.id()),
-                )
-                .hint("nothing was signed; `pgseal trust show` says which keys count")
-            });
+    let (id, notary) = (key.id(), name("notary"));
+    let role = root.role_of(&id);
+    if role == Some(&notary) {
+        return counts_now(root, id, &notary);
     }
     let has = role.map_or("is not in the trust root".to_owned(), |role| {
         format!("has the role {role}")
     });
     Err(CliError::new(
         Kind::KeyRole,
-        format!("key {} {has}: a notary's key has the role notary", key.id()),
+        format!("key {id} {has}: a notary's key has the role notary"),
     )
     .hint("nothing was signed"))
 }
 
 /// This notary's earlier statement, with the times at which it first saw the signatures.
 fn said_before(bundle: &UntrustedBundle, key: &PublicKey) -> Option<Notarisation> {
-    let said = bundle
-        .claimed_attestations()
-        .statements
-        .iter()
-        .find(|said| said.key == key.id())?;
+    let mut statements = bundle.claimed_attestations().statements.iter();
+    let said = statements.find(|said| said.key == key.id())?;
     if !key.signed(PAYLOAD_TYPE, &said.body, &said.signature) {
         return None;
     }
-    json::from_canonical::<NotarisationStatement>(&said.body)
-        .ok()
-        .map(|said| said.predicate)
+    let statement = json::from_canonical::<NotarisationStatement>(&said.body).ok()?;
+    Some(statement.predicate)
 }

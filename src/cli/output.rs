@@ -12,14 +12,14 @@ use super::error::CliError;
 use super::escape::escape_json;
 use super::exit::Exit;
 
-pub use super::escape::{display_path, escape, escape_lines};
+pub use super::escape::{display_path, escape, escape_lines, optional};
 
 /// Output settings chosen by the operator.
 #[derive(Clone, Copy, Debug)]
 pub struct Output {
     /// One JSON document on stdout instead of text.
     pub json: bool,
-    /// No progress and no notes.
+    /// Print no progress and no notes.
     pub quiet: bool,
     pub color: bool,
 }

@@ -4,12 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::args::{PassphraseArgs, TrustArgs};
 use super::byte_progress::ByteProgress;
-use super::error::CliError;
-use super::exit::Exit;
 use super::lint;
-use super::output::{Output, display_path, escape};
 use super::sign::check_role;
 use super::stage;
+use super::{CliError, Exit, Output, ResultExt, display_path, escape};
 use crate::bundle::definition::Definition;
 use crate::bundle::unsigned::PackError;
 use crate::bundle::{Spill, UnsignedBundle};
@@ -47,15 +45,13 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             "{} would be inside of the release directory",
             display_path(&args.output)
         );
-        return Err(CliError::new(Exit::Usage, text)
+        return Err(CliError::usage(text)
             .hint("it would be packed into the next bundle; write it elsewhere"));
     }
     let definition = Definition::read(&args.dir)?;
     let mut definition = match &args.stage {
         None => definition,
-        Some(stage) => definition
-            .into_stage(stage)
-            .map_err(|error| CliError::new(Exit::Usage, error))?,
+        Some(stage) => definition.into_stage(stage).map_err(CliError::usage)?,
     };
     if args.require_rehearsal {
         definition.require_rehearsal();
@@ -70,8 +66,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let keys = args.passphrase.keys(&args.key)?;
     let ids: std::collections::BTreeSet<_> = keys.iter().map(|key| key.public_key().id()).collect();
     if ids.len() < keys.len() {
-        return Err(CliError::new(
-            Exit::Usage,
+        return Err(CliError::usage(
             "the same key is given twice: it signs once",
         ));
     }
@@ -79,7 +74,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         match check_role(&args.trust, *id, out) {
             Err(error) if !args.trust.is_given() => {
                 out.warning(format!(
-                    "nobody has checked whether a host takes this signature: {}",
+                    "it was not checked whether a host takes this signature: {}",
                     error.lines.join(" ")
                 ));
             }
@@ -89,20 +84,19 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let all = definition.source().size();
     let moved = ByteProgress::new("packed", &args.output, all, out);
     let spill = Spill::in_dir_of(&args.output);
-    let packed = UnsignedBundle::pack_with(definition, source_date_epoch()?, spill, &|bytes| {
-        moved.by(bytes)
-    });
+    let progress = |bytes| moved.by(bytes);
+    let packed = UnsignedBundle::pack_with(definition, source_date_epoch()?, spill, &progress);
     drop(moved);
     let unsigned = packed.map_err(|error| match error {
         PackError::Io(error) => CliError::io(&args.output, &error),
-        error => CliError::new(Exit::Usage, error),
+        error => CliError::usage(error),
     })?;
     let (id, files) = (unsigned.release_id(), unsigned.file_count());
     let signed = unsigned.sign(&keys);
     let written = durable::replace(&args.output, |file| {
         signed.write(std::io::BufWriter::new(file)).map(drop)
     });
-    written.map_err(|error| CliError::io(&args.output, &error))?;
+    written.at(&args.output)?;
     let signers: Vec<String> = ids.iter().map(ToString::to_string).collect();
     out.document(&serde_json::json!({
         "file": args.output.to_string_lossy(), "release": release, "release_id": id, "files": files, "signers": signers,
@@ -130,7 +124,7 @@ fn warn(definition: &Definition, dir: &Path, out: Output) {
         let dir = display_path(dir);
         let open = count(open, "warning");
         out.warning(format!(
-            "{open} that nobody has acknowledged; `pgseal lint {dir}` shows them"
+            "{open} not acknowledged; `pgseal lint {dir}` shows them"
         ));
     }
 }
@@ -138,8 +132,8 @@ fn warn(definition: &Definition, dir: &Path, out: Output) {
 fn is_inside(file: &Path, dir: &Path) -> bool {
     let parent = file
         .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+        .filter(|parent| !parent.as_os_str().is_empty());
+    let parent = parent.unwrap_or(Path::new("."));
     let (parent, dir) = (parent.canonicalize(), dir.canonicalize());
     parent.is_ok_and(|parent| dir.is_ok_and(|dir| parent.starts_with(dir)))
 }
@@ -150,14 +144,10 @@ fn source_date_epoch() -> Result<Option<Timestamp>, CliError> {
     let Some(text) = std::env::var_os("SOURCE_DATE_EPOCH") else {
         return Ok(None);
     };
-    let seconds = text
-        .to_str()
-        .and_then(|text| text.parse().ok())
-        .and_then(Timestamp::from_seconds);
-    match seconds {
+    let seconds = text.to_str().and_then(|text| text.parse().ok());
+    match seconds.and_then(Timestamp::from_seconds) {
         Some(time) => Ok(Some(time)),
-        None => Err(CliError::new(
-            Exit::Usage,
+        None => Err(CliError::usage(
             "SOURCE_DATE_EPOCH is not a number of seconds since 1970",
         )),
     }

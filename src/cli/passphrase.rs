@@ -50,26 +50,21 @@ impl Reader {
         let end = line.trim_end_matches(['\n', '\r']).len();
         line.truncate(end);
         if line.is_empty() {
-            Err(io::Error::new(
-                io::ErrorKind::UnexpectedEof,
-                "the descriptor gave none",
-            ))
-        } else {
-            Ok(line)
+            let kind = io::ErrorKind::UnexpectedEof;
+            return Err(io::Error::new(kind, "the descriptor gave none"));
         }
+        Ok(line)
     }
 
     /// Reads a new passphrase, twice on a terminal.
     pub fn new_passphrase(&mut self, name: &str) -> io::Result<Zeroizing<String>> {
+        let invalid = |why| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
         let first = self.read(&format!("new passphrase of {name}: "))?;
         if self.descriptor.is_none() && *self.read("again: ")? != *first {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "the two are not the same",
-            ));
+            return invalid("the two are not the same");
         }
         if first.is_empty() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is empty"));
+            return invalid("it is empty");
         }
         Ok(first)
     }

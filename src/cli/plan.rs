@@ -9,19 +9,19 @@ use std::path::PathBuf;
 use super::approvals;
 use super::args::{ApprovalArgs, BundleArgs, DatabaseArgs, LimitArgs, now};
 use super::database_command::DatabaseCommand;
-use super::error::{self, CliError};
-use super::exit::Exit;
+use super::error;
 use super::gate;
 use super::interrupt::Command;
-use super::output::Output;
 use super::points;
 use super::progress::Notifier;
 use super::stage;
+use super::{CliError, Exit, Output};
 use crate::bundle::BundleToRun;
 use crate::record::memory;
 use crate::release::event::Silent;
 use crate::release::indexes;
 use crate::release::plan::{self, Obstacle, Plan};
+use crate::release::rehearsal_proof;
 use crate::release::run_context;
 use crate::trust::JudgedAt;
 use crate::trust::policy::{self, Tally};
@@ -29,6 +29,7 @@ use measured::Rehearsed;
 use pgseal_verify::format::approval::APR_VARIABLE;
 use pgseal_verify::format::manifest::Manifest;
 use pgseal_verify::format::name::AprCode;
+use pgseal_verify::format::receipt::GateAnswer;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -40,7 +41,7 @@ pub struct Args {
     limits: LimitArgs,
     #[command(flatten)]
     approvals: ApprovalArgs,
-    /// Where the journals are
+    /// Directory of the journals
     #[arg(long, value_name = "DIR", default_value = "pgseal-receipts")]
     receipts: PathBuf,
     /// A rehearsal of this release: *.rehearsal.json [default: the latest among the receipts]
@@ -69,30 +70,14 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let code = variables.get(APR_VARIABLE).map(String::as_str);
     let admitted = bundle.authorize_run(code).map_err(CliError::from);
     let named = args.rehearsal.as_deref();
-    let rehearsed = measured::find(
-        named,
-        &args.receipts,
-        (&root, &bundle),
-        JudgedAt::At(at),
-        out,
-    )?;
-    let proof = crate::release::rehearsal_proof::proof(
-        named,
-        &root,
-        &bundle,
-        &variables,
-        &args.receipts,
-        at,
-    )
-    .map_err(CliError::from);
+    let receipts = &args.receipts;
+    let when = JudgedAt::At(at);
+    let rehearsed = measured::find(named, receipts, (&root, &bundle), when, out)?;
+    let proof = rehearsal_proof::proof(named, &root, &bundle, &variables, receipts, at);
+    let proof = proof.map_err(CliError::from);
     let limits = (&args.limits, &manifest.limits);
-    let ordered = DatabaseCommand::prepare(
-        &args.database,
-        limits,
-        Command::reads("plan"),
-        out,
-        Notifier::plain(out),
-    )?;
+    let (command, notifier) = (Command::reads("plan"), Notifier::plain(out));
+    let ordered = DatabaseCommand::prepare(&args.database, limits, command, out, notifier)?;
     let order = ordered.order(&bundle, &variables);
     let mut plan = plan::make(order, &mut Silent);
     if ordered.stop.is_requested() {
@@ -102,21 +87,14 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         Some(rehearsed) => indexes::tables(&order.authentic(), rehearsed.relations()),
         None => BTreeMap::new(),
     };
-    let met = std::mem::take(&mut plan.obstacles)
-        .into_iter()
-        .map(obstacle);
-    let obstacles: Vec<CliError> = clock
-        .err()
-        .into_iter()
-        .chain(admitted.err())
-        .chain(proof.err())
-        .chain(met)
-        .collect();
-    let tallies = policy::tally(&root, bundle.approvals(), code, JudgedAt::At(at));
-    let approvals = if tallies.is_empty() {
-        Vec::new()
-    } else {
-        vec![(code.and_then(|code| code.parse().ok()), tallies)]
+    let earlier = [clock.err(), admitted.err(), proof.err()];
+    let found = std::mem::take(&mut plan.obstacles).into_iter();
+    let obstacles = earlier.into_iter().flatten().chain(found.map(obstacle));
+    let obstacles: Vec<CliError> = obstacles.collect();
+    let tallies = policy::tally(&root, bundle.approvals(), code, when);
+    let approvals = match tallies.is_empty() {
+        true => Vec::new(),
+        false => vec![(code.and_then(|code| code.parse().ok()), tallies)],
     };
     let answer = Answer {
         obstacles: &obstacles,
@@ -140,10 +118,9 @@ pub fn obstacle(obstacle: Obstacle) -> CliError {
 }
 
 fn document(manifest: &Manifest, plan: &Plan, answer: &Answer<'_>) -> serde_json::Value {
-    let gate = plan
-        .gates
-        .as_ref()
-        .map(|gates| gate::document(gates, gates.iter().all(|gate| gate.ready)));
+    let all_ready = |gates: &Vec<GateAnswer>| gates.iter().all(|gate| gate.ready);
+    let gate = plan.gates.as_ref();
+    let gate = gate.map(|gates| gate::document(gates, all_ready(gates)));
     serde_json::json!({
         "would_run": answer.obstacles.is_empty(),
         "obstacles": answer.obstacles.iter()

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::output::Output;
+use super::Output;
 use super::table;
 use crate::bundle::steps::Step;
 use crate::lint::points::{Point, Undo};
@@ -34,46 +34,36 @@ pub fn document(points: &[Point]) -> Value {
 /// Prints the statements that commit alone, and the effect of a rollback after each. Prints nothing
 /// without such statements.
 pub fn show(points: &[Point], out: Output) {
-    if points.is_empty() {
-        return;
-    }
-    let rows = points
-        .iter()
-        .map(|point| vec![number(point), place(point), text(point), undo(point)]);
-    out.line(table::render(
-        &["commits alone", "", "statement", "a rollback from there on"],
-        rows.collect(),
-    ));
+    let head = ["commits alone", "", "statement", ROLLBACK];
+    let row = |point: &Point| vec![number(point), place(point), text(point), undo(point)];
+    print(&head, points.iter().map(row).collect(), out);
 }
 
 /// Like [`show`], with the evidence that a resumed run checks.
 pub fn show_with_evidence(points: &[Point], out: Output) {
-    if points.is_empty() {
-        return;
-    }
-    let rows = points.iter().map(|point| {
+    let head = ["commits alone", "", "statement", "after a crash", ROLLBACK];
+    let row = |point: &Point| {
         let after = point.step.evidence_phrase().to_owned();
         vec![number(point), place(point), text(point), after, undo(point)]
-    });
-    let head = [
-        "commits alone",
-        "",
-        "statement",
-        "after a crash",
-        "a rollback from there on",
-    ];
-    out.line(table::render(&head, rows.collect()));
+    };
+    print(&head, points.iter().map(row).collect(), out);
+}
+
+const ROLLBACK: &str = "a rollback from there on";
+
+fn print(head: &[&str], rows: Vec<Vec<String>>, out: Output) {
+    if !rows.is_empty() {
+        out.line(table::render(head, rows));
+    }
 }
 
 fn number(point: &Point) -> String {
     match point.count {
         1 => format!("{} {}", point.tier, point.number),
-        count => format!(
-            "{} {}-{}",
-            point.tier,
-            point.number,
-            point.number + count - 1
-        ),
+        count => {
+            let last = point.number + count - 1;
+            format!("{} {}-{last}", point.tier, point.number)
+        }
     }
 }
 

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::output::{self, Output, Paint, escape};
+use super::output;
+use super::{Output, Paint, escape};
 use crate::database::Notice;
 use crate::release::event::BackgroundObserver;
 use crate::release::waiting::Blocked;
@@ -74,10 +75,8 @@ impl Progress {
 
     fn notice(&mut self, at: &Position, notice: &Notice) {
         let (message, at) = (escape(&notice.message), escape(&at.to_string()));
-        self.line(format!(
-            "    {}: {message} ({at})",
-            escape(&notice.severity)
-        ));
+        let severity = escape(&notice.severity);
+        self.line(format!("    {severity}: {message} ({at})"));
         for (what, more) in [("detail", &notice.detail), ("hint", &notice.hint)] {
             if let Some(more) = more {
                 self.line(format!("      {what}: {}", escape(more)));
@@ -160,17 +159,12 @@ impl Observer for Progress {
     fn event(&mut self, event: Event<'_>) {
         match event {
             Event::Gate(answer) => {
-                let (paint, verdict) = if answer.ready {
-                    (Paint::Good, "READY")
-                } else {
-                    (Paint::Bad, "BLOCKED")
+                let verdict = match answer.ready {
+                    true => self.out.paint(Paint::Good, "READY"),
+                    false => self.out.paint(Paint::Bad, "BLOCKED"),
                 };
-                let verdict = self.out.paint(paint, verdict);
-                self.line(format!(
-                    "gate {} {verdict}: {}",
-                    answer.name,
-                    escape(&answer.reason)
-                ));
+                let (name, reason) = (&answer.name, escape(&answer.reason));
+                self.line(format!("gate {name} {verdict}: {reason}"));
             }
             Event::Begin(at, total, name) => {
                 self.tier = format!("{at}/{total} {}", escape(name));
@@ -206,40 +200,27 @@ impl Observer for Progress {
             }
             Event::Locked { .. } => {}
             Event::Verified(record) => {
-                self.line(format!(
-                    "verify {} {}/{}",
-                    record.name, record.held, record.checks
-                ));
+                let (name, held, checks) = (&record.name, record.held, record.checks);
+                self.line(format!("verify {name} {held}/{checks}"));
             }
             Event::Found { at, again, how } => {
-                let next = if again {
-                    "it is sent again"
-                } else {
-                    "it took effect"
+                let (at, how) = (escape(&at.to_string()), escape(how));
+                let next = match again {
+                    true => "it is sent again",
+                    false => "it took effect",
                 };
-                self.line(format!(
-                    "{} was interrupted; {next}: {}",
-                    escape(&at.to_string()),
-                    escape(how)
-                ));
+                self.line(format!("{at} was interrupted; {next}: {how}"));
             }
             Event::StillRunning { at, why } => {
-                let at = at.to_string();
-                self.moving(|_| {
-                    format!("waiting for the server at {}: {}", escape(&at), escape(why))
-                });
+                let (at, why) = (escape(&at.to_string()), escape(why));
+                self.moving(|_| format!("waiting for the server at {at}: {why}"));
             }
             Event::Cleaning { at, what } => {
-                self.line(format!(
-                    "{}: {}: cleaning up",
-                    escape(&at.to_string()),
-                    escape(what)
-                ));
+                let (at, what) = (escape(&at.to_string()), escape(what));
+                self.line(format!("{at}: {what}: cleaning up"));
             }
             Event::LockHeld { by, again, pause } => {
-                let who = by
-                    .map(|by| format!(" ({})", escape(by)))
-                    .unwrap_or_default();
+                let who = by.map_or(String::new(), |by| format!(" ({})", escape(by)));
                 let what = if again { "still holds" } else { "holds" };
                 let seconds = pause.as_secs_f64();
                 self.line(format!(
@@ -261,9 +242,8 @@ impl Observer for Progress {
             }
             Event::Limited { at, setting, limit } => {
                 let at = escape(&at.to_string());
-                self.line(format!(
-                    "    {setting} stays at {limit}, the release's limit ({at})"
-                ));
+                let text = format!("{setting} stays at {limit}, the release's limit ({at})");
+                self.line(format!("    {text}"));
             }
             Event::Commit => self.moving(|_| "committing".to_owned()),
             Event::Resolving(attempt, why) => {

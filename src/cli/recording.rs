@@ -2,11 +2,9 @@
 //! the outcome.
 
 use super::args::{PassphraseArgs, now};
-use super::error::{self, CliError};
-use super::exit::Exit;
-use super::kind::Kind;
-use super::output::{Output, Paint, display_path};
+use super::error;
 use super::table;
+use super::{CliError, Exit, Kind, Output, Paint, display_path, escape};
 use crate::bundle::AuthenticatedBundle;
 use crate::durable;
 use crate::record::journal::Journal;
@@ -14,23 +12,22 @@ use crate::record::receipt::{self, Reservation};
 use crate::record::receipt_key;
 use crate::record::rehearsal;
 use crate::release::Report;
-use crate::release::cancellable::LOCK_NOT_AVAILABLE;
-use crate::release::failure::Failure;
+use crate::release::failure::{Cause, Failure};
 use crate::release::report::FailureKind;
 use crate::trust::{SecretKey, TrustRoot};
 use pgseal_verify::digest::hex;
 use pgseal_verify::format::manifest::Manifest;
 use pgseal_verify::format::receipt::{Action, Outcome, Receipt};
 use pgseal_verify::format::rehearsal::Rehearsal;
-use pgseal_verify::format::statement::ReleaseId;
+use pgseal_verify::format::statement::{ReleaseId, title};
 use pgseal_verify::format::wire::V1;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Where receipts go, and who signs them.
 #[derive(clap::Args, Debug)]
 pub struct ReceiptArgs {
-    /// Where the journal and the receipt are written
+    /// Directory of the journal and the receipt
     #[arg(long, value_name = "DIR", default_value = "pgseal-receipts")]
     pub receipts: PathBuf,
     /// Sign the receipt with this secret key
@@ -81,7 +78,7 @@ impl ReceiptArgs {
             receipt_key::check(root, &key.public_key().id(), now())?;
         }
         let mut random = [0; 16];
-        getrandom::fill(&mut random).map_err(|error| CliError::new(Exit::Internal, error))?;
+        getrandom::fill(&mut random).map_err(CliError::internal)?;
         let run_id = hex(&random);
         let (name, version) = (&manifest.release.name, &manifest.release.version);
         let stem = format!(
@@ -108,22 +105,11 @@ impl Prepared {
     /// Opens the journal and reserves space for the receipt. This is the last point at which a full
     /// or read-only medium stops the run.
     pub fn journal(&mut self) -> Result<Journal, CliError> {
-        let unwritable = |what: &str, error: std::io::Error| {
-            CliError::new(
-                Kind::Io,
-                format!(
-                    "{}: can't write the {what}: {error}",
-                    display_path(&self.dir)
-                ),
-            )
-            .hint(
-                "nothing was run; name a writable directory with room for 4 MiB by --receipts DIR",
-            )
-        };
-        let journal =
-            Journal::create(&self.dir, &self.stem).map_err(|error| unwritable("journal", error))?;
+        let journal = Journal::create(&self.dir, &self.stem);
+        let journal = journal.map_err(|error| self.unwritable("journal", "run", 4, &error))?;
         let reserved = receipt::reserve(&self.dir, &self.stem, self.key.is_some());
-        self.reserved = Some(reserved.map_err(|error| unwritable("receipt", error))?);
+        self.reserved =
+            Some(reserved.map_err(|error| self.unwritable("receipt", "run", 4, &error))?);
         Ok(journal)
     }
 
@@ -131,11 +117,16 @@ impl Prepared {
     pub fn reserve_rehearsal(&mut self) -> Result<(), CliError> {
         let reserved = durable::create_dirs(&self.dir)
             .and_then(|()| rehearsal::reserve(&self.dir, &self.stem, self.key.is_some()));
-        self.reserved = Some(reserved.map_err(|error| {
-            CliError::new(Kind::Io, format!("{}: can't write the receipt: {error}", display_path(&self.dir)))
-                .hint("nothing was rehearsed; name a writable directory with room for 2 MiB by --receipts DIR")
-        })?);
+        self.reserved =
+            Some(reserved.map_err(|error| self.unwritable("receipt", "rehearsed", 2, &error))?);
         Ok(())
+    }
+
+    fn unwritable(&self, what: &str, done: &str, room: u8, error: &std::io::Error) -> CliError {
+        let text = format!("can't write the {what}: {error}");
+        CliError::new(Kind::Io, text).about(&self.dir).hint(format!(
+            "nothing was {done}; name a writable directory with room for {room} MiB by --receipts DIR"
+        ))
     }
 
     /// Stores a rehearsal's receipt. Returns the directory of receipts, and the path of this one.
@@ -182,61 +173,58 @@ impl Prepared {
             document["failure"] = serde_json::json!(failure);
         }
         out.document(&document);
-        let told = match (result.outcome, failure) {
-            (Outcome::Committed, _) => {
+        let ended = match result.outcome {
+            Outcome::Committed => {
                 success(&result, out);
                 if let Some(doubt) = unproved {
-                    out.warning(super::output::escape(&doubt));
+                    out.warning(escape(&doubt));
                 }
                 Ok(Exit::Done)
             }
-            (Outcome::Unchanged, failure) => {
-                let exit = match kind {
-                    FailureKind::Failed => Exit::Failed,
-                    FailureKind::Blocked => Exit::Blocked,
-                    FailureKind::Unanswered => Exit::Unanswered,
-                };
-                Err(unchanged(&result, failure, exit))
-            }
-            (Outcome::Partial, failure) => Err(partial(&result, failure)),
-            (Outcome::Unknown, failure) => Err(unknown(&self.dir, failure)),
+            Outcome::Unchanged => Err(unchanged(&result, failure.as_ref(), exit_of(kind))),
+            Outcome::Partial => Err(partial(&result, failure.as_ref())),
+            Outcome::Unknown => Err(unknown(&self.dir, failure.as_ref())),
         };
-        match (&stored, told) {
-            (Ok(path), told) => {
+        let unstored = match stored {
+            Ok(path) => {
                 out.line(format!("receipt: {}", display_path(path)));
-                told.map_err(CliError::answered)
+                return ended.map_err(CliError::answered);
             }
-            (Err(error), Ok(_)) => {
-                let message = format!(
-                    "{}: the receipt could not be stored: {error}",
-                    display_path(&self.dir)
-                );
-                let hint =
-                    "it is done; the ledger in the database has it, and `pgseal status` shows it";
-                Err(CliError::new(Exit::NoReceipt, message)
-                    .hint(hint)
-                    .answered())
+            Err(error) => {
+                let dir = display_path(&self.dir);
+                format!("{dir}: the receipt could not be stored: {error}")
             }
-            (Err(error), Err(mut failure)) => {
-                failure.lines.push(format!(
-                    "{}: the receipt could not be stored: {error}",
-                    display_path(&self.dir)
-                ));
-                Err(failure.answered())
+        };
+        let error = match ended {
+            Ok(_) => CliError::new(Kind::NoReceipt, unstored).hint(
+                "it is done; the ledger in the database has it, and `pgseal status` shows it",
+            ),
+            Err(mut error) => {
+                error.lines.push(unstored);
+                error
             }
-        }
+        };
+        Err(error.answered())
+    }
+}
+
+/// Exit code of a run that changed nothing.
+pub fn exit_of(kind: FailureKind) -> Exit {
+    match kind {
+        FailureKind::Failed => Exit::Failed,
+        FailureKind::Blocked => Exit::Blocked,
+        FailureKind::Unanswered => Exit::Unanswered,
     }
 }
 
 fn success(receipt: &Receipt, out: Output) {
-    let title =
-        pgseal_verify::format::statement::title(&receipt.release.name, &receipt.release.version);
+    let title = title(&receipt.release.name, &receipt.release.version);
     let state = match receipt.action {
         Action::Run => out.paint(Paint::Good, "finalized"),
-        Action::Rollback => format!(
-            "rolled back, the database is {} again",
-            out.paint(Paint::Good, "baseline")
-        ),
+        Action::Rollback => {
+            let baseline = out.paint(Paint::Good, "baseline");
+            format!("rolled back, the database is {baseline} again")
+        }
     };
     let elapsed: u64 = receipt.tiers.iter().map(|tier| tier.milliseconds).sum();
     let transaction = receipt.transaction_id.as_deref().unwrap_or("unknown");
@@ -253,9 +241,7 @@ pub fn states(
 ) -> String {
     let empty = BTreeMap::new();
     let (before, after) = (before.unwrap_or(&empty), after.unwrap_or(&empty));
-    let mut columns: Vec<&String> = before.keys().chain(after.keys()).collect();
-    columns.sort();
-    columns.dedup();
+    let columns: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     let cell = |row: &BTreeMap<String, Option<String>>, column: &String| match row.get(column) {
         None => String::new(),
         Some(None) => "NULL".to_owned(),
@@ -267,57 +253,33 @@ pub fn states(
     table::render(&["", "before", "after"], rows.collect())
 }
 
-fn unchanged(receipt: &Receipt, failure: Option<Failure>, exit: Exit) -> CliError {
+fn unchanged(receipt: &Receipt, failure: Option<&Failure>, exit: Exit) -> CliError {
     let what = receipt.action.as_str();
     let prefix = format!("the {what} failed, and the database is as before: ");
-    let Some(failure) = failure else {
-        return CliError::new(exit, prefix);
-    };
-    let this = error::failure(exit, &prefix, &failure);
-    if failure.sqlstate.as_deref() != Some(LOCK_NOT_AVAILABLE) {
+    let this = error::failed(exit, &prefix, failure);
+    if failure.is_none_or(|failure| failure.cause != Cause::LockNotAvailable) {
         return this;
     }
-    let first = this
-        .hint
-        .as_ref()
-        .map(|first| format!("{first}; "))
-        .unwrap_or_default();
-    this.hint(format!(
-        "{first}when whoever has the lock is done, the same command can be run again"
-    ))
+    this.also_hint("when whoever has the lock is done, the same command can be run again")
 }
 
 /// Error for a run or rollback that committed only a part.
-fn partial(receipt: &Receipt, failure: Option<Failure>) -> CliError {
+fn partial(receipt: &Receipt, failure: Option<&Failure>) -> CliError {
     let prefix = format!("the {} stopped half way: ", receipt.action.as_str());
-    let pgseal_advises =
-        receipt.error.is_some() && !failure.as_ref().is_some_and(Failure::server_advises);
-    let this = match failure {
-        Some(failure) => error::failure(Kind::Partial, &prefix, &failure),
-        None => CliError::new(Kind::Partial, prefix),
-    };
-    let ways = "`pgseal status` shows how far it came; `pgseal run --resume FILE` goes on, `pgseal rollback FILE` goes back";
-    match this.hint.clone() {
+    let this = error::failed(Kind::Partial, &prefix, failure);
+    let pgseal_advises = receipt.error.is_some() && !failure.is_some_and(Failure::server_advises);
+    if this.hint.is_some() && pgseal_advises {
         // pgseal's own hint names the obstacle and the way on, so only the way back is added.
-        Some(first) if pgseal_advises => CliError {
-            hint: Some(format!("{first}; or `pgseal rollback FILE` goes back")),
-            ..this
-        },
-        Some(first) => CliError {
-            hint: Some(format!("{first}; {ways}")),
-            ..this
-        },
-        None => this.hint(ways),
+        return this.also_hint("or `pgseal rollback FILE` goes back");
     }
+    this.also_hint(
+        "`pgseal status` shows how far it came; `pgseal run --resume FILE` goes on, `pgseal rollback FILE` goes back",
+    )
 }
 
-fn unknown(dir: &Path, failure: Option<Failure>) -> CliError {
-    let prefix = "nobody could say whether COMMIT happened: ";
-    let this = match failure {
-        Some(failure) => error::failure(Exit::Unknown, prefix, &failure),
-        None => CliError::new(Exit::Unknown, prefix),
-    };
-    this.hint(format!(
+fn unknown(dir: &Path, failure: Option<&Failure>) -> CliError {
+    let prefix = "the outcome of COMMIT is unknown: ";
+    error::failed(Kind::Unknown, prefix, failure).hint(format!(
         "don't run it again: when the server answers, `pgseal status --receipts {}` asks it",
         display_path(dir)
     ))

@@ -3,9 +3,9 @@
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
+use super::error::REHEARSE_HINT;
 use super::error::authentic::receipt_exit;
-use super::error::{CliError, REHEARSE_HINT};
-use super::kind::Kind;
+use super::{CliError, Kind};
 use crate::record::rehearsal::UnprovedError;
 use crate::release::rehearsal_proof::RehearsalProofError;
 use pgseal_verify::plural::count;

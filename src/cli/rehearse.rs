@@ -2,10 +2,10 @@
 
 mod dump;
 pub mod end_with;
+mod error;
 mod narrator;
 mod server;
 mod show;
-mod told;
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -15,13 +15,11 @@ pub use show::{headline, show};
 
 use super::args::{BundleArgs, DatabaseArgs, LimitArgs, RetryArgs, now};
 use super::connection;
-use super::error::CliError;
-use super::exit::Exit;
 use super::host::operator;
 use super::interrupt::{self, Command};
-use super::output::{Output, display_path, escape};
 use super::progress::Progress;
 use super::recording::{Prepared, ReceiptArgs};
+use super::{CliError, Exit, Kind, Output, display_path, escape};
 use crate::bundle::AuthenticatedBundle;
 use crate::database::Connect;
 use crate::durable::Scratch;
@@ -65,7 +63,7 @@ pub struct Args {
     /// A psql script that is run on the clone first and opens the gates, as people will
     #[arg(long, value_name = "FILE.sql")]
     approve_with: Option<PathBuf>,
-    /// Leave the clone for looking at it; its comment says so, and no later rehearsal calls it left-over
+    /// Keep the clone for inspection; later rehearsals do not report it as left over
     #[arg(long)]
     keep: bool,
     /// Compare definitions only, no rows. It then proves nothing about data, and counts for no policy
@@ -74,7 +72,7 @@ pub struct Args {
     /// Compare the rows of these tables only; definitions are always compared. It then proves nothing about other rows
     #[arg(long, value_name = "SCHEMA.TABLE,...", value_delimiter = ',')]
     tables: Vec<String>,
-    /// How many connections read rows [default: one a processor, up to 4]
+    /// Number of connections that read rows [default: one a processor, up to 4]
     #[arg(long, value_name = "N")]
     workers: Option<NonZeroUsize>,
     #[command(flatten)]
@@ -91,12 +89,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let root = args.bundle.root()?;
     let bundle = args.bundle.authenticate_to_run(&root, at)?;
     let manifest = bundle.manifest();
-    policy::check_policy(
-        &root,
-        &manifest.release,
-        bundle.release_id(),
-        JudgedAt::At(at),
-    )?;
+    let (release, id) = (&manifest.release, bundle.release_id());
+    policy::check_policy(&root, release, id, JudgedAt::At(at))?;
     let variables = run_context::values(manifest, &args.database.variables()?, true)?;
     let limits = args.limits.within(&manifest.limits)?;
     let approval = args.approve_with.as_deref().map(approval).transpose()?;
@@ -111,16 +105,15 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         .receipts
         .prepare_named(key, &root, manifest, "rehearsal")?;
     prepared.reserve_rehearsal()?;
-    let scratch = Scratch::new(&std::env::temp_dir(), SCRATCH).map_err(|error| {
-        CliError::new(Exit::Internal, format!("no temporary directory: {error}"))
-    })?;
+    let scratch = Scratch::new(&std::env::temp_dir(), SCRATCH)
+        .map_err(|error| CliError::internal(format!("no temporary directory: {error}")))?;
     if !prepared.is_signed() {
         out.warning(UNSIGNED);
     }
     for dir in scratch.sweep() {
+        let dir = display_path(&dir);
         out.note(format!(
-            "removed {}, which a rehearsal left that was killed",
-            display_path(&dir)
+            "removed {dir}, which a rehearsal left that was killed"
         ));
     }
     let gate_user = args.database.gate_user()?;
@@ -176,7 +169,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     narrator.progress.finish();
     match rehearsed {
         Ok(rehearsed) => conclude(&bundle, prepared, rehearsed, out),
-        Err(trouble) => Err(told::told(trouble, "")),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -192,14 +185,12 @@ fn approval(path: &Path) -> Result<(String, Vec<u8>), CliError> {
     let metadata = std::fs::metadata(path).map_err(failed)?;
     if !metadata.is_file() || metadata.len() > APPROVAL_BYTES {
         return Err(
-            CliError::new(Exit::Usage, format!("{} is no script", display_path(path)))
+            CliError::usage(format!("{} is no script", display_path(path)))
                 .hint("--approve-with names a psql script of up to 64 MiB"),
         );
     }
-    let name = path
-        .file_name()
-        .map(|name| name.to_string_lossy().into_owned())
-        .unwrap_or_default();
+    let name = path.file_name().unwrap_or_default();
+    let name = name.to_string_lossy().into_owned();
     Ok((name, std::fs::read(path).map_err(failed)?))
 }
 
@@ -219,10 +210,8 @@ fn left_by_others(
 }
 
 fn drop_statement(name: &str) -> String {
-    format!(
-        "drop database \"{}\" with (force)",
-        name.replace('"', "\"\"")
-    )
+    let name = name.replace('"', "\"\"");
+    format!("drop database \"{name}\" with (force)")
 }
 
 fn conclude(
@@ -231,17 +220,10 @@ fn conclude(
     mut rehearsed: Rehearsed,
     out: Output,
 ) -> Result<Exit, CliError> {
-    let failed = rehearsed
-        .receipt
-        .steps
-        .iter()
-        .find(|step| !step.ok)
-        .map(|step| step.name.clone())
-        .unwrap_or_default();
-    let mut error = rehearsed
-        .trouble
-        .take()
-        .map(|trouble| told::told(trouble, &failed));
+    let failed = rehearsed.receipt.steps.iter().find(|step| !step.ok);
+    let failed = failed.map_or(String::new(), |step| step.name.clone());
+    let trouble = rehearsed.trouble.take();
+    let mut error = trouble.map(|trouble| error::of_step(trouble, &failed));
     if let Some(error) = &error {
         rehearsed.because(&error.lines.join("\n"));
     }
@@ -250,13 +232,10 @@ fn conclude(
             "{left}; drop it by hand: {}",
             drop_statement(&rehearsed.receipt.clone.database)
         );
-        error = Some(match error {
-            None => CliError::new(Exit::Internal, text),
-            Some(mut error) => {
-                error.lines.push(escape(&text));
-                error
-            }
-        });
+        match &mut error {
+            None => error = Some(CliError::internal(text)),
+            Some(error) => error.lines.push(escape(&text)),
+        }
     }
     let result = rehearsed.receipt.clone();
     let (dir, stored) = prepared.store_rehearsal(bundle.release_id(), rehearsed.receipt);
@@ -294,22 +273,16 @@ fn conclude(
             out.warning(UNSIGNED);
         }
     }
-    match (error, stored) {
-        (None, Ok(_)) => Ok(Exit::Done),
-        (Some(error), Ok(_)) => Err(error.answered()),
-        (None, Err(error)) => {
-            let text = format!(
-                "{}: the receipt could not be stored: {error}",
-                display_path(&dir)
-            );
-            Err(CliError::new(Exit::NoReceipt, text).answered())
-        }
-        (Some(mut failure), Err(error)) => {
-            failure.lines.push(format!(
-                "  {}: the receipt could not be stored: {error}",
-                display_path(&dir)
-            ));
-            Err(failure.answered())
+    let unstored = stored.err().map(|error| {
+        let dir = display_path(&dir);
+        format!("{dir}: the receipt could not be stored: {error}")
+    });
+    match (error, unstored) {
+        (None, None) => Ok(Exit::Done),
+        (None, Some(unstored)) => Err(CliError::new(Kind::NoReceipt, unstored).answered()),
+        (Some(mut error), unstored) => {
+            error.lines.extend(unstored.map(|text| format!("  {text}")));
+            Err(error.answered())
         }
     }
 }

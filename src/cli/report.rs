@@ -2,7 +2,7 @@
 //! (JSON). Read-only; it uses the code of `verify`, `gate`, `plan`, `check` and `status`.
 
 mod document;
-mod facts;
+mod gather;
 mod local_evidence;
 mod markdown;
 mod page;
@@ -22,7 +22,7 @@ use super::gate_user::GateUserArgs;
 use super::lines::{self, LineArgs};
 use super::output::{Output, Paint, display_path, escape};
 use crate::durable;
-use crate::readiness::{self, Facts, Matrix, Status, Verdict};
+use crate::readiness::{self, Matrix, ReadinessFacts, Status, Verdict};
 use crate::runbook::Known;
 
 /// Default directory of receipts in every command.
@@ -72,7 +72,7 @@ enum Format {
 
 /// A report ready to be rendered.
 struct Report {
-    facts: Facts,
+    facts: ReadinessFacts,
     matrix: Matrix,
     verdict: Verdict,
 }
@@ -110,7 +110,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         )
         .hint("name a file for the report: -o FILE"));
     }
-    let facts = facts::gather(args, out)?;
+    let facts = gather::gather(args, out)?;
     let matrix = Matrix::of(&facts);
     let verdict = readiness::verdict(&facts, &matrix);
     let report = Report {

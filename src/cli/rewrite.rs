@@ -4,8 +4,7 @@
 use std::path::Path;
 
 use super::args::{open, open_error};
-use super::error::CliError;
-use super::output::Output;
+use super::{CliError, Output, ResultExt};
 use crate::bundle::UntrustedBundle;
 use crate::bundle::add::{AddError, Addition};
 use crate::durable;
@@ -19,9 +18,7 @@ pub fn add<T>(
     choose: impl FnOnce(&UntrustedBundle) -> Result<(Vec<Addition>, T), CliError>,
 ) -> Result<(Statement, T), CliError> {
     // Read and replace the target of a symbolic link, not the link itself.
-    let file = path
-        .canonicalize()
-        .map_err(|error| CliError::io(path, &error))?;
+    let file = path.canonicalize().at(path)?;
     // One writer at a time; otherwise another process's addition would be lost.
     let _lock =
         durable::lock(&file, &|| out.waits_for(path)).map_err(|error| open_error(path, &error))?;
@@ -43,7 +40,7 @@ pub fn add<T>(
     if let Some(error) = refused {
         return Err(CliError::from(error).about(path));
     }
-    written.map_err(|error| CliError::io(path, &error))?;
+    written.at(path)?;
     let statement = statement
         .ok_or_else(|| CliError::new(super::exit::Exit::Internal, "nothing was written"))?;
     Ok((statement, beside))

@@ -2,13 +2,11 @@
 
 use super::args::{BundleArgs, DatabaseArgs, LimitArgs, RetryArgs};
 use super::database_command::DatabaseCommand;
-use super::error::CliError;
-use super::exit::Exit;
 use super::interrupt::Command;
-use super::output::{Output, Paint};
 use super::progress::Progress;
 use super::recording::ReceiptArgs;
 use super::schema_digests::SchemaDigestArgs;
+use super::{CliError, Exit, Output, Paint};
 use crate::release::rollback::{self, Found};
 use crate::release::run_context;
 use crate::trust::JudgedAt;

@@ -2,19 +2,17 @@
 
 use super::args::{ApprovalArgs, BundleArgs, DatabaseArgs, LimitArgs, RetryArgs, now};
 use super::database_command::DatabaseCommand;
-use super::error::CliError;
-use super::exit::Exit;
 use super::interrupt::Command;
-use super::output::Output;
 use super::progress::Progress;
 use super::recording::ReceiptArgs;
 use super::rehearsal_proof::RehearsedArgs;
 use super::schema_digests::SchemaDigestArgs;
 use super::stage;
+use super::{CliError, Exit, Output};
 use crate::bundle::BundleToRun;
 use crate::record::memory;
 use crate::release::resume::Decision;
-use crate::release::{gate, run_context};
+use crate::release::{gate, rehearsal_proof, run_context};
 use pgseal_verify::format::approval::APR_VARIABLE;
 use pgseal_verify::format::receipt::Action;
 
@@ -36,7 +34,7 @@ pub struct Args {
     schema: SchemaDigestArgs,
     #[command(flatten)]
     rehearsed: RehearsedArgs,
-    /// Go on with the run of this release that stopped half way
+    /// Resume the run of this release that stopped half way
     #[arg(long)]
     resume: bool,
     /// Outcome of the interrupted statement, if the catalog cannot decide: `done` continues after it, `again`
@@ -65,48 +63,36 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     memory::check_clock(&args.receipts.receipts, at)?;
     let admission = bundle.authorize_run(variables.get(APR_VARIABLE).map(String::as_str))?;
     let named = args.rehearsed.rehearsal.as_deref();
-    let rehearsed = crate::release::rehearsal_proof::proof(
-        named,
-        &root,
-        &bundle,
-        &variables,
-        &args.receipts.receipts,
-        at,
-    )?;
+    let receipts = &args.receipts.receipts;
+    let rehearsed = rehearsal_proof::proof(named, &root, &bundle, &variables, receipts, at)?;
     let mut prepared = args.receipts.prepare(key, &root, manifest, Action::Run)?;
     let mut progress = Progress::new(out);
     let limits = (&args.limits, &manifest.limits);
     let writes = Command::writes("run", &args.receipts.receipts);
     // A partial run stays partial until the resumed run continues.
-    let command = if args.resume {
-        Command {
-            exit: Exit::Partial,
-            ..writes
-        }
+    let exit = if args.resume {
+        Exit::Partial
     } else {
-        writes
+        Exit::Failed
     };
+    let command = Command { exit, ..writes };
     let ordered =
         DatabaseCommand::prepare(&args.database, limits, command, out, progress.notifier())?;
     let ordered = ordered.retrying(args.retries.lock_retries);
     let order = ordered.order(&bundle, &variables);
-    let ready = gate::pass(order, &mut progress)
-        .map_err(CliError::from)
-        .and_then(|gated| {
-            let ready = if args.resume {
-                gated.resume(args.interrupted)
-            } else {
-                gated.preflight()
-            };
-            ready.map_err(CliError::from)
-        });
+    let ready = gate::pass(order, &mut progress).map_err(CliError::from);
+    let ready = ready.and_then(|gated| {
+        Ok(match args.resume {
+            true => gated.resume(args.interrupted)?,
+            false => gated.preflight()?,
+        })
+    });
     let ready = ready.map_err(|error| {
         let error = ordered.or_interrupted(error);
-        if args.resume && error.exit != Exit::Preflight {
-            still_half_way(error)
-        } else {
-            error
+        if !args.resume || error.exit == Exit::Preflight {
+            return error;
         }
+        error.also_hint("the run is still half way, and `pgseal rollback FILE` asks no gate")
     })?;
     let schema = args
         .schema
@@ -126,16 +112,4 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     args.schema
         .add(schema, &order.authentic(), &mut report, out);
     prepared.conclude(&bundle, report, out)
-}
-
-/// Adds to a failed resume that the run is still partial; the database is unchanged.
-fn still_half_way(error: CliError) -> CliError {
-    let hint = error
-        .hint
-        .clone()
-        .map(|hint| format!("{hint}; "))
-        .unwrap_or_default();
-    error.hint(format!(
-        "{hint}the run is still half way, and `pgseal rollback FILE` asks no gate"
-    ))
 }

@@ -6,13 +6,11 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use super::args::{BundleArgs, VariableArgs, now};
-use super::error::CliError;
-use super::exit::Exit;
 use super::lines::{self, LineArgs};
-use super::output::{Output, display_path, escape_lines};
+use super::{CliError, Exit, Output, ResultExt, display_path, escape_lines};
 use crate::durable;
 use crate::release::run_context;
-use crate::runbook::{Facts, Known};
+use crate::runbook::{Known, RunbookFacts};
 use crate::trust::JudgedAt;
 use pgseal_verify::format::manifest::Audience;
 use pgseal_verify::format::statement::title;
@@ -28,7 +26,7 @@ pub struct Args {
     variables: VariableArgs,
     #[command(flatten)]
     lines: LineArgs,
-    /// As one HTML page that needs nothing else
+    /// Write one self-contained HTML page
     #[arg(long)]
     html: bool,
     /// The template, without the release's facts in it
@@ -44,19 +42,15 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let root = args.bundle.root()?;
     let bundle = args.bundle.authenticate(&root, when)?;
     let manifest = bundle.manifest();
-    let runbooks = manifest
-        .runbooks
-        .iter()
-        .filter(|runbook| runbook.audience == args.audience);
     let mut texts = Vec::new();
-    for runbook in runbooks {
-        texts.push(bundle.content(&runbook.file)?);
+    for runbook in &manifest.runbooks {
+        if runbook.audience == args.audience {
+            texts.push(bundle.content(&runbook.file)?);
+        }
     }
     if texts.is_empty() {
         let message = format!("the release has no runbook for the {}", args.audience);
-        return Err(
-            CliError::new(Exit::Usage, message).hint("`pgseal inspect FILE` lists its runbooks")
-        );
+        return Err(CliError::usage(message).hint("`pgseal inspect FILE` lists its runbooks"));
     }
     let given = args.variables.values()?;
     run_context::values(manifest, &given, false)?;
@@ -68,45 +62,33 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         admin: shell("ADMIN"),
         ..args.lines.known(&args.bundle, values)
     };
-    let facts = Facts {
+    let facts = RunbookFacts {
         manifest,
         id: bundle.release_id(),
         files: bundle.file_count(),
         known: &known,
     };
-    let rendered = |text: &[u8]| facts.render(&String::from_utf8_lossy(text)).into_bytes();
-    let text = match (args.raw, args.html) {
-        (true, _) => texts.concat(),
-        (false, false) => texts
-            .iter()
-            .map(|text| rendered(text))
-            .collect::<Vec<_>>()
-            .concat(),
-        (false, true) => {
-            let text: Vec<String> = texts
-                .iter()
-                .map(|text| facts.render(&String::from_utf8_lossy(text)))
-                .collect();
-            let title = format!(
-                "{}: for the {}",
-                title(&manifest.release.name, &manifest.release.version),
-                args.audience
-            );
-            page::page(&title, &escape_lines(&text.join("\n\n---\n\n"))).into_bytes()
-        }
-    };
-    let form = if args.raw {
-        "template"
-    } else if args.html {
-        "html"
+    let (form, text) = if args.raw {
+        ("template", texts.concat())
     } else {
-        "text"
+        let texts = texts
+            .iter()
+            .map(|text| facts.render(&String::from_utf8_lossy(text)));
+        let texts: Vec<String> = texts.collect();
+        if args.html {
+            let release = &manifest.release;
+            let release = title(&release.name, &release.version);
+            let title = format!("{release}: for the {}", args.audience);
+            let text = escape_lines(&texts.join("\n\n---\n\n"));
+            ("html", page::page(&title, &text).into_bytes())
+        } else {
+            ("text", texts.concat().into_bytes())
+        }
     };
     let words = String::from_utf8_lossy(&text);
     let file = args.output.as_ref().map(|path| path.to_string_lossy());
     if let Some(path) = &args.output {
-        durable::replace(path, |file| file.write_all(&text))
-            .map_err(|error| CliError::io(path, &error))?;
+        durable::replace(path, |file| file.write_all(&text)).at(path)?;
     }
     out.document(&serde_json::json!({ "audience": args.audience, "form": form, "text": words, "file": file }));
     match &args.output {

@@ -4,8 +4,7 @@
 use std::num::NonZeroUsize;
 
 use super::args::now;
-use super::error::CliError;
-use super::output::{Output, escape};
+use super::{CliError, Output, escape};
 use crate::fingerprint;
 use crate::release::report::Report;
 use crate::release::run_context::RunContext;
@@ -15,7 +14,7 @@ use pgseal_verify::format::receipt::{Outcome, SchemaDigests};
 
 #[derive(clap::Args, Debug)]
 pub struct SchemaDigestArgs {
-    /// Put the digests of all definitions before and after into the receipt, as `pgseal fingerprint --schema-only` takes them
+    /// Record digests of all definitions before and after in the receipt, as `pgseal fingerprint --schema-only` computes them
     #[arg(long)]
     fingerprint: bool,
 }
@@ -23,11 +22,7 @@ pub struct SchemaDigestArgs {
 impl SchemaDigestArgs {
     /// Takes the digest before anything begins; an error stops the command.
     pub fn before(&self, order: &RunContext<'_>) -> Result<Option<Digest>, CliError> {
-        if self.fingerprint {
-            Ok(Some(take(order)?))
-        } else {
-            Ok(None)
-        }
+        self.fingerprint.then(|| take(order)).transpose()
     }
 
     /// Adds both digests to the receipt. The second one is left out if nothing changed or the
@@ -56,12 +51,6 @@ impl SchemaDigestArgs {
 }
 
 fn take(order: &RunContext<'_>) -> Result<Digest, CliError> {
-    let taken = fingerprint::take(
-        order.connect,
-        &Scope::Schema,
-        NonZeroUsize::MIN,
-        now(),
-        &|_| (),
-    );
-    Ok(taken?.sha256)
+    let (connect, one) = (order.connect, NonZeroUsize::MIN);
+    Ok(fingerprint::take(connect, &Scope::Schema, one, now(), &|_| ())?.sha256)
 }

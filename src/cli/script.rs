@@ -2,11 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::error::CliError;
-use super::exit::Exit;
-use super::output::{Output, display_path, escape, escape_lines};
+use super::{CliError, Exit, Output, display_path, escape, escape_lines};
 use psql_script::{
-    FileError, Files, OF_THE_CONNECTION, Position, Script, ScriptError, Step, Then, Variables,
+    FileError, Files, OF_THE_CONNECTION, Position, Script, ScriptError, Step, Variables,
 };
 
 #[derive(clap::Args, Debug)]
@@ -47,38 +45,25 @@ impl Files for Directory {
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
-    let directory = Directory(
-        args.root
-            .clone()
-            .unwrap_or_else(|| args.file.parent().unwrap_or(Path::new("")).to_owned()),
-    );
+    let parent = || args.file.parent().unwrap_or(Path::new("")).to_owned();
+    let directory = Directory(args.root.clone().unwrap_or_else(parent));
     // The parent of a file in the current directory is the empty path.
     let absolute = |path: &Path| {
         std::path::absolute(Path::new(".").join(path)).unwrap_or_else(|_| path.to_owned())
     };
     let (file, root) = (absolute(&args.file), absolute(&directory.0));
-    let name = file
-        .strip_prefix(root)
-        .ok()
-        .and_then(Path::to_str)
-        .filter(|name| !name.is_empty());
-    let name = name.ok_or_else(|| {
-        let text = format!(
-            "{} is not a file below {}",
-            display_path(&args.file),
-            display_path(&directory.0)
-        );
-        CliError::new(Exit::Usage, text).hint("the script must be inside of --root")
+    let name = file.strip_prefix(root).ok().and_then(Path::to_str);
+    let name = name.filter(|name| !name.is_empty()).ok_or_else(|| {
+        let (file, root) = (display_path(&args.file), display_path(&directory.0));
+        CliError::usage(format!("{file} is not a file below {root}"))
+            .hint("the script must be inside of --root")
     })?;
     let mut variables = Variables::default();
     for variable in &args.variables {
         let (name, value) = variable.split_once('=').unwrap_or((variable, ""));
-        variables.set(name, value).map_err(|_| {
-            CliError::new(
-                Exit::Usage,
-                format!("-v {name}: not a name of a psql variable"),
-            )
-        })?;
+        variables
+            .set(name, value)
+            .map_err(|_| CliError::usage(format!("-v {name}: not a name of a psql variable")))?;
     }
     for name in OF_THE_CONNECTION {
         if variables.get(name).is_none() {
@@ -93,31 +78,26 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         .map_err(|error| refused(&directory, name, &error))?
     {
         for complaint in script.complaints() {
-            let at = complaint
-                .origin()
+            let origin = complaint.origin();
+            let at = origin
                 .map(|origin| directory.display_path(&origin.at))
                 .unwrap_or_default();
-            out.warning(escape(&format!(
-                "{at}: {complaint}: taken for false, as psql does; a run knows more"
-            )));
+            let text =
+                format!("{at}: {complaint}: taken for false, as psql does; a run knows more");
+            out.warning(escape(&text));
         }
         let statement = match step {
             Step::Statement(statement) => statement,
             Step::Await | Step::Echo { .. } => continue,
         };
         let at = statement.origin.at.clone();
-        let copy_bytes = match statement.copy {
-            Some(_) => {
-                let mut data = script
-                    .copy_data(&statement)
-                    .map_err(|error| refused(&directory, name, &error))?;
-                Some(
-                    std::io::copy(&mut data, &mut std::io::sink())
-                        .map_err(|error| unreadable(&directory, &at, &error))?,
-                )
-            }
-            None => None,
-        };
+        let mut copy_bytes = None;
+        if statement.copy.is_some() {
+            let data = script.copy_data(&statement);
+            let mut data = data.map_err(|error| refused(&directory, name, &error))?;
+            let copied = std::io::copy(&mut data, &mut std::io::sink());
+            copy_bytes = Some(copied.map_err(|error| unreadable(&directory, &at, &error))?);
+        }
         if out.json {
             out.json_line(&serde_json::json!({
                 "file": directory.0.join(&*at.file).to_string_lossy(),
@@ -126,39 +106,19 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
                 "sql": statement.sql,
                 "copy_bytes": copy_bytes,
                 "parameters": statement.parameters,
-                "then": then(&statement.then),
+                "then": statement.then.command(),
             }));
         } else {
-            out.line(format!(
-                "-- {}\n{}",
-                escape(&directory.display_path(&at)),
-                escape_lines(&statement.sql)
-            ));
+            let (at, sql) = (directory.display_path(&at), escape_lines(&statement.sql));
+            out.line(format!("-- {}\n{sql}", escape(&at)));
         }
     }
     Ok(Exit::Done)
 }
 
-/// psql's use of the result: the command that ends the statement, unless it is a semicolon or `\g`.
-fn then(then: &Then) -> Option<&'static str> {
-    match then {
-        Then::Show => None,
-        Then::Store { .. } => Some("gset"),
-        Then::Execute => Some("gexec"),
-        Then::Describe => Some("gdesc"),
-        Then::Prepare { .. } => Some("parse"),
-    }
-}
-
 fn unreadable(directory: &Directory, at: &Position, error: &std::io::Error) -> CliError {
-    CliError::new(
-        Exit::Usage,
-        format!(
-            "{}: can't read the data of this COPY: {error}",
-            directory.display_path(at)
-        ),
-    )
-    .answered()
+    let at = directory.display_path(at);
+    CliError::usage(format!("{at}: can't read the data of this COPY: {error}")).answered()
 }
 
 fn refused(directory: &Directory, name: &str, error: &ScriptError) -> CliError {
@@ -168,15 +128,11 @@ fn refused(directory: &Directory, name: &str, error: &ScriptError) -> CliError {
         format!("{}{chain}", directory.display_path(&origin.at))
     });
     let at = at.unwrap_or_else(|| directory.0.join(name).display().to_string());
-    let cause = std::error::Error::source(error)
-        .map(|source| format!(": {source}"))
-        .unwrap_or_default();
-    let this = CliError::new(Exit::Usage, format!("{at}: {error}{cause}"));
+    let cause = std::error::Error::source(error);
+    let cause = cause.map_or(String::new(), |source| format!(": {source}"));
     // The statements before the error are already on stdout, one line each, so there is no JSON
     // document to complete.
-    let this = this.answered();
-    match error.hint() {
-        Some(hint) => this.hint(hint),
-        None => this,
-    }
+    CliError::usage(format!("{at}: {error}{cause}"))
+        .answered()
+        .hint(error.hint().unwrap_or_default())
 }

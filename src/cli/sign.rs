@@ -3,13 +3,10 @@
 use std::path::PathBuf;
 
 use super::args::{TrustArgs, open};
-use super::error::CliError;
-use super::exit::Exit;
-use super::kind::Kind;
-use super::output::{Output, display_path, escape};
 use super::rewrite;
 use super::signer::SignerArgs;
 use super::tbs::TbsArgs;
+use super::{CliError, Exit, Kind, Output, ResultExt, display_path, escape};
 use crate::bundle::add::Addition;
 use crate::trust::KeyId;
 use crate::trust::change::standing;
@@ -33,9 +30,7 @@ pub struct Args {
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     if args.tbs.is_given() {
         let bundle = open(&args.file)?;
-        bundle
-            .claimed_release()
-            .map_err(|error| CliError::from(error).about(&args.file))?;
+        bundle.claimed_release().about(&args.file)?;
         return args
             .tbs
             .write(&args.file, PAYLOAD_TYPE, bundle.claimed_statement(), out);
@@ -45,9 +40,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     check_role(&args.trust, key, out)?;
     let (statement, (id, count)) = rewrite::add(&args.file, out, |bundle| {
         // Only a bundle that contains a release may be signed.
-        bundle
-            .claimed_release()
-            .map_err(|error| CliError::from(error).about(&args.file))?;
+        bundle.claimed_release().about(&args.file)?;
         let signature = signer.sign(PAYLOAD_TYPE, bundle.claimed_statement())?;
         let count = bundle.claimed_signatures().len() + 1;
         Ok((
@@ -59,17 +52,14 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     out.document(&serde_json::json!({
         "file": args.file.to_string_lossy(), "release": release, "release_id": id, "signer": key, "signatures": count,
     }));
-    let what = title(&release.name, &release.version);
-    out.line(format!(
-        "{}: {what}: {}",
+    let (file, title) = (
         display_path(&args.file),
-        escape(&release.summary)
-    ));
+        title(&release.name, &release.version),
+    );
+    out.line(format!("{file}: {title}: {}", escape(&release.summary)));
     out.line(format!("release id {id}"));
-    out.line(format!(
-        "signed by {key}, {}",
-        plural::count(count, "signature")
-    ));
+    let signatures = plural::count(count, "signature");
+    out.line(format!("signed by {key}, {signatures}"));
     Ok(Exit::Done)
 }
 

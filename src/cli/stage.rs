@@ -1,6 +1,6 @@
 //! Consequences of shipping a stage alone, shown by pack, approve, plan and run.
 
-use super::output::{Output, escape};
+use super::{Output, escape};
 use crate::bundle::stage::{self, InTheWay};
 use pgseal_verify::format::manifest::Manifest;
 
@@ -44,15 +44,9 @@ fn sentences(manifest: &Manifest) -> Vec<String> {
                     left,
                     wanted,
                 }: InTheWay<'_>| {
-        let (column, left, wanted) = (
-            escape(column),
-            escape(&left.to_string()),
-            escape(&wanted.to_string()),
-        );
-        format!(
-            "    the stage leaves {column} = {left}; the baseline of {} has {wanted}",
-            of.release
-        )
+        let (column, release) = (escape(column), &of.release);
+        let [left, wanted] = [left, wanted].map(|value| escape(&value.to_string()));
+        format!("    the stage leaves {column} = {left}; the baseline of {release} has {wanted}")
     };
     std::iter::once(first)
         .chain(stage::in_the_way(manifest).into_iter().map(left))

@@ -3,10 +3,8 @@
 use std::path::PathBuf;
 
 use super::connection;
-use super::error::CliError;
-use super::exit::Exit;
-use super::output::{Output, Paint, display_path, escape};
 use super::table;
+use super::{CliError, Exit, Output, Paint, display_path, escape};
 use crate::record::ledger::{Entry, Happened, Step};
 use crate::release::resolve::Resolution;
 use crate::release::status::{self, Ending, Status, Unfinished};
@@ -19,7 +17,7 @@ pub struct Args {
     /// The database [default: libpq's environment, service and password files]
     #[arg(long, value_name = "URL")]
     db: Option<String>,
-    /// Where the journals are
+    /// Directory of the journals
     #[arg(long, value_name = "DIR", default_value = "pgseal-receipts")]
     receipts: PathBuf,
 }
@@ -31,14 +29,15 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     show(&status, out);
     for (path, error) in &status.unread {
         out.warning(format!(
-            "{}: {error}; a run that nobody came back from may be told there",
+            "{}: {error}; an unfinished run may be recorded there",
             display_path(path)
         ));
     }
     let unknown = status.unfinished.iter().any(|unfinished| {
+        use Ending::{InProgress, Resolved};
         matches!(
             unfinished.ending,
-            Ending::Resolved(Resolution::Unknown(_)) | Ending::InProgress
+            Resolved(Resolution::Unknown(_)) | InProgress
         )
     });
     Ok(match &status.stopped {
@@ -100,17 +99,13 @@ fn how(step: &Step) -> Option<String> {
 fn show_stopped(entry: &Entry, steps: &[Step], holder: Option<&str>, out: Output) {
     let title = escape(&format!("{} {}", entry.release, entry.version));
     let half_way = out.paint(Paint::Bad, "half way");
-    match holder {
-        Some(who) => out.line(format!(
-            "{title} is {half_way}, and a run goes on now ({})",
-            escape(who)
-        )),
-        None => out.line(format!(
-            "{title} stopped {half_way}: run {} of {}",
-            escape(&entry.run_id),
-            escape(&entry.at)
-        )),
-    }
+    out.line(match holder.map(escape) {
+        Some(who) => format!("{title} is {half_way}, and a run goes on now ({who})"),
+        None => {
+            let (run, at) = (escape(&entry.run_id), escape(&entry.at));
+            format!("{title} stopped {half_way}: run {run} of {at}")
+        }
+    });
     let line = |step: &Step| {
         let of = |text: &Option<String>| text.clone().unwrap_or_default();
         let happened = match (step.happened, how(step)) {
@@ -132,20 +127,17 @@ fn show_stopped(entry: &Entry, steps: &[Step], holder: Option<&str>, out: Output
     ));
     let interrupted = steps
         .last()
-        .filter(|step| step.happened == Happened::Started && holder.is_none());
-    if let Some(step) = interrupted {
+        .filter(|step| step.happened == Happened::Started);
+    if let Some(step) = interrupted.filter(|_| holder.is_none()) {
         let place = escape(step.place.as_deref().unwrap_or_default());
-        let next = if step
-            .verb
-            .as_deref()
-            .is_some_and(|verb| ["CALL", "DO"].contains(&verb))
-        {
-            "look how far it came, and say so by --resume --interrupted done, or --resume --interrupted again"
-        } else {
-            "the catalog is asked when the run goes on"
+        let next = match step.verb.as_deref() {
+            Some("CALL" | "DO") => {
+                "look how far it came, and say so by --resume --interrupted done, or --resume --interrupted again"
+            }
+            _ => "the catalog is asked when the run goes on",
         };
         out.line(format!(
-            "nobody saw the end of the statement at {place}: {next}"
+            "the end of the statement at {place} is unknown: {next}"
         ));
     }
     if holder.is_none() {
@@ -156,12 +148,9 @@ fn show_stopped(entry: &Entry, steps: &[Step], holder: Option<&str>, out: Output
 }
 
 fn show(status: &Status, out: Output) {
-    let target = &status.target;
-    out.line(format!(
-        "database {}, PostgreSQL {}",
-        escape(&target.database),
-        escape(&target.server_version)
-    ));
+    let (database, version) = (&status.target.database, &status.target.server_version);
+    let (database, version) = (escape(database), escape(version));
+    out.line(format!("database {database}, PostgreSQL {version}"));
     let in_effect = status.in_effect();
     for entry in &in_effect {
         let title = escape(&format!("{} {}", entry.release, entry.version));
@@ -195,30 +184,22 @@ fn show(status: &Status, out: Output) {
                 "the ledger's last {SHOWN} rows, behind {earlier} earlier ones (--json has all):"
             ));
         }
-        out.line(table::render(
-            &head,
-            status.ledger.iter().skip(earlier).map(row).collect(),
-        ));
+        let rows = status.ledger.iter().skip(earlier).map(row).collect();
+        out.line(table::render(&head, rows));
     }
     if let Some((entry, steps)) = &status.stopped {
         show_stopped(entry, steps, status.holder.as_deref(), out);
     }
-    let is_told = status.stopped.is_some()
-        || status
-            .unfinished
-            .iter()
-            .any(|one| one.ending == Ending::InProgress);
+    let mut endings = status.unfinished.iter().map(|one| &one.ending);
+    let is_told = status.stopped.is_some() || endings.any(|ending| *ending == Ending::InProgress);
     if let Some(who) = status.holder.as_deref().filter(|_| !is_told) {
         out.line(format!(
-            "somebody runs or plans here right now, from elsewhere ({}): wait, and ask again",
+            "a run or plan is in progress here, from elsewhere ({}): wait, and ask again",
             escape(who)
         ));
     }
-    for unfinished in status
-        .unfinished
-        .iter()
-        .filter(|unfinished| !status.is_history(unfinished))
-    {
+    let unfinished = status.unfinished.iter();
+    for unfinished in unfinished.filter(|unfinished| !status.is_history(unfinished)) {
         let (text, mut next) = ending(unfinished);
         if status.stopped.is_some() && matches!(unfinished.ending, Ending::Resolved(_)) {
             next = "the ledger above says how far the run came";
@@ -229,11 +210,8 @@ fn show(status: &Status, out: Output) {
             Ending::Resolved(Resolution::Committed) => " did not hear the answer to COMMIT",
             _ => " ended without a word",
         };
-        out.line(format!(
-            "{what}{ended} ({}): {}; {next}",
-            display_path(&unfinished.journal),
-            escape(&text)
-        ));
+        let (path, text) = (display_path(&unfinished.journal), escape(&text));
+        out.line(format!("{what}{ended} ({path}): {text}; {next}"));
     }
     show_lacking(status, out);
 }
@@ -241,10 +219,10 @@ fn show(status: &Status, out: Output) {
 /// Prints one sentence about this server and one about others, each for the newest run.
 fn show_lacking(status: &Status, out: Output) {
     for is_elsewhere in [false, true] {
+        let lacking = status.lacking.iter();
         let of_them = || {
-            status
-                .lacking
-                .iter()
+            lacking
+                .clone()
                 .filter(|lacking| lacking.is_elsewhere == is_elsewhere)
         };
         let Some(newest) = of_them().max_by_key(|lacking| lacking.ended) else {
@@ -259,11 +237,8 @@ fn show_lacking(status: &Status, out: Output) {
         } else {
             "this server is in a state from before it, as a backup leaves it: find out why before anything else"
         };
-        let (what, at, path) = (
-            escape(&newest.what),
-            newest.ended,
-            display_path(&newest.journal),
-        );
+        let (what, at) = (escape(&newest.what), newest.ended);
+        let path = display_path(&newest.journal);
         out.line(format!(
             "{what}{more} was committed at {at} by its journal {path}, and the ledger here lacks it: {why}"
         ));
@@ -272,42 +247,45 @@ fn show_lacking(status: &Status, out: Output) {
 
 /// The outcome of an unfinished run and the next step.
 fn ending(unfinished: &Unfinished) -> (String, &'static str) {
-    match &unfinished.ending {
+    let (text, next) = match &unfinished.ending {
         Ending::NeverCommitted => (
-            "COMMIT was never sent, the database is as before".into(),
+            "COMMIT was never sent, the database is as before",
             "it may be tried again",
         ),
         Ending::Resolved(Resolution::Committed) => (
-            "it was committed".into(),
+            "it was committed",
             "nothing is left to do; its ledger row stands above",
         ),
         Ending::Resolved(Resolution::Aborted) => (
-            "it was rolled back, the database is as before".into(),
+            "it was rolled back, the database is as before",
             "it may be tried again",
         ),
-        Ending::Resolved(Resolution::Unknown(why)) => (
-            format!("the server can't say whether it was committed: {why}"),
-            "compare the probes by hand before anything else",
-        ),
-        Ending::Resolved(Resolution::NotHere(why)) => (
-            format!("it is not in this database: {why}"),
-            "find out why before anything else; then it may be tried again",
-        ),
+        Ending::Resolved(Resolution::Unknown(why)) => {
+            let text = format!("the server can't say whether it was committed: {why}");
+            return (text, "compare the probes by hand before anything else");
+        }
+        Ending::Resolved(Resolution::NotHere(why)) => {
+            let next = "find out why before anything else; then it may be tried again";
+            return (format!("it is not in this database: {why}"), next);
+        }
         Ending::BetweenSteps => (
-            "a part of it is committed".into(),
+            "a part of it is committed",
             "the ledger above says how far it came",
         ),
         Ending::InProgress => (
-            "it is going on now, and holds the lock".into(),
+            "it is going on now, and holds the lock",
             "wait, and ask again",
         ),
-        Ending::Elsewhere(database) => (
-            format!("it ran on another database ({database})"),
-            "ask there",
-        ),
+        Ending::Elsewhere(database) => {
+            return (
+                format!("it ran on another database ({database})"),
+                "ask there",
+            );
+        }
         Ending::Damaged => (
-            "the journal is damaged".into(),
+            "the journal is damaged",
             "the ledger above is what the database knows",
         ),
-    }
+    };
+    (text.to_owned(), next)
 }

@@ -1,6 +1,6 @@
 //! Plain text tables with columns of the necessary width. Every cell is escaped.
 
-use super::output::escape;
+use super::escape;
 
 /// A table with a header row, as lines joined by line feeds.
 pub fn render(head: &[&str], rows: Vec<Vec<String>>) -> String {
@@ -11,14 +11,13 @@ pub fn render(head: &[&str], rows: Vec<Vec<String>>) -> String {
         .collect();
     let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
     let width = |at: usize| {
-        rows.iter()
-            .filter_map(|row| row.get(at))
+        let cells = rows.iter().filter_map(|row| row.get(at));
+        cells
             .map(|cell| cell.chars().count())
             .max()
+            .unwrap_or_default()
     };
-    let widths: Vec<usize> = (0..columns)
-        .map(|at| width(at).unwrap_or_default())
-        .collect();
+    let widths: Vec<usize> = (0..columns).map(width).collect();
     let line = |row: &Vec<String>| {
         let cells = row
             .iter()

@@ -4,10 +4,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::error::CliError;
-use super::exit::Exit;
-use super::kind::Kind;
-use super::output::{Output, display_path};
+use super::{CliError, Exit, Output, display_path};
 use crate::durable;
 use crate::trust::pae::pre_authentication_encoding;
 
@@ -36,16 +33,8 @@ impl TbsArgs {
         match self.tbs.as_deref().filter(|path| *path != Path::new("-")) {
             None => out.bytes(&bytes)?,
             Some(path) => {
-                durable::create_new(path, |out| out.write_all(&bytes)).map_err(
-                    |error| match error.kind() {
-                        std::io::ErrorKind::AlreadyExists => CliError::new(
-                            Kind::FileExists,
-                            format!("{} exists already", display_path(path)),
-                        )
-                        .hint("name a new file"),
-                        _ => CliError::io(path, &error),
-                    },
-                )?;
+                durable::create_new(path, |out| out.write_all(&bytes))
+                    .map_err(|error| CliError::not_created(path, &error))?;
                 let length = bytes.len();
                 out.document(&serde_json::json!({
                     "file": file.to_string_lossy(), "tbs": path.to_string_lossy(), "bytes": length,

@@ -17,10 +17,10 @@ use std::path::Path;
 use clap::Subcommand;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use super::error::CliError;
-use super::exit::Exit;
-use super::output::Output;
+use super::{CliError, Exit, Output};
+use pgseal_verify::format::name::{Name, NameError};
 use pgseal_verify::format::trust_document::GateRole;
+use std::str::FromStr;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -87,29 +87,25 @@ fn stem(path: &Path) -> String {
 }
 
 /// Parses `NAME=N`.
-fn named_number<N: std::str::FromStr>(
-    text: &str,
-) -> Result<(pgseal_verify::format::name::Name, N), String> {
+fn named_number<N: FromStr>(text: &str) -> Result<(Name, N), String> {
     let (name, number) = text.split_once('=').ok_or("write NAME=N")?;
-    let name = name
+    let name = role_name(name)?;
+    let number = number
         .parse()
-        .map_err(|error: pgseal_verify::format::name::NameError| error.to_string())?;
-    Ok((
-        name,
-        number
-            .parse()
-            .map_err(|_| format!("{number:?} is not a number in its range"))?,
-    ))
+        .map_err(|_| format!("{number:?} is not a number in its range"))?;
+    Ok((name, number))
 }
 
 /// Parses `ROLE` or `ROLE=N`.
-fn requirement(text: &str) -> Result<(pgseal_verify::format::name::Name, Option<u8>), String> {
+fn requirement(text: &str) -> Result<(Name, Option<u8>), String> {
     if text.contains('=') {
         return named_number(text).map(|(role, count)| (role, Some(count)));
     }
-    text.parse()
-        .map(|role| (role, None))
-        .map_err(|error: pgseal_verify::format::name::NameError| error.to_string())
+    role_name(text).map(|role| (role, None))
+}
+
+fn role_name(text: &str) -> Result<Name, String> {
+    text.parse().map_err(|error: NameError| error.to_string())
 }
 
 /// Parses `reader` or `any`.

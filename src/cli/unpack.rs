@@ -6,10 +6,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use super::args::{BundleArgs, now};
-use super::error::CliError;
-use super::exit::Exit;
-use super::kind::Kind;
-use super::output::{Output, display_path};
+use super::{CliError, Exit, Kind, Output, display_path};
 use crate::bundle::AuthenticatedBundle;
 use crate::bundle::stream::CopyError;
 use crate::durable::Scratch;
@@ -38,13 +35,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         .bundle
         .authenticate_shown(&root, JudgedAt::At(now()), 2, out)?;
     let io = |error: std::io::Error| CliError::io(&args.dir, &error);
-    if args
-        .dir
-        .read_dir()
-        .is_ok_and(|mut entries| entries.next().is_some())
-    {
-        let message = format!("{} is not empty", display_path(&args.dir));
-        return Err(CliError::new(Kind::FileExists, message).hint("name a new directory"));
+    let entries = args.dir.read_dir();
+    if entries.is_ok_and(|mut entries| entries.next().is_some()) {
+        return Err(CliError::not_empty(&args.dir));
     }
     if args.dir.file_name().is_none() {
         return Err(not_replaced(&args.dir));
@@ -60,20 +53,15 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     })?;
     let count = bundle.file_count();
     out.document(&serde_json::json!({ "release_id": bundle.release_id(), "directory": args.dir.to_string_lossy(), "files": count }));
-    out.line(format!(
-        "{}: {}",
-        display_path(&args.dir),
-        plural::count(count, "file")
-    ));
+    let (dir, files) = (display_path(&args.dir), plural::count(count, "file"));
+    out.line(format!("{dir}: {files}"));
     Ok(Exit::Done)
 }
 
 /// Error for a path that `rename` cannot replace, such as a mount point or `..`.
 fn not_replaced(dir: &Path) -> CliError {
-    let message = format!(
-        "{} can't be replaced by the release's directory",
-        display_path(dir)
-    );
+    let dir = display_path(dir);
+    let message = format!("{dir} can't be replaced by the release's directory");
     CliError::new(Kind::FileExists, message).hint("name a new directory: -C DIR")
 }
 
@@ -101,10 +89,8 @@ fn take_after(dir: &Path, place: &Path) -> std::io::Result<()> {
 /// Creates a temporary sibling directory. The release is built there and renamed into place, so
 /// that a partial one is never left behind. Leftovers of killed unpacks are removed.
 fn aside(dir: &Path, out: Output) -> std::io::Result<Scratch> {
-    let parent = dir
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(".".as_ref());
+    let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let parent = parent.unwrap_or(".".as_ref());
     if !parent.is_dir() {
         return Err(std::io::Error::new(
             std::io::ErrorKind::NotFound,
@@ -113,9 +99,9 @@ fn aside(dir: &Path, out: Output) -> std::io::Result<Scratch> {
     }
     let aside = Scratch::new(parent, ASIDE)?;
     for left in aside.sweep() {
+        let left = display_path(&left);
         out.note(format!(
-            "removed {}, which an unpack left that was killed",
-            display_path(&left)
+            "removed {left}, which an unpack left that was killed"
         ));
     }
     Ok(aside)

@@ -4,15 +4,13 @@ use std::path::PathBuf;
 
 use super::approvals;
 use super::args::{ApprovalArgs, BundleArgs, now, time};
-use super::error::CliError;
-use super::exit::Exit;
 use super::log_proof;
-use super::output::{Output, Paint, escape};
 use super::points;
-use crate::bundle::AuthenticatedBundle;
+use super::{CliError, Exit, Output, Paint, escape};
+use crate::bundle::{AuthenticatedBundle, Signatory};
 use crate::lint;
+use crate::trust::JudgedAt;
 use crate::trust::attestations::SignedApproval;
-use crate::trust::{JudgedAt, policy};
 use pgseal_verify::format::approval::Decision;
 use pgseal_verify::format::statement::title;
 use pgseal_verify::format::timestamp::Timestamp;
@@ -45,29 +43,25 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         .approvals
         .add_to(bundle, AuthenticatedBundle::with_approval)?;
     let manifest = bundle.manifest();
-    policy::check_policy(&root, &manifest.release, bundle.release_id(), judged)?;
+    bundle.check_policy()?;
     if args.contents {
         bundle.check_contents()?;
     }
     moved.finish();
-    let logged = log_proof::check(
+    let (given, file, id) = (
         args.log_proof.as_deref(),
         &args.bundle.file,
-        &root,
         bundle.release_id(),
-        out,
-    )?;
-    let dispatch: Vec<&String> = manifest
-        .tiers
-        .iter()
-        .flat_map(|tier| &tier.dispatch)
-        .collect();
+    );
+    let logged = log_proof::check(given, file, &root, id, out)?;
+    let dispatch = manifest.tiers.iter().flat_map(|tier| &tier.dispatch);
+    let dispatch: Vec<&String> = dispatch.collect();
     let points = lint::points::of_bundle(&bundle);
     let count = bundle.file_count();
     let tallies = approvals::tallies(&root, bundle.approvals(), bundle.takes_apr(), judged);
     // A run takes one of several codes; the first is the one with the most approvals.
-    let first = tallies
-        .first()
+    let first = tallies.first();
+    let first = first
         .map(|(_, tallies)| tallies.as_slice())
         .unwrap_or_default();
     out.document(&serde_json::json!({
@@ -87,19 +81,17 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         "as_of": when.unwrap_or(now),
     }));
     if let Some(time) = when {
+        let version = root.document().version;
         out.line(format!(
-            "as of {time}, by version {} of the trust root",
-            root.document().version
+            "as of {time}, by version {version} of the trust root"
         ));
         if root.document().issued.is_some_and(|issued| time < issued) {
             out.note("the trust root was issued later: it says what is known of keys since then");
         }
     }
     let ok = out.paint(Paint::Good, "authentic");
-    out.line(format!(
-        "{ok}: {}",
-        title(&manifest.release.name, &manifest.release.version)
-    ));
+    let title = title(&manifest.release.name, &manifest.release.version);
+    out.line(format!("{ok}: {title}"));
     out.line(format!("release id {}", bundle.release_id()));
     for signatory in bundle.signatories() {
         let (owner, key) = (escape(&signatory.owner), signatory.key);
@@ -108,10 +100,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     for signed in bundle.approvals() {
         out.line(approvals::sentence(&root, signed, judged));
     }
-    let what = if args.contents {
-        "files and contents"
-    } else {
-        "files"
+    let what = match args.contents {
+        true => "files and contents",
+        false => "files",
     };
     out.line(format!("{count}/{count} {what} OK"));
     if let Some(logged) = &logged {
@@ -125,29 +116,25 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         said.decision == Decision::Withdraw && when.is_some_and(|time| time < said.at)
     };
     if bundle.approvals().iter().any(later) {
-        out.note(
-            "somebody withdrew after that time; what they said before is no longer in the bundle",
-        );
+        out.note("an approval was withdrawn after that time, and is no longer in the bundle");
     }
     points::show(&points, out);
     if !dispatch.is_empty() {
-        let list = dispatch
-            .iter()
-            .map(|name| escape(name))
-            .collect::<Vec<_>>()
-            .join(", ");
+        let list: Vec<String> = dispatch.iter().map(|name| escape(name)).collect();
+        let list = list.join(", ");
         out.line(format!("reaches out of the database by: {list}"));
     }
     Ok(Exit::Done)
 }
 
 fn signers(bundle: &AuthenticatedBundle) -> Vec<serde_json::Value> {
-    let signer = |signatory: &crate::bundle::Signatory| {
-        serde_json::json!({
-            "key_id": signatory.key,
-            "owner": signatory.owner,
-            "evidence": approvals::evidence(signatory.evidence),
-        })
+    let signer = |Signatory {
+                      key,
+                      owner,
+                      evidence,
+                  }: &Signatory| {
+        let evidence = approvals::evidence(*evidence);
+        serde_json::json!({ "key_id": key, "owner": owner, "evidence": evidence })
     };
     bundle.signatories().iter().map(signer).collect()
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{self, AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, Stat};
 use rustix::io::Errno;
 
-use super::{give_to_owner, temp_mode};
+use super::{check_regular, give_to_owner, temp_mode};
 
 /// Name prefix of files being written; a number of the process and one of the file follow.
 const ASIDE: &str = ".pgseal-log-";
@@ -52,7 +52,6 @@ impl DirHandle {
         })
     }
 
-    /// Opens a regular file.
     pub fn file(&self, path: &Path) -> io::Result<File> {
         let (dir, name) = self.parent(path, Missing::Error)?;
         dir.open_file(name)
@@ -215,17 +214,10 @@ impl DirHandle {
             return Err(self.link(name));
         }
         // A pipe is not opened at all: it would wait for a writer.
-        let is_file = |stat: &Stat| match is(stat, FileType::RegularFile) {
-            true => Ok(()),
-            false => Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "not a regular file",
-            )),
-        };
-        is_file(&stat)?;
+        check_regular(is(&stat, FileType::RegularFile))?;
         let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::RDONLY;
         let file = fs::openat(&self.dir, name, flags, Mode::empty())?;
-        is_file(&fs::fstat(&file)?)?;
+        check_regular(is(&fs::fstat(&file)?, FileType::RegularFile))?;
         Ok(file.into())
     }
 
@@ -273,7 +265,6 @@ impl DirHandle {
     }
 }
 
-/// Treatment of missing directories.
 #[derive(Clone, Copy)]
 enum Missing {
     Make,
@@ -320,92 +311,68 @@ mod tests {
     use super::*;
     use std::os::unix::fs::{PermissionsExt, symlink};
 
+    fn write(below: &DirHandle, path: &str, text: &str) -> io::Result<()> {
+        below.replace_all(&[(path.into(), text.into())])
+    }
+
     #[test]
     fn no_link_is_followed_on_any_step() {
-        let (dir, other) = (
-            tempfile::tempdir().expect("temp dir"),
-            tempfile::tempdir().expect("temp dir"),
-        );
-        std::fs::write(other.path().join("f"), "elsewhere").expect("written");
-        let below = DirHandle::open(dir.path()).expect("a directory");
-        below
-            .replace_all(&[("a/b/f".into(), b"here".to_vec())])
-            .expect("written");
-        symlink(other.path(), dir.path().join("out")).expect("a link");
-        symlink(other.path(), dir.path().join("a/out")).expect("a link");
-        symlink(dir.path().join("a/b"), dir.path().join("in")).expect("a link");
-        symlink(other.path().join("f"), dir.path().join("link")).expect("a link");
-        let all = std::fs::read_dir(other.path())
-            .expect("a directory")
-            .count();
-        for (path, what) in [
+        let temp_dir = || tempfile::tempdir().expect("temp dir");
+        let (dir, other) = (temp_dir(), temp_dir());
+        let (inside, outside) = (dir.path(), other.path());
+        std::fs::write(outside.join("f"), "elsewhere").expect("written");
+        let below = DirHandle::open(inside).expect("a directory");
+        write(&below, "a/b/f", "here").expect("written");
+        for (target, link) in [
+            (outside.to_owned(), "out"),
+            (outside.to_owned(), "a/out"),
+            (inside.join("a/b"), "in"),
+            (outside.join("f"), "link"),
+        ] {
+            symlink(target, inside.join(link)).expect("a link");
+        }
+        for (path, link) in [
             ("out/f", "out"),
             ("a/out/f", "a/out"),
             ("in/f", "in"),
             ("link", "link"),
         ] {
             let refused = below.file(Path::new(path)).expect_err(path);
-            assert!(
-                is_link(&refused) && refused.to_string() == format!("{what} is a link"),
-                "{path}: {refused}"
-            );
+            assert!(is_link(&refused), "{path}: {refused}");
+            assert_eq!(refused.to_string(), format!("{link} is a link"));
         }
+        let from = inside.join("from");
+        std::fs::write(&from, "x").expect("written");
         for path in ["out/new", "a/out/new/new", "in/new"] {
-            assert!(
-                is_link(
-                    &below
-                        .replace_all(&[(path.into(), b"x".to_vec())])
-                        .expect_err(path)
-                ),
-                "{path}"
-            );
-            let from = dir.path().join("from");
-            std::fs::write(&from, "x").expect("written");
-            assert!(
-                is_link(&below.take(&from, Path::new(path)).expect_err(path)),
-                "{path}"
-            );
+            let written = write(&below, path, "x").expect_err(path);
+            let taken = below.take(&from, Path::new(path)).expect_err(path);
+            assert!(is_link(&written) && is_link(&taken), "{path}");
         }
-        assert_eq!(
-            std::fs::read_dir(other.path())
-                .expect("a directory")
-                .count(),
-            all,
-            "nothing was written there"
-        );
-        assert!(
-            below.file(Path::new("a/../a/b/f")).is_err()
-                && below.file(Path::new("/etc/passwd")).is_err()
-        );
+        let files = outside.read_dir().expect("a directory");
+        assert_eq!(files.count(), 1, "nothing was written there");
+        for path in ["a/../a/b/f", "/etc/passwd"] {
+            assert!(below.file(Path::new(path)).is_err(), "{path}");
+        }
         // A link in place of a file is itself replaced or removed, not its target.
-        below
-            .replace_all(&[("link".into(), b"here".to_vec())])
-            .expect("written");
-        assert_eq!(
-            std::fs::read(other.path().join("f")).expect("there"),
-            b"elsewhere"
-        );
+        write(&below, "link", "here").expect("written");
+        let text = std::fs::read(outside.join("f")).expect("there");
+        assert_eq!(text, b"elsewhere");
         below.remove(Path::new("out")).expect("removed");
-        assert!(other.path().join("f").exists());
+        assert!(outside.join("f").exists());
     }
 
     #[test]
     fn what_is_replaced_keeps_its_mode_and_nothing_stays_aside() {
         let dir = tempfile::tempdir().expect("temp dir");
         let below = DirHandle::open(dir.path()).expect("a directory");
-        let write = |text: &str| {
-            below
-                .replace_all(&[("d/f".into(), text.into())])
-                .expect("written")
-        };
-        write("one");
-        std::fs::set_permissions(
+        let (file, mode) = (
             dir.path().join("d/f"),
             std::fs::Permissions::from_mode(0o640),
-        )
-        .expect("ours");
-        write("two");
-        let metadata = dir.path().join("d/f").metadata().expect("there");
+        );
+        write(&below, "d/f", "one").expect("written");
+        std::fs::set_permissions(&file, mode).expect("ours");
+        write(&below, "d/f", "two").expect("written");
+        let metadata = file.metadata().expect("there");
         assert_eq!(metadata.permissions().mode() & 0o777, 0o640);
         assert_eq!(
             below.names(Path::new("d")).expect("a directory"),

@@ -126,7 +126,7 @@ fn nameless(path: &Path) -> io::Result<Option<File>> {
     }
 }
 
-/// A path that leads to an open file or directory, whatever its name means meanwhile; where the system has such paths.
+/// A path that leads to an open file, whatever its name means meanwhile; where the system has such paths.
 pub fn by_descriptor(file: &File) -> PathBuf {
     format!("/proc/self/fd/{}", file.as_raw_fd()).into()
 }

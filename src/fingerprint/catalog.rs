@@ -30,7 +30,6 @@ const fn since(since: u32, sql: &'static str) -> Query {
     Query { since, sql }
 }
 
-/// All queries.
 pub(super) fn queries() -> impl Iterator<Item = &'static Query> {
     let all = [
         relations::QUERIES,

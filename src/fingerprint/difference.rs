@@ -11,11 +11,9 @@ pub struct Difference {
     /// Identity: `index public.widgets_name`, `rows of public.widgets`, `value of
     /// public.widgets_id_seq`.
     pub object: String,
-    /// Type of the difference.
     pub change: Change,
 }
 
-/// Type of a difference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// Only the first fingerprint has the object.
@@ -23,12 +21,7 @@ pub enum Change {
     /// Only the second fingerprint has the object.
     Added,
     /// Both have the object, with different definitions.
-    Changed {
-        /// Definition in the first.
-        before: String,
-        /// Definition in the second.
-        after: String,
-    },
+    Changed { before: String, after: String },
 }
 
 /// All differences, objects before rows, each ordered by name. Rows are compared only if both

@@ -20,11 +20,7 @@ pub enum DocumentError {
     Json(#[from] JsonError),
     /// A document with objects or rows changed after it was made.
     #[error("its digest is {written}, and that of its content is {found}")]
-    Digest {
-        written: Digest,
-        /// Digest of the content.
-        found: Digest,
-    },
+    Digest { written: Digest, found: Digest },
 }
 
 /// Reads a `*.fingerprint.json`, and recomputes its digest.
@@ -40,7 +36,6 @@ pub fn parse(bytes: &[u8]) -> Result<Fingerprint, DocumentError> {
     Ok(fingerprint)
 }
 
-/// The digested content.
 #[derive(Serialize)]
 struct Content<'a> {
     objects: &'a BTreeMap<String, String>,
@@ -56,7 +51,6 @@ pub fn digest(
     Ok(Digest::of(&json::to_canonical(&Content { objects, data })?))
 }
 
-/// Assembles the document.
 pub(super) fn make(
     session: &mut dyn Session,
     scope: Scope,

@@ -13,7 +13,6 @@ const PINNED: &str = "
     SET LOCAL xmlbinary = 'base64'; SET LOCAL quote_all_identifiers = off; SET LOCAL standard_conforming_strings = on;
     SET LOCAL jit = off; SET LOCAL work_mem = '32MB'; SET LOCAL parallel_setup_cost = 0; SET LOCAL parallel_tuple_cost = 0";
 
-/// Applies the settings.
 pub(super) fn pin(session: &mut dyn Session) -> Result<(), DatabaseError> {
     session.batch(PINNED)
 }

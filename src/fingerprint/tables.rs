@@ -5,17 +5,13 @@ use super::{catalog, ledger};
 use crate::database::Session;
 use pgseal_verify::format::fingerprint::Scope;
 
-/// A relation with rows of its own.
 pub(super) struct RowsOf {
     /// Name as `schema.table`, quoted where SQL needs it.
     pub name: String,
-    /// The name without quotes.
     plain: String,
-    /// Kind of the relation.
     pub kind: Kind,
     /// The columns ordered by name, for SQL.
     pub columns: String,
-    /// Size on disk in bytes.
     pub size: u64,
     /// True if this role may not read it.
     closed: bool,
@@ -25,7 +21,6 @@ pub(super) struct RowsOf {
     belongs_to: Option<String>,
 }
 
-/// Kind of a relation with rows.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// A table, or a materialized view.

@@ -88,15 +88,9 @@ pub fn sort_out(
             problem,
         })
         .collect();
-    findings.sort_by(|a, b| {
-        let key = |finding: &Finding| {
-            (
-                finding.problem.file.clone(),
-                finding.problem.at,
-                finding.problem.rule,
-            )
-        };
-        key(a).cmp(&key(b))
+    findings.sort_by_cached_key(|finding| {
+        let problem = &finding.problem;
+        (problem.file.clone(), problem.at, problem.rule)
     });
     // A file included by two scripts is read twice.
     findings.dedup();

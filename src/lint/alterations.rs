@@ -1,22 +1,14 @@
 //! Objects that an ALTER statement creates, drops, renames or moves.
 
-use super::effects::{Effects, Owner, kind, mentions, owner};
+use super::effects::{Effects, kind, mentions, owner};
 use super::objects::{Kind, Object};
 use psql_script::{ObjectName, Tokens};
 
 /// The effects of an ALTER statement.
-pub fn alter(tokens: &Tokens<'_>) -> Effects {
-    let Some((kind, next)) = kind(tokens, 1) else {
-        return Effects::default();
-    };
+pub fn alter(tokens: &Tokens<'_>) -> Option<Effects> {
+    let (kind, next) = kind(tokens, 1)?;
     let i = tokens.behind(tokens.behind(next, &["if", "exists"]), &["only"]);
-    let Some((name, mut i)) = tokens.name(i) else {
-        return Effects::default();
-    };
-    let mut effects = Effects {
-        about: Some(name.clone()),
-        ..Effects::default()
-    };
+    let (name, mut i) = tokens.name(i)?;
     if kind == Kind::Function && tokens.is(i, "(") {
         i = tokens.behind_parenthesis(i);
     }
@@ -28,6 +20,11 @@ pub fn alter(tokens: &Tokens<'_>) -> Effects {
     }
     let i = tokens.behind(i, &["*"]);
     let object = Object::new(kind, name.clone(), of);
+    let partition = || {
+        let (name, _) = tokens.name(i + 2)?;
+        Some(Object::new(Kind::Table, name, Some(object.name.clone())))
+    };
+    let mut effects = Effects::default();
     if tokens.are(i, &["rename", "to"]) {
         effects
             .renamed
@@ -36,45 +33,33 @@ pub fn alter(tokens: &Tokens<'_>) -> Effects {
         effects.renamed.extend(column(tokens, i + 1, &name));
     } else if tokens.are(i, &["set", "schema"]) {
         effects.moved = Some(object);
+    } else if tokens.are(i, &["attach", "partition"]) && kind == Kind::Table {
+        effects.joined = partition();
+    } else if tokens.are(i, &["detach", "partition"]) && kind == Kind::Table {
+        effects.detached = partition();
     } else if kind == Kind::Sequence {
-        effects.joined = owner(tokens, i).map(|owner| (object, owner));
+        effects.joined = owner(tokens, i).map(|(table, column)| Object {
+            of: Some(table),
+            mentions: vec![column],
+            ..object
+        });
     } else if kind == Kind::Table {
-        effects.joined = partition(tokens, i, &name);
         actions(tokens, i, &name, &mut effects);
     }
-    effects
+    effects.about = Some(name);
+    Some(effects)
 }
 
 /// Parses `[COLUMN | CONSTRAINT] name TO new` after RENAME.
 fn column(tokens: &Tokens<'_>, i: usize, table: &ObjectName) -> Option<(Object, String)> {
-    let is_word = |word| tokens.is(i, word) && !tokens.is(i + 1, "to");
-    let kind = if is_word("constraint") {
-        Kind::Constraint
-    } else {
-        Kind::Column
+    let (kind, first) = match tokens.is(i + 1, "to") {
+        false if tokens.is(i, "constraint") => (Kind::Constraint, i + 1),
+        false => (Kind::Column, tokens.behind(i, &["column"])),
+        true => (Kind::Column, i),
     };
-    let behind = i + usize::from(is_word("column") || is_word("constraint"));
-    let (name, next) = tokens.name(behind)?;
-    let (to, _) = if tokens.is(next, "to") {
-        tokens.name(next + 1)?
-    } else {
-        return None;
-    };
+    let (name, next) = tokens.name(first)?;
+    let (to, _) = tokens.name(next + 1)?;
     Some((Object::new(kind, name, Some(table.clone())), to.name))
-}
-
-/// `ATTACH PARTITION`, `DETACH PARTITION`
-fn partition(tokens: &Tokens<'_>, i: usize, table: &ObjectName) -> Option<(Object, Option<Owner>)> {
-    let attaches = tokens.are(i, &["attach", "partition"]);
-    if !attaches && !tokens.are(i, &["detach", "partition"]) {
-        return None;
-    }
-    let (name, _) = tokens.name(i + 2)?;
-    let owner = attaches.then(|| Owner {
-        table: table.clone(),
-        column: None,
-    });
-    Some((Object::new(Kind::Table, name, None), owner))
 }
 
 fn actions(tokens: &Tokens<'_>, mut i: usize, table: &ObjectName, effects: &mut Effects) {
@@ -98,45 +83,30 @@ fn actions(tokens: &Tokens<'_>, mut i: usize, table: &ObjectName, effects: &mut 
 /// Parses `ADD COLUMN` and `DROP COLUMN`, where the word COLUMN is optional, `ADD CONSTRAINT name`
 /// and `DROP CONSTRAINT`.
 fn action(tokens: &Tokens<'_>, i: usize, end: usize, table: &ObjectName, effects: &mut Effects) {
-    let (adds, drops) = (tokens.is(i, "add"), tokens.is(i, "drop"));
-    let unnamed = ["check", "unique", "primary", "foreign", "exclude", "not"];
-    if !(adds || drops) || unnamed.iter().any(|word| tokens.is(i + 1, word)) {
+    let adds = tokens.is(i, "add");
+    let unnamed = "check unique primary foreign exclude not";
+    if !tokens.is_listed(i, "add drop") || tokens.is_listed(i + 1, unnamed) {
         return;
     }
-    let kind = if tokens.is(i + 1, "constraint") {
-        Kind::Constraint
+    let (kind, behind) = if tokens.is(i + 1, "constraint") {
+        (Kind::Constraint, i + 2)
     } else {
-        Kind::Column
+        (Kind::Column, tokens.behind(i + 1, &["column"]))
     };
-    let behind = if kind == Kind::Constraint {
-        i + 2
+    let first = tokens.behind(behind, &["if", "not", "exists"]);
+    let first = tokens.behind(first, &["if", "exists"]);
+    let Some((name, next)) = tokens.name(first) else {
+        return;
+    };
+    let mut object = Object {
+        at: tokens.start(first),
+        conditional: first > behind,
+        ..Object::new(kind, name, Some(table.clone()))
+    };
+    if adds {
+        object.mentions = mentions(tokens, next, end);
+        effects.created.push(object)
     } else {
-        tokens.behind(i + 1, &["column"])
-    };
-    let words: &[&str] = if adds {
-        &["if", "not", "exists"]
-    } else {
-        &["if", "exists"]
-    };
-    let first = tokens.behind(behind, words);
-    if let Some((name, next)) = tokens.name(first) {
-        let mentions = if adds {
-            mentions(tokens, next, end)
-        } else {
-            Vec::new()
-        };
-        let of = Some(table.clone());
-        let (at, conditional) = (tokens.start(first), first > behind);
-        let object = Object {
-            at,
-            conditional,
-            mentions,
-            ..Object::new(kind, name, of)
-        };
-        if adds {
-            effects.created.push(object)
-        } else {
-            effects.dropped.push(object)
-        }
+        effects.dropped.push(object)
     }
 }

@@ -1,13 +1,14 @@
 //! Runs squawk with limits: statements nested too deep are not sent, a script that crashes squawk
 //! is left out of a retry, and skipped statements are reported.
 
-use super::objects::{Object, Objects};
+use super::effects::Effects;
+use super::objects::Objects;
 use super::scripts::{Defining, Purpose, Reading, STATEMENT_BYTES};
 use super::squawk::{Answer, Question, rules_for};
 use crate::bundle::problem::Problem;
 use crate::parallel;
 use crate::rules;
-use psql_script::{ObjectName, Tokens};
+use psql_script::Tokens;
 
 /// Most nested parentheses, brackets and the like; PostgreSQL itself ends at a few thousand.
 const DEPTH: usize = 200;
@@ -29,7 +30,7 @@ pub trait SquawkClient: Sync {
 
 /// Checks the tiers as one transaction and the rollback scripts as another. They run in parallel,
 /// since most of the time is process startup.
-pub fn problems(readings: &[Reading], analyst: &dyn SquawkClient) -> Vec<Problem> {
+pub fn problems(readings: &[Reading], client: &dyn SquawkClient) -> Vec<Problem> {
     let new = new_objects(readings);
     let judge = |purpose: &Purpose| {
         let (mut problems, mut left) = (Vec::new(), RELEASE_BYTES);
@@ -42,7 +43,7 @@ pub fn problems(readings: &[Reading], analyst: &dyn SquawkClient) -> Vec<Problem
         let found = ask(
             &scripts,
             *purpose == Purpose::Rollback,
-            analyst,
+            client,
             &mut problems,
         );
         problems.extend(
@@ -110,12 +111,12 @@ fn depth(sql: &str) -> usize {
 }
 
 /// A finding with its statement.
-struct Found<'a> {
+struct StatementProblem<'a> {
     problem: Problem,
     definition: &'a Defining,
 }
 
-impl Found<'_> {
+impl StatementProblem<'_> {
     /// Whether it is about an object created by this release: no client uses it, so no session
     /// waits for its lock.
     fn is_about(&self, new: &Objects) -> bool {
@@ -137,42 +138,28 @@ fn new_objects(readings: &[Reading]) -> Objects {
     let tiers = readings
         .iter()
         .filter(|reading| reading.purpose == Purpose::Tier);
-    for effects in tiers
-        .flat_map(|reading| &reading.definitions)
-        .map(|definition| &definition.effects)
-    {
-        for dropped in effects
-            .dropped
-            .iter()
-            .filter(|dropped| !new.contains(dropped))
-            .cloned()
-            .collect::<Vec<_>>()
-        {
-            gone.add(dropped);
-        }
-        for object in effects
-            .created
-            .iter()
-            .filter(|object| !object.conditional && !gone.contains(object))
-        {
-            new.add(object.clone());
-        }
-        for (from, to) in &effects.renamed {
-            let renamed = new
-                .of_name(&from.name.name)
+    for definition in tiers.flat_map(|reading| &reading.definitions) {
+        let Effects {
+            created,
+            dropped,
+            renamed,
+            ..
+        } = &definition.effects;
+        gone.extend(
+            dropped
                 .iter()
-                .filter(|object| object.can_be(from));
-            let name = |object: &Object| ObjectName {
-                name: to.clone(),
-                ..object.name.clone()
-            };
-            let renamed: Vec<Object> = renamed
-                .map(|object| Object {
-                    name: name(object),
-                    ..object.clone()
-                })
-                .collect();
-            renamed.into_iter().for_each(|object| new.add(object));
+                .filter(|object| !new.contains(object))
+                .cloned(),
+        );
+        let certain = created.iter().filter(|object| !object.conditional);
+        new.extend(certain.filter(|object| !gone.contains(object)).cloned());
+        for (from, to) in renamed {
+            let mut renamed = new.of_name(&from.name.name).to_vec();
+            renamed.retain(|object| object.can_be(from));
+            for object in &mut renamed {
+                object.name.name.clone_from(to);
+            }
+            new.extend(renamed);
         }
     }
     new
@@ -183,9 +170,9 @@ fn new_objects(readings: &[Reading]) -> Objects {
 fn ask<'a>(
     scripts: &[Sent<'a>],
     rollback: bool,
-    analyst: &dyn SquawkClient,
+    client: &dyn SquawkClient,
     problems: &mut Vec<Problem>,
-) -> Vec<Found<'a>> {
+) -> Vec<StatementProblem<'a>> {
     let all: Vec<&Sent<'a>> = scripts
         .iter()
         .filter(|script| !script.definitions.is_empty())
@@ -193,7 +180,7 @@ fn ask<'a>(
     if all.is_empty() {
         return Vec::new();
     }
-    let why = match ask_once(&all, rollback, analyst) {
+    let why = match ask_once(&all, rollback, client) {
         Ok(found) => return found,
         Err(why) => why,
     };
@@ -203,12 +190,12 @@ fn ask<'a>(
     }
     let mut fit = Vec::new();
     for script in all {
-        match ask_once(&[script], rollback, analyst) {
+        match ask_once(&[script], rollback, client) {
             Ok(_) => fit.push(script),
             Err(why) => problems.push(incomplete(script, &why)),
         }
     }
-    ask_once(&fit, rollback, analyst).unwrap_or_else(|why| {
+    ask_once(&fit, rollback, client).unwrap_or_else(|why| {
         problems.extend(fit.iter().map(|script| incomplete(script, &why)));
         Vec::new()
     })
@@ -225,8 +212,8 @@ fn incomplete(script: &Sent<'_>, why: &str) -> Problem {
 fn ask_once<'a>(
     scripts: &[&Sent<'a>],
     rollback: bool,
-    analyst: &dyn SquawkClient,
-) -> Result<Vec<Found<'a>>, String> {
+    client: &dyn SquawkClient,
+) -> Result<Vec<StatementProblem<'a>>, String> {
     let definitions: Vec<&'a Defining> = scripts
         .iter()
         .flat_map(|script| script.definitions.iter().copied())
@@ -235,7 +222,7 @@ fn ask_once<'a>(
         .iter()
         .map(|definition| definition.statement.sql.clone())
         .collect();
-    let answer = analyst.ask(&Question {
+    let answer = client.ask(&Question {
         rules: rules_for(rollback),
         statements,
     })?;
@@ -254,7 +241,7 @@ fn ask_once<'a>(
         let problem = Problem::at(&definition.place(finding.at), message)
             .hint(rule.instead)
             .rule(rule.id);
-        Ok(Found {
+        Ok(StatementProblem {
             problem,
             definition,
         })

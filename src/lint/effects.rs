@@ -18,8 +18,10 @@ pub struct Effects {
     pub renamed: Vec<(Object, String)>,
     /// An object moved to another schema.
     pub moved: Option<Object>,
-    /// A table or sequence, and its new parent table or owner.
-    pub joined: Option<(Object, Option<Owner>)>,
+    /// An attached partition or owned sequence, of its new table.
+    pub joined: Option<Object>,
+    /// A detached partition, of its old table.
+    pub detached: Option<Object>,
     /// `DROP ... CASCADE`
     pub cascade: bool,
     /// The table of `ALTER TABLE`, `CREATE INDEX`, `CREATE TRIGGER`; the view or type of `ALTER`.
@@ -27,46 +29,24 @@ pub struct Effects {
 }
 
 impl Effects {
-    /// Whether the statement's names show no effect on objects.
-    pub fn is_nothing(&self) -> bool {
-        let Self {
-            created,
-            temporary,
-            dropped,
-            renamed,
-            moved,
-            joined,
-            ..
-        } = self;
-        created.is_empty()
-            && temporary.is_none()
-            && dropped.is_empty()
-            && renamed.is_empty()
-            && moved.is_none()
-            && joined.is_none()
+    /// The partition that it attaches, of its table.
+    pub fn attached(&self) -> Option<&Object> {
+        self.joined
+            .as_ref()
+            .filter(|joined| joined.kind == Kind::Table)
     }
-}
-
-/// The table to which an object belongs, and for a sequence the column.
-#[derive(Clone, Debug)]
-pub struct Owner {
-    pub table: ObjectName,
-    pub column: Option<String>,
 }
 
 /// The effects of a statement.
 pub fn effects(tokens: &Tokens<'_>) -> Effects {
-    if tokens.is(0, "create") {
-        create(tokens)
-    } else if tokens.is(0, "select") || tokens.is(0, "with") {
-        select_into(tokens)
-    } else if tokens.is(0, "drop") {
-        drop(tokens)
-    } else if tokens.is(0, "alter") {
-        alter(tokens)
-    } else {
-        Effects::default()
-    }
+    let effects = match tokens.word(0).to_ascii_lowercase().as_str() {
+        "create" => create(tokens),
+        "select" | "with" => select_into(tokens),
+        "drop" => drop(tokens),
+        "alter" => alter(tokens),
+        _ => None,
+    };
+    effects.unwrap_or_default()
 }
 
 const KINDS: &[(&[&str], Kind)] = &[
@@ -104,84 +84,45 @@ pub fn kind(tokens: &Tokens<'_>, i: usize) -> Option<(Kind, usize)> {
         .map(|(words, kind)| (*kind, i + words.len()))
 }
 
-fn create(tokens: &Tokens<'_>) -> Effects {
-    let mut i = tokens.behind(1, &["or", "replace"]);
+fn create(tokens: &Tokens<'_>) -> Option<Effects> {
+    let i = tokens.behind(1, &["or", "replace"]);
     let replaces = i > 1;
-    let mut conditional = replaces;
-    let mut is_temporary = false;
-    // Temporary objects are gone at the end of the run.
-    while let Some(word) = [
-        "global",
-        "local",
-        "unlogged",
-        "unique",
-        "recursive",
-        "temp",
-        "temporary",
-    ]
-    .into_iter()
-    .find(|word| tokens.is(i, word))
-    {
-        is_temporary |= word.starts_with("temp");
-        i += 1;
-    }
-    let Some((kind, next)) = kind(tokens, i) else {
-        return Effects::default();
-    };
+    let (i, is_temporary) = modifiers(tokens, i);
+    let (kind, next) = kind(tokens, i)?;
     let next = tokens.behind(next, &["concurrently"]);
     let first = tokens.behind(next, &["if", "not", "exists"]);
-    conditional |= first > next;
-    let named =
-        if kind == Kind::Index && tokens.is(first, "on") || tokens.is(first, "authorization") {
-            None
-        } else {
-            tokens.name(first)
-        };
+    let conditional = replaces || first > next;
+    let first = tokens.behind(first, &["authorization"]);
+    let named = if kind == Kind::Index && tokens.is(first, "on") {
+        None
+    } else {
+        Some(tokens.name(first)?)
+    };
     let behind = named.as_ref().map_or(first, |(_, behind)| *behind);
+    let after = |word| {
+        let at = (behind..tokens.len()).find(|i| tokens.is(*i, word))?;
+        let (table, _) = tokens.name(tokens.behind(at + 1, &["only"]))?;
+        Some(table)
+    };
     let of = match kind {
-        Kind::Index | Kind::Trigger | Kind::Policy => {
-            let on = (behind..tokens.len()).find(|i| tokens.is(*i, "on"));
-            on.and_then(|on| tokens.name(tokens.behind(on + 1, &["only"])))
-        }
+        Kind::Index | Kind::Trigger | Kind::Policy => after("on"),
         // CREATE RULE name AS ON event TO table
-        Kind::Rule => (behind..tokens.len())
-            .find(|i| tokens.is(*i, "to"))
-            .and_then(|to| tokens.name(to + 1)),
-        Kind::Table if tokens.are(behind, &["partition", "of"]) => tokens.name(behind + 2),
+        Kind::Rule => after("to"),
+        Kind::Table if tokens.are(behind, &["partition", "of"]) => after("of"),
+        Kind::Sequence => owner(tokens, behind).map(|(table, _)| table),
         _ => None,
     };
-    let of = of.map(|(table, _)| table);
-    let of = of.or_else(|| {
-        if kind == Kind::Sequence {
-            Some(owner(tokens, behind)??.table)
-        } else {
-            None
+    let at = tokens.start(if named.is_some() { first } else { i });
+    let name = match named {
+        Some((name, _)) => name,
+        None => {
+            let table = of.clone()?;
+            let name = format!("{}_", table.name);
+            ObjectName { name, ..table }
         }
-    });
-    let (name, at) = match (named, kind) {
-        (Some((name, _)), _) => (name, first),
-        (None, Kind::Index) => {
-            let Some(of) = &of else {
-                return Effects::default();
-            };
-            (
-                ObjectName {
-                    schema: of.schema.clone(),
-                    name: format!("{}_", of.name),
-                },
-                i,
-            )
-        }
-        (None, _) => match tokens.name(first + 1) {
-            Some((name, _)) => (name, first + 1),
-            None => return Effects::default(),
-        },
     };
     if is_temporary || name.schema.as_deref() == Some(TEMPORARY) {
-        return Effects {
-            temporary: Some(name.name),
-            ..Effects::default()
-        };
+        return Some(temporary(name));
     }
     let about = of
         .clone()
@@ -192,7 +133,6 @@ fn create(tokens: &Tokens<'_>) -> Effects {
         }
         _ => Vec::new(),
     };
-    let at = tokens.start(at);
     let object = Object {
         at,
         conditional,
@@ -200,74 +140,67 @@ fn create(tokens: &Tokens<'_>) -> Effects {
         mentions,
         ..Object::new(kind, name, of)
     };
-    Effects {
+    Some(Effects {
         created: vec![object],
         about,
+        ..Effects::default()
+    })
+}
+
+/// The index after the words between `CREATE` or `INTO` and the kind, and whether `TEMPORARY` is
+/// one of them.
+fn modifiers(tokens: &Tokens<'_>, from: usize) -> (usize, bool) {
+    const WORDS: &str = "global local unlogged unique recursive temp temporary";
+    let behind = (from..)
+        .find(|i| !tokens.is_listed(*i, WORDS))
+        .unwrap_or(from);
+    (
+        behind,
+        (from..behind).any(|i| tokens.is_listed(i, "temp temporary")),
+    )
+}
+
+fn temporary(name: ObjectName) -> Effects {
+    Effects {
+        temporary: Some(name.name),
         ..Effects::default()
     }
 }
 
 /// `SELECT ... INTO table`, which creates a table.
-fn select_into(tokens: &Tokens<'_>) -> Effects {
+fn select_into(tokens: &Tokens<'_>) -> Option<Effects> {
     let mut i = 0;
-    while i < tokens.len()
-        && !(tokens.is(i, "into") && !tokens.is(i - 1, "insert") && !tokens.is(i - 1, "merge"))
-    {
+    while i < tokens.len() && (!tokens.is(i, "into") || tokens.is_listed(i - 1, "insert merge")) {
         i = if tokens.is(i, "(") {
             tokens.behind_parenthesis(i)
         } else {
             i + 1
         };
     }
-    i += 1;
-    let mut is_temporary = false;
-    while let Some(word) = ["global", "local", "unlogged", "temp", "temporary", "table"]
-        .into_iter()
-        .find(|word| tokens.is(i, word))
-    {
-        is_temporary |= word.starts_with("temp");
-        i += 1;
+    let (i, is_temporary) = modifiers(tokens, i + 1);
+    let i = tokens.behind(i, &["table"]);
+    let (name, _) = tokens.name(i)?;
+    if is_temporary || name.schema.as_deref() == Some(TEMPORARY) {
+        return Some(temporary(name));
     }
-    match tokens.name(i) {
-        Some((name, _)) if is_temporary || name.schema.as_deref() == Some(TEMPORARY) => Effects {
-            temporary: Some(name.name),
-            ..Effects::default()
-        },
-        Some((name, _)) => {
-            let object = Object {
-                at: tokens.start(i),
-                ..Object::new(Kind::Table, name, None)
-            };
-            Effects {
-                created: vec![object],
-                ..Effects::default()
-            }
-        }
-        None => Effects::default(),
-    }
+    let object = Object {
+        at: tokens.start(i),
+        ..Object::new(Kind::Table, name, None)
+    };
+    Some(Effects {
+        created: vec![object],
+        ..Effects::default()
+    })
 }
 
-/// `OWNED BY table.column`; the inner `None` is `OWNED BY NONE`.
-pub fn owner(tokens: &Tokens<'_>, behind: usize) -> Option<Option<Owner>> {
+/// The table and column of `OWNED BY table.column`.
+pub fn owner(tokens: &Tokens<'_>, behind: usize) -> Option<(ObjectName, String)> {
     let owned = (behind..tokens.len()).find(|i| tokens.are(*i, &["owned", "by"]))?;
     let (column, next) = tokens.name(owned + 2)?;
-    let Some(table) = column.schema else {
-        return Some(None);
-    };
     // The first of three names is the schema.
-    let schema = if next > owned + 5 {
-        tokens.identifier(owned + 2)
-    } else {
-        None
-    };
-    let table = ObjectName {
-        schema,
-        name: table,
-    };
-    Some(Some(Owner {
-        table,
-        column: Some(column.name),
-    }))
+    let schema = tokens.identifier(owned + 2).filter(|_| next > owned + 5);
+    let name = column.schema?;
+    Some((ObjectName { schema, name }, column.name))
 }
 
 /// The identifiers between two token indices, including schemas.
@@ -275,37 +208,39 @@ pub fn mentions(tokens: &Tokens<'_>, from: usize, to: usize) -> Vec<String> {
     (from..to).filter_map(|i| tokens.identifier(i)).collect()
 }
 
-fn drop(tokens: &Tokens<'_>) -> Effects {
-    let Some((kind, next)) = kind(tokens, 1) else {
-        return Effects::default();
-    };
+fn drop(tokens: &Tokens<'_>) -> Option<Effects> {
+    let (kind, next) = kind(tokens, 1)?;
     let next = tokens.behind(next, &["concurrently"]);
     let mut i = tokens.behind(next, &["if", "exists"]);
     let conditional = i > next;
+    let last = (0..tokens.len()).rfind(|i| !tokens.is(*i, ";"))?;
     let mut effects = Effects {
-        cascade: tokens.is(tokens.len().saturating_sub(1), "cascade"),
+        cascade: tokens.is(last, "cascade"),
         ..Effects::default()
     };
-    effects.cascade |= tokens.is(tokens.len().saturating_sub(1), ";")
-        && tokens.is(tokens.len().saturating_sub(2), "cascade");
-    while let Some((name, mut behind)) = tokens.name(i) {
-        let mut of = None;
-        if matches!(kind, Kind::Trigger | Kind::Policy | Kind::Rule) && tokens.is(behind, "on") {
-            of = tokens.name(behind + 1).map(|(table, _)| table);
-        }
+    while let Some((name, behind)) = tokens.name(i) {
+        let of = if matches!(kind, Kind::Trigger | Kind::Policy | Kind::Rule)
+            && tokens.is(behind, "on")
+        {
+            tokens.name(behind + 1).map(|(table, _)| table)
+        } else {
+            None
+        };
         effects.dropped.push(Object {
             conditional,
             ..Object::new(kind, name, of)
         });
-        if tokens.is(behind, "(") {
-            behind = tokens.behind_parenthesis(behind);
-        }
+        let behind = if tokens.is(behind, "(") {
+            tokens.behind_parenthesis(behind)
+        } else {
+            behind
+        };
         if !tokens.is(behind, ",") {
             break;
         }
         i = behind + 1;
     }
-    effects
+    Some(effects)
 }
 
 #[cfg(test)]

@@ -63,70 +63,38 @@ pub(super) fn locks(tokens: &Tokens<'_>) -> Vec<(ObjectName, Mode)> {
     if is("create") {
         created(tokens)
     } else if is("drop") {
-        let effects = effects(tokens);
-        let mode = if tokens.are(1, &["index", "concurrently"]) {
-            ShareUpdateExclusiveLock
-        } else {
-            AccessExclusiveLock
-        };
-        let relations = |kind| {
-            matches!(
-                kind,
-                Kind::Table | Kind::View | Kind::Index | Kind::Sequence | Kind::Trigger
-            )
-        };
-        let dropped = effects
-            .dropped
-            .into_iter()
-            .filter(|object| relations(object.kind));
+        use Kind::{Index, Sequence, Table, Trigger, View};
+        let mode = unless_concurrent(tokens, 2, AccessExclusiveLock);
+        let dropped = effects(tokens).dropped.into_iter();
         dropped
+            .filter(|object| matches!(object.kind, Table | View | Index | Sequence | Trigger))
             .map(|object| (object.of.unwrap_or(object.name), mode))
             .collect()
     } else if is("alter") {
         altered(tokens)
     } else if is("truncate") {
-        list(tokens, tokens.behind(1, &["table"]))
-            .into_iter()
-            .map(|name| (name, AccessExclusiveLock))
-            .collect()
+        let names = list(tokens, tokens.behind(1, &["table"])).into_iter();
+        names.map(|name| (name, AccessExclusiveLock)).collect()
     } else if is("lock") {
-        let names = list(tokens, tokens.behind(1, &["table"]));
+        let names = list(tokens, tokens.behind(1, &["table"])).into_iter();
         let mode = named_mode(tokens);
-        names
-            .into_iter()
-            .filter_map(|name| Some((name, mode?)))
-            .collect()
+        names.filter_map(|name| Some((name, mode?))).collect()
     } else if tokens.are(0, &["refresh", "materialized", "view"]) {
-        let concurrently = tokens.is(3, "concurrently");
-        let mode = if concurrently {
+        let mode = if tokens.is(3, "concurrently") {
             ExclusiveLock
         } else {
             AccessExclusiveLock
         };
         one(tokens, tokens.behind(3, &["concurrently"]), mode)
-    } else if tokens.are(0, &["comment", "on", "table"])
-        || tokens.are(0, &["comment", "on", "view"])
-    {
+    } else if tokens.are(0, &["comment", "on"]) && tokens.is_listed(2, "table view") {
         one(tokens, 3, ShareUpdateExclusiveLock)
     } else if is("cluster") {
         one(tokens, tokens.behind(1, &["verbose"]), AccessExclusiveLock)
     } else if tokens.are(0, &["reindex", "table"]) {
-        let concurrently = tokens.is(2, "concurrently");
-        one(
-            tokens,
-            tokens.behind(2, &["concurrently"]),
-            if concurrently {
-                ShareUpdateExclusiveLock
-            } else {
-                ShareLock
-            },
-        )
+        let mode = unless_concurrent(tokens, 2, ShareLock);
+        one(tokens, tokens.behind(2, &["concurrently"]), mode)
     } else if tokens.are(0, &["reindex", "index"]) {
-        let mode = if tokens.is(2, "concurrently") {
-            ShareUpdateExclusiveLock
-        } else {
-            AccessExclusiveLock
-        };
+        let mode = unless_concurrent(tokens, 2, AccessExclusiveLock);
         one(tokens, tokens.behind(2, &["concurrently"]), mode)
     } else if is("vacuum") || is("analyze") {
         let behind = if tokens.is(1, "(") {
@@ -135,9 +103,8 @@ pub(super) fn locks(tokens: &Tokens<'_>) -> Vec<(ObjectName, Mode)> {
             1
         };
         let full = (1..behind.max(3)).any(|i| tokens.is(i, "full"));
-        let skipped = ["full", "freeze", "verbose", "analyze"];
-        let first =
-            (behind..tokens.len()).find(|i| !skipped.iter().any(|word| tokens.is(*i, word)));
+        let skipped = "full freeze verbose analyze";
+        let first = (behind..tokens.len()).find(|i| !tokens.is_listed(*i, skipped));
         let mode = if full {
             AccessExclusiveLock
         } else {
@@ -149,15 +116,22 @@ pub(super) fn locks(tokens: &Tokens<'_>) -> Vec<(ObjectName, Mode)> {
     }
 }
 
-fn one(tokens: &Tokens<'_>, at: usize, mode: Mode) -> Vec<(ObjectName, Mode)> {
-    tokens
-        .name(at)
-        .map(|(name, _)| (name, mode))
-        .into_iter()
-        .collect()
+/// The weaker lock of `CONCURRENTLY` if that is at `i`, else this one.
+fn unless_concurrent(tokens: &Tokens<'_>, i: usize, mode: Mode) -> Mode {
+    if tokens.is(i, "concurrently") {
+        ShareUpdateExclusiveLock
+    } else {
+        mode
+    }
 }
 
-fn list(tokens: &Tokens<'_>, mut i: usize) -> Vec<ObjectName> {
+fn one(tokens: &Tokens<'_>, at: usize, mode: Mode) -> Vec<(ObjectName, Mode)> {
+    let name = tokens.name(at).into_iter();
+    name.map(|(name, _)| (name, mode)).collect()
+}
+
+/// The names of a list, each with `ONLY` or `*`.
+pub(super) fn list(tokens: &Tokens<'_>, mut i: usize) -> Vec<ObjectName> {
     let mut names = Vec::new();
     while let Some((name, behind)) = tokens.name(tokens.behind(i, &["only"])) {
         names.push(name);
@@ -171,23 +145,14 @@ fn list(tokens: &Tokens<'_>, mut i: usize) -> Vec<ObjectName> {
 }
 
 fn created(tokens: &Tokens<'_>) -> Vec<(ObjectName, Mode)> {
-    let on = |from: usize| {
-        (from..tokens.len())
-            .find(|i| tokens.is(*i, "on"))
-            .map(|on| tokens.behind(on + 1, &["only"]))
-    };
     let effects = effects(tokens);
     let mut locks = Vec::new();
     for object in &effects.created {
         let of = object.of.clone();
         match object.kind {
             Kind::Index => {
-                let concurrently = (0..6).any(|i| tokens.is(i, "concurrently"));
-                let mode = if concurrently {
-                    ShareUpdateExclusiveLock
-                } else {
-                    ShareLock
-                };
+                let at = (0..6).find(|i| tokens.is(*i, "concurrently"));
+                let mode = unless_concurrent(tokens, at.unwrap_or(0), ShareLock);
                 locks.extend(of.map(|table| (table, mode)));
             }
             Kind::Trigger => locks.extend(of.map(|table| (table, ShareRowExclusiveLock))),
@@ -198,18 +163,11 @@ fn created(tokens: &Tokens<'_>) -> Vec<(ObjectName, Mode)> {
             Kind::View if tokens.are(1, &["or", "replace"]) => {
                 locks.push((object.name.clone(), AccessExclusiveLock))
             }
+            Kind::Policy | Kind::Rule => {
+                locks.extend(of.map(|table| (table, AccessExclusiveLock)));
+            }
             _ => {}
         }
-    }
-    if tokens.is(1, "policy") || tokens.is(1, "rule") || tokens.are(1, &["or", "replace", "rule"]) {
-        let table = if tokens.is(1, "policy") {
-            on(2)
-        } else {
-            (2..tokens.len())
-                .find(|i| tokens.is(*i, "to"))
-                .map(|to| to + 1)
-        };
-        locks.extend(table.map_or_else(Vec::new, |at| one(tokens, at, AccessExclusiveLock)));
     }
     locks
 }
@@ -224,25 +182,18 @@ fn references(tokens: &Tokens<'_>) -> Vec<(ObjectName, Mode)> {
 }
 
 fn altered(tokens: &Tokens<'_>) -> Vec<(ObjectName, Mode)> {
-    let kinds: [&[&str]; 6] = [
-        &["table"],
-        &["foreign", "table"],
-        &["view"],
-        &["materialized", "view"],
-        &["index"],
-        &["sequence"],
-    ];
-    let Some(words) = kinds.into_iter().find(|words| tokens.are(1, words)) else {
+    let kind = tokens.behind(tokens.behind(1, &["foreign"]), &["materialized"]);
+    if !tokens.is_listed(kind, "table view index sequence") {
         return Vec::new();
-    };
-    let first = tokens.behind(tokens.behind(1 + words.len(), &["if", "exists"]), &["only"]);
+    }
+    let first = tokens.behind(tokens.behind(kind + 1, &["if", "exists"]), &["only"]);
     let Some((table, behind)) = tokens.name(first) else {
         return Vec::new();
     };
-    let mode = match words {
-        ["table"] => actions(tokens, behind),
-        ["sequence"] => ShareRowExclusiveLock,
-        ["index"] => ShareUpdateExclusiveLock,
+    let mode = match tokens.word(1).to_ascii_lowercase().as_str() {
+        "table" => actions(tokens, behind),
+        "sequence" => ShareRowExclusiveLock,
+        "index" => ShareUpdateExclusiveLock,
         _ => AccessExclusiveLock,
     };
     let mut locks = vec![(table, mode)];
@@ -276,8 +227,7 @@ fn action(tokens: &Tokens<'_>, i: usize) -> Mode {
     let to_comma = || (i..tokens.len()).take_while(|i| !tokens.is(*i, ","));
     let has = |words: &[&str]| to_comma().any(|i| tokens.are(i, words));
     if tokens.is(i, "add") && has(&["foreign", "key"])
-        || tokens.is(i, "enable") && has(&["trigger"])
-        || tokens.is(i, "disable") && has(&["trigger"])
+        || tokens.is_listed(i, "enable disable") && has(&["trigger"])
     {
         return ShareRowExclusiveLock;
     }

@@ -132,11 +132,11 @@ pub fn can_be(a: &ObjectName, b: &ObjectName) -> bool {
 pub struct Objects(HashMap<String, Vec<Object>>);
 
 impl Objects {
-    pub fn add(&mut self, object: Object) {
-        self.0
-            .entry(object.name.name.clone())
-            .or_default()
-            .push(object);
+    pub fn extend(&mut self, objects: impl IntoIterator<Item = Object>) {
+        for object in objects {
+            let known = self.0.entry(object.name.name.clone()).or_default();
+            known.push(object);
+        }
     }
 
     pub fn of_name(&self, name: &str) -> &[Object] {

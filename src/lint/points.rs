@@ -8,9 +8,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::objects::{Kind, Object, can_be};
+use super::objects::{Kind, Object};
 use super::scripts::place;
-use super::undoing::{Later, Partition, Rollback, RollbackEffect, Undoing};
+use super::undoing::{LaterTiers, Rollback, RollbackEffect, RollbackStatement};
 use crate::bundle::definition::Definition;
 use crate::bundle::lint::declared;
 use crate::bundle::problem::Problem;
@@ -56,8 +56,8 @@ pub enum Undo {
 }
 
 impl Undo {
-    fn by(undoing: Option<&Undoing>) -> Self {
-        undoing.map_or(Self::Unseen, |undoing| Self::By(undoing.at.clone()))
+    fn by(statement: Option<&RollbackStatement>) -> Self {
+        statement.map_or(Self::Unseen, |statement| Self::By(statement.at.clone()))
     }
 }
 
@@ -66,18 +66,14 @@ pub type Walk<'w> = dyn FnMut(&EntryPath, &mut dyn FnMut(usize, Statement)) + 'w
 
 /// The points of a release that packs.
 pub fn of_definition(definition: &Definition) -> Vec<Point> {
-    points(
-        definition.manifest(),
-        &mut walk(definition.source(), definition.manifest()),
-    )
+    let manifest = definition.manifest();
+    points(manifest, &mut walk(definition.source(), manifest))
 }
 
 /// The points of a packed release, for judging it before the values of its variables are known.
 pub fn of_bundle(bundle: &AuthenticatedBundle) -> Vec<Point> {
-    points(
-        bundle.manifest(),
-        &mut walk(&ReleaseFiles::of(bundle), bundle.manifest()),
-    )
+    let manifest = bundle.manifest();
+    points(manifest, &mut walk(&ReleaseFiles::of(bundle), manifest))
 }
 
 /// The points of a release. `walk` reads scripts only if the release has a non-transactional tier.
@@ -105,19 +101,16 @@ pub fn points(manifest: &Manifest, walk: &mut Walk<'_>) -> Vec<Point> {
                 number += 1;
                 let step = steps::step(&statement.sql, &inspection);
                 let undo = undo(&statement.sql, &step, &rollback);
-                add(
-                    &mut points,
-                    first,
-                    Point {
-                        tier: tier.name.to_string(),
-                        number,
-                        count: 1,
-                        at: place(&statement, Tokens::first(&statement.sql, 1).start(0)),
-                        text: beginning(&statement.sql),
-                        step,
-                        undo,
-                    },
-                );
+                let point = Point {
+                    tier: tier.name.to_string(),
+                    number,
+                    count: 1,
+                    at: place(&statement, Tokens::first(&statement.sql, 1).start(0)),
+                    text: beginning(&statement.sql),
+                    step,
+                    undo,
+                };
+                add(&mut points, first, point);
             }
         });
     }
@@ -135,14 +128,14 @@ pub fn problems(definition: &Definition) -> Vec<Problem> {
         *is_inside.entry(point.tier.as_str()).or_insert(true) &=
             !matches!(point.step, Step::NonTransactional(_));
     }
-    let (mut later, mut has_begun) = (Later::default(), false);
+    let (mut later, mut has_begun) = (LaterTiers::default(), false);
     for tier in &manifest.tiers {
         let mut adds_value = false;
         has_begun |= is_stepwise(tier);
         if has_begun {
             walk(&tier.file, &mut |_, statement| {
                 adds_value |= added_value(&statement.sql).is_some();
-                later.note(RollbackEffect::of(&statement.sql));
+                later.note(RollbackEffect::of(&statement.sql).effects);
             });
         }
         // A new value of a type is usable only after COMMIT, which justifies the tier.
@@ -208,21 +201,15 @@ fn rollback(manifest: &Manifest, walk: &mut Walk<'_>) -> Rollback {
         });
         rollback.next_script();
     }
-    rollback
+    rollback.finish()
 }
 
 /// Adds a point of the tier with its first point at index `first`. It is combined with the previous
 /// point if both insert, update or delete rows and are undone alike.
 fn add(points: &mut Vec<Point>, first: usize, point: Point) {
     let rows = |text: &str| {
-        let verb = text
-            .split(' ')
-            .next()
-            .unwrap_or_default()
-            .to_ascii_uppercase();
-        ["INSERT", "UPDATE", "DELETE"]
-            .into_iter()
-            .find(|known| *known == verb)
+        let verb = Tokens::first(text, 1).word(0).to_ascii_lowercase();
+        Some(verb).filter(|verb| matches!(verb.as_str(), "insert" | "update" | "delete"))
     };
     if let Some(last) = points[first..].last_mut()
         && last.step == Step::Within
@@ -256,126 +243,84 @@ fn beginning(sql: &str) -> String {
 }
 
 fn undo(sql: &str, step: &Step, rollback: &Rollback) -> Undo {
-    match step {
-        Step::Setting => Undo::Nothing,
-        Step::Within => undo_within(sql, rollback),
-        Step::NonTransactional(outside) => match outside {
-            NonTransactional::Reindex { .. } | NonTransactional::Maintenance => Undo::Nothing,
-            NonTransactional::CreateIndex { name, table, .. } => {
-                let made = index(
-                    ObjectName {
-                        name: name.clone(),
-                        ..table.clone()
-                    },
-                    Some(table.clone()),
-                );
-                Undo::by(rollback.taking_back(&made))
-            }
-            NonTransactional::DropIndex { index: name } => {
-                let dropped = index(name.clone(), None);
-                Undo::by(rollback.find(&name.name, |deed| deed.restores(&dropped)))
-            }
-            NonTransactional::Detach { parent, partition } => {
-                let wanted = Partition {
-                    of: parent.clone(),
-                    name: partition.clone(),
-                };
-                let fits =
-                    |it: &Partition| can_be(&it.of, &wanted.of) && can_be(&it.name, &wanted.name);
-                Undo::by(rollback.find(&partition.name, |deed| {
-                    deed.attached.as_ref().is_some_and(fits)
-                }))
-            }
-            NonTransactional::CreateDatabase(name) => Undo::Left(format!(
-                "database {name} stays; DROP DATABASE by hand after the rollback"
-            )),
-            NonTransactional::DropDatabase(name) => Undo::Left(format!(
-                "database {name} is gone with its data; restore it from a backup"
-            )),
-            NonTransactional::CreateTablespace(name) => Undo::Left(format!(
-                "tablespace {name} stays; DROP TABLESPACE by hand after the rollback"
-            )),
-            NonTransactional::DropTablespace(name) => Undo::Left(format!(
-                "tablespace {name} is gone; CREATE TABLESPACE by hand"
-            )),
-            NonTransactional::AlterSystem(Some(name)) => Undo::Left(format!(
-                "{name} stays in postgresql.auto.conf; ALTER SYSTEM by hand puts the old value back"
-            )),
-            NonTransactional::AlterSystem(None) => Undo::Left(
-                "postgresql.auto.conf stays empty; ALTER SYSTEM by hand puts the old values back"
-                    .to_owned(),
-            ),
-            NonTransactional::Procedure | NonTransactional::Unknown(_) => Undo::Unseen,
-        },
-    }
+    let outside = match step {
+        Step::Setting => return Undo::Nothing,
+        Step::Within => return undo_within(sql, rollback),
+        Step::NonTransactional(outside) => outside,
+    };
+    let left = match outside {
+        NonTransactional::Reindex { .. } | NonTransactional::Maintenance => return Undo::Nothing,
+        NonTransactional::CreateIndex { name, table, .. } => {
+            let index = ObjectName {
+                name: name.clone(),
+                ..table.clone()
+            };
+            let made = Object::new(Kind::Index, index, Some(table.clone()));
+            return Undo::by(rollback.undo_of_creation(&made));
+        }
+        NonTransactional::DropIndex { index: name } => {
+            let dropped = Object::new(Kind::Index, name.clone(), None);
+            return Undo::by(rollback.find(&name.name, |effect| effect.restores(&dropped)));
+        }
+        NonTransactional::Detach { parent, partition } => {
+            let wanted = Object::new(Kind::Table, partition.clone(), Some(parent.clone()));
+            return Undo::by(rollback.find(&partition.name, |effect| effect.attaches(&wanted)));
+        }
+        NonTransactional::AlterSystem(Some(name)) => format!(
+            "{name} stays in postgresql.auto.conf; ALTER SYSTEM by hand puts the old value back"
+        ),
+        NonTransactional::AlterSystem(None) => {
+            "postgresql.auto.conf stays empty; ALTER SYSTEM by hand puts the old values back"
+                .to_owned()
+        }
+        NonTransactional::Procedure | NonTransactional::Unknown(_) => return Undo::Unseen,
+    };
+    Undo::Left(left)
 }
 
 /// The undo of a statement that could also run inside a transaction.
 fn undo_within(sql: &str, rollback: &Rollback) -> Undo {
-    const NO_TRACE: [&str; 8] = [
-        "analyze",
-        "show",
-        "values",
-        "table",
-        "refresh",
-        "reindex",
-        "cluster",
-        "checkpoint",
-    ];
+    const NO_TRACE: &str = "analyze show values table refresh reindex cluster checkpoint";
     let head = Tokens::first(sql, 24);
     let calls = |tokens: Tokens<'_>| (0..tokens.len()).any(|i| tokens.is(i, "("));
     let reads = head.is(0, "select") && !calls(Tokens::new(sql));
-    if reads || NO_TRACE.iter().any(|word| head.is(0, word)) {
+    if reads || head.is_listed(0, NO_TRACE) {
         return Undo::Nothing;
     }
-    let deed = RollbackEffect::of(sql);
-    let by =
-        |name: &str, fits: &dyn Fn(&RollbackEffect) -> bool| Undo::by(rollback.find(name, fits));
-    let each = |objects: &[Object], undo: &dyn Fn(&Object) -> Undo| {
-        let places: Vec<Undo> = objects.iter().map(undo).collect();
-        if places.contains(&Undo::Unseen) {
-            Undo::Unseen
-        } else {
-            places.into_iter().next().unwrap_or(Undo::Unseen)
-        }
-    };
     if let Some(of) = added_value(sql) {
         let made = Object::new(Kind::Type, of.clone(), None);
-        return match Undo::by(rollback.taking_back(&made)) {
+        return match Undo::by(rollback.undo_of_creation(&made)) {
             Undo::Unseen => Undo::Left(format!(
                 "the value of {of} stays, since no statement drops one; leave it unused"
             )),
             undo => undo,
         };
     }
-    if !deed.effects.created.is_empty() {
-        return each(&deed.effects.created, &|made| {
-            Undo::by(rollback.taking_back(made))
+    let statement = RollbackEffect::of(sql);
+    let effects = &statement.effects;
+    if !effects.created.is_empty() {
+        return each(&effects.created, |made| rollback.undo_of_creation(made));
+    }
+    if !effects.dropped.is_empty() {
+        return each(&effects.dropped, |dropped| {
+            rollback.find(&dropped.name.name, |effect| effect.restores(dropped))
         });
     }
-    if !deed.effects.dropped.is_empty() {
-        return each(&deed.effects.dropped, &|dropped| {
-            by(&dropped.name.name, &|deed| deed.restores(dropped))
-        });
-    }
-    if let Some(attached) = &deed.attached {
-        return by(&attached.name.name, &|deed| {
-            deed.detached
-                .as_ref()
-                .is_some_and(|it| can_be(&it.name, &attached.name))
-        });
-    }
-    if let Some(detached) = &deed.detached {
-        return by(&detached.name.name, &|deed| {
-            deed.attached
-                .as_ref()
-                .is_some_and(|it| can_be(&it.name, &detached.name))
-        });
-    }
-    match &deed.subject {
-        Some(subject) => by(&subject.name, &|deed| deed.is_about(subject)),
-        None => Undo::Unseen,
-    }
+    Undo::by(if let Some(attached) = effects.attached() {
+        rollback.find(&attached.name.name, |effect| effect.detaches(attached))
+    } else if let Some(detached) = &effects.detached {
+        rollback.find(&detached.name.name, |effect| effect.attaches(detached))
+    } else if let Some(subject) = &statement.subject {
+        rollback.find(&subject.name, |effect| effect.is_about(subject))
+    } else {
+        None
+    })
+}
+
+/// The undo of the first object, if each has one.
+fn each<'r>(objects: &[Object], undo: impl Fn(&Object) -> Option<&'r RollbackStatement>) -> Undo {
+    let statements: Option<Vec<_>> = objects.iter().map(undo).collect();
+    Undo::by(statements.as_ref().and_then(|all| all.first().copied()))
 }
 
 /// The type of `ALTER TYPE type ADD VALUE`.
@@ -387,10 +332,6 @@ fn added_value(sql: &str) -> Option<ObjectName> {
         return None;
     };
     tokens.are(next, &["add", "value"]).then_some(name)
-}
-
-fn index(name: ObjectName, of: Option<ObjectName>) -> Object {
-    Object::new(Kind::Index, name, of)
 }
 
 #[cfg(test)]

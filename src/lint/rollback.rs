@@ -1,7 +1,7 @@
 //! `missing-rollback`, which compares names. An object created by a tier needs a later statement
 //! that drops its name or that of its container. `rehearse` proves the rest by fingerprints.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use super::effects::Effects;
 use super::objects::{Kind, Object, can_be};
@@ -9,332 +9,271 @@ use super::scripts::{Purpose, Reading};
 use crate::bundle::problem::Problem;
 use psql_script::STAND_IN;
 
-/// Reports one problem for each created object without a statement that undoes it.
+/// Reports one problem for each created object whose name no later statement removes.
 pub fn problems(readings: &[Reading]) -> Vec<Problem> {
-    let (mut statements, mut created, mut temporary) =
-        (Statements::default(), Vec::new(), HashSet::new());
-    for (reading, act) in readings
+    let acts = readings
         .iter()
-        .flat_map(|reading| reading.acts.iter().map(move |act| (reading, act)))
-    {
-        let Effects {
-            created: objects,
-            dropped,
-            renamed,
-            ..
-        } = &act.effects;
-        if reading.purpose == Purpose::Tier {
-            for object in dropped {
-                temporary.remove(&object.name.name);
-            }
-            temporary.extend(act.effects.temporary.clone());
-            for (from, to) in renamed {
-                if temporary.remove(&from.name.name) {
-                    temporary.insert(to.clone());
-                }
-            }
-            for (object, at) in objects.iter().zip(&act.places) {
-                let on = object
-                    .of
-                    .iter()
-                    .filter(|of| of.schema.is_none())
-                    .map(|of| &of.name);
-                let views = object.mentions.iter().filter(|_| object.kind == Kind::View);
-                if !on.chain(views).any(|name| temporary.contains(name)) {
-                    created.push((object, at, statements.list.len()));
-                }
-            }
-        }
-        statements.push(
-            act.effects.clone(),
-            act.body.clone(),
-            reading.purpose == Purpose::Rollback,
-        );
-    }
+        .flat_map(|reading| reading.acts.iter().map(move |act| (reading.purpose, act)));
+    let mut removals = Removals::of(acts.clone().map(|(purpose, act)| {
+        let in_rollback = purpose == Purpose::Rollback;
+        (&act.effects, act.body.as_deref(), in_rollback)
+    }));
     let mut problems = Vec::new();
-    for (object, at, number) in created {
-        if let Some(by) = statements.taking_back(object, Some(number)) {
-            statements.gone(object, by);
-        } else if is_known(object) {
-            let of = object
-                .of
-                .as_ref()
-                .map(|of| format!(" of {of}"))
-                .unwrap_or_default();
-            let name = if object.is_unnamed() {
-                "without a name".to_owned()
-            } else {
-                object.name.to_string()
-            };
-            let text = format!(
-                "no rollback script drops the {} {name}{of}",
-                object.kind.as_str()
-            );
-            problems.push(Problem::at(at, text).rule("missing-rollback"));
+    for (number, (purpose, act)) in acts.enumerate() {
+        if purpose == Purpose::Rollback {
+            break;
+        }
+        for (object, at) in act.effects.created.iter().zip(&act.places) {
+            if let Some((by, cascade)) = removals.find(object, Some(number)) {
+                // Its parts go with it.
+                removals.add(by, object, Extent::Parts { cascade });
+            } else if is_known(object) && !removals.is_temporary(object) {
+                problems.push(Problem::at(at, message(object)).rule("missing-rollback"));
+            }
         }
     }
     problems
 }
 
+fn message(object: &Object) -> String {
+    let of = object.of.as_ref().map(|of| format!(" of {of}"));
+    let name = if object.is_unnamed() {
+        "without a name".to_owned()
+    } else {
+        object.name.to_string()
+    };
+    format!(
+        "no rollback script drops the {} {name}{}",
+        object.kind.as_str(),
+        of.unwrap_or_default()
+    )
+}
+
 /// Whether the names contain no variable: values known only at run time can't be compared.
 fn is_known(object: &Object) -> bool {
-    let names = std::iter::once(&object.name).chain(&object.of);
-    !names
-        .map(ToString::to_string)
-        .any(|name| name.contains(STAND_IN))
+    let mut names = std::iter::once(&object.name).chain(&object.of);
+    !names.any(|name| name.to_string().contains(STAND_IN))
 }
 
-/// Statements, indexed by the names of objects that they drop, rename and, in a rollback script,
-/// create.
+/// Names that statements drop, and those that rollback scripts rename, replace or name in a DO
+/// block. Names that a RENAME connects are one name.
 #[derive(Default)]
-pub struct Statements {
-    list: Vec<Effect>,
-    by_name: BTreeMap<String, Vec<usize>>,
+pub struct Removals {
+    aliases: HashMap<String, String>,
+    temporary: HashSet<String>,
+    /// Partitions and sequences of the tables to which a statement attaches them, by name.
+    joined: HashMap<String, Vec<Object>>,
+    by_name: HashMap<String, Vec<Removal>>,
+    /// Numbers of the DO blocks of rollback scripts, by lower-case word.
+    by_word: HashMap<String, Vec<usize>>,
 }
 
-struct Effect {
-    effects: Effects,
-    /// The lower-case body of a DO block in a rollback script.
-    body: Option<String>,
-    in_rollback: bool,
+#[derive(Clone)]
+struct Removal {
     /// The number of its statement.
     number: usize,
+    object: Object,
+    extent: Extent,
 }
 
-impl Statements {
-    /// Appends a statement.
-    pub fn push(&mut self, effects: Effects, body: Option<String>, in_rollback: bool) {
-        self.add(Effect {
-            effects,
-            body: body.filter(|_| in_rollback),
-            in_rollback,
-            number: self.list.len(),
-        });
-    }
-
-    /// Records that dropping an object also drops its parts.
-    fn gone(&mut self, object: &Object, by: usize) {
-        let cascade = self.list[by].effects.cascade;
-        let effects = Effects {
-            dropped: vec![object.clone()],
-            cascade,
-            ..Effects::default()
-        };
-        self.add(Effect {
-            effects,
-            body: None,
-            in_rollback: false,
-            number: by,
-        });
-    }
-
-    fn add(&mut self, effect: Effect) {
-        let Effects {
-            created,
-            dropped,
-            renamed,
-            moved,
-            joined,
-            ..
-        } = &effect.effects;
-        let created = created.iter().filter(|_| effect.in_rollback);
-        let objects = created
-            .chain(dropped)
-            .chain(renamed.iter().map(|(from, _)| from))
-            .chain(moved);
-        let names = objects
-            .chain(joined.iter().map(|(object, _)| object))
-            .map(|object| object.name.name.as_str());
-        let words: BTreeSet<&str> = names
-            .chain(effect.body.iter().flat_map(|body| words(body)))
-            .collect();
-        for name in words {
-            self.by_name
-                .entry(name.to_owned())
-                .or_default()
-                .push(self.list.len());
-        }
-        self.list.push(effect);
-    }
-
-    /// The number of the first statement after `behind` that undoes the creation of an object,
-    /// under any name it has had meanwhile.
-    pub fn taking_back(&self, object: &Object, behind: Option<usize>) -> Option<usize> {
-        let mut names = vec![object.clone()];
-        let mut left = self.naming(object, behind);
-        while let Some((number, i)) = left.pop_first() {
-            let effect = &self.list[i];
-            if names.iter().any(|object| effect.takes_back(object)) {
-                return Some(number);
-            }
-            for object in names
-                .iter()
-                .filter_map(|object| effect.changed(object))
-                .collect::<Vec<_>>()
-            {
-                if !names.contains(&object) {
-                    left.extend(self.naming(&object, Some(number)));
-                    names.push(object);
-                }
-            }
-        }
-        None
-    }
-
-    /// The statements after `behind` that name the object, its containers or its dependencies.
-    fn naming(&self, object: &Object, behind: Option<usize>) -> BTreeSet<(usize, usize)> {
-        let (name, of) = (&object.name, object.of.as_ref());
-        let containers = of
-            .map(|of| &of.name)
-            .into_iter()
-            .chain(&name.schema)
-            .chain(of.and_then(|of| of.schema.as_ref()));
-        let lower = name.name.to_ascii_lowercase();
-        let keys = containers.chain(&object.mentions).map(String::as_str);
-        let keys: BTreeSet<&str> = keys
-            .chain([name.name.as_str()])
-            .chain(words(&lower).next())
-            .collect();
-        // The server derives the name of an unnamed index from its table's name.
-        let prefix = if object.is_unnamed() {
-            name.name.as_str()
-        } else {
-            "\u{10ffff}"
-        };
-        let longer = self
-            .by_name
-            .range(prefix.to_owned()..)
-            .take_while(|(key, _)| key.starts_with(prefix));
-        let found = keys
-            .into_iter()
-            .filter_map(|key| self.by_name.get(key))
-            .chain(longer.map(|(_, found)| found));
-        let found = found.flatten().map(|i| (self.list[*i].number, *i));
-        found.filter(|(number, _)| Some(*number) > behind).collect()
-    }
+#[derive(Clone, Copy)]
+enum Extent {
+    /// The name alone: a renamed table keeps its parts.
+    Name,
+    /// The object with its parts, and with CASCADE the objects that mention it.
+    Parts { cascade: bool },
 }
 
-impl Effect {
-    fn takes_back(&self, object: &Object) -> bool {
-        let Effects {
-            created,
-            dropped,
-            renamed,
-            cascade,
-            ..
-        } = &self.effects;
-        let is_replaced = |new: &Object| (new.replaces || !new.conditional) && object.can_be(new);
-        dropped
-            .iter()
-            .any(|dropped| goes_with(object, dropped, *cascade))
-            || self.in_rollback
-                // A renamed table keeps its rows under another name.
-                && (matches!(object.kind, Kind::Table | Kind::Schema | Kind::Sequence)
-                    && renamed.iter().any(|(from, _)| object.can_be(from))
-                    || created.iter().any(is_replaced))
-            || self
-                .body
-                .as_ref()
-                .is_some_and(|body| body.contains(&object.name.name.to_ascii_lowercase()))
+impl Removals {
+    /// Collects the names of statements: their effects, the lower-case body of a DO block, and
+    /// whether a rollback script contains them.
+    pub fn of<'a>(
+        statements: impl Iterator<Item = (&'a Effects, Option<&'a str>, bool)> + Clone,
+    ) -> Self {
+        let mut removals = Self::default();
+        for (from, to) in statements
+            .clone()
+            .flat_map(|(effects, ..)| &effects.renamed)
+        {
+            let (from, to) = (removals.resolved(&from.name.name), removals.resolved(to));
+            if from != to {
+                removals.aliases.insert(to, from);
+            }
+        }
+        for (number, (effects, body, in_rollback)) in statements.enumerate() {
+            removals.push(number, effects, in_rollback);
+            if in_rollback {
+                removals.push_of_rollback(number, effects, body);
+            }
+        }
+        removals
     }
 
-    /// The object with its new name, schema or owner.
-    fn changed(&self, object: &Object) -> Option<Object> {
-        let Effects {
-            renamed,
-            moved,
-            joined,
-            ..
-        } = &self.effects;
-        let mut now = object.clone();
-        for (from, to) in renamed {
-            let is_in = |schema: &Option<String>| {
-                from.kind == Kind::Schema && schema.as_ref() == Some(&from.name.name)
+    fn push(&mut self, number: usize, effects: &Effects, in_rollback: bool) {
+        let cascade = effects.cascade;
+        for object in &effects.dropped {
+            self.add(number, object, Extent::Parts { cascade });
+        }
+        // A tier that moves a table leaves its parts to the rollback of the new name.
+        let extent = match in_rollback {
+            true => Extent::Name,
+            false => Extent::Parts { cascade: false },
+        };
+        if let Some(object) = &effects.moved {
+            self.add(number, object, extent);
+        }
+        if let Some(object) = effects.joined.as_ref().map(|object| self.renamed(object)) {
+            let joined = self.joined.entry(object.name.name.clone()).or_default();
+            joined.push(object);
+        }
+        let temporary = effects.temporary.as_ref().map(|name| self.resolved(name));
+        self.temporary.extend(temporary);
+    }
+
+    fn push_of_rollback(&mut self, number: usize, effects: &Effects, body: Option<&str>) {
+        let keeps_rows = |kind| matches!(kind, Kind::Table | Kind::Schema | Kind::Sequence);
+        let renamed = effects.renamed.iter().map(|(from, _)| from);
+        let created = effects.created.iter();
+        for object in renamed
+            .filter(|object| keeps_rows(object.kind))
+            .chain(created.filter(|object| object.replaces || !object.conditional))
+        {
+            self.add(number, object, Extent::Name);
+        }
+        let drops = |body: &&str| words(body).any(|word| word == "drop");
+        for word in body.filter(drops).into_iter().flat_map(words) {
+            let word = self.resolved(word);
+            self.by_word.entry(word).or_default().push(number);
+        }
+    }
+
+    fn add(&mut self, number: usize, object: &Object, extent: Extent) {
+        let object = self.renamed(object);
+        let name = object.name.name.clone();
+        // The server derives the name of an unnamed index from its table's name. A name has at
+        // most 63 bytes.
+        let prefixes = name
+            .match_indices('_')
+            .map(|(at, _)| &name[..=at])
+            .filter(|prefix| object.kind == Kind::Index && prefix.len() < 63);
+        for key in prefixes.chain([name.as_str()]) {
+            let removal = Removal {
+                number,
+                object: object.clone(),
+                extent,
             };
-            for name in std::iter::once(&mut now.name)
-                .chain(&mut now.of)
-                .filter(|name| is_in(&name.schema))
-            {
-                name.schema = Some(to.clone());
-            }
-            if holds(from, object) {
-                now.name.name.clone_from(to);
-            }
-            if let Some(of) = now
-                .of
-                .as_mut()
-                .filter(|of| contains(from.kind) && can_be(of, &from.name))
-            {
-                of.name.clone_from(to);
-            }
-            now.mentions
-                .iter_mut()
-                .filter(|name| **name == from.name.name)
-                .for_each(|name| name.clone_from(to));
+            let removals = self.by_name.entry(key.to_owned()).or_default();
+            removals.push(removal);
         }
-        if let Some(from) = moved {
-            if holds(from, object) {
-                now.name.schema = None;
-            }
-            if let Some(of) = now
-                .of
-                .as_mut()
-                .filter(|of| contains(from.kind) && can_be(of, &from.name))
-            {
-                (of.schema, now.name.schema) = (None, None);
-            }
+    }
+
+    /// The first of the names that renames connect with a name.
+    fn resolved(&self, name: &str) -> String {
+        let names = std::iter::successors(Some(name), |name| {
+            self.aliases.get(*name).map(String::as_str)
+        });
+        names.last().unwrap_or(name).to_owned()
+    }
+
+    fn renamed(&self, object: &Object) -> Object {
+        let mut object = object.clone();
+        for name in [Some(&mut object.name), object.of.as_mut()]
+            .into_iter()
+            .flatten()
+        {
+            name.name = self.resolved(&name.name);
+            name.schema = name.schema.as_ref().map(|schema| self.resolved(schema));
         }
-        if let Some((_, owner)) = joined.as_ref().filter(|(part, _)| object.can_be(part)) {
-            now.of = owner.as_ref().map(|owner| owner.table.clone());
-            now.mentions
-                .extend(owner.as_ref().and_then(|owner| owner.column.clone()));
+        for name in &mut object.mentions {
+            *name = self.resolved(name);
         }
-        (now != *object).then_some(now)
+        object
+    }
+
+    /// The number of the first statement after `after` that removes the object's name, and whether
+    /// it cascades.
+    pub fn find(&self, object: &Object, after: Option<usize>) -> Option<(usize, bool)> {
+        let object = self.renamed(object);
+        let joined = self.joined.get(&object.name.name).into_iter().flatten();
+        let by_name = joined
+            .filter(|joined| joined.can_be(&object))
+            .chain([&object])
+            .flat_map(|object| {
+                let removals = self.naming(object);
+                removals.filter(|removal| removal.removes(object))
+            })
+            .map(|removal| match removal.extent {
+                Extent::Parts { cascade } => (removal.number, cascade),
+                Extent::Name => (removal.number, false),
+            });
+        // A DO block that names the table need not drop its parts.
+        let lower = object.name.name.to_ascii_lowercase();
+        let by_word = words(&lower).next().and_then(|word| self.by_word.get(word));
+        by_name
+            .chain(by_word.into_iter().flatten().map(|number| (*number, false)))
+            .filter(|(number, _)| Some(*number) > after)
+            .min()
+    }
+
+    /// The removals of the object's name, its containers and its dependencies.
+    fn naming(&self, object: &Object) -> impl Iterator<Item = &Removal> {
+        let names = [Some(&object.name), object.of.as_ref()];
+        let names = names.into_iter().flatten();
+        let names = names.flat_map(|name| name.schema.iter().chain([&name.name]));
+        names
+            .chain(&object.mentions)
+            .filter_map(|name| self.by_name.get(name))
+            .flatten()
+    }
+
+    /// Whether it belongs to a temporary table, or is a view of one.
+    fn is_temporary(&self, object: &Object) -> bool {
+        let object = self.renamed(object);
+        let of = object.of.iter().filter(|of| of.schema.is_none());
+        let views = object.mentions.iter();
+        of.map(|of| &of.name)
+            .chain(views.filter(|_| object.kind == Kind::View))
+            .any(|name| self.temporary.contains(name))
     }
 }
 
-/// Whether dropping `dropped` also drops the object.
-fn goes_with(object: &Object, dropped: &Object, cascade: bool) -> bool {
-    let is_unnamed = object.is_unnamed()
-        && dropped.kind == Kind::Index
-        && dropped.name.name.starts_with(&object.name.name)
-        && object
-            .schema()
-            .zip(dropped.schema())
-            .is_none_or(|(a, b)| a == b);
-    let is_part = object.of.as_ref().is_some_and(|of| match dropped.kind {
-        Kind::Table | Kind::View => can_be(of, &dropped.name),
-        Kind::Column if matches!(object.kind, Kind::Index | Kind::Sequence | Kind::Constraint) => {
-            dropped.of.as_ref().is_some_and(|table| can_be(of, table))
-                && object.mentions.contains(&dropped.name.name)
-        }
-        _ => false,
-    });
-    let schemas = [Some(&object.name), object.of.as_ref()]
-        .into_iter()
-        .flatten()
-        .filter_map(|name| name.schema.as_ref());
-    let is_in = dropped.kind == Kind::Schema
-        && schemas
-            .into_iter()
-            .any(|schema| *schema == dropped.name.name);
-    let depends =
-        || is_in || dropped.kind != Kind::Column && object.mentions.contains(&dropped.name.name);
-    object.can_be(dropped) || is_unnamed || is_part || cascade && depends()
-}
-
-/// Whether ALTER of `named` means the object: ALTER TABLE also alters views, indexes and sequences.
-fn holds(named: &Object, object: &Object) -> bool {
-    let is_relation = matches!(
-        object.kind,
-        Kind::Table | Kind::View | Kind::Index | Kind::Sequence
-    );
-    object.can_be(named)
-        || named.kind == Kind::Table && is_relation && can_be(&object.name, &named.name)
-}
-
-fn contains(kind: Kind) -> bool {
-    matches!(kind, Kind::Table | Kind::View)
+impl Removal {
+    fn removes(&self, object: &Object) -> bool {
+        let removed = &self.object;
+        let Extent::Parts { cascade } = self.extent else {
+            return object.can_be(removed);
+        };
+        let mentions = object.mentions.contains(&removed.name.name);
+        let is_part = match removed.kind {
+            Kind::Table | Kind::View => object
+                .of
+                .as_ref()
+                .is_some_and(|of| can_be(of, &removed.name)),
+            Kind::Column => {
+                mentions
+                    && matches!(object.kind, Kind::Index | Kind::Sequence | Kind::Constraint)
+                    && object
+                        .of
+                        .as_ref()
+                        .zip(removed.of.as_ref())
+                        .is_some_and(|(of, table)| can_be(of, table))
+            }
+            Kind::Schema => [Some(&object.name), object.of.as_ref()]
+                .into_iter()
+                .flatten()
+                .any(|name| name.schema.as_ref() == Some(&removed.name.name)),
+            Kind::Index => {
+                object.is_unnamed()
+                    && removed.name.name.starts_with(&object.name.name)
+                    && object
+                        .schema()
+                        .zip(removed.schema())
+                        .is_none_or(|(a, b)| a == b)
+            }
+            _ => false,
+        };
+        object.can_be(removed) || is_part || cascade && mentions && removed.kind != Kind::Column
+    }
 }
 
 /// The words of the body of a DO block.
@@ -353,22 +292,16 @@ mod tests {
     /// of tiers.
     #[test]
     fn statements_about_other_objects_are_not_looked_at() {
+        let of = |sql: &str| effects(&Tokens::new(sql));
         for others in [0, 1000] {
-            let mut statements = Statements::default();
-            for n in 0..others {
-                statements.push(
-                    effects(&Tokens::new(&format!("drop table s.t{n}"))),
-                    None,
-                    true,
-                );
-            }
-            statements.push(effects(&Tokens::new("drop table s.t")), None, true);
-            let index = effects(&Tokens::new("create index i on s.t (a)"))
-                .created
-                .remove(0);
-            assert_eq!(statements.naming(&index, None).len(), 1);
-            assert_eq!(statements.taking_back(&index, None), Some(others));
-            assert_eq!(statements.taking_back(&index, Some(others)), None);
+            let drops = (0..others).map(|n| of(&format!("drop table s.t{n}")));
+            let drops: Vec<Effects> = drops.chain([of("drop table s.t")]).collect();
+            let removals = Removals::of(drops.iter().map(|effects| (effects, None, true)));
+            let index = &of("create index i on s.t (a)").created[0];
+            // Once by its table, once by a name in its statement.
+            assert_eq!(removals.naming(index).count(), 2);
+            assert_eq!(removals.find(index, None), Some((others, false)));
+            assert_eq!(removals.find(index, Some(others)), None);
         }
     }
 }

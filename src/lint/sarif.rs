@@ -20,7 +20,7 @@ pub fn log(findings: &[Finding]) -> Value {
                 "shortDescription": { "text": rule.summary },
                 "help": { "text": page, "markdown": page },
                 "helpUri": format!("https://pgseal.invalid/docs/lint.md#{}", rule.id),
-                "defaultConfiguration": { "level": level(rule.severity) },
+                "defaultConfiguration": { "level": rule.severity.as_str() },
             })
         })
         .collect();
@@ -38,10 +38,6 @@ pub fn log(findings: &[Finding]) -> Value {
     })
 }
 
-fn level(severity: Severity) -> &'static str {
-    severity.as_str()
-}
-
 fn result(finding: &Finding) -> Value {
     let problem = &finding.problem;
     let severity = rules::find(problem.rule).map_or(Severity::Error, |rule| rule.severity);
@@ -57,7 +53,7 @@ fn result(finding: &Finding) -> Value {
         .unwrap_or_default();
     let mut result = json!({
         "ruleId": problem.rule,
-        "level": level(severity),
+        "level": severity.as_str(),
         "message": { "text": format!("{}{hint}", problem.message) },
         "locations": [{ "physicalLocation": location }],
         "suppressions": [],

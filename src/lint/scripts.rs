@@ -18,9 +18,7 @@ pub const STATEMENT_BYTES: usize = 512 * 1024;
 
 /// First keywords of statements that define or lock objects. Data changes and queries are not among
 /// them.
-const DEFINING: [&str; 7] = [
-    "create", "alter", "drop", "truncate", "reindex", "cluster", "refresh",
-];
+const DEFINING: &str = "create alter drop truncate reindex cluster refresh";
 
 /// Purpose of a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +44,7 @@ pub struct Defining {
 }
 
 /// The effects of one statement on objects; statements joined by `\;` are separate.
+#[derive(Default)]
 pub struct TierEffect {
     pub effects: Effects,
     /// Positions of the names of created objects.
@@ -89,6 +88,7 @@ pub fn read(definition: &Definition) -> Vec<Reading> {
         .collect()
 }
 
+/// Records each statement once over all execution paths of the script.
 fn reading(definition: &Definition, purpose: Purpose, file: &EntryPath) -> Reading {
     let mut reading = Reading {
         purpose,
@@ -97,13 +97,6 @@ fn reading(definition: &Definition, purpose: Purpose, file: &EntryPath) -> Readi
         acts: Vec::new(),
         problems: Vec::new(),
     };
-    statements(definition, &mut reading);
-    reading
-}
-
-/// Records each statement once over all execution paths of the script.
-fn statements(definition: &Definition, reading: &mut Reading) {
-    let file = reading.file.clone();
     let mut seen = Seen::new();
     let mut path = SearchPath::default();
     let mut last_way = 1;
@@ -118,7 +111,7 @@ fn statements(definition: &Definition, reading: &mut Reading) {
             }
             match step {
                 Ok((_, Step::Statement(statement))) => {
-                    note(reading, &mut path, statement, &mut seen);
+                    note(&mut reading, &mut path, statement, &mut seen);
                 }
                 Ok(_) => {}
                 // A release that packs has no such error; if it happens, the warning makes clear that
@@ -140,6 +133,7 @@ fn statements(definition: &Definition, reading: &mut Reading) {
     reading
         .problems
         .retain(|problem| known.insert(problem.to_string()));
+    reading
 }
 
 /// File, line and text of statements.
@@ -150,7 +144,7 @@ fn note(reading: &mut Reading, path: &mut SearchPath, statement: Statement, seen
     // The first words classify a statement before a long one is fully tokenized.
     let head = Tokens::first(&statement.sql, 24);
     path.see(&head, &statement);
-    let defines = is_defining(&head);
+    let defines = head.is_listed(0, DEFINING);
     if !defines && !head.is(0, "do") && !head.is(0, "set") && !may_make(&head, &statement.sql) {
         return;
     }
@@ -180,12 +174,10 @@ fn note_part(reading: &mut Reading, statement: &Statement, part: &Part<'_>) {
             .literals()
             .map(str::to_ascii_lowercase)
             .filter(|text| text.contains("drop"));
-        let act = |body| TierEffect {
-            effects: Effects::default(),
-            places: Vec::new(),
+        reading.acts.extend(bodies.map(|body| TierEffect {
             body: Some(body),
-        };
-        reading.acts.extend(bodies.map(act));
+            ..TierEffect::default()
+        }));
         return;
     }
     let effects = effects(&tokens);
@@ -201,23 +193,11 @@ fn note_part(reading: &mut Reading, statement: &Statement, part: &Part<'_>) {
         .iter()
         .map(|object| place(object.at))
         .collect();
-    if !effects.is_nothing() {
-        reading.acts.push(TierEffect {
-            effects,
-            places,
-            body: None,
-        });
-    }
-}
-
-fn is_defining(head: &Tokens<'_>) -> bool {
-    DEFINING.iter().any(|word| head.is(0, word))
-}
-
-fn is_question(head: &Tokens<'_>) -> bool {
-    ["select", "with", "values"]
-        .iter()
-        .any(|word| head.is(0, word))
+    reading.acts.push(TierEffect {
+        effects,
+        places,
+        body: None,
+    });
 }
 
 /// Whether another statement may create an object: a SELECT with INTO, or one after `\;`.
@@ -228,6 +208,6 @@ fn may_make(head: &Tokens<'_>, sql: &str) -> bool {
             .any(|word| word.eq_ignore_ascii_case(b"into"))
     };
     let body = sql.trim_end().trim_end_matches(';');
-    is_question(head) && into()
+    head.is_listed(0, "select with values") && into()
         || plain(sql).is_none() && sql.len() <= STATEMENT_BYTES && body.contains(';')
 }

@@ -47,45 +47,31 @@ impl SearchPath {
 
 /// `SET search_path`, `RESET search_path`, `SET SCHEMA`.
 fn changes(head: &Tokens<'_>) -> bool {
-    let i = if head.is(1, "local") || head.is(1, "session") {
+    let i = setting(head);
+    head.is(0, "set") && head.is_listed(i, "search_path schema")
+        || head.is(0, "reset") && head.is(1, "search_path")
+}
+
+/// The index of the name in `SET [LOCAL | SESSION] name`.
+pub fn setting(head: &Tokens<'_>) -> usize {
+    if head.is_listed(1, "local session") {
         2
     } else {
         1
-    };
-    head.is(0, "set") && (head.is(i, "search_path") || head.is(i, "schema"))
-        || head.is(0, "reset") && head.is(1, "search_path")
+    }
 }
 
 /// The object that a statement defines or writes, and the byte offset of its name.
 pub fn target(head: &Tokens<'_>) -> Option<(ObjectName, usize)> {
-    let is_kind = |i: usize| {
-        [
-            "table",
-            "view",
-            "index",
-            "function",
-            "procedure",
-            "aggregate",
-            "type",
-            "domain",
-            "sequence",
-        ]
-        .into_iter()
-        .any(|word| head.is(i, word))
-    };
+    const KINDS: &str = "table view index function procedure aggregate type domain sequence";
     let at = match head {
         _ if head.are(0, &["insert", "into"]) || head.are(0, &["delete", "from"]) => 2,
         _ if head.is(0, "update") => 1,
         _ if head.is(0, "truncate") => head.behind(1, &["table"]),
         // Temporary objects have their own schema.
-        _ if ["temp", "temporary"]
-            .into_iter()
-            .any(|word| (1..4).any(|i| head.is(i, word))) =>
-        {
-            return None;
-        }
-        _ if head.is(0, "create") || head.is(0, "alter") || head.is(0, "drop") => {
-            let kind = (1..6).find(|i| is_kind(*i))?;
+        _ if (1..4).any(|i| head.is_listed(i, "temp temporary")) => return None,
+        _ if head.is_listed(0, "create alter drop") => {
+            let kind = (1..6).find(|i| head.is_listed(*i, KINDS))?;
             let i = head.behind(kind + 1, &["concurrently"]);
             let i = head.behind(head.behind(i, &["if", "not", "exists"]), &["if", "exists"]);
             if head.is(0, "create") && head.is(kind, "index") {

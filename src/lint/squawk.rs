@@ -94,35 +94,24 @@ pub fn answer(question: &Question) -> Answer {
 }
 
 /// Keeps the more specific violation where a foreign key without NOT VALID breaks two rules.
-fn most_exact(violations: Vec<Violation>) -> Vec<Violation> {
+fn most_exact(mut violations: Vec<Violation>) -> Vec<Violation> {
     let exact = [
         Rule::AddingForeignKeyConstraint,
         Rule::DisallowedUniqueConstraint,
         Rule::AddingSerialPrimaryKeyField,
     ];
-    let ranges: Vec<_> = violations
-        .iter()
-        .filter(|v| exact.contains(&v.code))
-        .map(|v| v.text_range)
-        .collect();
-    let covered = |violation: &Violation| {
-        violation.code == Rule::ConstraintMissingNotValid
-            && ranges
-                .iter()
-                .any(|range| range.intersect(violation.text_range).is_some())
+    let ranges = violations.iter().filter(|v| exact.contains(&v.code));
+    let ranges: Vec<_> = ranges.map(|v| v.text_range).collect();
+    let is_covered = |v: &Violation| {
+        let mut ranges = ranges.iter();
+        ranges.any(|range| range.intersect(v.text_range).is_some())
     };
+    violations.retain(|v| v.code != Rule::ConstraintMissingNotValid || !is_covered(v));
     violations
-        .into_iter()
-        .filter(|violation| !covered(violation))
-        .collect()
 }
 
 /// The squawk rules for tiers or for rollback scripts, which may drop the objects of their tiers.
 pub fn rules_for(rollback: bool) -> Vec<String> {
-    let of_squawk = rules::RULES
-        .iter()
-        .filter(|rule| rule.id.parse::<Rule>().is_ok())
-        .map(|rule| rule.id);
     let undoes = |id: &str| {
         id.starts_with("ban-drop")
             || id.starts_with("renaming")
@@ -130,8 +119,8 @@ pub fn rules_for(rollback: bool) -> Vec<String> {
             || id == "ban-disable-trigger"
             || id == "require-concurrent-index-deletion"
     };
-    of_squawk
-        .filter(|id| !(rollback && undoes(id)))
+    let ids = rules::RULES.iter().map(|rule| rule.id);
+    ids.filter(|id| id.parse::<Rule>().is_ok() && !(rollback && undoes(id)))
         .map(str::to_owned)
         .collect()
 }

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::scripts::place;
+use super::search_path::setting;
 use crate::bundle::problem::Problem;
 use crate::bundle::release_toml::{FILE, line_and_column};
 use pgseal_verify::format::run_limits::{RunLimits, TimeLimit};
@@ -48,11 +49,7 @@ pub fn limits(limits: &RunLimits, release_toml: &str) -> Option<Problem> {
 
 /// Checks `SET [LOCAL] lock_timeout` in a script, which must not exceed this limit.
 pub fn set_in(head: &Tokens<'_>, statement: &Statement) -> Option<Problem> {
-    let i = if head.is(1, "local") || head.is(1, "session") {
-        2
-    } else {
-        1
-    };
+    let i = setting(head);
     let sets = head.is(0, "set") && head.is(i, "lock_timeout");
     let resets = head.is(0, "reset") && head.is(1, "lock_timeout");
     if !sets && !resets {

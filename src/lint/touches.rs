@@ -72,69 +72,42 @@ pub fn touches(sql: &str, path: &[String]) -> Touches {
         }
     };
     let effects = effects(&tokens);
-    let of = |object: &Object| {
-        // An index is created in the schema of its table.
-        let with_schema = |schema: Option<&String>| {
-            let name = ObjectName {
-                schema: object.name.schema.clone().or(schema.cloned()),
-                ..object.name.clone()
-            };
-            named(&name)
-        };
-        match (&object.of, object.kind) {
-            (Some(table), Kind::Trigger | Kind::Column) => {
-                format!("{}.{}", named(table), object.name.name)
-            }
-            (Some(table), Kind::Index) if object.name.name.ends_with('_') => {
-                format!("of {}", named(table))
-            }
-            (Some(table), Kind::Index) => with_schema(table.schema.as_ref()),
-            _ if object.kind == Kind::Schema => object.name.name.clone(),
-            _ if object.kind > Kind::Constraint => object.name.to_string(),
-            _ => named(&object.name),
+    let of = |object: &Object| match (&object.of, object.kind) {
+        (Some(table), Kind::Trigger | Kind::Column) => {
+            format!("{}.{}", named(table), object.name.name)
         }
+        (Some(table), Kind::Index) if object.is_unnamed() => format!("of {}", named(table)),
+        (_, Kind::Index) => named(&ObjectName {
+            schema: object.schema().cloned(),
+            ..object.name.clone()
+        }),
+        _ if object.kind == Kind::Schema => object.name.name.clone(),
+        _ if object.kind > Kind::Constraint => object.name.to_string(),
+        _ => named(&object.name),
     };
-    let is_own = |object: &&Object| object.kind != Kind::Constraint;
-    for object in effects.created.iter().filter(is_own) {
-        add(
-            if object.kind == Kind::Column {
-                How::Alters
-            } else {
-                How::Creates
-            },
-            object.kind.as_str(),
-            of(object),
-        );
+    let created = effects.created.iter().map(|object| (How::Creates, object));
+    let dropped = effects.dropped.iter().map(|object| (How::Drops, object));
+    let all = created.chain(dropped);
+    let mut own = all
+        .filter(|(_, object)| object.kind != Kind::Constraint)
+        .peekable();
+    let is_altered = own.peek().is_none() && tokens.is(0, "alter");
+    for (how, object) in own {
+        let how = if object.kind == Kind::Column {
+            How::Alters
+        } else {
+            how
+        };
+        add(how, object.kind.as_str(), of(object));
     }
-    for object in effects.dropped.iter().filter(is_own) {
-        add(
-            if object.kind == Kind::Column {
-                How::Alters
-            } else {
-                How::Drops
-            },
-            object.kind.as_str(),
-            of(object),
-        );
-    }
-    if tokens.is(0, "alter")
-        && let Some(about) = &effects.about
-        && !effects
-            .created
-            .iter()
-            .chain(&effects.dropped)
-            .any(|object| is_own(&object))
-    {
+    if let Some(about) = effects.about.as_ref().filter(|_| is_altered) {
         let kind = altered_kind(&tokens);
-        add(
-            How::Alters,
-            kind,
-            if kind == "schema" {
-                about.name.clone()
-            } else {
-                named(about)
-            },
-        );
+        let name = if kind == "schema" {
+            about.name.clone()
+        } else {
+            named(about)
+        };
+        add(How::Alters, kind, name);
     }
     for name in written(&tokens) {
         add(How::Writes, "table", named(&name));
@@ -163,32 +136,13 @@ fn qualified(name: &ObjectName, path: &[String]) -> String {
 }
 
 fn is_hidden(tokens: &Tokens<'_>, sql: &str) -> bool {
-    let runs = ["do", "call", "execute"]
-        .into_iter()
-        .any(|word| tokens.is(0, word));
-    let asks = ["select", "with", "values"]
-        .into_iter()
-        .any(|word| tokens.is(0, word))
-        || tokens.is(0, "(");
-    runs || asks && calls_something(sql)
+    let asks = tokens.is_listed(0, "select with values") || tokens.is(0, "(");
+    tokens.is_listed(0, "do call execute") || asks && calls_something(sql)
 }
 
 fn altered_kind(tokens: &Tokens<'_>) -> &'static str {
-    const KINDS: [&str; 12] = [
-        "table",
-        "view",
-        "materialized",
-        "index",
-        "function",
-        "procedure",
-        "type",
-        "domain",
-        "schema",
-        "sequence",
-        "trigger",
-        "foreign",
-    ];
-    match KINDS.into_iter().find(|kind| tokens.is(1, kind)) {
+    const KINDS: &str = "table view materialized index function procedure type domain schema sequence trigger foreign";
+    match KINDS.split(' ').find(|kind| tokens.is(1, kind)) {
         Some("materialized") => "materialized view",
         Some("foreign") => "foreign table",
         Some(kind) => kind,
@@ -215,22 +169,14 @@ fn written(tokens: &Tokens<'_>) -> Vec<ObjectName> {
         return names;
     }
     if tokens.is(0, "truncate") {
-        let mut i = tokens.behind(tokens.behind(1, &["table"]), &["only"]);
-        while let Some((table, behind)) = tokens.name(i) {
-            names.push(table);
-            let behind = tokens.behind(behind, &["*"]);
-            if !tokens.is(behind, ",") {
-                break;
-            }
-            i = tokens.behind(behind + 1, &["only"]);
-        }
-        return names;
+        return modes::list(tokens, tokens.behind(1, &["table"]));
     }
     let begins = |i: usize| i == 0 || tokens.is(i - 1, "(") || tokens.is(i - 1, ")");
-    let writes = ["insert", "update", "delete", "merge", "with"]
-        .into_iter()
-        .any(|word| tokens.is(0, word));
-    let last = if writes { tokens.len() } else { 0 };
+    let last = if tokens.is_listed(0, "insert update delete merge with") {
+        tokens.len()
+    } else {
+        0
+    };
     for i in (0..last).filter(|i| begins(*i)) {
         if tokens.are(i, &["insert", "into"])
             || tokens.are(i, &["merge", "into"])
@@ -248,7 +194,7 @@ fn written(tokens: &Tokens<'_>) -> Vec<ObjectName> {
 mod tests {
     use super::touches;
 
-    fn told(sql: &str) -> Vec<String> {
+    fn described(sql: &str) -> Vec<String> {
         let found = touches(sql, &["app".to_owned()]);
         let objects = found
             .objects
@@ -326,7 +272,7 @@ mod tests {
             ("select count(*) from t", vec![]),
             ("lock table t in share mode", vec!["ShareLock app.t"]),
         ] {
-            assert_eq!(told(sql), expected, "{sql}");
+            assert_eq!(described(sql), expected, "{sql}");
         }
     }
 }

@@ -8,7 +8,6 @@ use super::host::Host;
 use super::start;
 use crate::database::{ConnectionKind, DatabaseError};
 
-/// A failed attempt.
 #[derive(Debug)]
 pub(super) struct ConnectError {
     pub error: DatabaseError,

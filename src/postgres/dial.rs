@@ -45,15 +45,13 @@ pub(super) fn addresses(host: &Host) -> Result<Vec<Address>, DatabaseError> {
         Place::Address(address) => Ok(vec![Address::Tcp(SocketAddr::new(*address, host.port))]),
         Place::Name(name) => {
             let found = (name.as_str(), host.port).to_socket_addrs();
-            let found = found.map_err(|e| {
-                DatabaseError::unreachable(format!("{host}: the name is not found: {e}"))
-            })?;
+            let failed =
+                |why: String| DatabaseError::unreachable(format!("{host}: the name {why}"));
+            let found = found.map_err(|e| failed(format!("is not found: {e}")))?;
             let mut addresses: Vec<_> = found.map(Address::Tcp).collect();
             addresses.dedup();
             if addresses.is_empty() {
-                return Err(DatabaseError::unreachable(format!(
-                    "{host}: the name has no address"
-                )));
+                return Err(failed("has no address".to_owned()));
             }
             Ok(addresses)
         }
@@ -92,31 +90,23 @@ fn encrypt(
     mut socket: Socket,
     clock: &mut Clock,
 ) -> Result<Dialed, ConnectError> {
+    let stop = |text| ConnectError::tls(NextAttempt::Stop, text);
     let Some(config) = &tls.config else {
-        return Err(ConnectError::tls(NextAttempt::Stop, "TLS is switched off"));
+        return Err(stop("TLS is switched off"));
     };
     let lost = |e: io::Error| {
-        ConnectError::new(
-            NextAttempt::NextAddress,
-            format!("the server does not answer: {e}"),
-        )
+        let text = format!("the server does not answer: {e}");
+        ConnectError::new(NextAttempt::NextAddress, text)
     };
     if !tls.direct {
         socket.write_all(&SSL_REQUEST).map_err(lost)?;
         match socket.read_byte(clock).map_err(lost)? {
             b'S' => {}
             b'N' if tls.mode == Mode::Prefer => return Ok(plain(socket)),
-            b'N' => {
-                return Err(ConnectError::tls(
-                    NextAttempt::Stop,
-                    "the server has no TLS, which sslmode asks for",
-                ));
-            }
+            b'N' => return Err(stop("the server has no TLS, which sslmode asks for")),
             _ => {
-                return Err(ConnectError::tls(
-                    NextAttempt::OtherWay,
-                    "the server does not know TLS",
-                ));
+                let text = "the server does not know TLS";
+                return Err(ConnectError::tls(NextAttempt::OtherWay, text));
             }
         }
     }
@@ -126,8 +116,7 @@ fn encrypt(
         }
         _ => ServerName::try_from(host.name.clone()),
     };
-    let name = name
-        .map_err(|_| ConnectError::tls(NextAttempt::Stop, "no certificate can name this host"))?;
+    let name = name.map_err(|_| stop("no certificate can name this host"))?;
     let session = ClientConnection::new(Arc::clone(config), name);
     let mut session =
         session.map_err(|e| ConnectError::tls(NextAttempt::OtherWay, format!("no TLS: {e}")))?;
@@ -140,10 +129,7 @@ fn encrypt(
         }
     }
     if tls.direct && session.alpn_protocol().is_none() {
-        return Err(ConnectError::tls(
-            NextAttempt::Stop,
-            "the server does not know sslnegotiation=direct",
-        ));
+        return Err(stop("the server does not know sslnegotiation=direct"));
     }
     let certificate = session.peer_certificates().and_then(<[_]>::first);
     let end_point = certificate.and_then(|certificate| end_point::of(certificate));
@@ -171,27 +157,18 @@ fn refused(tls: &Tls, error: &io::Error) -> ConnectError {
         NextAttempt::OtherWay
     };
     let roots = tls.roots.as_deref().unwrap_or_default();
-    let why = match wrong {
-        CertificateError::UnknownIssuer => {
-            format!("nothing in {roots} (sslrootcert) has signed it")
+    use CertificateError as E;
+    let why: &str = match wrong {
+        E::UnknownIssuer => &format!("nothing in {roots} (sslrootcert) has signed it"),
+        E::Expired | E::ExpiredContext { .. } => "it has expired",
+        E::NotValidYet | E::NotValidYetContext { .. } => "it is not valid yet",
+        E::Revoked => "it is revoked",
+        E::UnknownRevocationStatus => "no list in sslcrl says whether it is revoked",
+        E::NotValidForNameContext { presented, .. } if presented.is_empty() => {
+            "it names no host (only subjectAltName counts, not the common name)"
         }
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            "it has expired".to_owned()
-        }
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            "it is not valid yet".to_owned()
-        }
-        CertificateError::Revoked => "it is revoked".to_owned(),
-        CertificateError::UnknownRevocationStatus => {
-            "no list in sslcrl says whether it is revoked".to_owned()
-        }
-        CertificateError::NotValidForNameContext { presented, .. } if presented.is_empty() => {
-            "it names no host (only subjectAltName counts, not the common name)".to_owned()
-        }
-        CertificateError::NotValidForNameContext { presented, .. } => {
-            format!("it is for {}", names(presented))
-        }
-        other => other.to_string(),
+        E::NotValidForNameContext { presented, .. } => &format!("it is for {}", names(presented)),
+        other => &other.to_string(),
     };
     ConnectError::tls(then, format!("the server's certificate is refused: {why}"))
 }

@@ -52,19 +52,13 @@ pub(super) struct Driver {
 impl Driver {
     /// Applies `limit` to every answer until the session is verified.
     pub(super) fn new(wire: Wire, login: Login, limit: Option<Duration>) -> Self {
-        let Login {
-            parameters,
-            notices,
-            ..
-        } = login;
-        let (lost, sent, is_ahead) = (None, VecDeque::new(), false);
         Self {
             wire,
-            parameters,
-            lost,
-            sent,
-            is_ahead,
-            notices,
+            parameters: login.parameters,
+            lost: None,
+            sent: VecDeque::new(),
+            is_ahead: false,
+            notices: login.notices,
             patience: limit,
             deadline: limit,
         }
@@ -151,11 +145,8 @@ impl Driver {
         self.settle()?;
         self.put([answer], fill)?;
         let mut clock = self.clock();
-        while self
-            .sent
-            .front()
-            .is_some_and(|answer| !answer.is_done && !answer.asks())
-        {
+        let is_open = |answer: &Answer| !answer.is_done && !answer.asks();
+        while self.current().is_some_and(is_open) {
             self.step(&mut clock)?;
         }
         Ok(())
@@ -210,11 +201,7 @@ impl Driver {
     /// Receives and drops the answers of in-flight batches. A failed batch has aborted the
     /// transaction, so the server reports that failure again.
     fn receive_batches(&mut self) -> Result<()> {
-        while self
-            .sent
-            .front()
-            .is_some_and(|answer| answer.batch.is_some())
-        {
+        while self.current().is_some_and(|answer| answer.batch.is_some()) {
             self.receive()?;
         }
         Ok(())
@@ -355,16 +342,14 @@ fn keep(kept: &mut Vec<Notice>, notice: Notice) {
         "the server said more than {NOTICES_KEPT} things at once, or very long ones: the rest is left out"
     );
     if kept.last().is_none_or(|last| last.message != message) {
-        let (severity, statement) = ("WARNING".to_owned(), notice.statement);
-        let (detail, hint, context, routine) = (None, None, None, None);
         kept.push(Notice {
-            statement,
-            severity,
+            statement: notice.statement,
+            severity: "WARNING".to_owned(),
             message,
-            detail,
-            hint,
-            context,
-            routine,
+            detail: None,
+            hint: None,
+            context: None,
+            routine: None,
         });
     }
 }

@@ -15,7 +15,6 @@ use super::conninfo::Parameters;
 use super::dial::Address;
 use super::keywords::{KEYWORDS, SESSION_VARIABLES};
 
-/// Polling interval for running programs.
 const POLL: Duration = Duration::from_millis(20);
 
 /// Bytes kept of a program's error output.
@@ -33,18 +32,12 @@ const PLACE: [&str; 8] = [
     "target_session_attrs",
 ];
 
-/// Error of a dump or restore.
 #[derive(Debug, thiserror::Error)]
 pub enum DumpError {
     #[error("{}: {source}", .program.display())]
-    Start {
-        program: PathBuf,
-        /// Error from the operating system.
-        source: io::Error,
-    },
+    Start { program: PathBuf, source: io::Error },
     #[error("{program} failed: {said}")]
     Failed {
-        /// Name of the program.
         program: &'static str,
         /// Error lines from the program's output, else its exit status.
         said: String,

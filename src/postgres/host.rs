@@ -26,7 +26,6 @@ pub struct Host {
     pub password: Option<Password>,
 }
 
-/// Location of a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     /// The directory of a unix socket.

@@ -7,13 +7,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Programs that dump and restore a database.
 const DUMP_PROGRAMS: [&str; 2] = ["pg_dump", "pg_restore"];
 
 /// Directory in which Debian and its derivatives keep `VERSION/bin`, outside PATH.
 const VERSIONED: &str = "/usr/lib/postgresql";
 
-/// Error in locating programs.
 #[derive(Debug, thiserror::Error)]
 pub enum ProgramsError {
     #[error("no executable {program} in {}", .dir.display())]
@@ -25,9 +23,7 @@ pub enum ProgramsError {
     /// No directory was given, and the usual places lack the programs.
     #[error("no PostgreSQL programs ({}) in {}", .programs.join(", "), list(.looked))]
     NotFound {
-        /// Programs that were looked for.
         programs: &'static [&'static str],
-        /// Directories searched, in order.
         looked: Vec<PathBuf>,
     },
 }
@@ -147,63 +143,34 @@ mod tests {
     }
 
     #[test]
-    fn explicit_directory_has_no_fallback() {
-        let temp = tempfile::tempdir().unwrap();
-        let good = temp.path().join("good");
-        fake(&good, 0o755);
-        let wrong = temp.path().join("wrong");
-        let error =
-            find_in(&DUMP_PROGRAMS, Some(&wrong), Some(good.as_os_str()), &good).unwrap_err();
-        assert!(
-            matches!(
-                error,
-                ProgramsError::Missing {
-                    program: "pg_dump",
-                    ..
-                }
-            ),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn programs_without_execute_bits_are_missing() {
-        let temp = tempfile::tempdir().unwrap();
-        fake(temp.path(), 0o644);
-        assert!(matches!(
-            find(&DUMP_PROGRAMS, Some(temp.path()), None),
-            Err(ProgramsError::Missing { .. })
-        ));
-    }
-
-    #[test]
-    fn path_comes_before_the_highest_version() {
+    fn only_executables_in_absolute_directories_are_found() {
         let temp = tempfile::tempdir().unwrap();
         let root = temp.path();
         for version in ["9.6", "15", "17", "junk"] {
             fake(&root.join(version).join("bin"), 0o755);
         }
-        assert_eq!(
-            find_in(&DUMP_PROGRAMS, None, None, root).unwrap(),
-            root.join("17/bin")
-        );
-        let path = root.join("9.6/bin");
-        assert_eq!(
-            find_in(&DUMP_PROGRAMS, None, Some(path.as_os_str()), root).unwrap(),
-            path
-        );
-    }
-
-    #[test]
-    fn error_lists_where_it_looked() {
-        let temp = tempfile::tempdir().unwrap();
-        let error = find_in(
-            &DUMP_PROGRAMS,
-            None,
-            Some(OsStr::new("/nowhere:.")),
-            temp.path(),
-        )
-        .unwrap_err();
+        let find = |explicit: Option<&Path>, path_var: Option<&OsStr>| {
+            find_in(&DUMP_PROGRAMS, explicit, path_var, root)
+        };
+        let old = root.join("9.6/bin");
+        assert_eq!(find(None, None).unwrap(), root.join("17/bin"));
+        assert_eq!(find(None, Some(old.as_os_str())).unwrap(), old);
+        // A given directory has no fallback.
+        let wrong = root.join("wrong");
+        fake(&wrong, 0o644);
+        for dir in [&wrong, &root.join("missing")] {
+            let error = find(Some(dir), Some(old.as_os_str())).unwrap_err();
+            let is_first = matches!(
+                error,
+                ProgramsError::Missing {
+                    program: "pg_dump",
+                    ..
+                }
+            );
+            assert!(is_first, "{error}");
+        }
+        let path = OsStr::new("/nowhere:.");
+        let error = find_in(&DUMP_PROGRAMS, None, Some(path), &wrong).unwrap_err();
         let text = error.to_string();
         assert!(
             text.contains("/nowhere, ") && text.ends_with("*/bin"),

@@ -23,7 +23,7 @@ use super::dial::dial;
 use super::driver::Driver;
 use super::login::login;
 use super::settings::Settings;
-use super::start::{self, Facts};
+use super::start::{self, ServerFacts};
 use crate::database::{
     BatchAnswer, Cancel, ChangedReading, Column, DatabaseError, Identity, Notice, Parameter,
     Purpose, Session, Table,
@@ -31,13 +31,12 @@ use crate::database::{
 
 type Result<T> = result::Result<T, DatabaseError>;
 
-/// One connection to a server.
 pub struct PostgresSession {
     /// Names of prepared statements, by query text.
     prepared: HashMap<&'static str, String>,
     driver: Driver,
     canceller: Canceller,
-    facts: Facts,
+    facts: ServerFacts,
 }
 
 /// OIDs of types, the same in every database (`pg_type.dat`).
@@ -115,7 +114,7 @@ impl PostgresSession {
             prepared: HashMap::new(),
             driver,
             canceller,
-            facts: Facts::default(),
+            facts: ServerFacts::default(),
         })
     }
 
@@ -168,7 +167,7 @@ impl PostgresSession {
         }
     }
 
-    pub(super) fn facts(&self) -> &Facts {
+    pub(super) fn facts(&self) -> &ServerFacts {
         &self.facts
     }
 

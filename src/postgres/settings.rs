@@ -16,14 +16,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The server truncates longer names.
 const MAX_NAME: usize = 63;
 
-/// All settings of a connection.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Hosts in the order of attempts; at least one.
     pub hosts: Vec<Host>,
-    /// The role to log in as.
     pub user: String,
-    /// Name of the database.
     pub database: String,
     pub(super) application_name: String,
     /// Limit for each address, up to the end of authentication; `None` is no limit.
@@ -74,23 +71,18 @@ pub enum SettingsError {
     Refused {
         /// The keyword, with its environment variable.
         keyword: String,
-        /// Reason for the refusal.
         why: String,
     },
     #[error("{keyword} can't be {value:?}: {why}")]
     Value {
-        /// Name of the keyword.
         keyword: &'static str,
         value: String,
         why: String,
     },
     #[error("{keyword} {}: {why}", .path.display())]
     File {
-        /// The keyword that names the file.
         keyword: &'static str,
-        /// Path of the file.
         path: PathBuf,
-        /// Reason for the refusal.
         why: String,
     },
     #[error("{0}")]
@@ -134,17 +126,8 @@ impl Settings {
             database: parameters.get("dbname").unwrap_or(user).to_owned(),
             application_name: application_name(name)?,
             connect_timeout: connect_timeout(parameters)?,
-            wanted: wanted(parameters)?,
-            channel_binding: choose(
-                parameters,
-                "channel_binding",
-                "prefer",
-                &[
-                    ("prefer", ChannelBinding::Prefer),
-                    ("require", ChannelBinding::Require),
-                    ("disable", ChannelBinding::Disable),
-                ],
-            )?,
+            wanted: choose(parameters, "target_session_attrs", "any", &WANTED)?,
+            channel_binding: choose(parameters, "channel_binding", "prefer", &BINDINGS)?,
             keep_alive: KeepAlive {
                 on: number(parameters, "keepalives")? != Some(0),
                 idle: seconds(parameters, "keepalives_idle")?,
@@ -228,21 +211,20 @@ fn connect_timeout(parameters: &Parameters) -> Result<Option<Duration>, Settings
         .map(|seconds| Duration::from_secs(seconds.max(2))))
 }
 
-fn wanted(parameters: &Parameters) -> Result<Wanted, SettingsError> {
-    choose(
-        parameters,
-        "target_session_attrs",
-        "any",
-        &[
-            ("any", Wanted::Any),
-            ("read-write", Wanted::ReadWrite),
-            ("read-only", Wanted::ReadOnly),
-            ("primary", Wanted::Primary),
-            ("standby", Wanted::Standby),
-            ("prefer-standby", Wanted::PreferStandby),
-        ],
-    )
-}
+const WANTED: [(&str, Wanted); 6] = [
+    ("any", Wanted::Any),
+    ("read-write", Wanted::ReadWrite),
+    ("read-only", Wanted::ReadOnly),
+    ("primary", Wanted::Primary),
+    ("standby", Wanted::Standby),
+    ("prefer-standby", Wanted::PreferStandby),
+];
+
+const BINDINGS: [(&str, ChannelBinding); 3] = [
+    ("prefer", ChannelBinding::Prefer),
+    ("require", ChannelBinding::Require),
+    ("disable", ChannelBinding::Disable),
+];
 
 /// Parses one of several words.
 pub(super) fn choose<T: Copy>(

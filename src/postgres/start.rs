@@ -65,9 +65,9 @@ static FACTS: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// Facts about a session, queried once.
+/// ServerFacts about a session, queried once.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Facts {
+pub(super) struct ServerFacts {
     /// `server_version_num`.
     pub version: u32,
     /// Database, user, role and server of the session.
@@ -102,7 +102,7 @@ pub(super) fn verify(
     purpose: Purpose,
     application_name: &str,
     pid: Option<u32>,
-) -> Result<Facts, DatabaseError> {
+) -> Result<ServerFacts, DatabaseError> {
     let table = session.query(&FACTS, &[])?;
     let values: Vec<&str> = match table.rows.as_slice() {
         [row] => row
@@ -174,7 +174,7 @@ pub(super) fn verify(
         is_standby: *standby != "f",
         server_version,
     };
-    Ok(Facts {
+    Ok(ServerFacts {
         version,
         identity,
         process,

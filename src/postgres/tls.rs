@@ -134,12 +134,8 @@ fn config(
     let builder =
         ClientConfig::builder_with_provider(Arc::clone(&provider)).with_protocol_versions(versions);
     let builder = builder.map_err(|e| SettingsError::Together(format!("no TLS: {e}")))?;
-    let mut config = with_client(
-        parameters,
-        builder,
-        &provider,
-        verifier(parameters, mode, &provider)?,
-    )?;
+    let verifier = verifier(parameters, mode, &provider)?;
+    let mut config = with_client(parameters, builder, &provider, verifier)?;
     config.alpn_protocols = vec![ALPN.to_vec()];
     config.enable_sni = choose(parameters, "sslsni", "1", &[("1", true), ("0", false)])?;
     Ok(config)
@@ -169,7 +165,7 @@ fn verifier(
             }
             found.certs
         }
-        _ => certificates("sslrootcert", Path::new(named))?,
+        _ => all("sslrootcert", Path::new(named), "certificate")?,
     };
     let mut store = RootCertStore::empty();
     for root in &roots {
@@ -184,11 +180,8 @@ fn verifier(
         WebPkiServerVerifier::builder_with_provider(Arc::new(store), Arc::clone(provider));
     let revocation = parameters.get("sslcrl").map(Path::new);
     if let Some(path) = revocation {
-        let lists = all::<CertificateRevocationListDer<'static>>(
-            "sslcrl",
-            path,
-            "list of revoked certificates",
-        )?;
+        let what = "list of revoked certificates";
+        let lists = all::<CertificateRevocationListDer<'static>>("sslcrl", path, what)?;
         builder = builder.with_crls(lists).enforce_revocation_expiration();
     }
     let webpki = builder.build().map_err(|e| wrong(e.to_string()))?;
@@ -215,7 +208,7 @@ fn with_client(
     else {
         return Ok(builder.with_no_client_auth());
     };
-    let chain = certificates("sslcert", Path::new(path))?;
+    let chain: Vec<CertificateDer<'static>> = all("sslcert", Path::new(path), "certificate")?;
     let Some(key_path) = parameters.get("sslkey").map(Path::new) else {
         let text = "sslcert is given, but not its key: sslkey";
         return Err(SettingsError::together(text));
@@ -258,18 +251,11 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, SettingsError> {
     let bytes = zeroize::Zeroizing::new(fs::read(path).map_err(|e| wrong(&e.to_string()))?);
     if bytes.windows(9).any(|word| word == b"ENCRYPTED") {
         return Err(wrong(
-            "it is encrypted, and nobody is asked for a passphrase; protect it by its permissions",
+            "it is encrypted, and pgseal does not ask for its passphrase; protect it by its permissions",
         ));
     }
     PrivateKeyDer::from_pem_slice(&bytes)
         .map_err(|_| wrong("there is no private key in PEM form in it"))
-}
-
-fn certificates(
-    keyword: &'static str,
-    path: &Path,
-) -> Result<Vec<CertificateDer<'static>>, SettingsError> {
-    all(keyword, path, "certificate")
 }
 
 /// All items of one kind in a PEM file; at least one.
@@ -282,11 +268,10 @@ fn all<T: PemObject>(
     let found: Result<Vec<T>, _> = T::pem_slice_iter(&bytes).collect();
     match found {
         Ok(found) if !found.is_empty() => Ok(found),
-        _ => Err(file(
-            keyword,
-            path,
-            &format!("there is no {what} in PEM form in it"),
-        )),
+        _ => {
+            let why = format!("there is no {what} in PEM form in it");
+            Err(file(keyword, path, &why))
+        }
     }
 }
 

@@ -32,7 +32,6 @@ pub enum Row {
 }
 
 impl Row {
-    /// All questions, in display order.
     pub const ALL: [Self; 9] = [
         Self::Files,
         Self::Signatures,
@@ -45,38 +44,33 @@ impl Row {
         Self::Checks,
     ];
 
-    /// One-word title.
     pub fn title(self) -> &'static str {
-        match self {
-            Self::Files => "Files",
-            Self::Signatures => "Signatures",
-            Self::Approvals => "Approvals",
-            Self::Rehearsal => "Rehearsal",
-            Self::Target => "Target",
-            Self::Ledger => "Ledger",
-            Self::Gate => "Gate",
-            Self::State => "State",
-            Self::Checks => "Checks",
-        }
+        self.texts().0
     }
 
     /// The question for readers without knowledge of SQL.
     pub fn question(self) -> &'static str {
+        self.texts().1
+    }
+
+    fn texts(self) -> (&'static str, &'static str) {
         match self {
-            Self::Files => "Is every file exactly the one that was signed?",
-            Self::Signatures => "Did the people sign it who have to?",
-            Self::Approvals => "Have enough people said yes?",
-            Self::Rehearsal => "Did it work on a copy, and could it be undone there?",
-            Self::Target => "Is this the right database?",
-            Self::Ledger => "What has run here before?",
-            Self::Gate => "Is the gate open?",
-            Self::State => "Is the database as the release expects it?",
-            Self::Checks => "Do the checks hold?",
+            Self::Files => ("Files", "Is every file exactly the one that was signed?"),
+            Self::Signatures => ("Signatures", "Did the people sign it who have to?"),
+            Self::Approvals => ("Approvals", "Have enough people said yes?"),
+            Self::Rehearsal => (
+                "Rehearsal",
+                "Did it work on a copy, and could it be undone there?",
+            ),
+            Self::Target => ("Target", "Is this the right database?"),
+            Self::Ledger => ("Ledger", "What has run here before?"),
+            Self::Gate => ("Gate", "Is the gate open?"),
+            Self::State => ("State", "Is the database as the release expects it?"),
+            Self::Checks => ("Checks", "Do the checks hold?"),
         }
     }
 }
 
-/// An answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CellStatus {
     Go,
@@ -96,7 +90,6 @@ impl CellStatus {
         matches!(self, Self::Go | Self::NotNeeded)
     }
 
-    /// Label for people.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Go => "GO",
@@ -108,12 +101,10 @@ impl CellStatus {
     }
 }
 
-/// One answer and its evidence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cell {
     pub row: Row,
     pub mark: CellStatus,
-    /// The answer in a sentence.
     pub says: String,
     /// Lines below the sentence: for an error of the server, its statement, detail and context.
     pub excerpt: Vec<String>,
@@ -123,7 +114,6 @@ pub struct Cell {
     pub way_out: Option<String>,
     /// The command that follows the advice or shows more.
     pub command: Option<String>,
-    /// Time of the evidence.
     pub at: Option<Timestamp>,
     /// Moment at which the evidence becomes stale; `None` if it never does.
     pub until: Option<Timestamp>,
@@ -175,18 +165,15 @@ impl Cell {
         }
     }
 
-    /// Adds evidence.
     pub fn proved(mut self, proofs: impl IntoIterator<Item = Proof>) -> Self {
         self.proofs.extend(proofs);
         self
     }
 
-    /// Sets the single findings.
     pub fn details(self, details: Vec<String>) -> Self {
         Self { details, ..self }
     }
 
-    /// Sets the advice.
     pub fn way_out(self, way_out: impl Into<String>, command: Option<String>) -> Self {
         Self {
             way_out: Some(way_out.into()),
@@ -196,42 +183,45 @@ impl Cell {
     }
 }
 
-/// A piece of evidence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Proof {
-    /// Kind of the evidence.
     pub of: ProofOf,
     /// Name of a file, or description of a query.
     pub name: String,
     /// Digest of the file; for a bundle, of its signed statement, which is the release id.
     pub sha256: Option<Digest>,
-    /// Ids of the signing keys.
     pub keys: Vec<Digest>,
-    /// Time of the evidence.
     pub at: Option<Timestamp>,
 }
 
-/// Kinds of evidence.
+impl Proof {
+    /// Evidence without a digest, keys or a time.
+    pub fn new(of: ProofOf, name: impl Into<String>) -> Self {
+        Self {
+            of,
+            name: name.into(),
+            sha256: None,
+            keys: Vec::new(),
+            at: None,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ProofOf {
-    /// The signed bundle itself.
     Bundle,
-    /// The trust root used for the judgement.
     TrustRoot,
     Approval,
-    /// A signed rehearsal receipt.
     Rehearsal,
     /// A signed receipt of a run or rollback.
     Receipt,
-    /// A result from the database.
     Answer,
     /// A row of pgseal's table in the database.
     LedgerRow,
 }
 
 impl ProofOf {
-    /// Label for people.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Bundle => "signed file",

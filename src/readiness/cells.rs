@@ -4,7 +4,7 @@ mod asked;
 mod signed;
 
 use super::cell::{Cell, CellStatus, Row};
-use super::facts::{Facts, ReleaseFacts};
+use super::facts::{ReadinessFacts, ReleaseFacts};
 
 /// Validity of a database result in seconds: the database can change at any moment, and `run`
 /// queries it again.
@@ -13,15 +13,13 @@ pub const ANSWER_SECONDS: i64 = 15 * 60;
 /// Validity of a rehearsal in seconds: its source database keeps changing.
 pub const REHEARSAL_SECONDS: i64 = 7 * 24 * 60 * 60;
 
-/// The matrix of a release.
 pub struct Matrix {
     /// A cell for each of [`Row::ALL`], in that order.
     pub cells: Vec<Cell>,
 }
 
 impl Matrix {
-    /// Computes the answer to every question.
-    pub fn of(facts: &Facts) -> Self {
+    pub fn of(facts: &ReadinessFacts) -> Self {
         let mut matrix = Self {
             cells: Row::ALL.into_iter().map(|row| cell(row, facts)).collect(),
         };
@@ -51,14 +49,13 @@ impl Matrix {
         }
     }
 
-    /// The answer to one question.
     pub fn cell(&self, row: Row) -> Option<&Cell> {
         self.cells.iter().find(|cell| cell.row == row)
     }
 }
 
 /// A blocking problem takes precedence over positive evidence.
-fn cell(row: Row, facts: &Facts) -> Cell {
+fn cell(row: Row, facts: &ReadinessFacts) -> Cell {
     let Some(release) = &facts.release else {
         let not_authentic = "Nothing is read from a file that is not authentic.";
         return facts.trouble(row).map_or_else(
@@ -83,7 +80,7 @@ fn cell(row: Row, facts: &Facts) -> Cell {
     }
 }
 
-fn answer(row: Row, facts: &Facts, release: &ReleaseFacts) -> Cell {
+fn answer(row: Row, facts: &ReadinessFacts, release: &ReleaseFacts) -> Cell {
     match row {
         Row::Files => signed::files(facts, release),
         Row::Signatures => signed::signatures(facts, release),

@@ -1,9 +1,9 @@
-//! Facts about a release for a report. The caller must authenticate them first.
+//! ReadinessFacts about a release for a report. The caller must authenticate them first.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
-use super::cell::Row;
+use super::cell::{Proof, ProofOf, Row};
 use crate::record::ledger::Entry;
 use crate::record::rehearsal;
 use crate::runbook::Known;
@@ -17,10 +17,8 @@ use pgseal_verify::format::receipt::{
 use pgseal_verify::format::rehearsal::Rehearsal;
 use pgseal_verify::format::timestamp::Timestamp;
 
-/// All facts of a report.
-pub struct Facts {
+pub struct ReadinessFacts {
     pub now: Timestamp,
-    /// File name of the bundle.
     pub file: String,
     /// Parts of the displayed command lines.
     pub known: Known,
@@ -33,9 +31,7 @@ pub struct Facts {
 /// A blocking problem, as the affected command would report it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Blocker {
-    /// Exit code of that command.
     pub exit: u8,
-    /// Description of the problem.
     pub text: String,
     /// Lines below the description: for an error of the server, its statement, detail and context.
     pub excerpt: Vec<String>,
@@ -48,10 +44,8 @@ pub struct Blocker {
 pub struct ReleaseFacts {
     pub manifest: Manifest,
     pub release_id: Digest,
-    /// Number of compared files.
     pub files: usize,
     pub signers: Vec<Signer>,
-    /// The trust root used for the judgement.
     pub trust: TrustReference,
     /// Expiry of the trust root; no run is permitted afterwards.
     pub trust_expires: Timestamp,
@@ -69,16 +63,12 @@ pub struct ReleaseFacts {
     pub rehearsal_max_age_days: Option<NonZeroU32>,
     /// Rejected evidence files with reasons: not signed, not authentic.
     pub uncounted: Vec<(String, String)>,
-    /// Results from the database.
     pub database: Database,
 }
 
-/// A counted signature.
 #[derive(Clone, Debug)]
 pub struct Signer {
-    /// Id of the key.
     pub key: Digest,
-    /// Owner of the key, by the trust root.
     pub owner: String,
     /// Earliest known time of the signature, if any.
     pub at: Option<Timestamp>,
@@ -89,40 +79,27 @@ pub struct Signer {
 /// An approver's decision about the release.
 #[derive(Clone, Debug)]
 pub struct Approver {
-    /// Id of the key.
     pub key: Digest,
-    /// Owner of the key, by the trust root.
     pub owner: String,
     pub role: Name,
-    /// The code of the ratified proposal.
     pub apr: Option<String>,
     /// Time by the approver's clock.
     pub at: Timestamp,
-    /// End of the validity.
     pub expires: Option<Timestamp>,
-    /// Strength of the evidence for the time.
     pub evidence: &'static str,
-    /// Reason why it does not count, if it does not.
     pub why_not: Option<String>,
 }
 
 /// A signed document next to the bundle.
 pub struct Kept<T> {
-    /// Name of the file.
     pub name: String,
-    /// Digest of its bytes.
     pub sha256: Digest,
-    /// Id of the signing key.
     pub key: Digest,
-    /// Owner of the key, by the trust root.
     pub owner: String,
-    /// Content of the document.
     pub document: T,
 }
 
-/// State of the database query.
 pub enum Database {
-    /// The database was not queried.
     NotAsked,
     /// The query failed; the reason is among the blockers.
     Silent,
@@ -131,40 +108,40 @@ pub enum Database {
 
 /// Results from the database. A `None` was not queried because of an earlier problem.
 pub struct Answers {
-    /// Time of the query.
     pub at: Timestamp,
-    /// Identity of the database.
     pub target: ObservedTarget,
     /// The ledger's row of this release, if it is in effect.
     pub in_effect: Option<Entry>,
-    /// Number of rows in the ledger.
     pub rows: usize,
-    /// Results of the gates.
     pub gates: Option<Vec<GateAnswer>>,
-    /// Values from the state's probe.
     pub observed: Option<BTreeMap<String, Option<String>>>,
     /// The verify scripts of that state: `baseline`, or `finalized` once it is in effect.
     pub checks: Option<(ReleaseState, Vec<VerifyRecord>)>,
 }
 
-impl Facts {
-    /// The blocking problem of one question.
+impl<T> Kept<T> {
+    /// The document as evidence, with the time of its content.
+    pub fn proof(&self, of: ProofOf, at: Timestamp) -> Proof {
+        Proof {
+            sha256: Some(self.sha256),
+            keys: vec![self.key],
+            at: Some(at),
+            ..Proof::new(of, self.name.as_str())
+        }
+    }
+}
+
+impl ReadinessFacts {
     pub fn trouble(&self, row: Row) -> Option<&Blocker> {
         // Failures take precedence over pending actions of people.
-        let of_row = || {
-            self.blockers
-                .iter()
-                .filter(move |(about, _)| *about == row)
-                .map(|(_, trouble)| trouble)
-        };
-        of_row()
-            .find(|trouble| !trouble.waits)
-            .or_else(|| of_row().next())
+        let of_row = self.blockers.iter().filter(|(about, _)| *about == row);
+        of_row
+            .map(|(_, trouble)| trouble)
+            .min_by_key(|trouble| trouble.waits)
     }
 }
 
 impl ReleaseFacts {
-    /// The results, if the database was queried successfully.
     pub fn answers(&self) -> Option<&Answers> {
         match &self.database {
             Database::Answered(answers) => Some(answers),
@@ -172,7 +149,6 @@ impl ReleaseFacts {
         }
     }
 
-    /// The ledger's row, if the release is in effect.
     pub fn in_effect(&self) -> Option<&Entry> {
         self.answers()?.in_effect.as_ref()
     }

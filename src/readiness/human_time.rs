@@ -17,28 +17,25 @@ pub fn listed<T: AsRef<str>>(names: &[T]) -> String {
 
 /// `21 November 2026, 21:05 UTC`
 pub fn day_and_time(at: Timestamp) -> String {
+    formatted(at, "%-d %B %Y, %H:%M UTC")
+}
+
+fn formatted(at: Timestamp, form: &str) -> String {
     let moment = jiff::Timestamp::from_second(at.seconds());
     moment.map_or_else(
         |_| at.to_string(),
-        |moment| moment.strftime("%-d %B %Y, %H:%M UTC").to_string(),
+        |moment| moment.strftime(form).to_string(),
     )
 }
 
 /// The same, with the precision useful at `now`: the hour on the same day; only the day if it is
 /// far away.
 pub fn near(at: Timestamp, now: Timestamp) -> String {
-    let form = |at: Timestamp, form: &str| {
-        let moment = jiff::Timestamp::from_second(at.seconds());
-        moment.map_or_else(
-            |_| at.to_string(),
-            |moment| moment.strftime(form).to_string(),
-        )
-    };
     let day = |at: Timestamp| at.seconds().div_euclid(86_400);
     match day(at) - day(now) {
-        0 => form(at, "%H:%M UTC"),
+        0 => formatted(at, "%H:%M UTC"),
         -2..=2 => day_and_time(at),
-        _ => form(at, "%-d %B %Y"),
+        _ => formatted(at, "%-d %B %Y"),
     }
 }
 

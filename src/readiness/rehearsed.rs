@@ -7,21 +7,13 @@ pub fn why(rehearsal: &Rehearsal) -> String {
     let Some(error) = rehearsal.error_lines().next() else {
         return String::new();
     };
-    let step = rehearsal
-        .steps
-        .iter()
-        .find(|step| !step.ok)
-        .map(|step| step.name.as_str());
-    let of_step = |step: &str| {
-        Some((
-            step.to_owned(),
-            error
-                .strip_prefix(&format!("rehearsal, {step}: "))?
-                .to_owned(),
+    let mut steps = rehearsal.steps.iter();
+    let of_step = steps.find(|step| !step.ok).and_then(|step| {
+        let error = error.strip_prefix(&format!("rehearsal, {}: ", step.name))?;
+        Some(format!(
+            " at the step \u{201c}{}\u{201d}: {error}",
+            step.name
         ))
-    };
-    match step.and_then(of_step) {
-        Some((step, error)) => format!(" at the step \u{201c}{step}\u{201d}: {error}"),
-        None => format!(": {error}"),
-    }
+    });
+    of_step.unwrap_or_else(|| format!(": {error}"))
 }

@@ -91,8 +91,8 @@ fn answers() -> Answers {
     }
 }
 
-/// Facts of a release that is READY.
-fn ready() -> Facts {
+/// ReadinessFacts of a release that is READY.
+fn ready() -> ReadinessFacts {
     let release = ReleaseFacts {
         manifest: manifest(),
         release_id: digest(),
@@ -124,7 +124,7 @@ fn ready() -> Facts {
             ..Known::default()
         },
     );
-    Facts {
+    ReadinessFacts {
         now: now(),
         file,
         known,
@@ -133,13 +133,13 @@ fn ready() -> Facts {
     }
 }
 
-fn with(change: impl FnOnce(&mut ReleaseFacts)) -> Facts {
+fn with(change: impl FnOnce(&mut ReleaseFacts)) -> ReadinessFacts {
     let mut facts = ready();
     change(facts.release.as_mut().expect("a release"));
     facts
 }
 
-fn answered(change: impl FnOnce(&mut Answers)) -> Facts {
+fn answered(change: impl FnOnce(&mut Answers)) -> ReadinessFacts {
     with(|release| {
         let Database::Answered(answers) = &mut release.database else {
             panic!("an answer")
@@ -148,25 +148,34 @@ fn answered(change: impl FnOnce(&mut Answers)) -> Facts {
     })
 }
 
-fn judged(facts: &Facts) -> (Status, u8) {
+fn judged(facts: &ReadinessFacts) -> (Status, u8) {
     let verdict = verdict(facts, &Matrix::of(facts));
     (verdict.status, verdict.exit)
 }
 
-fn mark(facts: &Facts, row: Row) -> CellStatus {
+fn mark(facts: &ReadinessFacts, row: Row) -> CellStatus {
     Matrix::of(facts).cell(row).expect("every row").mark.clone()
 }
 
-fn stops(row: Row, exit: u8) -> Facts {
-    let trouble = Blocker {
+fn blocker(exit: u8, waits: bool) -> Blocker {
+    Blocker {
         exit,
         text: "it is wrong".to_owned(),
         excerpt: Vec::new(),
         hint: None,
-        waits: false,
-    };
-    Facts {
-        blockers: vec![(row, trouble)],
+        waits,
+    }
+}
+
+/// ReadinessFacts with rehearsals that ended so, oldest first.
+fn rehearsed<const N: usize>(rehearsals: [(&str, RehearsalOutcome); N]) -> ReadinessFacts {
+    let rehearsals = rehearsals.map(|(finished, outcome)| rehearsal(finished, outcome));
+    with(|release| release.rehearsals = rehearsals.into())
+}
+
+fn stops(row: Row, exit: u8) -> ReadinessFacts {
+    ReadinessFacts {
+        blockers: vec![(row, blocker(exit, false))],
         ..ready()
     }
 }
@@ -278,20 +287,13 @@ fn what_is_wrong_stops_with_its_code() {
         (CellStatus::Stop(30), (Status::Stop, 31))
     );
     // A failure takes precedence over a pending action, in either order.
-    let waits = Blocker {
-        exit: 20,
-        text: "wait".to_owned(),
-        excerpt: Vec::new(),
-        hint: None,
-        waits: true,
-    };
-    both.blockers.insert(0, (Row::Ledger, waits));
+    both.blockers.insert(0, (Row::Ledger, blocker(20, true)));
     assert_eq!(judged(&both), (Status::Stop, 31));
 }
 
 #[test]
 fn nothing_of_a_file_that_is_not_authentic() {
-    let facts = Facts {
+    let facts = ReadinessFacts {
         release: None,
         ..stops(Row::Signatures, 11)
     };
@@ -307,57 +309,43 @@ fn nothing_of_a_file_that_is_not_authentic() {
 
 #[test]
 fn a_rehearsal_is_stale_after_a_week_and_the_newest_counts() {
-    let of = |list: Vec<Kept<Rehearsal>>| with(|release| release.rehearsals = list);
-    let fresh = of(vec![rehearsal(
-        "2026-11-14T12:00:00Z",
-        RehearsalOutcome::Proved,
-    )]);
-    assert_eq!(mark(&fresh, Row::Rehearsal), CellStatus::Go);
-    let stale = of(vec![rehearsal(
-        "2026-11-14T11:59:59Z",
-        RehearsalOutcome::Proved,
-    )]);
-    assert_eq!(
-        (mark(&stale, Row::Rehearsal), judged(&stale)),
-        (CellStatus::Unknown, (Status::Blocked, 20))
-    );
-    let future = of(vec![rehearsal(
-        "2026-11-21T13:00:00Z",
-        RehearsalOutcome::Proved,
-    )]);
-    assert_eq!(mark(&future, Row::Rehearsal), CellStatus::Unknown);
-    let mended = of(vec![
-        rehearsal("2026-11-19T12:00:00Z", RehearsalOutcome::Failed),
-        rehearsal("2026-11-20T12:00:00Z", RehearsalOutcome::Proved),
+    use RehearsalOutcome::{Failed, Incomplete, Limited, Proved};
+    let before = ("2026-11-19T12:00:00Z", Proved);
+    let and_then = |outcome| rehearsed([before, ("2026-11-20T12:00:00Z", outcome)]);
+    let limited = |days| {
+        let mut facts = rehearsed([("2026-11-11T12:00:00Z", Proved)]);
+        let release = facts.release.as_mut().expect("a release");
+        release.rehearsal_max_age_days = NonZeroU32::new(days);
+        facts
+    };
+    let stale = rehearsed([("2026-11-14T11:59:59Z", Proved)]);
+    assert_eq!(judged(&stale), (Status::Blocked, 20));
+    let mended = rehearsed([
+        ("2026-11-19T12:00:00Z", Failed),
+        ("2026-11-20T12:00:00Z", Proved),
     ]);
     assert_eq!(judged(&mended), (Status::Ready, 0));
-    let and_then = |outcome| {
-        of(vec![
-            rehearsal("2026-11-19T12:00:00Z", RehearsalOutcome::Proved),
-            rehearsal("2026-11-20T12:00:00Z", outcome),
-        ])
-    };
-    assert_eq!(
-        mark(&and_then(RehearsalOutcome::Failed), Row::Rehearsal),
-        CellStatus::Stop(30)
-    );
-    assert_eq!(
-        mark(&and_then(RehearsalOutcome::Incomplete), Row::Rehearsal),
-        CellStatus::Unknown
-    );
-    // A limited rehearsal does not supersede the older one, which compared all rows.
-    assert_eq!(
-        mark(&and_then(RehearsalOutcome::Limited), Row::Rehearsal),
-        CellStatus::Go
-    );
-    let limited = |days| {
-        with(|release| {
-            release.rehearsals = vec![rehearsal("2026-11-11T12:00:00Z", RehearsalOutcome::Proved)];
-            release.rehearsal_max_age_days = NonZeroU32::new(days);
-        })
-    };
-    assert_eq!(mark(&limited(10), Row::Rehearsal), CellStatus::Go);
-    assert_eq!(mark(&limited(9), Row::Rehearsal), CellStatus::Unknown);
+    for (facts, expected) in [
+        (
+            rehearsed([("2026-11-14T12:00:00Z", Proved)]),
+            CellStatus::Go,
+        ),
+        (stale, CellStatus::Unknown),
+        (
+            rehearsed([("2026-11-21T13:00:00Z", Proved)]),
+            CellStatus::Unknown,
+        ),
+        (and_then(Failed), CellStatus::Stop(30)),
+        (and_then(Incomplete), CellStatus::Unknown),
+        // A limited rehearsal does not supersede the older one, which compared all rows.
+        (and_then(Limited), CellStatus::Go),
+        (limited(10), CellStatus::Go),
+        (limited(9), CellStatus::Unknown),
+    ] {
+        let release = facts.release.as_ref().expect("a release");
+        let finished = release.rehearsals[0].document.finished;
+        assert_eq!(mark(&facts, Row::Rehearsal), expected, "{finished}");
+    }
 }
 
 #[test]

@@ -10,7 +10,6 @@ use pgseal_verify::format::expectation::Expectation;
 /// A value before and after the run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Value {
-    /// Column of the probe.
     pub name: String,
     /// Expected value before the run; `None` if not compared.
     pub baseline: Option<String>,

@@ -4,10 +4,10 @@ use serde::Serialize;
 
 use super::cell::{Cell, CellStatus, Row};
 use super::cells::Matrix;
-use super::facts::{Database, Facts};
+use super::facts::{Database, ReadinessFacts};
 use super::human_time::{count, day_and_time_of, listed, sentence};
+use pgseal_verify::format::manifest::Transaction;
 
-/// The verdict in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Status {
@@ -21,7 +21,6 @@ pub enum Status {
 }
 
 impl Status {
-    /// Label for people.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ready => "READY",
@@ -32,29 +31,34 @@ impl Status {
     }
 }
 
-/// The verdict and its consequences.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
-    /// The verdict in one word.
     pub status: Status,
     /// Exit code: 0, 20, or that of the failure.
     pub exit: u8,
-    /// Reason in one sentence.
     pub sentence: String,
     /// Actions that resolve it.
     pub missing: Vec<Missing>,
     pub then: Vec<String>,
 }
 
-/// An action for a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Missing {
     /// The first question that it resolves.
     pub row: Row,
-    /// Description of the action.
     pub what: String,
     /// The command that performs it or shows more.
     pub command: Option<String>,
+}
+
+impl Missing {
+    fn of(cell: &Cell, what: impl Into<String>) -> Self {
+        Self {
+            row: cell.row,
+            what: what.into(),
+            command: cell.command.clone(),
+        }
+    }
 }
 
 /// Priority of failures, gravest first: the current state of the database, then missing
@@ -85,8 +89,7 @@ const IN_EFFECT: [Row; 6] = [
 /// Exit code of BLOCKED.
 const BLOCKED: u8 = 20;
 
-/// Computes the verdict.
-pub fn verdict(facts: &Facts, matrix: &Matrix) -> Verdict {
+pub fn verdict(facts: &ReadinessFacts, matrix: &Matrix) -> Verdict {
     let stop = |row: &Row| {
         let cell = matrix.cell(*row)?;
         match cell.mark {
@@ -94,10 +97,8 @@ pub fn verdict(facts: &Facts, matrix: &Matrix) -> Verdict {
             _ => None,
         }
     };
-    let in_effect = facts
-        .release
-        .as_ref()
-        .is_some_and(|release| release.in_effect().is_some());
+    let release = facts.release.as_ref();
+    let in_effect = release.is_some_and(|release| release.in_effect().is_some());
     if let Some((cell, exit)) = GRAVEST.iter().find_map(stop) {
         return stopped(matrix, cell, exit, in_effect);
     }
@@ -127,15 +128,8 @@ fn stopped(matrix: &Matrix, cell: &Cell, exit: u8, in_effect: bool) -> Verdict {
         more => format!(" {more} other answers below say STOP, too."),
     };
     let missing = wrong.iter().filter_map(|cell| {
-        let what = cell
-            .way_out
-            .clone()
-            .or_else(|| mend(cell.row, in_effect).map(str::to_owned))?;
-        Some(Missing {
-            row: cell.row,
-            what,
-            command: cell.command.clone(),
-        })
+        let what = cell.way_out.as_deref();
+        Some(Missing::of(cell, what.or(mend(cell.row, in_effect))?))
     });
     Verdict {
         status: Status::Stop,
@@ -143,7 +137,7 @@ fn stopped(matrix: &Matrix, cell: &Cell, exit: u8, in_effect: bool) -> Verdict {
         sentence: format!("Something is wrong. {}{others}", sentence(&cell.says)),
         missing: missing.collect(),
         then: vec![
-            "Nothing should be run before somebody has understood and mended it. There is no switch that goes around it.".into(),
+            "Run nothing before the cause is understood and mended. There is no switch that goes around it.".into(),
             "This report changed nothing. Once it is mended, make a new one.".into(),
         ],
     }
@@ -153,7 +147,7 @@ fn stopped(matrix: &Matrix, cell: &Cell, exit: u8, in_effect: bool) -> Verdict {
 fn mend(row: Row, in_effect: bool) -> Option<&'static str> {
     match (row, in_effect) {
         (Row::State, true) => Some(
-            "Somebody changed these values since the run: find out who, and why. `pgseal rollback` with its bundle leads back to the start.",
+            "These values were changed since the run: find out by whom, and why. `pgseal rollback` with its bundle leads back to the start.",
         ),
         (Row::State, false) => Some(
             "The database is not in the state that the release was made for: find out what changed there, and why.",
@@ -165,21 +159,16 @@ fn mend(row: Row, in_effect: bool) -> Option<&'static str> {
     }
 }
 
-fn done(facts: &Facts, matrix: &Matrix) -> Verdict {
+fn done(facts: &ReadinessFacts, matrix: &Matrix) -> Verdict {
     let database = database(facts);
-    let row = facts
-        .release
-        .as_ref()
-        .and_then(|release| release.in_effect());
-    let since = row
-        .map(|row| format!(" since {}", day_and_time_of(&row.at)))
-        .unwrap_or_default();
-    let checks = matrix
-        .cell(Row::Checks)
-        .filter(|cell| cell.mark == CellStatus::Go);
-    let checks = checks
-        .map(|cell| format!(", and {}", lower(&cell.says)))
-        .unwrap_or_else(|| ".".to_owned());
+    let release = facts.release.as_ref();
+    let row = release.and_then(|release| release.in_effect());
+    let since = row.map(|row| format!(" since {}", day_and_time_of(&row.at)));
+    let since = since.unwrap_or_default();
+    let checks = match matrix.cell(Row::Checks) {
+        Some(cell) if cell.mark == CellStatus::Go => format!(", and {}", lower(&cell.says)),
+        _ => ".".to_owned(),
+    };
     Verdict {
         status: Status::Done,
         exit: 0,
@@ -201,7 +190,7 @@ fn done(facts: &Facts, matrix: &Matrix) -> Verdict {
     }
 }
 
-fn ready(facts: &Facts) -> Verdict {
+fn ready(facts: &ReadinessFacts) -> Verdict {
     Verdict {
         status: Status::Ready,
         exit: 0,
@@ -214,27 +203,20 @@ fn ready(facts: &Facts) -> Verdict {
     }
 }
 
-fn blocked(facts: &Facts, open: &[&Cell], in_effect: bool) -> Verdict {
+fn blocked(facts: &ReadinessFacts, open: &[&Cell], in_effect: bool) -> Verdict {
     let mut missing: Vec<Missing> = Vec::new();
     for cell in open {
         let what = cell.way_out.clone().unwrap_or_else(|| way_out(cell));
         // Five questions to an unqueried database are one action.
         if !missing.iter().any(|known| known.what == what) {
-            missing.push(Missing {
-                row: cell.row,
-                what,
-                command: cell.command.clone(),
-            });
+            missing.push(Missing::of(cell, what));
         }
     }
-    let reasons: Vec<&str> = reasons(facts, open);
     let sentence = if in_effect {
-        format!(
-            "The release is in effect on {}, and that it holds is not proved.",
-            database(facts)
-        )
+        let database = database(facts);
+        format!("The release is in effect on {database}, and that it holds is not proved.")
     } else {
-        format!("It can't run yet: {}.", listed(&reasons))
+        format!("It can't run yet: {}.", listed(&reasons(facts, open)))
     };
     Verdict {
         status: Status::Blocked,
@@ -246,17 +228,15 @@ fn blocked(facts: &Facts, open: &[&Cell], in_effect: bool) -> Verdict {
 }
 
 /// Short phrases for the missing answers.
-fn reasons<'a>(facts: &Facts, open: &[&Cell]) -> Vec<&'a str> {
-    let asked = facts
-        .release
-        .as_ref()
-        .is_some_and(|release| !matches!(release.database, Database::NotAsked));
+fn reasons<'a>(facts: &ReadinessFacts, open: &[&Cell]) -> Vec<&'a str> {
+    let release = facts.release.as_ref();
+    let asked = release.is_some_and(|release| !matches!(release.database, Database::NotAsked));
     let mut reasons: Vec<&str> = Vec::new();
     for cell in open {
         let reason = match cell.row {
             Row::Approvals => "approvals are missing",
             Row::Rehearsal => "it has not been rehearsed",
-            _ if !asked => "nobody has asked the database",
+            _ if !asked => "the database was not asked",
             Row::Gate if cell.mark == CellStatus::NoGo => "the gate is closed",
             // Covered by the phrase for the gate.
             Row::State | Row::Checks if cell.mark == CellStatus::NoGo => continue,
@@ -276,10 +256,8 @@ fn reasons<'a>(facts: &Facts, open: &[&Cell]) -> Vec<&'a str> {
 fn way_out(cell: &Cell) -> String {
     match (cell.row, &cell.mark) {
         (Row::Gate, CellStatus::NoGo) => {
-            let why = cell
-                .says
-                .strip_prefix("It is closed: ")
-                .unwrap_or(&cell.says);
+            let says = cell.says.as_str();
+            let why = says.strip_prefix("It is closed: ").unwrap_or(says);
             format!(
                 "The gate opens when the people who decide have decided, and the database says so. Today it says: {why}"
             )
@@ -290,25 +268,21 @@ fn way_out(cell: &Cell) -> String {
 }
 
 /// The command line of the action.
-fn command(facts: &Facts, name: &str) -> String {
-    let line = facts
-        .release
-        .as_ref()
-        .and_then(|release| facts.known.command(name, &release.manifest));
+fn command(facts: &ReadinessFacts, name: &str) -> String {
+    let release = facts.release.as_ref();
+    let line = release.and_then(|release| facts.known.command(name, &release.manifest));
     line.unwrap_or_else(|| format!("pgseal {name} FILE"))
 }
 
 /// The steps of a run, for readers without experience.
-fn run_steps(facts: &Facts) -> Vec<String> {
+fn run_steps(facts: &ReadinessFacts) -> Vec<String> {
     let Some(release) = &facts.release else {
         return Vec::new();
     };
     let manifest = &release.manifest;
     let tiers = count(manifest.tiers.len() as u64, "step");
-    let alone = manifest
-        .tiers
-        .iter()
-        .any(|tier| tier.transaction == pgseal_verify::format::manifest::Transaction::None);
+    let mut modes = manifest.tiers.iter().map(|tier| tier.transaction);
+    let alone = modes.any(|mode| mode == Transaction::None);
     let how = if alone {
         format!(
             "It goes through {tiers}. Some are committed one by one; if it stops between two, one command goes on and another goes back."
@@ -317,13 +291,11 @@ fn run_steps(facts: &Facts) -> Vec<String> {
         format!("It goes through {tiers} as one: all of them happen, or none does.")
     };
     let gate = if manifest.gates.is_empty() {
-        format!("The operator runs `{}`.", command(facts, "run"))
+        ""
     } else {
-        format!(
-            "The operator runs `{}`. It asks the gate again, before its first change and after its last one.",
-            command(facts, "run")
-        )
+        " It asks the gate again, before its first change and after its last one."
     };
+    let run = format!("The operator runs `{}`.{gate}", command(facts, "run"));
     let stage = manifest.stage_of.as_ref().map(|of| {
         format!(
             "This is only the beginning of the release {}. While it is in effect the whole can't run; its rollback leads back.",
@@ -331,7 +303,7 @@ fn run_steps(facts: &Facts) -> Vec<String> {
         )
     });
     let steps = [
-        gate,
+        run,
         how,
         "Before it is final, the values and checks below are compared with what was promised. If one differs, everything is undone."
             .to_owned(),
@@ -343,11 +315,9 @@ fn run_steps(facts: &Facts) -> Vec<String> {
     steps.into_iter().chain(stage).collect()
 }
 
-fn database(facts: &Facts) -> &str {
-    facts
-        .release
-        .as_ref()
-        .map_or("the database", |release| &release.manifest.target.database)
+fn database(facts: &ReadinessFacts) -> &str {
+    let release = facts.release.as_ref();
+    release.map_or("the database", |release| &release.manifest.target.database)
 }
 
 fn lower(sentence: &str) -> String {

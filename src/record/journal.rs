@@ -14,11 +14,10 @@ use pgseal_verify::format::receipt::{Action, ObservedTarget, Outcome, TrustRefer
 use pgseal_verify::format::timestamp::Timestamp;
 use pgseal_verify::limits;
 
-/// A line of a journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Line {
-    /// The digest of the line before it, without its line feed; of no bytes for the first.
+    /// The digest of the previous line without its line feed; of no bytes for the first.
     pub prev_sha256: Digest,
     pub at: Timestamp,
     pub step: JournalStep,
@@ -30,17 +29,15 @@ pub struct Line {
 pub enum JournalStep {
     /// The transaction is about to begin.
     Begin {
-        /// Names the run in the ledger and the receipt.
+        /// Id of the run in the ledger and the receipt.
         run_id: String,
-        /// The requested action.
         action: Action,
         /// `one-roof 1.0.0`.
         release: String,
         release_id: Digest,
         target: Box<ObservedTarget>,
-        /// By which trust root.
         trust: TrustReference,
-        /// The unfinished run that this one goes on with.
+        /// The unfinished run that this one resumes.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         resumes: Option<String>,
     },
@@ -49,9 +46,8 @@ pub enum JournalStep {
         /// The server's transaction id, for `pg_xact_status`.
         transaction_id: String,
     },
-    /// COMMIT was answered, and the run goes on.
+    /// COMMIT was answered, and the run continues.
     Committed {
-        /// The server's transaction id.
         transaction_id: String,
     },
     /// A statement outside of any transaction is about to be sent.
@@ -60,36 +56,38 @@ pub enum JournalStep {
         /// `file:line:column`.
         at: String,
     },
-    /// A lock could not be had in time, nothing was changed, and the transaction begins anew.
-    Retry { why: String },
+    /// A lock timeout or the like changed nothing, and the transaction is retried.
+    Retry {
+        why: String,
+    },
     End {
-        /// Committed, unchanged, or unknown.
         outcome: Outcome,
     },
 }
 
-/// Room that is taken when a journal is made, and again whenever half of it is used: some 3,000 lines.
+/// Bytes that are reserved when a journal is created, and again whenever half of them are used: about
+/// 3,000 lines.
 const ROOM: u64 = 1 << 20;
 
 /// Maximum length in characters of a recorded retry reason.
 const WHY_CHARS: usize = 1_000;
 
-/// An open journal. Dropped before its first line it leaves nothing.
+/// An open journal. If it is dropped before its first line, no file remains.
 pub struct Journal {
     file: File,
     path: PathBuf,
     last: Option<Digest>,
-    /// Bytes of the lines that are on the medium.
+    /// Size of the lines on the medium.
     length: u64,
-    /// Up to where room is taken.
+    /// End of the reserved bytes.
     room: u64,
     /// True if a partly written line may follow them.
     torn: bool,
 }
 
 impl Journal {
-    /// Makes a new file in `dir`, which is made too, with room for its lines. Fails before anything has happened when the
-    /// medium is full, read-only, or the file exists.
+    /// Creates the file, and `dir` if it is missing, with reserved bytes. Fails without a trace if the
+    /// medium is full or read-only, or the file exists.
     pub fn create(dir: &Path, stem: &str) -> io::Result<Self> {
         durable::create_dirs(dir)?;
         let path = dir.join(format!("{stem}.journal"));
@@ -111,7 +109,8 @@ impl Journal {
         Ok(journal)
     }
 
-    /// Appends a step; it is on the medium when this returns. After an error it is not written, and a later step can be.
+    /// Appends a step, which is on the medium on return. After an error it is not written; later steps
+    /// may be.
     pub fn write(&mut self, at: Timestamp, step: JournalStep) -> io::Result<()> {
         let step = match step {
             JournalStep::Retry { why } => JournalStep::Retry {
@@ -154,7 +153,6 @@ impl Journal {
         self.last
     }
 
-    /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -182,11 +180,11 @@ impl Drop for Journal {
 pub struct Chain {
     pub lines: Vec<Line>,
     pub digests: Vec<Digest>,
-    /// Whether bytes follow that are no whole line: a crash cut it off, and it counts as not written.
+    /// Whether the last line is incomplete after a crash; it counts as not written.
     pub is_cut: bool,
 }
 
-/// Reads a journal; `None` where a line is not a journal's, or doesn't follow the one before.
+/// Reads a journal; `None` if a line is malformed or does not follow the previous one.
 pub fn read_chain(path: &Path) -> io::Result<Option<Chain>> {
     let metadata = std::fs::metadata(path)?;
     if !metadata.is_file() || metadata.len() > limits::JOURNAL_BYTES {
@@ -195,12 +193,10 @@ pub fn read_chain(path: &Path) -> io::Result<Option<Chain>> {
     Ok(chain(std::fs::read(path)?))
 }
 
-/// The same of bytes that came from anywhere.
+/// Like [`read_chain`], of bytes from any source.
 pub fn chain(mut bytes: Vec<u8>) -> Option<Chain> {
-    let whole = bytes
-        .iter()
-        .rposition(|byte| *byte == b'\n')
-        .map_or(0, |at| at + 1);
+    let end = bytes.iter().rposition(|byte| *byte == b'\n');
+    let whole = end.map_or(0, |at| at + 1);
     let mut chain = Chain {
         lines: Vec::new(),
         digests: Vec::new(),
@@ -208,15 +204,9 @@ pub fn chain(mut bytes: Vec<u8>) -> Option<Chain> {
     };
     bytes.truncate(whole);
     let text = String::from_utf8(bytes).ok()?;
-    for text in text
-        .split_inclusive('\n')
-        .filter_map(|line| line.strip_suffix('\n'))
-    {
-        let before = chain
-            .digests
-            .last()
-            .copied()
-            .unwrap_or_else(|| Digest::of(b""));
+    for text in text.split_terminator('\n') {
+        let before = chain.digests.last().copied();
+        let before = before.unwrap_or_else(|| Digest::of(b""));
         match serde_json::from_str::<Line>(text) {
             Ok(line) if line.prev_sha256 == before => chain.lines.push(line),
             _ => return None,
@@ -231,24 +221,17 @@ pub fn read(path: &Path) -> io::Result<Option<Vec<Line>>> {
     Ok(read_chain(path)?.map(|chain| chain.lines))
 }
 
-/// The journals of a directory, in the order of their names; none where it doesn't exist.
+/// The journals of a directory, ordered by name; none if it does not exist.
 pub fn all_in(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = match std::fs::read_dir(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
     };
-    let paths = entries
-        .map(|entry| Ok(entry?.path()))
-        .collect::<io::Result<Vec<_>>>()?;
-    let mut journals: Vec<_> = paths
-        .into_iter()
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "journal")
-        })
-        .collect();
-    journals.sort();
-    Ok(journals)
+    let paths = entries.map(|entry| Ok(entry?.path()));
+    let mut paths = paths.collect::<io::Result<Vec<_>>>()?;
+    paths.retain(|path| path.extension().is_some_and(|named| named == "journal"));
+    paths.sort();
+    Ok(paths)
 }
 
 #[cfg(test)]
@@ -265,14 +248,9 @@ mod tests {
         );
         let at = Timestamp::from_seconds(0).expect("epoch");
         for id in ["1", "2", "3"] {
-            journal
-                .write(
-                    at,
-                    JournalStep::Commit {
-                        transaction_id: id.to_owned(),
-                    },
-                )
-                .expect("written");
+            let transaction_id = id.to_owned();
+            let written = journal.write(at, JournalStep::Commit { transaction_id });
+            written.expect("written");
         }
         let path = journal.path().to_owned();
         drop(journal);
@@ -280,12 +258,8 @@ mod tests {
         let text = std::fs::read_to_string(&path).expect("text");
         std::fs::write(&path, text.replace("\"2\"", "\"9\"")).expect("changed");
         assert_eq!(read(&path).expect("read"), None);
-        let without_second: Vec<&str> = text
-            .lines()
-            .enumerate()
-            .filter(|(at, _)| *at != 1)
-            .map(|(_, l)| l)
-            .collect();
+        let mut without_second: Vec<&str> = text.lines().collect();
+        without_second.remove(1);
         std::fs::write(&path, without_second.join("\n") + "\n").expect("removed");
         assert_eq!(read(&path).expect("read"), None);
         std::fs::write(&path, &text[..text.len() - 5]).expect("cut off");
@@ -315,13 +289,8 @@ mod tests {
         journal.write(at, step("3")).expect("written");
         journal.write(at, step("4")).expect("written");
         let lines = read(journal.path()).expect("read").expect("a journal");
-        assert_eq!(
-            lines
-                .iter()
-                .map(|line| line.step.clone())
-                .collect::<Vec<_>>(),
-            ["1", "3", "4"].map(step)
-        );
+        let steps: Vec<_> = lines.into_iter().map(|line| line.step).collect();
+        assert_eq!(steps, ["1", "3", "4"].map(step));
     }
 
     #[test]

@@ -20,7 +20,6 @@ pub use schema::{ensure, may_be_made};
 use std::collections::BTreeMap;
 pub use step::{Happened, NewStep, Step, add_step, steps_of, unfinished_run};
 
-/// A row of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// Sequence number of the entry.
@@ -39,13 +38,13 @@ pub struct Entry {
     pub transaction_id: String,
     pub role: String,
     pub variables: BTreeMap<String, String>,
-    /// Whether the run completed. An unfinished one is neither in effect nor undone.
+    /// Whether the run is complete; only then it is in effect.
     pub finished: bool,
 }
 
-/// The runs of one release's name that were not rolled back, oldest first. A run is pushed, its
-/// rollback pops it, and the one below is in effect again.
-pub fn standing(rows: &[Entry]) -> Vec<&Entry> {
+/// The runs of one release's name that were not rolled back, oldest first: a rollback removes the
+/// newest run, and the one before it is in effect again.
+pub fn standing<'e>(rows: impl IntoIterator<Item = &'e Entry>) -> Vec<&'e Entry> {
     let mut stack: Vec<&Entry> = Vec::new();
     for row in rows {
         if row.action == Action::Run.as_str() {
@@ -60,33 +59,23 @@ pub fn standing(rows: &[Entry]) -> Vec<&Entry> {
     stack
 }
 
-/// Which releases of one name are in effect.
-pub fn in_effect(rows: &[Entry]) -> Vec<&Entry> {
-    standing(rows)
-        .into_iter()
-        .filter(|row| row.finished)
-        .collect()
+pub fn in_effect<'e>(rows: impl IntoIterator<Item = &'e Entry>) -> Vec<&'e Entry> {
+    let mut rows = standing(rows);
+    rows.retain(|row| row.finished);
+    rows
 }
 
-/// The run that stopped half way, of whatever release.
+/// The unfinished run of any release.
 pub fn unfinished(rows: &[Entry]) -> Option<&Entry> {
-    let open = rows
-        .iter()
-        .filter(|row| row.action == Action::Run.as_str() && !row.finished);
-    let of_its_name = |row: &Entry| -> Vec<Entry> {
-        rows.iter()
-            .filter(|other| other.release == row.release)
-            .cloned()
-            .collect::<Vec<_>>()
+    let is_standing = |run: &&Entry| {
+        let of_its_name = rows.iter().filter(|row| row.release == run.release);
+        standing(of_its_name).iter().any(|row| row.id == run.id)
     };
-    open.rev().find(|row| {
-        standing(&of_its_name(row))
-            .iter()
-            .any(|standing| standing.id == row.id)
-    })
+    let is_open = |row: &&Entry| row.action == Action::Run.as_str() && !row.finished;
+    rows.iter().filter(is_open).rev().find(is_standing)
 }
 
-/// All rows, oldest first; none where no release ever ran.
+/// All rows, oldest first; none if no release ever ran.
 pub fn entries(session: &mut dyn Session) -> Result<Vec<Entry>, DatabaseError> {
     if schema::version(session)?.is_none() {
         return Ok(Vec::new());
@@ -101,7 +90,7 @@ pub fn entries(session: &mut dyn Session) -> Result<Vec<Entry>, DatabaseError> {
     Ok(table.map_err(denied)?.rows.into_iter().map(entry).collect())
 }
 
-/// An error of reading the ledger, where the role may not.
+/// Marks the error of a role that may not read the ledger.
 fn denied(error: DatabaseError) -> DatabaseError {
     match error {
         DatabaseError::Server(server) if server.code == "42501" => {
@@ -128,18 +117,15 @@ pub struct NewEntry<'a> {
     pub variables: &'a BTreeMap<String, String>,
     /// Ids of the keys that signed, joined by commas.
     pub signers: &'a str,
-    /// The approvals that it rests on.
     pub approvals: &'a [CountedApproval],
-    /// By which trust root.
     pub trust: &'a TrustReference,
     pub target: &'a ObservedTarget,
-    /// Who, and on which host.
     pub operator: &'a Operator,
     /// Values of the probe before the run.
     pub before: Option<&'a BTreeMap<String, Option<String>>>,
 }
 
-/// Adds a row. Inside the run's first transaction.
+/// Adds a row, in the run's first transaction.
 pub fn add(session: &mut dyn Session, new: &NewEntry<'_>) -> Result<(), DatabaseError> {
     let target = new.target;
     let added = session.query(
@@ -175,7 +161,7 @@ pub fn add(session: &mut dyn Session, new: &NewEntry<'_>) -> Result<(), Database
     schema::one_row(&added)
 }
 
-/// Whether something that a transaction of a run wrote is there: proof that it was committed.
+/// Whether a row of a transaction of a run exists, which proves the commit.
 pub fn has_transaction(
     session: &mut dyn Session,
     run_id: &str,

@@ -7,29 +7,24 @@ use super::journal;
 use crate::trust::policy::is_behind;
 use pgseal_verify::format::timestamp::Timestamp;
 
-/// Why the clock can't be believed.
+/// Reasons to distrust the clock.
 #[derive(Debug, thiserror::Error)]
 pub enum MemoryError {
     #[error("this host's clock ({now}) is behind {seen}, the newest time in {journal}", journal = journal.display())]
     ClockBehind {
         now: Timestamp,
-        /// The newest time that was seen.
         seen: Timestamp,
         journal: PathBuf,
     },
     #[error("{} is damaged, so the newest time that this host has seen is not known", .0.display())]
     Damaged(PathBuf),
     #[error("{path}: {source}", path = path.display())]
-    Io {
-        path: PathBuf,
-        /// The system's error.
-        source: io::Error,
-    },
+    Io { path: PathBuf, source: io::Error },
 }
 
-/// Compares the clock with the newest time in the journals of a directory. A missing directory, or
-/// a path that is no directory, has no journals, and no run can write there. An unreadable journal
-/// is an error, since it may contain any time.
+/// Compares the clock with the newest time in the journals of a directory. A missing directory has no
+/// journals, nor does a file in its place, where no run can write. An unreadable journal is an error: it
+/// may hide any time.
 pub fn check_clock(receipts: &Path, now: Timestamp) -> Result<(), MemoryError> {
     // docs/decisions/030
     let io = |source| MemoryError::Io {

@@ -1,4 +1,4 @@
-//! Writes and reads receipts: `STEM.receipt.json`, and `STEM.receipt.sig` when the host has a `receipt` key.
+//! Writes and reads receipts: `STEM.receipt.json`, and `STEM.receipt.sig` if the host has a `receipt` key.
 
 mod journal_check;
 
@@ -16,14 +16,13 @@ pub use journal_check::{JournalCheck, compare, journal_of, journal_path};
 pub use pgseal_verify::record::receipt::{ReadReceipt, check, claims};
 pub use pgseal_verify::record::signed::{Parts, ReceiptError};
 
-/// Takes the names and the room of a receipt in a directory that is there. Fails before anything has happened when the
-/// medium is full, read-only, or one of the files exists. Dropped it leaves nothing.
+/// Reserves the files of a receipt in an existing directory. Fails without a trace if the medium is full
+/// or read-only, or one of the files exists. If the reservation is dropped, no file remains.
 pub fn reserve(dir: &Path, stem: &str, is_signed: bool) -> io::Result<Reservation> {
     signed::reserve(dir, stem, "receipt", is_signed)
 }
 
 impl Reservation {
-    /// Writes the receipt and gives its path.
     pub fn write(
         self,
         release_id: ReleaseId,
@@ -42,7 +41,7 @@ impl Reservation {
     }
 }
 
-/// Writes a new receipt at once and gives its path.
+/// Writes a new receipt at once and returns its path.
 pub fn write(
     dir: &Path,
     stem: &str,
@@ -58,7 +57,7 @@ pub fn claimed(path: &Path) -> Result<ReceiptStatement, ReceiptError> {
     claims(&signed::read_limited(path)?)
 }
 
-/// Reads `STEM.receipt.json` with its signature and, where there is one, its time stamp `STEM.receipt.tsr`.
+/// Reads `STEM.receipt.json` with its signature and its time stamp `STEM.receipt.tsr`, if any.
 pub fn read(path: &Path, root: &TrustRoot, when: JudgedAt) -> Result<ReadReceipt, ReceiptError> {
     check(read_parts(path)?, root, when)
 }

@@ -1,19 +1,15 @@
-//! The role of a receipt key. A receipt that is signed by a key without it would prove nothing later.
+//! Checks the role of a receipt key: a receipt signed by a key without it would prove nothing later.
 
 use crate::trust::root::name;
 use crate::trust::{JudgedAt, KeyId, TrustRoot};
 use pgseal_verify::format::name::Name;
 use pgseal_verify::format::timestamp::Timestamp;
 
-/// Why a key may not sign receipts.
+/// Reasons why a key may not sign receipts.
 #[derive(Debug, thiserror::Error)]
 pub enum ReceiptKeyError {
     #[error("key {key} signs no receipts any more: it {reason}")]
-    Spent {
-        key: KeyId,
-        /// Why it does not count.
-        reason: String,
-    },
+    Spent { key: KeyId, reason: String },
     #[error("key {key} has {} in the trust root, receipts are signed by the role receipt", role(.found))]
     Role { key: KeyId, found: Option<Name> },
 }
@@ -24,7 +20,7 @@ fn role(found: &Option<Name>) -> String {
         .map_or("no role".to_owned(), |role| format!("the role {role}"))
 }
 
-/// Checks that a key may sign receipts at this time. A trust root without the role asks for none.
+/// Checks that a key may sign receipts at this time. If the trust root has no such role, any key may.
 pub fn check(root: &TrustRoot, key: &KeyId, now: Timestamp) -> Result<(), ReceiptKeyError> {
     let (receipt, found) = (name("receipt"), root.role_of(key));
     if found.is_none() && !root.document().roles.contains_key(&receipt) {

@@ -1,5 +1,5 @@
-//! Writes and reads rehearsal receipts: `STEM.rehearsal.json`, and `STEM.rehearsal.sig` when the host has a `receipt`
-//! key.
+//! Writes and reads rehearsal receipts: `STEM.rehearsal.json`, and `STEM.rehearsal.sig` if the host has a
+//! `receipt` key.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -20,13 +20,12 @@ pub fn is_one(path: &Path) -> bool {
         .is_some_and(|name| name.as_encoded_bytes().ends_with(REHEARSAL.as_bytes()))
 }
 
-/// Takes the names and the room of a rehearsal receipt in a directory that is there. Dropped it leaves nothing.
+/// Reserves the files of a rehearsal receipt, like [`super::receipt::reserve`].
 pub fn reserve(dir: &Path, stem: &str, is_signed: bool) -> io::Result<Reservation> {
     signed::reserve(dir, stem, "rehearsal", is_signed)
 }
 
 impl Reservation {
-    /// Writes the rehearsal receipt and gives its path.
     pub fn write_rehearsal(
         self,
         release_id: ReleaseId,
@@ -50,7 +49,7 @@ pub fn claimed(path: &Path) -> Result<RehearsalStatement, ReceiptError> {
     claims(&signed::read_limited(path)?)
 }
 
-/// Reads `STEM.rehearsal.json` with its signature and, where there is one, its time stamp `STEM.rehearsal.tsr`.
+/// Reads `STEM.rehearsal.json` with its signature and its time stamp `STEM.rehearsal.tsr`, if any.
 pub fn read(path: &Path, root: &TrustRoot, when: JudgedAt) -> Result<ReadRehearsal, ReceiptError> {
     check(read_parts(path)?, root, when)
 }

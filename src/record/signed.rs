@@ -1,5 +1,5 @@
-//! Documents that are written once, with a signature beside them: `STEM.KIND.json`, `STEM.KIND.sig` (64 raw bytes over the
-//! DSSE pre-authentication encoding) when the host has a `receipt` key, and `STEM.KIND.tsr`, a time stamp.
+//! Signed documents that are written once: `STEM.KIND.json`, `STEM.KIND.sig` (64 raw bytes over the DSSE
+//! pre-authentication encoding) if the host has a `receipt` key, and `STEM.KIND.tsr`, a time stamp.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,18 +10,16 @@ use pgseal_verify::format::statement::PAYLOAD_TYPE;
 use pgseal_verify::limits;
 use pgseal_verify::record::signed::Parts;
 
-/// A document that will be written: its names are free, and its room is taken.
 pub struct Reservation {
     document: Reserved,
     signature: Option<Reserved>,
     path: PathBuf,
 }
 
-/// A signature, in bytes.
 const SIGNATURE_BYTES: u64 = 64;
 
-/// Takes the names and the room in a directory that is there. Fails before anything has happened when the medium is full,
-/// read-only, or one of the files exists. Dropped it leaves nothing.
+/// Reserves the files in an existing directory. Fails without a trace if the medium is full or read-only,
+/// or one of the files exists. If the reservation is dropped, no file remains.
 pub(super) fn reserve(
     dir: &Path,
     stem: &str,
@@ -41,7 +39,7 @@ pub(super) fn reserve(
 }
 
 impl Reservation {
-    /// Writes the document and gives its path. The signature is there before the document that it is for.
+    /// Writes the signature, then the document, and returns its path.
     pub(super) fn write_bytes(self, bytes: &[u8], key: Option<&SecretKey>) -> io::Result<PathBuf> {
         let Self {
             document,
@@ -63,7 +61,7 @@ impl Reservation {
     }
 }
 
-/// Reads a document with its signature and, where there is one, its time stamp.
+/// Reads a document with its signature and its time stamp, if any.
 pub fn read_parts(path: &Path) -> io::Result<Parts> {
     let document = read_limited(path)?;
     Ok(Parts {
@@ -80,7 +78,7 @@ fn sibling(path: &Path, extension: &str) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// A file of at most the size of a document.
+/// Reads a regular file of at most the size of a document.
 pub(super) fn read_limited(path: &Path) -> io::Result<Vec<u8>> {
     let metadata = std::fs::metadata(path)?;
     if !metadata.is_file() || metadata.len() > limits::DOCUMENT_BYTES {

@@ -23,10 +23,10 @@ const STEPS: [Step; 6] = [
 /// Marks a cut text.
 const CUT: &str = "...";
 
-/// How much is left: of each script's list of statements, and of each text, in characters.
+/// Maximum statements of each script's list, and maximum characters of each text.
 pub(super) type Step = (usize, usize);
 
-/// The document in at most [`limits::RECEIPT_BYTES`] bytes, where that can be done by shortening.
+/// Serializes the document in at most [`limits::RECEIPT_BYTES`] bytes, if shortening achieves that.
 pub(super) fn fitted<T: Serialize>(
     mut statement: T,
     shorten: fn(&mut T, Step),
@@ -43,42 +43,23 @@ pub(super) fn fitted<T: Serialize>(
 }
 
 pub(super) fn shorten_receipt(statement: &mut ReceiptStatement, step: Step) {
-    let receipt = &mut statement.predicate;
-    parts(
-        &mut receipt.tiers,
-        &mut receipt.gates,
-        &mut receipt.verify,
-        step,
-    );
-    receipt
-        .before
-        .iter_mut()
-        .chain(&mut receipt.after)
-        .for_each(|row| cut_values(row, step.1));
-    receipt.error.iter_mut().for_each(|text| cut(text, step.1));
+    let it = &mut statement.predicate;
+    parts(&mut it.tiers, &mut it.gates, &mut it.verify, step);
+    let rows = it.before.iter_mut().chain(&mut it.after);
+    rows.for_each(|row| cut_values(row, step.1));
+    it.error.iter_mut().for_each(|text| cut(text, step.1));
 }
 
 pub(super) fn shorten_rehearsal(statement: &mut RehearsalStatement, step: Step) {
-    let rehearsal = &mut statement.predicate;
-    parts(
-        &mut rehearsal.tiers,
-        &mut rehearsal.gates,
-        &mut rehearsal.verify,
-        step,
-    );
-    parts(&mut rehearsal.rollback, &mut [], &mut [], step);
-    rehearsal
-        .steps
-        .iter_mut()
-        .for_each(|one| cut(&mut one.detail, step.1));
-    rehearsal
-        .error
-        .iter_mut()
+    let it = &mut statement.predicate;
+    parts(&mut it.tiers, &mut it.gates, &mut it.verify, step);
+    parts(&mut it.rollback, &mut [], &mut [], step);
+    let details = it.steps.iter_mut().map(|one| &mut one.detail);
+    details
+        .chain(&mut it.error)
         .for_each(|text| cut(text, step.1));
     // The strongest locks are listed first.
-    if step.1 < usize::MAX {
-        rehearsal.locks.truncate(step.1);
-    }
+    it.locks.truncate(step.1);
 }
 
 fn parts(

@@ -132,17 +132,12 @@ impl Batch {
             let length = u32::try_from(statement.sql.chars().count()).ok()?;
             // A line feed between two statements counts to the first; the message's end counts to
             // the last.
-            if position <= before.saturating_add(length).saturating_add(1)
-                || index + 1 == self.statements
-            {
-                return Some((
-                    index,
-                    position
-                        .saturating_sub(before)
-                        .clamp(1, length.saturating_add(1)),
-                ));
+            let end = before.saturating_add(length).saturating_add(1);
+            if position <= end || index + 1 == self.statements {
+                let position = position.saturating_sub(before);
+                return Some((index, position.clamp(1, length.saturating_add(1))));
             }
-            before = before.saturating_add(length).saturating_add(1);
+            before = end;
         }
         None
     }

@@ -131,7 +131,8 @@ impl Run {
                 match since.elapsed() >= Duration::from_millis(in_force.milliseconds().into()) {
                     true => limit("statement_timeout", [signed, in_force]),
                     false => {
-                        "somebody cancelled it on the server, or the script's own statement_timeout did".to_owned()
+                        "it was cancelled on the server, or by the script's own statement_timeout"
+                            .to_owned()
                     }
                 }
             }

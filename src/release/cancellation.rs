@@ -25,7 +25,7 @@ struct Shared {
 
 #[derive(Default)]
 struct Inner {
-    phase: Phase,
+    phase: CommitPhase,
     requests: u32,
     /// Part of the run was committed before the current work.
     committed: bool,
@@ -39,7 +39,7 @@ struct Inner {
 
 /// The run's position relative to COMMIT.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Phase {
+pub enum CommitPhase {
     /// The current work can be rolled back, and nothing is committed.
     #[default]
     BeforeCommit,
@@ -61,7 +61,18 @@ pub enum Stopping {
     /// The run is over, and its outcome is being recorded.
     Ended,
     /// The second request: the process may end now.
-    Quit(Phase),
+    Quit(CommitPhase),
+}
+
+impl Inner {
+    /// Fails if a stop was requested, and notes that the run knows.
+    fn check(&mut self) -> Result<(), Failure> {
+        if self.requests == 0 {
+            return Ok(());
+        }
+        self.noticed = true;
+        Err(Failure::plain(INTERRUPTED))
+    }
 }
 
 impl CancellationToken {
@@ -73,10 +84,10 @@ impl CancellationToken {
         drop(inner);
         self.0.requested.notify_all();
         match phase {
-            Phase::Ended => Stopping::Ended,
+            CommitPhase::Ended => Stopping::Ended,
             phase if requests > 1 => Stopping::Quit(phase),
-            Phase::Committing => Stopping::Committing,
-            Phase::BeforeCommit | Phase::Partial => Stopping::Cancel,
+            CommitPhase::Committing => Stopping::Committing,
+            CommitPhase::BeforeCommit | CommitPhase::Partial => Stopping::Cancel,
         }
     }
 
@@ -87,7 +98,10 @@ impl CancellationToken {
     /// way to the server.
     pub fn cancel(&self) -> bool {
         let inner = self.lock();
-        let open = matches!(inner.phase, Phase::BeforeCommit | Phase::Partial);
+        let open = matches!(
+            inner.phase,
+            CommitPhase::BeforeCommit | CommitPhase::Partial
+        );
         if inner.requests == 0 || inner.noticed || !open {
             return false;
         }
@@ -108,19 +122,14 @@ impl CancellationToken {
 
     /// Fails if a stop was requested: called between statements.
     pub fn check(&self) -> Result<(), Failure> {
-        let mut inner = self.lock();
-        if inner.requests == 0 {
-            return Ok(());
-        }
-        inner.noticed = true;
-        Err(Failure::plain(INTERRUPTED))
+        self.lock().check()
     }
 
     /// Like [`Self::check`], before something is sent. From COMMIT on, queries about its outcome
     /// are allowed.
     pub(super) fn refuse(&self) -> Result<(), DatabaseError> {
         let inner = self.lock();
-        if inner.clearing || matches!(inner.phase, Phase::Committing | Phase::Ended) {
+        if inner.clearing || matches!(inner.phase, CommitPhase::Committing | CommitPhase::Ended) {
             return Ok(());
         }
         drop(inner);
@@ -181,11 +190,8 @@ impl CancellationToken {
     /// Announces COMMIT; fails if a stop was requested before.
     pub fn committing(&self) -> Result<(), Failure> {
         let mut inner = self.lock();
-        if inner.requests > 0 {
-            inner.noticed = true;
-            return Err(Failure::plain(INTERRUPTED));
-        }
-        inner.phase = Phase::Committing;
+        inner.check()?;
+        inner.phase = CommitPhase::Committing;
         Ok(())
     }
 
@@ -193,16 +199,16 @@ impl CancellationToken {
     /// leaves the run partial.
     pub fn between(&self) {
         let mut inner = self.lock();
-        (inner.phase, inner.committed) = (Phase::Partial, true);
+        (inner.phase, inner.committed) = (CommitPhase::Partial, true);
     }
 
     /// Records a refused COMMIT: nothing of that transaction remains.
     pub fn refused(&self) {
         let mut inner = self.lock();
         inner.phase = if inner.committed {
-            Phase::Partial
+            CommitPhase::Partial
         } else {
-            Phase::BeforeCommit
+            CommitPhase::BeforeCommit
         };
     }
 
@@ -210,12 +216,12 @@ impl CancellationToken {
     /// stays.
     pub(super) fn anew(&self) {
         let mut inner = self.lock();
-        (inner.phase, inner.committed, inner.clearing) = (Phase::BeforeCommit, false, false);
+        (inner.phase, inner.committed, inner.clearing) = (CommitPhase::BeforeCommit, false, false);
     }
 
     /// Records the end: nothing is left to stop.
     pub fn ended(&self) {
-        self.lock().phase = Phase::Ended;
+        self.lock().phase = CommitPhase::Ended;
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -274,7 +280,7 @@ mod tests {
         assert!(stop.committing().is_err(), "nothing is committed any more");
         assert!(!stop.cancel());
         drop(session);
-        assert_eq!(stop.request(), Stopping::Quit(Phase::BeforeCommit));
+        assert_eq!(stop.request(), Stopping::Quit(CommitPhase::BeforeCommit));
         assert_eq!(count.load(Ordering::SeqCst), 2);
     }
 
@@ -285,10 +291,10 @@ mod tests {
         assert_eq!(stop.request(), Stopping::Committing);
         assert!(stop.refuse().is_ok(), "what came of it has to be asked");
         assert!(!stop.cancel());
-        assert_eq!(stop.request(), Stopping::Quit(Phase::Committing));
+        assert_eq!(stop.request(), Stopping::Quit(CommitPhase::Committing));
         stop.between();
         assert!(stop.refuse().is_err());
-        assert_eq!(stop.request(), Stopping::Quit(Phase::Partial));
+        assert_eq!(stop.request(), Stopping::Quit(CommitPhase::Partial));
         stop.ended();
         assert_eq!(stop.request(), Stopping::Ended);
     }
@@ -298,12 +304,12 @@ mod tests {
         let stop = CancellationToken::default();
         stop.committing().unwrap();
         stop.refused();
-        assert_eq!(stop.lock().phase, Phase::BeforeCommit);
+        assert_eq!(stop.lock().phase, CommitPhase::BeforeCommit);
         stop.committing().unwrap();
         stop.between();
         stop.committing().unwrap();
         stop.refused();
-        assert_eq!(stop.lock().phase, Phase::Partial);
+        assert_eq!(stop.lock().phase, CommitPhase::Partial);
     }
 
     #[test]

@@ -14,20 +14,21 @@ pub fn excerpt(
     caret: bool,
     line: impl Fn(u32) -> u32,
 ) -> String {
-    let lines = Lines::of(sql);
-    let wanted = character.map_or_else(
-        || lines.first_visible(),
-        |character| character.saturating_sub(1) as usize,
-    );
-    let at = lines.holding(wanted);
-    let column = wanted - lines.starts[at];
-    let from = if column < WIDTH {
-        0
-    } else {
-        column - WIDTH / 2
+    let lines: Vec<&str> = sql.split('\n').collect();
+    let mut starts = vec![0];
+    for line in &lines {
+        starts.push(starts[starts.len() - 1] + line.chars().count() + 1);
+    }
+    let wanted = match character {
+        Some(character) => character.saturating_sub(1) as usize,
+        None => sql.chars().position(|c| !c.is_whitespace()).unwrap_or(0),
     };
-    let around = at.saturating_sub(1)..(at + 2).min(lines.starts.len());
-    let number = |index: usize| line(u32::try_from(lines.starts[index] + 1).unwrap_or(u32::MAX));
+    let at = (starts.partition_point(|start| *start <= wanted) - 1).min(lines.len() - 1);
+    let column = wanted - starts[at];
+    let is_near = column < WIDTH;
+    let from = if is_near { 0 } else { column - WIDTH / 2 };
+    let around = at.saturating_sub(1)..(at + 2).min(lines.len());
+    let number = |index: usize| line(u32::try_from(starts[index] + 1).unwrap_or(u32::MAX));
     let digits = around
         .clone()
         .map(|index| number(index).to_string().len())
@@ -35,12 +36,9 @@ pub fn excerpt(
         .unwrap_or(1);
     let mut out = Vec::new();
     for index in around {
-        let text: String = lines
-            .text(sql, index)
-            .chars()
-            .skip(from)
-            .take(WIDTH)
-            .map(shown)
+        let shown = lines[index].chars().skip(from).take(WIDTH);
+        let text: String = shown
+            .map(|c| if c.is_control() { ' ' } else { c })
             .collect();
         // Blank neighbours are left out.
         if index == at || !text.trim().is_empty() {
@@ -51,51 +49,6 @@ pub fn excerpt(
         }
     }
     out.join("\n")
-}
-
-fn shown(c: char) -> char {
-    if c.is_control() { ' ' } else { c }
-}
-
-/// Line starts, in characters and in bytes.
-struct Lines {
-    starts: Vec<usize>,
-    bytes: Vec<usize>,
-    visible: usize,
-}
-
-impl Lines {
-    fn of(sql: &str) -> Self {
-        let (mut starts, mut bytes, mut visible) = (vec![0], vec![0], None);
-        for (count, (byte, c)) in sql.char_indices().enumerate() {
-            if c == '\n' {
-                starts.push(count + 1);
-                bytes.push(byte + 1);
-            } else if visible.is_none() && !c.is_whitespace() {
-                visible = Some(count);
-            }
-        }
-        Self {
-            starts,
-            bytes,
-            visible: visible.unwrap_or_default(),
-        }
-    }
-
-    fn first_visible(&self) -> usize {
-        self.visible
-    }
-
-    fn holding(&self, character: usize) -> usize {
-        self.starts
-            .partition_point(|start| *start <= character)
-            .saturating_sub(1)
-    }
-
-    fn text<'s>(&self, sql: &'s str, index: usize) -> &'s str {
-        let end = self.bytes.get(index + 1).map_or(sql.len(), |next| next - 1);
-        &sql[self.bytes[index]..end]
-    }
 }
 
 #[cfg(test)]

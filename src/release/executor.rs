@@ -1,25 +1,21 @@
 //! Executes a run or a rollback, from the journal's first line to the proof on a fresh connection.
 
 use super::event::Observer;
-use super::failure::Failure;
+use super::failure::{Context as _, Failure};
 use super::fresh;
 use super::generated;
-use super::phases::{Phase, phases};
-use super::preflight;
-use super::probe::{self, Observed};
-use super::question::Within;
+use super::phases::{NumberedTier, Phase, phases};
+use super::probe::Observed;
+use super::proof;
 use super::report::{FailureKind, Halt, Report, blank_receipt};
-use super::resolve::{self, Resolution};
-use super::resume::Resumed;
+use super::resume::{Decision, UnfinishedRun};
 use super::retry;
-use super::run_context::RunContext;
-use super::settings;
+use super::run_context::{MissingScript, RunContext};
 use crate::bundle::AuthenticatedSql;
-use crate::database::{Purpose, Session};
+use crate::database::Session;
 use crate::record::journal::{Journal, JournalStep};
-use crate::record::ledger;
 use crate::trust::attestations::SignedApproval;
-use pgseal_verify::format::manifest::{ReleaseState, State};
+use pgseal_verify::format::manifest::{Manifest, ReleaseState, State};
 use pgseal_verify::format::receipt::{Action, GateAnswer, ObservedTarget, Outcome, Receipt};
 
 /// Ends a transaction; without effect if none is open.
@@ -27,30 +23,53 @@ const ROLLBACK: &str = "ROLLBACK";
 
 /// The work of a run or rollback.
 pub(super) struct ExecutionPlan<'b> {
-    pub action: Action,
-    /// Its parts, in order; the first and the last are transactions.
-    pub parts: Vec<Part<'b>>,
-    /// The state that must hold before the last COMMIT.
-    pub after: &'b State,
-    /// The verify scripts that must hold before the last COMMIT.
-    pub verify: ReleaseState,
-    /// Whether each transaction queries the gates first and last.
-    pub gated: bool,
+    pub kind: RunKind,
+    /// The first and the last phase are transactions.
+    pub phases: Vec<Phase<NamedScript<'b>>>,
     /// The approvals that authorize the run.
     pub approvals: &'b [SignedApproval],
-    /// The unfinished run that this one continues.
-    pub resumed: Option<Resumed>,
-    /// The unfinished run that this one undoes.
-    pub half_way: Option<Resumed>,
 }
 
-/// A part of a run.
-#[derive(Clone)]
-pub(super) enum Part<'b> {
-    /// Scripts of one transaction.
-    Transactional(Vec<NamedScript<'b>>),
-    /// A non-transactional script: its statements commit one by one.
-    NonTransactional(NamedScript<'b>),
+/// Kinds of runs.
+pub(super) enum RunKind {
+    /// A run from baseline.
+    Fresh,
+    /// A run that continues an unfinished one.
+    Resumed(UnfinishedRun),
+    /// A rollback, of the unfinished run if the release is not in effect.
+    Rollback(Option<UnfinishedRun>),
+}
+
+impl RunKind {
+    pub fn action(&self) -> Action {
+        match self {
+            Self::Fresh | Self::Resumed(_) => Action::Run,
+            Self::Rollback(_) => Action::Rollback,
+        }
+    }
+
+    pub fn resumed(&self) -> Option<&UnfinishedRun> {
+        match self {
+            Self::Resumed(run) => Some(run),
+            Self::Fresh | Self::Rollback(_) => None,
+        }
+    }
+
+    /// Takes the operator's decision about the interrupted statement.
+    pub fn take_decision(&mut self) -> Option<Decision> {
+        match self {
+            Self::Resumed(run) => run.decision.take(),
+            Self::Fresh | Self::Rollback(_) => None,
+        }
+    }
+
+    /// The state that must hold before the last COMMIT.
+    pub fn final_state<'m>(&self, manifest: &'m Manifest) -> (ReleaseState, &'m State) {
+        match self.action() {
+            Action::Run => (ReleaseState::Finalized, &manifest.states.finalized),
+            Action::Rollback => (ReleaseState::Baseline, &manifest.states.baseline),
+        }
+    }
 }
 
 /// A script and its name for operators.
@@ -63,23 +82,25 @@ pub(super) struct NamedScript<'b> {
 }
 
 /// Loads the scripts of a release's phases.
-pub(super) fn parts<'b>(
+pub(super) fn load_phases<'b>(
     order: &RunContext<'b>,
-) -> Result<Vec<Part<'b>>, super::run_context::MissingScript> {
-    let script = |(number, tier): super::phases::Numbered<'b>| {
+) -> Result<Vec<Phase<NamedScript<'b>>>, MissingScript> {
+    let script = |(number, tier): NumberedTier<'b>| {
         Ok(NamedScript {
             number,
             name: tier.name.to_string(),
             sql: order.sql(&tier.file)?,
         })
     };
-    let part = |phase| match phase {
-        Phase::Transactional(tiers) => Ok(Part::Transactional(
-            tiers.into_iter().map(script).collect::<Result<_, _>>()?,
-        )),
-        Phase::NonTransactional(tier) => Ok(Part::NonTransactional(script(tier)?)),
+    let load = |phase| {
+        Ok(match phase {
+            Phase::Transactional(tiers) => {
+                Phase::Transactional(tiers.into_iter().map(script).collect::<Result<_, _>>()?)
+            }
+            Phase::NonTransactional(tier) => Phase::NonTransactional(script(tier)?),
+        })
     };
-    phases(order.manifest()).into_iter().map(part).collect()
+    phases(order.manifest()).into_iter().map(load).collect()
 }
 
 /// The position of a transaction in its run.
@@ -144,33 +165,36 @@ pub(super) fn execute(
     observer: &mut dyn Observer,
 ) -> Report {
     let mut receipt = blank_receipt(&order, &work, start, run_id);
-    let committed = work.resumed.is_some();
-    let mut doing = Executor {
-        order,
-        work,
-        journal: &mut journal,
-        receipt: &mut receipt,
-        observer,
-        committed,
-    };
+    let committed = work.kind.resumed().is_some();
     if committed {
         order.stop.between();
     }
-    let mut result = doing.parts(session.as_mut());
+    let mut executor = Executor {
+        order,
+        work,
+        session: session.as_mut(),
+        journal: &mut journal,
+        receipt: &mut receipt,
+        observer: &mut *observer,
+        committed,
+    };
+    let mut result = executor.phases();
     if result.is_err() {
         // Best effort: on failure the server rolls back when the connection closes.
-        let _ = session.execute(ROLLBACK);
+        let _ = executor.session.execute(ROLLBACK);
     }
+    let Executor {
+        work, committed, ..
+    } = executor;
     drop(session);
     let mut unproved = None;
     if result.is_ok() {
-        match doing.prove() {
+        match proof::prove(&order, &work.kind, &mut receipt, observer) {
             Ok(doubt) => unproved = doubt,
             Err(halt) => result = Err(halt),
         }
     }
     order.stop.ended();
-    let committed = doing.committed;
     let undone = if committed {
         Outcome::Partial
     } else {
@@ -203,54 +227,72 @@ pub(super) fn execute(
     }
 }
 
-/// A run in progress.
+/// A run in progress: `transaction.rs` executes its transactions, `non_transactional.rs` the tiers
+/// whose statements commit one by one.
 pub(super) struct Executor<'a, 'b> {
     pub order: RunContext<'b>,
     pub work: ExecutionPlan<'b>,
+    /// The locked session.
+    pub session: &'a mut dyn Session,
     pub journal: &'a mut Journal,
     pub receipt: &'a mut Receipt,
     pub observer: &'a mut dyn Observer,
-    /// Whether anything is committed, by this run or by the one that it resumes.
+    /// Whether a transaction before the last is committed, by this run or by the one that it
+    /// resumes.
     pub committed: bool,
 }
 
 impl Executor<'_, '_> {
-    fn parts(&mut self, session: &mut dyn Session) -> Result<(), Halt> {
+    fn phases(&mut self) -> Result<(), Halt> {
         self.journal_begin()?;
-        if let Some(half_way) = self.work.half_way.take() {
-            self.clear_interrupted(session, &half_way)?;
+        let unfinished = match &mut self.work.kind {
+            RunKind::Rollback(unfinished) => unfinished.take(),
+            RunKind::Fresh | RunKind::Resumed(_) => None,
+        };
+        let Some(unfinished) = unfinished else {
+            return self.each_phase();
+        };
+        let cleared = self.clear_interrupted(&unfinished)?;
+        self.each_phase().map_err(|mut halt| {
+            if let Some(what) = cleared {
+                let failure = halt.failure();
+                let message = &failure.message;
+                failure.message =
+                    format!("{message}; only these leftovers were removed before: {what}");
+            }
+            halt
+        })
+    }
+
+    fn each_phase(&mut self) -> Result<(), Halt> {
+        let phases = self.work.phases.clone();
+        for phase in &phases {
+            if let Phase::NonTransactional(script) = phase {
+                self.judge(script)?;
+            }
         }
-        let parts = self.work.parts.clone();
-        let last = parts.len() - 1;
-        for (at, part) in parts.into_iter().enumerate() {
-            match part {
-                Part::Transactional(scripts) => {
-                    // Skips parts that the ledger has as committed; only the last transaction
-                    // always has work left.
-                    let is_done = at < last
-                        && self.work.resumed.as_ref().is_some_and(|resumed| {
-                            at == 0 || scripts.iter().all(|script| resumed.has_tier(&script.name))
-                        });
-                    if !is_done && at > 0 {
+        let last = phases.len() - 1;
+        for (at, phase) in phases.iter().enumerate() {
+            let resumed = self.work.kind.resumed();
+            let is_done = |script: &NamedScript<'_>| {
+                resumed.is_some_and(|resumed| resumed.has_tier(&script.name))
+            };
+            match phase {
+                // Only the last transaction always has work left.
+                Phase::Transactional(scripts)
+                    if at < last
+                        && resumed.is_some()
+                        && (at == 0 || scripts.iter().all(is_done)) => {}
+                Phase::Transactional(scripts) => {
+                    if at > 0 {
                         // A resumed run has a new session here.
-                        fresh::make(session, self.order.limits).map_err(|error| {
-                            Failure::database("can't reset the session", &error)
-                        })?;
+                        fresh::make(self.session, self.order.limits)
+                            .context("can't reset the session")?;
                     }
-                    if !is_done {
-                        self.transactions(session, &scripts, TransactionPosition::of(at, last))?;
-                    }
+                    self.transactions(scripts, TransactionPosition::of(at, last))?;
                 }
-                Part::NonTransactional(script) => {
-                    if !self
-                        .work
-                        .resumed
-                        .as_ref()
-                        .is_some_and(|resumed| resumed.has_tier(&script.name))
-                    {
-                        self.statements(session, &script)?;
-                    }
-                }
+                Phase::NonTransactional(script) if is_done(script) => {}
+                Phase::NonTransactional(script) => self.statements(script)?,
             }
         }
         Ok(())
@@ -259,7 +301,6 @@ impl Executor<'_, '_> {
     /// Runs a transaction, with retries while it cannot get its locks and leaves no trace.
     fn transactions(
         &mut self,
-        session: &mut dyn Session,
         scripts: &[NamedScript<'_>],
         which: TransactionPosition,
     ) -> Result<(), Halt> {
@@ -270,11 +311,11 @@ impl Executor<'_, '_> {
                 .is_empty()
         });
         loop {
-            let result = self.transaction(session, scripts, which);
+            let result = self.transaction(scripts, which);
             let (Err(Halt::Undone(failure)) | Err(Halt::GateClosed(_, failure))) = &result else {
                 return result;
             };
-            if reaches_out || !self.again(session, failure, RetryScope::Transaction)? {
+            if reaches_out || !self.again(failure, RetryScope::Transaction)? {
                 return result;
             }
             self.receipt.gates.truncate(gates);
@@ -286,26 +327,20 @@ impl Executor<'_, '_> {
 
     /// Rolls back the failed attempt. Returns true for a retry, after a pause and with the session
     /// reset.
-    pub fn again(
-        &mut self,
-        session: &mut dyn Session,
-        failure: &Failure,
-        tried: RetryScope,
-    ) -> Result<bool, Halt> {
+    pub fn again(&mut self, failure: &Failure, tried: RetryScope) -> Result<bool, Halt> {
         if tried != RetryScope::NonTransactional {
             self.order.stop.refused();
             // Best effort: on failure the server rolls back when the connection closes.
-            if session.execute(ROLLBACK).is_err() {
+            if self.session.execute(ROLLBACK).is_err() {
                 return Ok(false);
             }
         }
-        let (retries, run_id) = (self.receipt.retries, self.receipt.run_id.clone());
         let again = retry::again(
             failure,
-            retries,
+            self.receipt.retries,
             &self.order,
-            &run_id,
-            session,
+            &self.receipt.run_id,
+            self.session,
             self.observer,
         );
         if again {
@@ -317,28 +352,17 @@ impl Executor<'_, '_> {
         Ok(again)
     }
 
-    /// The run of the ledger row: this run, or the run that it resumes.
-    pub fn ledger_run(&self) -> String {
-        match &self.work.resumed {
-            Some(resumed) => resumed.entry.run_id.clone(),
-            None => self.receipt.run_id.clone(),
-        }
-    }
-
     /// Total number of scripts.
     pub fn total(&self) -> usize {
-        let count = |part: &Part<'_>| match part {
-            Part::Transactional(scripts) => scripts.len(),
-            Part::NonTransactional(_) => 1,
-        };
-        self.work.parts.iter().map(count).sum()
+        let phases = &self.work.phases;
+        phases.iter().map(|phase| phase.tiers().len()).sum()
     }
 
     fn journal_begin(&mut self) -> Result<(), Halt> {
         let release = &self.receipt.release;
         let begin = JournalStep::Begin {
             run_id: self.receipt.run_id.clone(),
-            action: self.work.action,
+            action: self.receipt.action,
             release: pgseal_verify::format::statement::title(&release.name, &release.version),
             release_id: self.order.bundle.release_id().digest(),
             target: Box::new(self.receipt.target.clone()),
@@ -351,81 +375,13 @@ impl Executor<'_, '_> {
     pub fn journal(&mut self, step: JournalStep) -> Result<(), Halt> {
         let written = self.journal.write((self.order.clock)(), step);
         written.map_err(|error| {
-            let path = self.journal.path().display().to_string();
+            let path = self.journal.path().display();
             Failure::plain(format!("{path}: can't write the journal: {error}")).into()
         })
     }
+}
 
-    /// Checks the last transaction's ledger rows and the state on a fresh connection.
-    ///
-    /// The run is committed: a state that cannot be confirmed is reported as a doubt, not as a
-    /// failure.
-    fn prove(&mut self) -> Result<Option<String>, Halt> {
-        let unproved = |error: &dyn std::fmt::Display| {
-            Ok(Some(format!(
-                "committed, but not proved on a fresh connection: {error}"
-            )))
-        };
-        let mut session = match self.order.connect.connect(Purpose::Read) {
-            Ok(session) => session,
-            Err(error) => return unproved(&error),
-        };
-        if let Err(error) = settings::reset(session.as_mut(), self.order.limits) {
-            return unproved(&error);
-        }
-        let transaction_id = self.receipt.transaction_id.clone().unwrap_or_default();
-        match ledger::has_transaction(session.as_mut(), &self.ledger_run(), &transaction_id) {
-            Ok(true) => {}
-            Ok(false) => return self.answered_but_gone(&transaction_id).map(Some),
-            Err(error) => return unproved(&error),
-        }
-        drop(session);
-        let mut session = match self.order.connect.connect(Purpose::Ask) {
-            Ok(session) => session,
-            Err(error) => return unproved(&error),
-        };
-        if let Err(error) = settings::reset(session.as_mut(), self.order.limits) {
-            return unproved(&error);
-        }
-        let observed = match preflight::seen(
-            session.as_mut(),
-            &self.order,
-            self.work.after,
-            Within::OwnTransaction,
-        ) {
-            Ok(observed) => observed,
-            Err(failure) => {
-                return Ok(Some(format!(
-                    "committed, but the probe failed afterwards: {failure}"
-                )));
-            }
-        };
-        let mismatches = probe::compare(self.work.after, &observed);
-        self.receipt.after = Some(observed);
-        Ok(mismatches.first().map(|first| {
-            format!("committed, but somebody wrote since, or the role that asks sees less: {first}")
-        }))
-    }
-
-    /// Resolves a COMMIT that was answered but is not visible on a fresh connection: the server may
-    /// have rolled back or failed over.
-    fn answered_but_gone(&mut self, transaction_id: &str) -> Result<String, Halt> {
-        let gone = "COMMIT was answered, but the ledger on a fresh connection lacks this run";
-        match resolve::ask(
-            &self.order,
-            self.receipt,
-            &self.ledger_run(),
-            transaction_id,
-            self.observer,
-        ) {
-            Resolution::Committed => Ok(format!("{gone} at first; it is there now")),
-            Resolution::Aborted => {
-                Err(Failure::plain(format!("{gone}: the server rolled it back")).into())
-            }
-            Resolution::NotHere(why) => Err(Failure::plain(format!("{gone}: {why}")).into()),
-            Resolution::Unknown(why) => Err(Halt::Unknown(Box::new(Failure::plain(format!(
-                "{gone}: {why}"
-            ))))),
-        }
-    }
+/// The run of the ledger row: this run, or the run that it resumes.
+pub(super) fn ledger_run(receipt: &Receipt) -> &str {
+    receipt.resumes.as_ref().unwrap_or(&receipt.run_id)
 }

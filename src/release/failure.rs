@@ -2,11 +2,13 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::cancellable::LOCK_NOT_AVAILABLE;
 use super::cancellation::CANCELLED;
 use super::excerpt::excerpt;
+use super::lock::LockError;
+use super::run_context::MissingScript;
 use crate::database::{DatabaseError, ServerError};
 use psql_script::{CopySource, Origin, ScriptError, Statement};
 
@@ -37,8 +39,78 @@ pub struct Failure {
     /// The statement's line with its neighbours, numbered, and a caret below the position.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub excerpt: Option<String>,
-    /// Whether the connection was lost.
-    pub connection_lost: bool,
+    /// What callers decide by; documents have only whether the connection was lost.
+    #[serde(rename = "connection_lost", serialize_with = "is_lost")]
+    pub cause: Cause,
+}
+
+/// Cause of a failure, as far as callers distinguish them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cause {
+    /// pgseal's own check refused, or the script cannot be read.
+    #[default]
+    Refused,
+    /// The server refused, for a reason that none of the others is.
+    Server,
+    LockNotAvailable,
+    Deadlock,
+    Serialization,
+    Cancelled,
+    /// The server ended the session: a limit of idle time or of the transaction's time.
+    SessionEnded,
+    ConnectionLost,
+}
+
+impl Cause {
+    fn of(sqlstate: &str) -> Self {
+        match sqlstate {
+            LOCK_NOT_AVAILABLE => Self::LockNotAvailable,
+            CANCELLED => Self::Cancelled,
+            "40P01" => Self::Deadlock,
+            "40001" => Self::Serialization,
+            "25P03" | "25P04" => Self::SessionEnded,
+            _ => Self::Server,
+        }
+    }
+
+    /// Whether no session is left.
+    pub fn is_connection_lost(self) -> bool {
+        matches!(self, Self::SessionEnded | Self::ConnectionLost)
+    }
+}
+
+fn is_lost<S: Serializer>(cause: &Cause, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_bool(cause.is_connection_lost())
+}
+
+/// Conversion of a database error into the failure of one of pgseal's own requests.
+pub trait Context<T> {
+    /// `doing` begins the message: "can't begin".
+    fn context(self, doing: &str) -> Result<T, Failure>;
+}
+
+impl<T> Context<T> for Result<T, DatabaseError> {
+    fn context(self, doing: &str) -> Result<T, Failure> {
+        self.map_err(|error| Failure::database(doing, &error))
+    }
+}
+
+impl From<ScriptError> for Failure {
+    fn from(error: ScriptError) -> Self {
+        Self::script(&error)
+    }
+}
+
+impl From<MissingScript> for Failure {
+    fn from(error: MissingScript) -> Self {
+        Self::plain(error)
+    }
+}
+
+impl From<LockError> for Failure {
+    fn from(error: LockError) -> Self {
+        Self::plain(error)
+    }
 }
 
 impl Failure {
@@ -53,10 +125,8 @@ impl Failure {
     /// A failure of pgseal's own request.
     pub fn database(doing: &str, error: &DatabaseError) -> Self {
         let failure = Self::of(error);
-        Self {
-            message: format!("{doing}: {}", failure.message),
-            ..failure
-        }
+        let message = format!("{doing}: {}", failure.message);
+        failure.message(message)
     }
 
     /// A failure to read a script.
@@ -74,30 +144,14 @@ impl Failure {
 
     /// A failure of a part of a statement, which begins after `before` characters.
     pub fn part(statement: &Statement, before: u32, error: &DatabaseError) -> Self {
-        let failure = Self {
-            at: Some(statement.origin.to_string()),
-            ..Self::of(error)
-        };
+        let line = |character| statement.locate(character).line;
+        let failure = Self::of_text(statement, &statement.sql, before, error, line);
         let DatabaseError::Server(server) = error else {
             return failure;
         };
-        let position = server
-            .position
-            .map(|position| position.saturating_add(before));
-        let place = position.map(|position| {
-            let at = statement.locate(position);
-            Origin {
-                at,
-                included_from: statement.origin.included_from.clone(),
-            }
-            .to_string()
-        });
-        // The server's position is within the part. Without one, the part's first line is shown.
-        let shown = position.or((before > 0).then_some(before + 1));
-        let line = |character| statement.locate(character).line;
+        let position = server.position.map(|at| at.saturating_add(before));
         Self {
-            at: place.or(failure.at),
-            excerpt: Some(excerpt(&statement.sql, shown, position.is_some(), line)),
+            at: position.map(|at| place(statement, at)).or(failure.at),
             data_at: data_at(statement, server),
             ..failure
         }
@@ -112,25 +166,30 @@ impl Failure {
         before: u32,
         error: &DatabaseError,
     ) -> Self {
-        let failure = Self {
-            at: Some(statement.origin.to_string()),
-            generated: Some(number),
-            ..Self::of(error)
+        let line = |character: u32| {
+            let before = sql.chars().take(character.saturating_sub(1) as usize);
+            let lines = before.filter(|c| *c == '\n').count();
+            u32::try_from(lines).unwrap_or(u32::MAX).saturating_add(1)
         };
+        Self {
+            generated: Some(number),
+            ..Self::of_text(statement, sql, before, error, line)
+        }
+    }
+
+    fn of_text(
+        statement: &Statement,
+        sql: &str,
+        before: u32,
+        error: &DatabaseError,
+        line: impl Fn(u32) -> u32,
+    ) -> Self {
+        let failure = Self::of(error).at(&statement.origin);
         let DatabaseError::Server(server) = error else {
             return failure;
         };
-        let position = server
-            .position
-            .map(|position| position.saturating_add(before));
-        let line = |character: u32| {
-            let lines = sql
-                .chars()
-                .take(character.saturating_sub(1) as usize)
-                .filter(|c| *c == '\n')
-                .count();
-            u32::try_from(lines).unwrap_or(u32::MAX).saturating_add(1)
-        };
+        let position = server.position.map(|at| at.saturating_add(before));
+        // The server's position is within the part. Without one, the part's first line is shown.
         let shown = position.or((before > 0).then_some(before + 1));
         Self {
             excerpt: Some(excerpt(sql, shown, position.is_some(), line)),
@@ -138,30 +197,44 @@ impl Failure {
         }
     }
 
+    /// A failure of a statement that uses a variable without a value.
+    pub fn undefined(statement: &Statement) -> Option<Self> {
+        let (name, at) = statement.undefined.first()?;
+        let unset = format!("variable {name:?} is not set: give it by -v {name}=VALUE");
+        Some(Self::plain(unset).at(at))
+    }
+
     /// A failure of a batch whose answer did not arrive: the failed statement is unknown.
     pub fn between(first: &Statement, last: &Statement, error: &DatabaseError) -> Self {
-        let failure = Self {
-            at: Some(first.origin.to_string()),
-            ..Self::of(error)
-        };
+        let failure = Self::of(error).at(&first.origin);
         if first.origin == last.origin {
             return failure;
         }
-        Self {
-            message: format!(
-                "somewhere from here to {}: {}",
-                last.origin.at, failure.message
-            ),
-            ..failure
-        }
+        let (last, message) = (&last.origin.at, &failure.message);
+        let message = format!("somewhere from here to {last}: {message}");
+        failure.message(message)
     }
 
     /// A refusal to send a statement.
     pub fn refused(statement: &Statement, why: impl fmt::Display) -> Self {
-        Self {
-            at: Some(statement.origin.to_string()),
-            ..Self::plain(why)
-        }
+        Self::plain(why).at(&statement.origin)
+    }
+
+    #[must_use]
+    pub fn at(self, at: impl fmt::Display) -> Self {
+        let at = Some(at.to_string());
+        Self { at, ..self }
+    }
+
+    #[must_use]
+    pub fn message(self, message: String) -> Self {
+        Self { message, ..self }
+    }
+
+    #[must_use]
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        let hint = Some(hint.into());
+        Self { hint, ..self }
     }
 
     /// The position, with the generated statement's number.
@@ -175,26 +248,34 @@ impl Failure {
 
     /// The headline for operators: position, message and SQLSTATE.
     pub fn headline(&self) -> String {
-        let place = self
-            .place()
-            .map(|place| format!("{place}: "))
-            .unwrap_or_default();
-        let code = self
-            .sqlstate
-            .as_ref()
-            .map(|code| format!(" (SQLSTATE {code})"))
-            .unwrap_or_default();
+        let place = self.place().map_or(String::new(), |at| format!("{at}: "));
+        let code = self.sqlstate.as_ref();
+        let code = code.map_or(String::new(), |code| format!(" (SQLSTATE {code})"));
         format!("{place}{}{code}", self.message)
     }
 
     /// Whether the hint comes from the server. pgseal writes its own hints for blocked and
     /// cancelled statements.
     pub fn server_advises(&self) -> bool {
-        self.hint.is_some()
-            && self
-                .sqlstate
-                .as_deref()
-                .is_some_and(|code| ![LOCK_NOT_AVAILABLE, CANCELLED].contains(&code))
+        let is_servers = !matches!(
+            self.cause,
+            Cause::Refused | Cause::ConnectionLost | Cause::LockNotAvailable | Cause::Cancelled
+        );
+        self.hint.is_some() && is_servers
+    }
+
+    /// The same failure, reported as pgseal's own refusal.
+    #[must_use]
+    pub fn refusal(self) -> Self {
+        let cause = match self.cause {
+            lost if lost.is_connection_lost() => Cause::ConnectionLost,
+            _ => Cause::Refused,
+        };
+        Self {
+            sqlstate: None,
+            cause,
+            ..self
+        }
     }
 
     fn of(error: &DatabaseError) -> Self {
@@ -204,13 +285,11 @@ impl Failure {
                 detail: server.detail.clone(),
                 hint: server.hint.clone(),
                 context: server.context.clone(),
-                // The server also ends the session with these errors: limits of idle time and of
-                // the transaction's time.
-                connection_lost: ["25P03", "25P04"].contains(&server.code.as_str()),
+                cause: Cause::of(&server.code),
                 ..Self::plain(&server.message)
             },
             DatabaseError::Connection(error) => Self {
-                connection_lost: true,
+                cause: Cause::ConnectionLost,
                 ..Self::plain(error)
             },
             DatabaseError::Unsound(error) => Self::plain(error),
@@ -227,6 +306,15 @@ impl fmt::Display for Failure {
             None => Ok(()),
         }
     }
+}
+
+/// `file:line:column` of a statement's character, from 1, with the chain of includes.
+pub(super) fn place(statement: &Statement, character: u32) -> String {
+    Origin {
+        at: statement.locate(character),
+        included_from: statement.origin.included_from.clone(),
+    }
+    .to_string()
 }
 
 /// Position of the COPY data line that the server's context names: `COPY widgets, line 2, column

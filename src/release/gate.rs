@@ -169,12 +169,11 @@ pub fn answers(
             Some(fresh) => fresh,
             None => open().map_err(GateError::Open)?,
         };
-        let sql = order
-            .sql(&gate.file)
-            .map_err(|error| unanswered(Failure::plain(error)))?;
-        let observed =
-            probe::ask_read_only(session.as_mut(), sql, order, within).map_err(unanswered)?;
-        let answer = answer(gate, Asked::Before, observed).map_err(unanswered)?;
+        let sql = order.sql(&gate.file).map_err(Failure::from);
+        let answer = sql
+            .and_then(|sql| probe::ask_read_only(session.as_mut(), sql, order, within))
+            .and_then(|observed| answer(gate, Asked::Before, observed))
+            .map_err(unanswered)?;
         observer.event(Event::Gate(&answer));
         answers.push(answer);
     }
@@ -201,12 +200,11 @@ pub(super) fn ask_inside(
     let mut answers = Vec::new();
     for gate in needed(order) {
         let unanswered = |failure| GateError::Unanswered(gate.name.clone(), Box::new(failure));
-        let sql = order
-            .sql(&gate.file)
-            .map_err(|error| unanswered(Failure::plain(error)))?;
-        let observed =
-            probe::ask(session, sql, order, probe::within_run(order)).map_err(unanswered)?;
-        answers.push(answer(gate, asked, observed).map_err(unanswered)?);
+        let sql = order.sql(&gate.file).map_err(Failure::from);
+        let answer = sql
+            .and_then(|sql| probe::ask(session, sql, order, probe::within_run(order)))
+            .and_then(|observed| answer(gate, asked, observed));
+        answers.push(answer.map_err(unanswered)?);
     }
     Ok(answers)
 }

@@ -14,18 +14,12 @@ use psql_script::{Copy, Inspection, Statement, parts};
 
 /// The external effects that the manifest acknowledges for a tier or rollback script.
 pub fn acknowledged<'m>(manifest: &'m Manifest, name: &str, file: &EntryPath) -> &'m [String] {
-    let tier = manifest
-        .tiers
-        .iter()
-        .find(|tier| tier.file == *file && tier.name.as_str() == name);
-    let rollback = manifest
-        .rollback
-        .iter()
-        .find(|rollback| rollback.file == *file);
-    let of_rollback = rollback.map(|rollback| rollback.dispatch.as_slice());
-    tier.map(|tier| tier.dispatch.as_slice())
-        .or(of_rollback)
-        .unwrap_or_default()
+    let mut tiers = manifest.tiers.iter();
+    if let Some(tier) = tiers.find(|tier| tier.file == *file && tier.name.as_str() == name) {
+        return &tier.dispatch;
+    }
+    let rollback = manifest.rollback.iter().find(|script| script.file == *file);
+    rollback.map_or(&[], |script| &script.dispatch)
 }
 
 /// Runs every value that is not NULL, row by row and column by column, each alone.
@@ -83,14 +77,13 @@ fn refused(sql: &str, inspection: &Inspection, acknowledged: &[String]) -> Optio
 
 /// An external effect that the manifest does not name.
 pub fn unnamed<'i>(inspection: &'i Inspection, acknowledged: &[String]) -> Option<&'i str> {
-    let named = |name: &str| {
-        acknowledged
-            .iter()
-            .any(|known| known.eq_ignore_ascii_case(name))
-    };
-    inspection
+    let mut names = inspection
         .dispatch
         .iter()
-        .map(|dispatch| dispatch.name.as_str())
-        .find(|name| !named(name))
+        .map(|dispatch| dispatch.name.as_str());
+    names.find(|name| {
+        !acknowledged
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(name))
+    })
 }

@@ -2,7 +2,7 @@
 
 use super::cancellation::CancellationToken;
 use super::event::{Event, Observer};
-use super::failure::Failure;
+use super::failure::{Context as _, Failure};
 use super::retry::jittered;
 use crate::database::{DatabaseError, Session};
 
@@ -50,11 +50,8 @@ pub fn take(
     if try_once(session)? {
         return Ok(());
     }
-    Err(LockError::Held(
-        holder(session)
-            .map(|who| format!(": {who}"))
-            .unwrap_or_default(),
-    ))
+    let by = holder(session).map(|who| format!(": {who}"));
+    Err(LockError::Held(by.unwrap_or_default()))
 }
 
 fn try_once(session: &mut dyn Session) -> Result<bool, DatabaseError> {
@@ -83,13 +80,12 @@ pub(super) fn is_held(session: &mut dyn Session) -> Result<bool, DatabaseError> 
 
 /// Fails if a function of a script released the session's lock: another run may have intervened.
 pub(super) fn check_held(session: &mut dyn Session) -> Result<(), Failure> {
-    match is_held(session) {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(Failure::plain(
-            "the run's lock was given back by a statement before this one",
-        )),
-        Err(error) => Err(Failure::database("can't ask for the lock", &error)),
+    if is_held(session).context("can't ask for the lock")? {
+        return Ok(());
     }
+    Err(Failure::plain(
+        "the run's lock was given back by a statement before this one",
+    ))
 }
 
 /// Releases every other advisory lock of the session. Only outside of transactions.
@@ -134,10 +130,9 @@ pub fn hold_in_transaction(session: &mut dyn Session) -> Result<(), LockError> {
         "select pg_catalog.pg_try_advisory_xact_lock($1::pg_catalog.text::pg_catalog.int8)::pg_catalog.text",
         &[KEY],
     )?;
-    if taken.single() == Some("true") {
-        Ok(())
-    } else {
-        Err(LockError::Held(String::new()))
+    match taken.single() {
+        Some("true") => Ok(()),
+        _ => Err(LockError::Held(String::new())),
     }
 }
 

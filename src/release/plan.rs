@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::event::Observer;
 use super::failure::Failure;
 use super::gate::{self, GateError};
-use super::phases::{self, Numbered};
+use super::phases::{self, NumberedTier};
 use super::preflight::{self, PreflightError};
 use super::probe::Observed;
 use super::run::ReadyRelease;
@@ -110,27 +110,15 @@ pub fn make(to_run: ContextToRun<'_>, observer: &mut dyn Observer) -> Plan {
 
 /// Phases in the order of the run, without the empty transactions at its begin and end.
 fn phases(manifest: &Manifest) -> Vec<Phase> {
-    let names = |tiers: &[Numbered<'_>]| {
-        tiers
-            .iter()
-            .map(|(_, tier)| tier.name.to_string())
-            .collect()
+    let planned = |phase: phases::Phase<NumberedTier<'_>>| {
+        let names = phase.tiers().iter().map(|(_, tier)| tier.name.to_string());
+        Some(Phase {
+            transaction: phase.tiers().first()?.1.transaction,
+            tiers: names.collect(),
+        })
     };
-    let phase = |phase| match phase {
-        phases::Phase::Transactional(tiers) if tiers.is_empty() => None,
-        phases::Phase::Transactional(tiers) => Some(Phase {
-            transaction: Transaction::Release,
-            tiers: names(&tiers),
-        }),
-        phases::Phase::NonTransactional(tier) => Some(Phase {
-            transaction: Transaction::None,
-            tiers: names(&[tier]),
-        }),
-    };
-    phases::phases(manifest)
-        .into_iter()
-        .filter_map(phase)
-        .collect()
+    let phases = phases::phases(manifest);
+    phases.into_iter().filter_map(planned).collect()
 }
 
 /// Recomputed from the authenticated scripts, with the values of this run.

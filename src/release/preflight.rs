@@ -67,13 +67,8 @@ pub fn run(session: &mut dyn Session, order: &RunContext<'_>) -> Result<Observed
 pub fn before(order: &RunContext<'_>) -> Result<Observed, PreflightError> {
     let (mut session, within) =
         gate::open_to_ask(order, order.root().policy()).map_err(PreflightError::Open)?;
-    seen(
-        session.as_mut(),
-        order,
-        &order.manifest().states.baseline,
-        within,
-    )
-    .map_err(PreflightError::Probe)
+    let baseline = &order.manifest().states.baseline;
+    seen(session.as_mut(), order, baseline, within).map_err(PreflightError::Probe)
 }
 
 /// Runs a state's probe in a read-only transaction, as the session's role.
@@ -119,10 +114,8 @@ fn check_ledger(session: &mut dyn Session, order: &RunContext<'_>) -> Result<(),
     if let Some(other) = overlapping(order.manifest(), &all) {
         return Err(PreflightError::Overlaps(Box::new(other)));
     }
-    let rows: Vec<Entry> = all
-        .into_iter()
-        .filter(|row| row.release == release.name.as_str())
-        .collect();
+    let mut rows = all;
+    rows.retain(|row| row.release == release.name.as_str());
     let id = order.bundle.release_id().to_string();
     if let Some(later) = rows.iter().find(|row| row.sequence > release.sequence) {
         return Err(PreflightError::Downgrade(Box::new(later.clone())));
@@ -148,11 +141,7 @@ fn overlapping(manifest: &Manifest, all: &[Entry]) -> Option<Entry> {
         .iter()
         .filter_map(|one| stage::release_name(of, one).ok());
     stages.chain(whole.cloned()).find_map(|name| {
-        let rows: Vec<Entry> = all
-            .iter()
-            .filter(|row| row.release == name.as_str())
-            .cloned()
-            .collect();
-        ledger::in_effect(&rows).last().map(|row| (*row).clone())
+        let rows = all.iter().filter(|row| row.release == name.as_str());
+        ledger::in_effect(rows).last().map(|row| (*row).clone())
     })
 }

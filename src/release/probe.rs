@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::failure::Failure;
+use super::failure::{Context as _, Failure};
 use super::question::{self, Question, QuestionError, Within};
 use super::run_context::RunContext;
 use super::{server_variables, settings};
@@ -62,11 +62,9 @@ pub fn ask(
         question::ask(session, &asked).map_err(|error| match error {
             QuestionError::Database(error) => Failure::statement(&statement, &error),
             ref refused @ (QuestionError::Literals(ref error)
-            | QuestionError::Hidden(ref error, _)) => Failure {
-                message: refused.to_string(),
-                sqlstate: None,
-                ..Failure::statement(&statement, error)
-            },
+            | QuestionError::Hidden(ref error, _)) => Failure::statement(&statement, error)
+                .refusal()
+                .message(refused.to_string()),
             refused => Failure::refused(&statement, refused),
         });
     let (columns, table) = asked?;
@@ -118,24 +116,10 @@ fn question(
     order: &RunContext<'_>,
 ) -> Result<Statement, Failure> {
     let special = server_variables::variables(session);
-    let statement = sql
-        .single_statement(order.variables, &special)
-        .map_err(|error| Failure::script(&error))?;
-    let not_one = || Failure {
-        at: Some(sql.path().to_string()),
-        ..Failure::plain("a question is one statement")
-    };
+    let statement = sql.single_statement(order.variables, &special)?;
+    let not_one = || Failure::plain("a question is one statement").at(sql.path());
     let statement = statement.ok_or_else(not_one)?;
-    match statement.undefined.first() {
-        None => Ok(statement),
-        Some((name, at)) => {
-            let unset = format!("variable {name:?} is not set: give it by -v {name}=VALUE");
-            Err(Failure {
-                at: Some(at.to_string()),
-                ..Failure::plain(unset)
-            })
-        }
-    }
+    Failure::undefined(&statement).map_or(Ok(statement), Err)
 }
 
 /// Compares a row with a state. Columns that the state does not name are ignored.
@@ -167,14 +151,14 @@ pub fn ask_read_only(
     // show a table as empty that was truncated or rewritten meanwhile. It would also hide newly
     // created objects (PostgreSQL manual, 13.6 "Caveats").
     let begin = session.batch_ahead(question::BEGIN);
-    begin.map_err(|error| Failure::database("can't begin", &error))?;
+    begin.context("can't begin")?;
     let observed = ask(session, sql, order, within).and_then(|observed| {
         let assigned = session.query(
             "select pg_catalog.pg_current_xact_id_if_assigned()::text",
             &[],
         );
         match assigned
-            .map_err(|error| Failure::database("can't ask for the transaction id", &error))?
+            .context("can't ask for the transaction id")?
             .single()
         {
             None => Ok(observed),

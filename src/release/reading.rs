@@ -3,9 +3,9 @@
 //! Functions, `DO` blocks and triggers can do so. `bundle/refusal.rs` refuses changes that show in
 //! the text; the server's reports reveal the rest.
 
-use super::failure::Failure;
+use super::failure::{self, Failure};
 use crate::database::Session;
-use psql_script::{Origin, Statement};
+use psql_script::Statement;
 
 /// Fails if the session's reading of SQL text has changed since its begin. `before` is the number
 /// of the statement's characters before the part that was sent last.
@@ -14,12 +14,11 @@ pub(super) fn check(
     statement: &Statement,
     before: u32,
 ) -> Result<(), Failure> {
-    failed(session, "this statement").map_or(Ok(()), |failure| {
-        Err(Failure {
-            at: Some(place(statement, before)),
-            ..failure
-        })
-    })
+    let at = match before {
+        0 => statement.origin.to_string(),
+        _ => failure::place(statement, before.saturating_add(1)),
+    };
+    changed(session, "this statement").map_err(|failure| failure.at(at))
 }
 
 /// Like [`check`], for a statement that `\gexec` generated, by its number.
@@ -44,37 +43,18 @@ pub(super) fn check_between(
         return check(session, first, 0);
     }
     let culprit = format!("a statement between this one and {}", last.origin.at);
-    let failure = failed(session, &culprit);
-    failure.map_or(Ok(()), |failure| {
-        Err(Failure {
-            at: Some(first.origin.to_string()),
-            ..failure
-        })
-    })
+    changed(session, &culprit).map_err(|failure| failure.at(&first.origin))
 }
 
-fn failed(session: &dyn Session, culprit: &str) -> Option<Failure> {
-    let changed = session.changed_reading()?;
+fn changed(session: &dyn Session, culprit: &str) -> Result<(), Failure> {
+    let Some(changed) = session.changed_reading() else {
+        return Ok(());
+    };
     let (setting, from, to) = (changed.setting, changed.from, changed.to);
     let hint = format!(
         "leave the change out, or give it to the function that needs it: CREATE FUNCTION ... SET {setting}"
     );
     let text =
         format!("cannot send the next statement: {culprit} changed {setting} from {from} to {to}");
-    Some(Failure {
-        hint: Some(hint),
-        ..Failure::plain(text)
-    })
-}
-
-fn place(statement: &Statement, before: u32) -> String {
-    if before == 0 {
-        return statement.origin.to_string();
-    }
-    let at = statement.locate(before.saturating_add(1));
-    Origin {
-        at,
-        included_from: statement.origin.included_from.clone(),
-    }
-    .to_string()
+    Err(Failure::plain(text).hint(hint))
 }

@@ -43,9 +43,20 @@ pub(super) enum Halt {
     Stopped(Box<Failure>),
 }
 
-impl From<Failure> for Halt {
-    fn from(failure: Failure) -> Self {
-        Self::Undone(Box::new(failure))
+impl Halt {
+    pub fn failure(&mut self) -> &mut Failure {
+        match self {
+            Self::Undone(failure)
+            | Self::GateClosed(_, failure)
+            | Self::Unknown(failure)
+            | Self::Stopped(failure) => failure,
+        }
+    }
+}
+
+impl<E: Into<Failure>> From<E> for Halt {
+    fn from(error: E) -> Self {
+        Self::Undone(Box::new(error.into()))
     }
 }
 
@@ -59,13 +70,10 @@ pub(super) fn blank_receipt(
     let started = (order.clock)();
     Receipt {
         run_id: run_id.to_owned(),
-        action: work.action,
+        action: work.kind.action(),
         outcome: Outcome::Unchanged,
         error: None,
-        resumes: work
-            .resumed
-            .as_ref()
-            .map(|resumed| resumed.entry.run_id.clone()),
+        resumes: work.kind.resumed().map(|run| run.entry.run_id.clone()),
         operator: order.operator.clone(),
         retries: 0,
         started,

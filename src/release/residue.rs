@@ -28,6 +28,23 @@ pub struct Residue {
     pub unproved: Vec<String>,
 }
 
+impl Residue {
+    /// Notes why rows cannot be compared; fails if the server did not answer.
+    fn proved<T>(
+        &mut self,
+        taken: Result<T, FingerprintError>,
+    ) -> Result<Option<T>, DatabaseError> {
+        match taken {
+            Ok(taken) => Ok(Some(taken)),
+            Err(FingerprintError::Database(error)) => Err(error),
+            Err(other) => {
+                self.unproved.push(other.to_string());
+                Ok(None)
+            }
+        }
+    }
+}
+
 /// The database before a script.
 pub struct Before {
     session: Box<dyn Session>,
@@ -120,17 +137,13 @@ impl Before {
                 .map_err(failed)?;
             if status.single() != Some("aborted") {
                 let status = status.single().unwrap_or("of unknown outcome");
-                residue
-                    .left
-                    .push(format!("its transaction {id} is {status}, not rolled back"));
+                let text = format!("its transaction {id} is {status}, not rolled back");
+                residue.left.push(text);
             }
         }
         let now = sequences(after).map_err(failed)?;
-        for (oid, (name, before)) in self
-            .sequences
-            .iter()
-            .filter(|(oid, _)| traces.written.contains(oid))
-        {
+        let written = self.sequences.iter();
+        for (oid, (name, before)) in written.filter(|(oid, _)| traces.written.contains(oid)) {
             match now.get(oid) {
                 // Without the right to read it, its value is unknown.
                 Some((_, None)) => residue
@@ -153,11 +166,8 @@ impl Before {
                 }
             }
         }
-        let names = self
-            .session
-            .query(THERE, &[&traces.written.join(",")])
-            .map_err(failed)?;
-        let names: Vec<String> = column(names);
+        let names = self.session.query(THERE, &[&traces.written.join(",")]);
+        let names = column(names.map_err(failed)?);
         self.tables(names, took, order, &mut residue)
             .map_err(failed)?;
         Ok(residue)
@@ -179,13 +189,8 @@ impl Before {
             begin_again(session)?;
             Ok((before, take(session, &names)?))
         });
-        let (before, after) = match taken {
-            Ok(both) => both,
-            Err(FingerprintError::Database(error)) => return Err(error),
-            Err(other) => {
-                residue.unproved.push(other.to_string());
-                return Ok(());
-            }
+        let Some((before, after)) = residue.proved(taken)? else {
+            return Ok(());
         };
         let differ = changed(&before, &after);
         residue.same.extend(
@@ -201,13 +206,8 @@ impl Before {
         // continuously. The next query reports an interruption.
         let _ = order.stop.pause(took.clamp(CONTROL, LONGEST_CONTROL));
         begin_again(session)?;
-        let control = match take(session, &names) {
-            Ok(control) => control,
-            Err(FingerprintError::Database(error)) => return Err(error),
-            Err(other) => {
-                residue.unproved.push(other.to_string());
-                return Ok(());
-            }
+        let Some(control) = residue.proved(take(session, &names))? else {
+            return Ok(());
         };
         let busy = changed(&after, &control);
         for name in differ {
@@ -230,7 +230,7 @@ impl Before {
 const DRAWN: &str =
     "a rollback gives back no value of a sequence; let the script write the value itself";
 const WRITTEN_TO: &str =
-    "a function wrote by another way than this transaction, or somebody else did meanwhile";
+    "a function wrote by another way than this transaction, or another session did meanwhile";
 
 impl Traces {
     /// Queries the traces inside the script's transaction, before it ends.
@@ -257,12 +257,8 @@ impl Traces {
 fn begin(session: &mut dyn Session) -> Result<(), DatabaseError> {
     // Idle while the script runs, however long its limits allow.
     session.batch("SET idle_in_transaction_session_timeout = 0; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
-    session
-        .query(
-            "select pg_catalog.pg_current_snapshot()::pg_catalog.text",
-            &[],
-        )
-        .map(drop)
+    let snapshot = "select pg_catalog.pg_current_snapshot()::pg_catalog.text";
+    session.query(snapshot, &[]).map(drop)
 }
 
 fn begin_again(session: &mut dyn Session) -> Result<(), DatabaseError> {

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::event::{Event, Observer};
+use super::executor::ledger_run;
 use super::run_context::RunContext;
 use crate::database::{Connect, DatabaseError, Purpose, Session};
 use crate::record::ledger;
@@ -43,7 +44,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 pub(super) fn ask(
     order: &RunContext<'_>,
     run: &Receipt,
-    ledger_run: &str,
     transaction_id: &str,
     observer: &mut dyn Observer,
 ) -> Resolution {
@@ -52,7 +52,7 @@ pub(super) fn ask(
     let (mut pause, mut attempt) = (FIRST_PAUSE, 0);
     loop {
         attempt += 1;
-        let (why, limit) = match once(order.connect, &run.target, ledger_run, transaction_id) {
+        let (why, limit) = match once(order.connect, &run.target, ledger_run(run), transaction_id) {
             Ok(Some(resolution)) => return resolution,
             // The server ends the session when its client is silent for too long. In the middle of
             // a message it waits without limit.

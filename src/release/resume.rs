@@ -16,7 +16,7 @@ pub enum Decision {
 }
 
 /// The unfinished run that is resumed or rolled back.
-pub struct Resumed {
+pub struct UnfinishedRun {
     /// The run's ledger row.
     pub entry: Entry,
     /// The run's recorded steps.
@@ -35,7 +35,7 @@ pub(super) enum Progress {
     Done,
 }
 
-impl Resumed {
+impl UnfinishedRun {
     /// Finds the unfinished run of this release with these values, by this role.
     pub(super) fn find(
         session: &mut dyn Session,

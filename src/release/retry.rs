@@ -3,9 +3,8 @@
 
 use std::time::Duration;
 
-use super::cancellable::LOCK_NOT_AVAILABLE;
 use super::event::{Event, Observer};
-use super::failure::Failure;
+use super::failure::{Cause, Failure};
 use super::run_context::RunContext;
 use super::{fresh, lock};
 use crate::database::Session;
@@ -18,10 +17,10 @@ const PAUSES: [u32; 4] = [1_000, 2_000, 4_000, 8_000];
 /// The reason why a retry may help, for operators; `None` if it would not.
 pub fn reason(failure: &Failure) -> Option<&'static str> {
     // docs/decisions/051
-    match failure.sqlstate.as_deref()? {
-        LOCK_NOT_AVAILABLE => Some("a lock was not to be had in time"),
-        "40P01" => Some("a deadlock was resolved against this run"),
-        "40001" => Some("the transaction could not be serialized with others"),
+    match failure.cause {
+        Cause::LockNotAvailable => Some("a lock was not to be had in time"),
+        Cause::Deadlock => Some("a deadlock was resolved against this run"),
+        Cause::Serialization => Some("the transaction could not be serialized with others"),
         _ => None,
     }
 }
@@ -38,7 +37,7 @@ pub(super) fn again(
     session: &mut dyn Session,
     observer: &mut dyn Observer,
 ) -> bool {
-    let may_help = retries < order.lock_retries && !failure.connection_lost;
+    let may_help = retries < order.lock_retries && !failure.cause.is_connection_lost();
     let Some(reason) = reason(failure).filter(|_| may_help) else {
         return false;
     };
@@ -80,6 +79,7 @@ pub(super) fn jittered(milliseconds: u32, seed: &str, number: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::database::{DatabaseError, ServerError};
 
     #[test]
     fn pauses_differ_and_stay_within_bounds() {
@@ -101,16 +101,20 @@ mod tests {
 
     #[test]
     fn only_what_may_pass_is_tried_again() {
-        let with = |code: &str| Failure {
-            sqlstate: Some(code.to_owned()),
-            ..Failure::plain("it failed")
+        let may_help = |code: &str| {
+            let error = ServerError {
+                code: code.to_owned(),
+                ..ServerError::default()
+            };
+            let error = DatabaseError::Server(Box::new(error));
+            reason(&Failure::database("it failed", &error)).is_some()
         };
-        for code in ["55P03", "40P01", "40001"] {
-            assert!(reason(&with(code)).is_some(), "{code}");
-        }
-        for code in ["57014", "23505", "25P02", "42601", "25P03"] {
-            assert!(reason(&with(code)).is_none(), "{code}");
-        }
+        assert!(["55P03", "40P01", "40001"].into_iter().all(may_help));
+        assert!(
+            !["57014", "23505", "25P02", "42601", "25P03"]
+                .into_iter()
+                .any(may_help)
+        );
         assert!(reason(&Failure::plain("without a code")).is_none());
     }
 }

@@ -4,20 +4,21 @@
 use std::collections::BTreeMap;
 
 use super::event::Observer;
-use super::executor::{self, ExecutionPlan, NamedScript, Part, Start};
+use super::executor::{self, ExecutionPlan, NamedScript, RunKind, Start};
 use super::gate::{self, OpenError};
 use super::lock::{self, LockError};
+use super::phases::Phase;
 use super::preflight;
 use super::question::Within;
 use super::report::Report;
-use super::resume::Resumed;
+use super::resume::UnfinishedRun;
 use super::run_context::{MissingScript, RunContext, inherit_variables};
 use super::target;
 use crate::database::{DatabaseError, Purpose, Session};
 use crate::record::journal::Journal;
 use crate::record::ledger::{self, Entry};
-use pgseal_verify::format::manifest::{ReleaseState, RollbackScript};
-use pgseal_verify::format::receipt::{Action, ObservedTarget};
+use pgseal_verify::format::manifest::RollbackScript;
+use pgseal_verify::format::receipt::ObservedTarget;
 use pgseal_verify::format::trust_document::Policy;
 
 /// The ledger's answer about a rollback.
@@ -35,7 +36,7 @@ pub struct AppliedRelease<'b> {
     target: ObservedTarget,
     variables: BTreeMap<String, String>,
     /// The unfinished run, if the release is not in effect.
-    half_way: Option<Resumed>,
+    unfinished: Option<UnfinishedRun>,
 }
 
 /// Reasons for a rollback not to begin. The database is untouched.
@@ -68,12 +69,12 @@ pub fn find<'b>(
     match ledger::standing(&rows).last() {
         Some(top) if top.release_id == id => {
             let variables = inherit_variables(order.variables, Some(&top.variables));
-            let half_way = match top.finished {
+            let unfinished = match top.finished {
                 true => None,
                 false => {
                     let steps = ledger::steps_of(session.as_mut(), &top.run_id)
                         .map_err(RollbackError::Ledger)?;
-                    Some(Resumed {
+                    Some(UnfinishedRun {
                         entry: (*top).clone(),
                         steps,
                         decision: None,
@@ -85,7 +86,7 @@ pub fn find<'b>(
                 session,
                 target,
                 variables,
-                half_way,
+                unfinished,
             })))
         }
         // Rolled back before: the release below it is in effect again, and there is nothing left to
@@ -138,14 +139,9 @@ impl AppliedRelease<'_> {
             .map(script)
             .collect::<Result<_, MissingScript>>()?;
         let work = ExecutionPlan {
-            action: Action::Rollback,
-            parts: vec![Part::Transactional(scripts)],
-            after: &manifest.states.baseline,
-            verify: ReleaseState::Baseline,
-            gated: false,
+            kind: RunKind::Rollback(self.unfinished),
+            phases: vec![Phase::Transactional(scripts)],
             approvals: &[],
-            resumed: None,
-            half_way: self.half_way,
         };
         let start = Start {
             target: self.target,

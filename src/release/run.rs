@@ -1,19 +1,17 @@
 //! `GatedRelease -> Report`: runs a release from baseline to finalized.
 
 use super::event::Observer;
-use super::executor::{self, ExecutionPlan, Start};
+use super::executor::{self, ExecutionPlan, RunKind, Start};
 use super::gate::GatedRelease;
 use super::preflight::{self, PreflightError};
 use super::probe::Observed;
 use super::report::Report;
-use super::resume::{Decision, Resumed};
+use super::resume::{Decision, UnfinishedRun};
 use super::run_context::{MissingScript, RunContext};
 use crate::bundle::Admission;
 use crate::record::journal::Journal;
 use crate::record::rehearsal::Proved;
 use crate::trust::attestations::SignedApproval;
-use pgseal_verify::format::manifest::ReleaseState;
-use pgseal_verify::format::receipt::Action;
 use pgseal_verify::format::statement::ReleaseId;
 
 /// A gated release after its preflight checks: the next step writes.
@@ -23,7 +21,7 @@ pub struct ReadyRelease<'b> {
     gated: GatedRelease<'b>,
     /// The probe's row; `None` if an unfinished run is resumed.
     before: Option<Observed>,
-    resumed: Option<Resumed>,
+    resumed: Option<UnfinishedRun>,
 }
 
 impl<'b> GatedRelease<'b> {
@@ -41,7 +39,7 @@ impl<'b> GatedRelease<'b> {
         decision: Option<Decision>,
     ) -> Result<ReadyRelease<'b>, PreflightError> {
         let (session, order, target) = self.session();
-        let resumed = Resumed::find(session, order, target, decision)?;
+        let resumed = UnfinishedRun::find(session, order, target, decision)?;
         Ok(ReadyRelease::new(self, None, Some(resumed)))
     }
 }
@@ -69,7 +67,11 @@ pub fn needs_rehearsal(order: &RunContext<'_>) -> bool {
 }
 
 impl<'b> ReadyRelease<'b> {
-    fn new(gated: GatedRelease<'b>, before: Option<Observed>, resumed: Option<Resumed>) -> Self {
+    fn new(
+        gated: GatedRelease<'b>,
+        before: Option<Observed>,
+        resumed: Option<UnfinishedRun>,
+    ) -> Self {
         Self {
             gated,
             before,
@@ -133,16 +135,10 @@ impl<'b> ReadyRelease<'b> {
         observer: &mut dyn Observer,
     ) -> Result<Report, RunError> {
         let (order, session, target, answers) = self.gated.into_parts();
-        let manifest = order.manifest();
         let work = ExecutionPlan {
-            action: Action::Run,
-            parts: executor::parts(&order)?,
-            after: &manifest.states.finalized,
-            verify: ReleaseState::Finalized,
-            gated: true,
+            kind: self.resumed.map_or(RunKind::Fresh, RunKind::Resumed),
+            phases: executor::load_phases(&order)?,
             approvals,
-            resumed: self.resumed,
-            half_way: None,
         };
         let start = Start {
             target,

@@ -1,4 +1,4 @@
-//! The operator's order: a release, a database, values for its variables, a clock.
+//! The context of a command on a database: release, connection, values of variables, clock.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use pgseal_verify::format::receipt::Operator;
 use pgseal_verify::format::run_limits::RunLimits;
 use pgseal_verify::format::timestamp::Timestamp;
 
-/// An order. Everything that acts on a database takes one; running a release takes a [`ContextToRun`].
+/// The context of commands on a database. Running a release takes a [`ContextToRun`].
 #[derive(Clone, Copy)]
 pub struct RunContext<'b, B = &'b AuthenticatedBundle<'b>> {
     pub bundle: B,
@@ -36,11 +36,11 @@ pub struct RunContext<'b, B = &'b AuthenticatedBundle<'b>> {
     pub clock: &'b dyn Fn() -> Timestamp,
 }
 
-/// An order to run a release.
+/// The context of a run.
 pub type ContextToRun<'b> = RunContext<'b, &'b BundleToRun<'b>>;
 
 impl<'b> ContextToRun<'b> {
-    /// The same order for checks and rollbacks.
+    /// The same context for checks and rollbacks.
     pub fn authentic(self) -> RunContext<'b> {
         let Self {
             bundle,

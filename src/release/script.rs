@@ -7,7 +7,7 @@ mod in_batches;
 
 use super::batch::Batch;
 use super::event::{Event, Observer};
-use super::failure::Failure;
+use super::failure::{Context as _, Failure};
 use super::run_context::RunContext;
 use super::tier_log::{Sent, TierLog};
 use super::{clamp, generated, reading, server_variables};
@@ -99,9 +99,7 @@ impl<'r> Runner<'r> {
 
     fn script(&mut self, sql: AuthenticatedSql<'_>, order: &RunContext<'_>) -> Result<(), Failure> {
         let special = server_variables::variables(self.session);
-        let mut script = sql
-            .script(order.variables, &special)
-            .map_err(|error| Failure::script(&error))?;
+        let mut script = sql.script(order.variables, &special)?;
         let done = self.steps(&mut script);
         // The session cannot be used for anything else while answers are outstanding.
         while self.on_the_way.pop_front().is_some() && done.is_err() {
@@ -123,16 +121,14 @@ impl<'r> Runner<'r> {
                 Err(error) => {
                     // Statements before the error may have failed first.
                     self.settle()?;
-                    return Err(Failure::script(&error));
+                    return Err(error.into());
                 }
             }
         }
     }
 
     fn statement(&mut self, script: &mut Script<'_>, statement: Statement) -> Result<(), Failure> {
-        let shown = statement.then == Then::Show
-            && statement.parameters.is_none()
-            && statement.copy.is_none();
+        let shown = statement.command().is_none() && statement.copy.is_none();
         if shown
             && self.tables.is_none()
             && statement.undefined.is_empty()
@@ -148,12 +144,8 @@ impl<'r> Runner<'r> {
             return Ok(());
         }
         self.settle()?;
-        if let Some((name, at)) = statement.undefined.first() {
-            let unset = format!("variable {name:?} is not set: give it by -v {name}=VALUE");
-            return Err(Failure {
-                at: Some(at.to_string()),
-                ..Failure::plain(unset)
-            });
+        if let Some(undefined) = Failure::undefined(&statement) {
+            return Err(undefined);
         }
         self.alone(script, &statement)
     }
@@ -171,7 +163,7 @@ impl<'r> Runner<'r> {
         self.settle()?;
         Err(Failure::refused(
             statement,
-            format!("{name} could reach outside of the database, and nobody named it"),
+            format!("{name} could reach outside of the database, and the release does not name it"),
         ))
     }
 
@@ -207,15 +199,14 @@ impl<'r> Runner<'r> {
         let joined = inspection.statements > 1;
         let (started, before) = (Instant::now(), self.log.rows());
         let (verb, statements) = (inspection.verb.clone(), inspection.statements as u64);
-        let whole = Part {
-            sql: &statement.sql,
-            before: 0,
-            inspection,
-        };
         let parts = if joined {
             parts(&statement.sql)
         } else {
-            vec![whole]
+            vec![Part {
+                sql: &statement.sql,
+                before: 0,
+                inspection,
+            }]
         };
         let done = self.parts(script, statement, &parts);
         let rows = self.log.rows() - before;
@@ -244,7 +235,7 @@ impl<'r> Runner<'r> {
             &statement.origin.at,
             self.observer,
         );
-        kept.map_err(|error| Failure::database("can't keep the release's time limits", &error))
+        kept.context("can't keep the release's time limits")
     }
 
     fn parts(
@@ -303,12 +294,9 @@ impl<'r> Runner<'r> {
                     return Err(Failure::refused(statement, ROWS_UNREAD));
                 }
                 let stored = script.store(statement, &table.columns, &table.rows);
-                stored.map_err(|error| {
-                    let failure = Failure::script(&error);
-                    Failure {
-                        at: failure.at.or_else(|| Some(statement.origin.to_string())),
-                        ..failure
-                    }
+                stored.map_err(|error| match Failure::script(&error) {
+                    failure if failure.at.is_none() => failure.at(&statement.origin),
+                    failure => failure,
                 })?;
             }
             Then::Execute => {
@@ -338,9 +326,7 @@ impl<'r> Runner<'r> {
     ) -> Result<(), Failure> {
         let failed = |error: DatabaseError| Failure::part(statement, part.before, &error);
         if part.inspection.copy == Some(Copy::FromStdin) {
-            let mut data = script
-                .copy_data(statement)
-                .map_err(|error| Failure::script(&error))?;
+            let mut data = script.copy_data(statement)?;
             let rows = self
                 .session
                 .copy_in(part.sql, data.as_mut())

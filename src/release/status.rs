@@ -1,6 +1,5 @@
 //! Reports the state of ledger and journals: releases in effect, and the outcome of abandoned runs.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -82,18 +81,13 @@ impl Status {
     pub fn is_history(&self, unfinished: &Unfinished) -> bool {
         match &unfinished.ending {
             Ending::NeverCommitted | Ending::Resolved(Resolution::Aborted) => {
-                let begun = unfinished
-                    .begun
-                    .map(|at| at.to_string())
-                    .unwrap_or_default();
+                let begun = unfinished.begun.map(|at| at.to_string());
+                let begun = begun.unwrap_or_default();
                 self.ledger.iter().any(|entry| entry.at > begun)
             }
             Ending::Resolved(Resolution::Committed) => {
-                self.stopped.is_none()
-                    && self
-                        .ledger
-                        .last()
-                        .is_some_and(|last| last.run_id != unfinished.run_id)
+                let last = self.ledger.last();
+                self.stopped.is_none() && last.is_some_and(|last| last.run_id != unfinished.run_id)
             }
             Ending::BetweenSteps => self.stopped.is_none(),
             _ => false,
@@ -102,19 +96,13 @@ impl Status {
 
     /// Releases in effect, by name: the last run that was not rolled back.
     pub fn in_effect(&self) -> Vec<&Entry> {
-        let mut by_name: BTreeMap<&str, Vec<Entry>> = BTreeMap::new();
-        for entry in &self.ledger {
-            by_name
-                .entry(&entry.release)
-                .or_default()
-                .push(entry.clone());
-        }
-        let top = |rows: &Vec<Entry>| ledger::in_effect(rows).last().map(|top| top.id);
-        let ids: Vec<u64> = by_name.values().filter_map(top).collect();
-        self.ledger
-            .iter()
-            .filter(|entry| ids.contains(&entry.id))
-            .collect()
+        let is_top = |entry: &&Entry| {
+            let of_its_name = self.ledger.iter();
+            let of_its_name = of_its_name.filter(|row| row.release == entry.release);
+            let top = ledger::in_effect(of_its_name).last().map(|top| top.id);
+            top == Some(entry.id)
+        };
+        self.ledger.iter().filter(is_top).collect()
     }
 }
 

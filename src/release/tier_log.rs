@@ -84,15 +84,10 @@ impl TierLog {
         }
         self.warnings += 1;
         if self.warnings <= WARNINGS_KEPT {
-            let hint = notice
-                .hint
-                .as_ref()
-                .map(|hint| format!(" (hint: {hint})"))
-                .unwrap_or_default();
-            let text: String = format!("{}{hint}", notice.message)
-                .chars()
-                .take(WARNING_CHARACTERS)
-                .collect();
+            let hint = notice.hint.as_ref();
+            let hint = hint.map_or(String::new(), |hint| format!(" (hint: {hint})"));
+            let text = format!("{}{hint}", notice.message);
+            let text: String = text.chars().take(WARNING_CHARACTERS).collect();
             self.record.warnings.push(format!("{at}: {text}"));
         }
     }
@@ -101,10 +96,9 @@ impl TierLog {
     pub fn end(mut self, took: Duration) -> TierRecord {
         self.record.milliseconds = took.as_millis() as u64;
         if self.warnings > WARNINGS_KEPT {
-            self.record.warnings.push(format!(
-                "and {} more warnings",
-                self.warnings - WARNINGS_KEPT
-            ));
+            let more = self.warnings - WARNINGS_KEPT;
+            let warnings = &mut self.record.warnings;
+            warnings.push(format!("and {more} more warnings"));
         }
         self.record
     }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::event::Event;
-use super::executor::{Executor, NamedScript, TransactionPosition};
-use super::failure::Failure;
+use super::executor::{Executor, NamedScript, TransactionPosition, ledger_run};
+use super::failure::{Context as _, Failure};
 use super::gate::{self, GateError};
 use super::lock;
 use super::probe;
@@ -18,7 +18,8 @@ use super::{script, settings};
 use crate::database::{DatabaseError, Session};
 use crate::record::journal::JournalStep;
 use crate::record::ledger::{self, Happened, NewEntry, NewStep};
-use pgseal_verify::format::receipt::{Action, Asked, GateAnswer, TierRecord, VerifyRecord};
+use pgseal_verify::format::manifest::ReleaseState;
+use pgseal_verify::format::receipt::{Action, Asked, GateAnswer, Receipt};
 
 /// Time limit for an answer to COMMIT before the server is queried on another connection.
 /// Constraints are checked earlier, so only writing and the confirmation of standbys remain.
@@ -32,131 +33,143 @@ impl Executor<'_, '_> {
     /// one proves the state.
     pub(super) fn transaction(
         &mut self,
-        session: &mut dyn Session,
         scripts: &[NamedScript<'_>],
         which: TransactionPosition,
     ) -> Result<(), Halt> {
         let limits = self.order.limits;
-        let database =
-            |doing: &'static str| move |error: DatabaseError| Failure::database(doing, &error);
-        settings::reset(session, limits).map_err(database("can't set time limits"))?;
-        lock::check_held(session)?;
-        session
-            .execute(BEGIN)
-            .map_err(database("can't begin the transaction"))?;
-        lock::hold_in_transaction(session).map_err(Failure::plain)?;
-        let transaction_id = transaction_id(session)?;
+        settings::reset(self.session, limits).context("can't set time limits")?;
+        lock::check_held(self.session)?;
+        let transaction_id = self.begin()?;
         self.receipt.transaction_id = Some(transaction_id.clone());
-        if self.work.gated {
-            self.gates(session, Asked::First)
-                .map_err(|(kind, failure)| Halt::GateClosed(kind, Box::new(failure)))?;
-        }
+        self.gates(Asked::First)?;
         if which.begins() {
-            ledger::ensure(session).map_err(database("can't make the ledger (schema pgseal)"))?;
+            ledger::ensure(self.session).context("can't make the ledger (schema pgseal)")?;
         }
         let records = self.receipt.tiers.len();
-        self.scripts(session, scripts)?;
-        settings::reset(session, limits)
-            .and_then(|()| settings::use_release_path(session, self.order.manifest()))
-            .map_err(database("can't reset the session"))?;
-        session
-            .execute("SET CONSTRAINTS ALL IMMEDIATE")
-            .map_err(database("a deferred constraint does not hold"))?;
-        settings::reset(session, limits).map_err(database("can't reset the session"))?;
+        self.scripts(scripts)?;
+        self.reset()?;
+        self.check_constraints()?;
+        settings::reset(self.session, limits).context("can't reset the session")?;
         // Leftover temporary tables would shadow tables of the same name in probes, checks and
         // gates.
-        session
-            .execute("DISCARD TEMP")
-            .map_err(database("can't drop temporary tables"))?;
+        let discarded = self.session.execute("DISCARD TEMP");
+        discarded.context("can't drop temporary tables")?;
         if which.ends() {
-            self.state(session)?;
-            self.verify(session)?;
+            self.state()?;
+            self.verify()?;
         }
-        if self.work.gated {
-            self.gates(session, Asked::Last)
-                .map_err(|(_, failure)| failure)?;
-        }
-        settings::reset(session, limits).map_err(database("can't reset the session"))?;
-        self.ledger(session, &transaction_id, records, which)
-            .map_err(database("can't write the ledger"))?;
+        self.gates(Asked::Last)?;
+        settings::reset(self.session, limits).context("can't reset the session")?;
+        let written = self.ledger(&transaction_id, records, which);
+        written.context("can't write the ledger")?;
         if let Some(clone) = self.order.clone {
-            locks::look_again(session, &self.order, clone)?;
+            locks::look_again(self.session, &self.order, clone)?;
         }
-        self.commit(session, &transaction_id, which)?;
-        self.receipt.tiers[records..]
-            .iter_mut()
-            .for_each(|tier| tier.transaction_id = Some(transaction_id.clone()));
+        self.commit(&transaction_id, which)?;
+        for tier in &mut self.receipt.tiers[records..] {
+            tier.transaction_id = Some(transaction_id.clone());
+        }
         Ok(())
     }
 
-    fn gates(
-        &mut self,
-        session: &mut dyn Session,
-        asked: Asked,
-    ) -> Result<(), (FailureKind, Failure)> {
-        let answers = gate::ask_inside(session, &self.order, asked).map_err(unanswered)?;
-        self.open_gates(answers)
+    /// Begins a transaction that holds the run's lock too, and returns its id.
+    pub(super) fn begin(&mut self) -> Result<String, Failure> {
+        let begun = self.session.execute(BEGIN);
+        begun.context("can't begin the transaction")?;
+        lock::hold_in_transaction(self.session)?;
+        query_transaction_id(
+            self.session,
+            "select pg_catalog.pg_current_xact_id()::pg_catalog.text",
+        )
     }
 
-    /// Records the answers; fails if one is BLOCKED.
+    /// Resets the session to that of a script.
+    pub(super) fn reset(&mut self) -> Result<(), Failure> {
+        settings::reset(self.session, self.order.limits)
+            .and_then(|()| settings::use_release_path(self.session, self.order.manifest()))
+            .context("can't reset the session")
+    }
+
+    pub(super) fn check_constraints(&mut self) -> Result<(), Failure> {
+        let checked = self.session.execute("SET CONSTRAINTS ALL IMMEDIATE");
+        checked
+            .map(drop)
+            .context("a deferred constraint does not hold")
+    }
+
+    /// Queries the gates of a run. A rollback waits for no approval.
+    fn gates(&mut self, asked: Asked) -> Result<(), Halt> {
+        if self.receipt.action == Action::Rollback {
+            return Ok(());
+        }
+        let answers = gate::ask_inside(self.session, &self.order, asked);
+        match self.open_gates(answers) {
+            // Statements precede it.
+            Err(Halt::GateClosed(_, failure)) if asked == Asked::Last => Err(Halt::Undone(failure)),
+            opened => opened,
+        }
+    }
+
+    /// Records the answers; fails if there are none, or one is BLOCKED.
     pub(super) fn open_gates(
         &mut self,
-        answers: Vec<GateAnswer>,
-    ) -> Result<(), (FailureKind, Failure)> {
-        let closed = answers.iter().find(|answer| !answer.ready);
-        let closed =
-            closed.map(|gate| format!("gate {} closed meanwhile: {}", gate.name, gate.reason));
+        answers: Result<Vec<GateAnswer>, GateError>,
+    ) -> Result<(), Halt> {
+        let closed = |kind, failure| Err(Halt::GateClosed(kind, Box::new(failure)));
+        let answers = match answers {
+            Ok(answers) => answers,
+            Err(GateError::Unanswered(name, failure)) => {
+                let message = format!("gate {name} could not be answered: {}", failure.message);
+                return closed(FailureKind::Unanswered, failure.message(message));
+            }
+            Err(_) => {
+                let failure = Failure::plain("the gates could not be asked");
+                return closed(FailureKind::Unanswered, failure);
+            }
+        };
+        let blocked = answers.iter().find(|answer| !answer.ready);
+        let blocked =
+            blocked.map(|gate| format!("gate {} closed meanwhile: {}", gate.name, gate.reason));
         self.receipt.gates.extend(answers);
-        closed.map_or(Ok(()), |message| {
-            Err((FailureKind::Blocked, Failure::plain(message)))
+        blocked.map_or(Ok(()), |message| {
+            closed(FailureKind::Blocked, Failure::plain(message))
         })
     }
 
-    fn scripts(
-        &mut self,
-        session: &mut dyn Session,
-        scripts: &[NamedScript<'_>],
-    ) -> Result<(), Halt> {
+    fn scripts(&mut self, scripts: &[NamedScript<'_>]) -> Result<(), Halt> {
         let total = self.total();
         for NamedScript { number, name, sql } in scripts {
-            let reset = settings::reset(session, self.order.limits);
-            let set =
-                reset.and_then(|()| settings::use_release_path(session, self.order.manifest()));
-            set.map_err(|error| Failure::database("can't reset the session", &error))?;
+            self.reset()?;
             self.order.stop.check()?;
             self.observer.event(Event::Begin(*number, total, name));
-            let record: TierRecord = script::run(session, *sql, &self.order, name, self.observer)?;
+            let record = script::run(self.session, *sql, &self.order, name, self.observer)?;
             self.observer.event(Event::Done(*number, total, &record));
             if let Some(clone) = self.order.clone {
-                locks::look(session, &self.order, clone, name, self.observer)?;
+                locks::look(self.session, &self.order, clone, name, self.observer)?;
             }
             self.receipt.tiers.push(record);
         }
         Ok(())
     }
 
-    fn state(&mut self, session: &mut dyn Session) -> Result<(), Halt> {
-        let sql = self
-            .order
-            .sql(&self.work.after.probe)
-            .map_err(Failure::plain)?;
+    fn state(&mut self) -> Result<(), Halt> {
+        let (state, expected) = self.work.kind.final_state(self.order.manifest());
         // A rollback does not depend on another role.
-        let within = if self.work.gated {
-            probe::within_run(&self.order)
-        } else {
-            Within::TrustingRun
+        let within = match self.receipt.action {
+            Action::Run => probe::within_run(&self.order),
+            Action::Rollback => Within::TrustingRun,
         };
-        let observed = probe::ask(session, sql, &self.order, within)?.row;
-        let mismatches = probe::compare(self.work.after, &observed);
+        let sql = self.order.sql(&expected.probe)?;
+        let observed = probe::ask(self.session, sql, &self.order, within)?.row;
+        let mismatches = probe::compare(expected, &observed);
         self.receipt.after = Some(observed);
         if mismatches.is_empty() {
             return Ok(());
         }
         let list: Vec<String> = mismatches.iter().map(ToString::to_string).collect();
-        let state = if self.work.action == Action::Run {
-            "finalized"
-        } else {
-            "baseline"
+        let state = match state {
+            ReleaseState::Finalized => "finalized",
+            _ => "baseline",
         };
         Err(Failure::plain(format!(
             "the state would not be {state}: {}",
@@ -165,16 +178,16 @@ impl Executor<'_, '_> {
         .into())
     }
 
-    fn verify(&mut self, session: &mut dyn Session) -> Result<(), Halt> {
-        for script in verify::in_state(&self.order, self.work.verify) {
-            let record: VerifyRecord = verify::inside(session, script, &self.order, self.observer)?;
-            let held = record.held == record.checks;
+    fn verify(&mut self) -> Result<(), Halt> {
+        let (state, _) = self.work.kind.final_state(self.order.manifest());
+        for script in verify::in_state(&self.order, state) {
+            let record = verify::inside(self.session, script, &self.order, self.observer)?;
+            let holds = record.held == record.checks;
             let sentence = verify::sentence(&record);
             self.receipt.verify.push(record);
-            if !held {
-                return Err(
-                    Failure::plain(format!("a verify script does not hold: {sentence}")).into(),
-                );
+            if !holds {
+                let message = format!("a verify script does not hold: {sentence}");
+                return Err(Failure::plain(message).into());
             }
         }
         Ok(())
@@ -183,84 +196,73 @@ impl Executor<'_, '_> {
     /// Writes the ledger: the run's row, its tiers and the end of this transaction.
     fn ledger(
         &mut self,
-        session: &mut dyn Session,
         transaction_id: &str,
         records: usize,
         which: TransactionPosition,
     ) -> Result<(), DatabaseError> {
-        let run = self.ledger_run();
+        let receipt = &*self.receipt;
         if which.begins() {
-            let signers: Vec<String> = self
-                .receipt
-                .signers
-                .iter()
-                .map(ToString::to_string)
-                .collect();
+            let signers: Vec<String> = receipt.signers.iter().map(ToString::to_string).collect();
             let entry = NewEntry {
-                action: self.work.action,
-                release: &self.receipt.release,
+                action: receipt.action,
+                release: &receipt.release,
                 release_id: self.order.bundle.release_id(),
-                run_id: &run,
+                run_id: ledger_run(receipt),
                 transaction_id,
                 variables: self.order.variables,
                 signers: &signers.join(","),
-                approvals: &self.receipt.approvals,
-                trust: &self.receipt.trust,
-                target: &self.receipt.target,
+                approvals: &receipt.approvals,
+                trust: &receipt.trust,
+                target: &receipt.target,
                 operator: self.order.operator,
-                before: self.receipt.before.as_ref(),
+                before: receipt.before.as_ref(),
             };
-            ledger::add(session, &entry)?;
+            ledger::add(self.session, &entry)?;
         }
         let step = NewStep {
-            run_id: &run,
-            by_run: &self.receipt.run_id,
             transaction_id: Some(transaction_id),
-            ..NewStep::default()
+            ..new_step(receipt)
         };
-        for tier in &self.receipt.tiers[records..] {
-            let happened = Some(Happened::Tier);
-            let (rows, took) = (
-                Some(tier.rows),
-                Some(Duration::from_millis(tier.milliseconds)),
-            );
-            ledger::add_step(
-                session,
-                &NewStep {
-                    happened,
-                    tier: Some(&tier.name),
-                    rows,
-                    took,
-                    ..step
-                },
-            )?;
-        }
-        let happened = Some(if which.ends() {
-            Happened::Finished
-        } else {
-            Happened::Committed
-        });
-        let after = which
-            .ends()
-            .then(|| serde_json::json!(self.receipt.after).to_string());
-        ledger::add_step(
-            session,
-            &NewStep {
-                happened,
-                evidence: after.as_deref(),
+        for tier in &receipt.tiers[records..] {
+            let step = NewStep {
+                happened: Some(Happened::Tier),
+                tier: Some(&tier.name),
+                rows: Some(tier.rows),
+                took: Some(Duration::from_millis(tier.milliseconds)),
                 ..step
-            },
-        )
+            };
+            ledger::add_step(self.session, &step)?;
+        }
+        let (happened, after) = if which.ends() {
+            let after = serde_json::json!(receipt.after).to_string();
+            (Happened::Finished, Some(after))
+        } else {
+            (Happened::Committed, None)
+        };
+        let step = NewStep {
+            happened: Some(happened),
+            evidence: after.as_deref(),
+            ..step
+        };
+        ledger::add_step(self.session, &step)
     }
 
     /// Commits the open transaction, if it is still the one that was begun.
     pub(super) fn commit(
         &mut self,
-        session: &mut dyn Session,
         transaction_id: &str,
         which: TransactionPosition,
     ) -> Result<(), Halt> {
-        if last_transaction_id(session)? != transaction_id {
+        // The same message makes the commit durable, whatever was set before.
+        let last = query_transaction_id(
+            self.session,
+            concat!(
+                "select pg_catalog.pg_current_xact_id()::pg_catalog.text where ",
+                durable!(),
+                ", true) is not null"
+            ),
+        )?;
+        if last != transaction_id {
             return Err(Failure::plain(
                 "the transaction is no longer the one that was begun: a script ended it",
             )
@@ -268,7 +270,7 @@ impl Executor<'_, '_> {
         }
         self.observer.event(Event::Commit);
         self.order.stop.committing()?;
-        match self.send_commit(session, transaction_id, which) {
+        match self.send_commit(transaction_id, which) {
             Ok(()) if which.ends() => Ok(()),
             Ok(()) => {
                 self.order.stop.between();
@@ -289,104 +291,57 @@ impl Executor<'_, '_> {
 
     fn send_commit(
         &mut self,
-        session: &mut dyn Session,
         transaction_id: &str,
         which: TransactionPosition,
     ) -> Result<(), Halt> {
         self.journal(JournalStep::Commit {
             transaction_id: transaction_id.to_owned(),
         })?;
-        session.set_patience(COMMIT_PATIENCE);
-        session.set_deadline(COMMIT_PATIENCE);
-        let lost = match session.execute("COMMIT") {
+        self.session.set_patience(COMMIT_PATIENCE);
+        self.session.set_deadline(COMMIT_PATIENCE);
+        let lost = match self.session.execute("COMMIT") {
             Ok(_) => {
-                self.committed = true;
+                self.committed |= !which.ends();
                 return Ok(());
             }
             Err(error) if !matches!(error, DatabaseError::Connection(_)) => {
                 return Err(Failure::database("COMMIT was refused", &error).into());
             }
-            Err(lost) => lost,
+            Err(lost) => Failure::database("the connection was lost at COMMIT", &lost),
         };
-        let failure = Failure::database("the connection was lost at COMMIT", &lost);
-        match resolve::ask(
-            &self.order,
-            self.receipt,
-            &self.ledger_run(),
-            transaction_id,
-            self.observer,
-        ) {
-            Resolution::Committed if which.ends() => {
-                self.committed = true;
-                Ok(())
-            }
+        let and = |why: &str| {
+            let message = format!("{}; {why}", lost.message);
+            lost.clone().message(message)
+        };
+        match resolve::ask(&self.order, self.receipt, transaction_id, self.observer) {
             Resolution::Committed => {
-                self.committed = true;
-                let message = format!(
-                    "{}; it was committed, and the rest is still to be done",
-                    failure.message
-                );
-                Err(Halt::Stopped(Box::new(Failure { message, ..failure })))
+                self.committed |= !which.ends();
+                if which.ends() {
+                    return Ok(());
+                }
+                let failure = and("it was committed, and the rest is still to be done");
+                Err(Halt::Stopped(Box::new(failure)))
             }
-            Resolution::Aborted => Err(failure.into()),
-            Resolution::NotHere(why) => Err(Failure {
-                message: format!("{}; {why}", failure.message),
-                ..failure
-            }
-            .into()),
-            Resolution::Unknown(why) => {
-                let message = format!("{}; {why}", failure.message);
-                Err(Halt::Unknown(Box::new(Failure { message, ..failure })))
-            }
+            Resolution::Aborted => Err(lost.into()),
+            Resolution::NotHere(why) => Err(and(&why).into()),
+            Resolution::Unknown(why) => Err(Halt::Unknown(Box::new(and(&why)))),
         }
     }
 }
 
-/// Converts a gate error into the failure of a run.
-pub(super) fn unanswered(error: GateError) -> (FailureKind, Failure) {
-    match error {
-        GateError::Unanswered(name, failure) => {
-            let message = format!("gate {name} could not be answered: {}", failure.message);
-            (
-                FailureKind::Unanswered,
-                Failure {
-                    message,
-                    ..*failure
-                },
-            )
-        }
-        _ => (
-            FailureKind::Unanswered,
-            Failure::plain("the gates could not be asked"),
-        ),
+/// A ledger step of this run.
+pub(super) fn new_step(receipt: &Receipt) -> NewStep<'_> {
+    NewStep {
+        run_id: ledger_run(receipt),
+        by_run: &receipt.run_id,
+        ..NewStep::default()
     }
 }
 
-/// The id of the open transaction.
-pub(super) fn transaction_id(session: &mut dyn Session) -> Result<String, Failure> {
-    ask_transaction_id(
-        session,
-        "select pg_catalog.pg_current_xact_id()::pg_catalog.text",
-    )
-}
-
-/// [`transaction_id`] before COMMIT. The same message makes the commit durable, whatever was set
-/// before.
-fn last_transaction_id(session: &mut dyn Session) -> Result<String, Failure> {
-    let sql = concat!(
-        "select pg_catalog.pg_current_xact_id()::pg_catalog.text where ",
-        durable!(),
-        ", true) is not null"
-    );
-    ask_transaction_id(session, sql)
-}
-
-fn ask_transaction_id(session: &mut dyn Session, sql: &'static str) -> Result<String, Failure> {
-    let asked = session.query(sql, &[]);
-    let asked =
-        asked.map_err(|error| Failure::database("can't ask for the transaction id", &error))?;
-    asked
-        .single()
-        .map(str::to_owned)
-        .ok_or_else(|| Failure::plain("the server gave no transaction id"))
+fn query_transaction_id(session: &mut dyn Session, sql: &'static str) -> Result<String, Failure> {
+    let table = session
+        .query(sql, &[])
+        .context("can't ask for the transaction id")?;
+    let id = table.single().map(str::to_owned);
+    id.ok_or_else(|| Failure::plain("the server gave no transaction id"))
 }

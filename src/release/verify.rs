@@ -3,7 +3,7 @@
 //! A script without such rows is one check, which holds when none of its statements fails.
 
 use super::event::{Event, Observer, Silent};
-use super::failure::Failure;
+use super::failure::{Context as _, Failure};
 use super::run_context::RunContext;
 use super::{script, settings};
 use crate::database::{DatabaseError, Session, Table};
@@ -35,16 +35,16 @@ pub fn inside(
     order: &RunContext<'_>,
     observer: &mut dyn Observer,
 ) -> Result<VerifyRecord, Failure> {
-    let step = |error| Failure::database("can't set a savepoint", &error);
+    const DOING: &str = "can't set a savepoint";
     let begin = match verify.mode {
         VerifyMode::ReadOnly => "SAVEPOINT pgseal_verify; SET LOCAL transaction_read_only = on",
         VerifyMode::RolledBack => "SAVEPOINT pgseal_verify",
     };
-    session.batch(begin).map_err(step)?;
+    session.batch(begin).context(DOING)?;
     let record = ask(session, verify, order)?.record;
     session
         .batch("ROLLBACK TO SAVEPOINT pgseal_verify; RELEASE SAVEPOINT pgseal_verify")
-        .map_err(step)?;
+        .context(DOING)?;
     observer.event(Event::Verified(&record));
     Ok(record)
 }
@@ -82,17 +82,12 @@ pub fn alone<T>(
         VerifyMode::ReadOnly => "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY",
         VerifyMode::RolledBack => "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
     };
-    session
-        .execute(begin)
-        .map_err(|error| Failure::database("can't begin", &error))?;
+    session.execute(begin).context("can't begin")?;
     let asked = ask(session, verify, order).and_then(|asked| {
-        let looked = look(session)
-            .map_err(|error| Failure::database("can't ask what the script did", &error))?;
+        let looked = look(session).context("can't ask what the script did")?;
         Ok((asked, looked))
     });
-    let ended = session
-        .execute("ROLLBACK")
-        .map_err(|error| Failure::database("can't roll back", &error));
+    let ended = session.execute("ROLLBACK").context("can't roll back");
     let asked = asked?;
     ended?;
     Ok(asked)
@@ -103,9 +98,9 @@ fn ask(
     verify: &VerifyScript,
     order: &RunContext<'_>,
 ) -> Result<Asked, Failure> {
-    let sql = order.sql(&verify.file).map_err(Failure::plain)?;
+    let sql = order.sql(&verify.file)?;
     let path = settings::use_release_path(session, order.manifest());
-    path.map_err(|error| Failure::database("can't set the search path", &error))?;
+    path.context("can't set the search path")?;
     let record = VerifyRecord {
         name: verify.name.clone(),
         held: 0,
@@ -126,11 +121,10 @@ fn ask(
     )?;
     if asked.record.checks == 0 {
         (asked.record.checks, asked.record.held) = (1, 1);
-        let (name, detail) = (verify.name.to_string(), "nothing in it failed".to_owned());
         asked.rows.push(Row {
-            name,
+            name: verify.name.to_string(),
             ok: true,
-            detail,
+            detail: "nothing in it failed".to_owned(),
         });
     }
     Ok(asked)
@@ -139,13 +133,7 @@ fn ask(
 fn count(Asked { record, rows }: &mut Asked, table: &Table) {
     let column = |name: &str| table.columns.iter().position(|column| column == name);
     let Some(ok) = column("ok") else { return };
-    if table
-        .columns
-        .iter()
-        .filter(|column| *column == "ok")
-        .count()
-        > 1
-    {
+    if table.columns.iter().filter(|name| *name == "ok").count() > 1 {
         record.checks += 1;
         let detail = "a check has two columns named ok: which one counts is not known".to_owned();
         record.failed.push(detail.clone());

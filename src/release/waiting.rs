@@ -59,10 +59,8 @@ impl fmt::Display for Blocker {
         }
         write!(f, "process {}", self.pid)?;
         let user = (!self.user.is_empty()).then(|| format!("user {}", self.user));
-        let age = self
-            .seconds
-            .map(|seconds| format!(" for {}", age(seconds)))
-            .unwrap_or_default();
+        let age = self.seconds.map(|seconds| format!(" for {}", age(seconds)));
+        let age = age.unwrap_or_default();
         let state = (!self.state.is_empty()).then(|| format!("{}{age}", self.state));
         let application = (!self.application.is_empty()).then(|| self.application.clone());
         let known: Vec<String> = [application, user, state].into_iter().flatten().collect();
@@ -79,17 +77,11 @@ impl fmt::Display for Blocker {
 
 impl fmt::Display for Blocked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lock = self
-            .lock
-            .as_deref()
-            .map(|lock| format!(" on {lock}"))
-            .unwrap_or_default();
+        let lock = self.lock.as_ref();
+        let lock = lock.map_or(String::new(), |lock| format!(" on {lock}"));
         let by: Vec<String> = self.by.iter().map(ToString::to_string).collect();
-        write!(
-            f,
-            "waiting for a lock{lock}, blocked by {}",
-            by.join("; and by ")
-        )
+        let by = by.join("; and by ");
+        write!(f, "waiting for a lock{lock}, blocked by {by}")
     }
 }
 
@@ -117,15 +109,10 @@ struct Shared {
 struct State {
     /// Number of the current or last statement.
     number: u64,
-    under_way: Option<UnderWay>,
+    /// Process of the server that executes it, and the time when it was sent.
+    under_way: Option<(Arc<str>, Instant)>,
     blocked: Option<Blocked>,
     ending: bool,
-}
-
-#[derive(Clone)]
-struct UnderWay {
-    pid: Arc<str>,
-    since: Instant,
 }
 
 impl Waiting {
@@ -159,13 +146,8 @@ impl Waiting {
         let since = Instant::now();
         let mut state = self.shared.lock();
         state.number += 1;
-        (state.under_way, state.blocked) = (
-            Some(UnderWay {
-                pid: Arc::clone(pid),
-                since,
-            }),
-            None,
-        );
+        state.under_way = Some((Arc::clone(pid), since));
+        state.blocked = None;
         since
     }
 
@@ -217,11 +199,8 @@ impl Watcher {
                 (session, given_up) = (None, number);
                 continue;
             };
-            let who: Vec<String> = blocked
-                .by
-                .iter()
-                .map(|blocker| blocker.pid.clone())
-                .collect();
+            let who = blocked.by.iter().map(|blocker| blocker.pid.clone());
+            let who: Vec<String> = who.collect();
             if told.0 != number {
                 told = (number, Vec::new());
             }
@@ -248,11 +227,9 @@ impl Watcher {
         if state.ending {
             return None;
         }
-        let slow = state
-            .under_way
-            .as_ref()
-            .filter(|under_way| under_way.since.elapsed() >= self.slow);
-        Some(slow.map(|under_way| (state.number, Arc::clone(&under_way.pid))))
+        let under_way = state.under_way.as_ref();
+        let slow = under_way.filter(|(_, since)| since.elapsed() >= self.slow);
+        Some(slow.map(|(pid, _)| (state.number, Arc::clone(pid))))
     }
 
     fn ask(

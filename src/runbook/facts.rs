@@ -1,4 +1,4 @@
-//! Facts between `{{` and `}}` in a runbook, and their values. The id of a release is known only
+//! RunbookFacts between `{{` and `}}` in a runbook, and their values. The id of a release is known only
 //! after packing, so values are inserted when a runbook is read.
 
 use super::line::{Known, stand_in};
@@ -36,7 +36,7 @@ const LISTS: [&str; 3] = ["gates", "tiers", "variables"];
 
 /// Values from a release and from the reader's host.
 #[derive(Clone, Copy)]
-pub struct Facts<'a> {
+pub struct RunbookFacts<'a> {
     pub manifest: &'a Manifest,
     pub id: ReleaseId,
     /// Number of files in the bundle.
@@ -50,66 +50,44 @@ pub struct Facts<'a> {
 pub fn faults(text: &str, manifest: &Manifest) -> Vec<Fault> {
     let mut faults = Vec::new();
     for piece in pieces(text) {
-        let fault = match piece {
+        let (at, message, hint) = match piece {
             Piece::Text(_) | Piece::Braces => continue,
-            Piece::Open(at) => {
-                let (message, hint) = (
-                    "{{ without }} on its line",
-                    "write {{{{ for the braces themselves",
-                );
-                Fault {
-                    at,
-                    message: message.to_owned(),
-                    hint: hint.to_owned(),
-                }
-            }
+            Piece::Open(at) => (
+                at,
+                "{{ without }} on its line".to_owned(),
+                "write {{{{ for the braces themselves".to_owned(),
+            ),
             Piece::Fact(name, at) if is_known(name, manifest) => {
                 if !LISTS.contains(&name) || is_alone(text, at) {
                     continue;
                 }
                 let message = format!("{{{{{name}}}}} is a list among other words");
-                Fault {
-                    at,
-                    message,
-                    hint: "let it stand on a line of its own".to_owned(),
-                }
+                (at, message, "let it stand on a line of its own".to_owned())
             }
             Piece::Fact(name, at) => {
-                let of_release: Vec<String> = manifest
-                    .variables
-                    .keys()
-                    .map(|name| format!("variable.{name}"))
-                    .collect();
-                let known = NAMES
-                    .into_iter()
-                    .chain(of_release.iter().map(String::as_str));
-                let hint = match nearest(name, known) {
+                let variables = manifest.variables.keys();
+                let of_release: Vec<_> = variables.map(|it| format!("variable.{it}")).collect();
+                let of_release = of_release.iter().map(String::as_str);
+                let hint = match nearest(name, NAMES.into_iter().chain(of_release)) {
                     Some(near) => {
                         format!("there is {{{{{near}}}}}; write {{{{{{{{ for the braces themselves")
                     }
                     None => format!("there are {}, and variable.NAME", NAMES.join(", ")),
                 };
-                Fault {
-                    at,
-                    message: format!("{{{{{name}}}}} is not a fact of a release"),
-                    hint,
-                }
+                let message = format!("{{{{{name}}}}} is not a fact of a release");
+                (at, message, hint)
             }
         };
-        faults.push(fault);
+        faults.push(Fault { at, message, hint });
     }
     faults
 }
 
 fn is_known(name: &str, manifest: &Manifest) -> bool {
+    let mut variables = manifest.variables.keys();
     let variable = name.strip_prefix("variable.");
     NAMES.contains(&name)
-        || variable.is_some_and(|name| {
-            manifest
-                .variables
-                .keys()
-                .any(|known| known.as_str() == name)
-        })
+        || variable.is_some_and(|name| variables.any(|known| known.as_str() == name))
 }
 
 /// True if the line has no other content.
@@ -123,7 +101,7 @@ fn is_alone(text: &str, at: usize) -> bool {
     })
 }
 
-impl Facts<'_> {
+impl RunbookFacts<'_> {
     /// Inserts the values into a text. Unknown facts are kept; `lint` has rejected them.
     pub fn render(&self, text: &str) -> String {
         let mut out = String::with_capacity(text.len());
@@ -151,18 +129,14 @@ impl Facts<'_> {
             "target.database" => self.manifest.target.database.clone(),
             "bundle.file" => self.known.bundle(),
             "bundle.files" => self.files.to_string(),
-            "gates" => list(
-                self.manifest
-                    .gates
-                    .iter()
-                    .map(|gate| (gate.name.to_string(), "")),
-            ),
-            "tiers" => list(
-                self.manifest
-                    .tiers
-                    .iter()
-                    .map(|tier| (tier.name.to_string(), tier.about.as_str())),
-            ),
+            "gates" => {
+                let gates = self.manifest.gates.iter();
+                list(gates.map(|gate| (gate.name.to_string(), "")))
+            }
+            "tiers" => {
+                let tiers = self.manifest.tiers.iter();
+                list(tiers.map(|tier| (tier.name.to_string(), tier.about.as_str())))
+            }
             "variables" => {
                 let variables = self.manifest.variables.iter();
                 list(variables.map(|(name, variable)| (name.to_string(), variable.about.as_str())))

@@ -216,23 +216,12 @@ mod tests {
         assert_eq!(quoted("x=a b; rm $HOME"), "'x=a b; rm $HOME'");
         assert_eq!(quoted("it's"), r"'it'\''s'");
         assert_eq!(quoted(""), "''");
-        for broken in ["a`b.pgseal", "a\nb.pgseal"] {
-            assert_eq!(
-                Known {
-                    file: broken.to_owned(),
-                    ..Known::default()
-                }
-                .bundle(),
-                "FILE"
-            );
+        for (file, shown) in [
+            ("a`b.pgseal", "FILE"),
+            ("a\nb.pgseal", "FILE"),
+            ("-rf", "./-rf"),
+        ] {
+            assert_eq!(quoted(&path(file)), shown);
         }
-        assert_eq!(
-            Known {
-                file: "-rf".to_owned(),
-                ..Known::default()
-            }
-            .bundle(),
-            "./-rf"
-        );
     }
 }

@@ -18,7 +18,7 @@ use super::proof::{ProofError, check_consistency, consistency, root};
 use super::read;
 use super::stored::{Stored, TileError, TileFault};
 use super::tile::{Content, HEIGHT, Tile, WIDTH};
-use super::{CHECKPOINT, hash, stored};
+use super::{CHECKPOINT, hash};
 use crate::durable::{self, DirHandle};
 use crate::trust::root::SignatureError;
 use crate::trust::{Signer, TrustRoot};
@@ -50,29 +50,20 @@ pub struct LockedLog {
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     #[error("{path}: {source}", path = path.display())]
-    Io {
-        /// Path of the file.
-        path: PathBuf,
-        /// Error of the system.
-        source: io::Error,
-    },
+    Io { path: PathBuf, source: io::Error },
     #[error("{path}: there is a log already", path = .0.display())]
     Exists(PathBuf),
     #[error("{path}: there is no log: it has no checkpoint", path = .0.display())]
     NoLog(PathBuf),
     #[error("{path}: {source}", path = path.display())]
     Checkpoint {
-        /// Path of the checkpoint.
         path: PathBuf,
-        /// Fault of the checkpoint.
         source: CheckpointError,
     },
     /// A checkpoint without the signature of a key that counts.
     #[error("{path}: {source}", path = path.display())]
     Signature {
-        /// Path of the checkpoint.
         path: PathBuf,
-        /// Fault of the signature.
         source: SignatureError,
     },
     #[error(transparent)]
@@ -81,11 +72,7 @@ pub enum LogError {
     #[error(transparent)]
     Behind(TileError),
     #[error("{path}: {reason}", path = path.display())]
-    Broken {
-        path: PathBuf,
-        /// Description of the mismatch.
-        reason: String,
-    },
+    Broken { path: PathBuf, reason: String },
     #[error("an entry of the log: {0}")]
     Entry(#[from] JsonError),
     #[error(transparent)]
@@ -109,12 +96,7 @@ pub fn create(
     }
     let path = dir.join(CHECKPOINT);
     let checkpoint = Checkpoint::sign(origin, 0, hash::empty(), signer)?;
-    checkpoint
-        .authenticate(root)
-        .map_err(|source| LogError::Signature {
-            path: path.clone(),
-            source,
-        })?;
+    authenticate(&checkpoint, root, &path)?;
     let written = durable::create_new(&path, |file| {
         file.write_all(checkpoint.to_string().as_bytes())
     });
@@ -139,10 +121,20 @@ pub fn head(dir: &Path, root: &TrustRoot) -> Result<(Checkpoint, TrustedHead), L
             source,
         },
     })?;
-    let head = checkpoint
-        .authenticate(root)
-        .map_err(|source| LogError::Signature { path, source })?;
+    let head = authenticate(&checkpoint, root, &path)?;
     Ok((checkpoint, head))
+}
+
+fn authenticate(
+    checkpoint: &Checkpoint,
+    root: &TrustRoot,
+    path: &Path,
+) -> Result<TrustedHead, LogError> {
+    let head = checkpoint.authenticate(root);
+    head.map_err(|source| LogError::Signature {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// Entries after the checkpoint, from an interrupted append or a restored older checkpoint.
@@ -155,11 +147,7 @@ pub fn pending(dir: &Path, size: u64) -> Result<Vec<Vec<u8>>, TileError> {
             break;
         }
         let mut entries = Stored::new(dir, index * WIDTH + width).entries(index)?;
-        let behind = entries.split_off(
-            usize::try_from(known)
-                .unwrap_or(entries.len())
-                .min(entries.len()),
-        );
+        let behind = entries.split_off(entries.len().min(known as usize));
         // Unreadable entries of the checkpoint are reported separately.
         if known > 0
             && Stored::new(dir, size)
@@ -186,15 +174,9 @@ pub fn pending(dir: &Path, size: u64) -> Result<Vec<Vec<u8>>, TileError> {
 
 /// Number of entries on disk, by the names of their tiles.
 pub fn there(dir: &Path) -> u64 {
-    let mut size = 0;
-    for index in 0.. {
-        let width = width(dir, index);
-        size += width;
-        if width < WIDTH {
-            break;
-        }
-    }
-    size
+    let is_full = |index: &u64| width(dir, *index) == WIDTH;
+    let full = (0..).take_while(is_full).count() as u64;
+    full * WIDTH + width(dir, full)
 }
 
 /// Number of entries in one tile on disk; 0 without one.
@@ -258,7 +240,6 @@ impl LockedLog {
         })
     }
 
-    /// The verified state of the log.
     pub fn head(&self) -> &TrustedHead {
         &self.head
     }
@@ -306,11 +287,8 @@ impl LockedLog {
             .map(json::to_canonical)
             .collect::<Result<_, _>>()?;
         if !new.starts_with(&self.pending) {
-            let reason = "entries of an interrupted append would be lost".to_owned();
-            return Err(LogError::Broken {
-                path: self.dir,
-                reason,
-            });
+            let reason = "entries of an interrupted append would be lost";
+            return Err(broken(&self.dir, reason));
         }
         let size = old + new.len() as u64;
         let (tiles, stored) = self.tiles(&new, size)?;
@@ -319,13 +297,7 @@ impl LockedLog {
         check_consistency((old, self.head.root()), (size, root_hash), &path)?;
         // Signed before anything is written: a refusal by the key leaves the log unchanged.
         let checkpoint = Checkpoint::sign(self.head.origin(), size, root_hash, signer)?;
-        let path = self.dir.join(CHECKPOINT);
-        checkpoint
-            .authenticate(root)
-            .map_err(|source| LogError::Signature {
-                path: path.clone(),
-                source,
-            })?;
+        authenticate(&checkpoint, root, &self.dir.join(CHECKPOINT))?;
         self.write(&tiles, &checkpoint)
             .map_err(|source| LogError::Io {
                 path: self.dir,
@@ -388,7 +360,7 @@ impl LockedLog {
             // Files of an interrupted append are rewritten only if they differ.
             let there = log
                 .file(&path)
-                .and_then(|file| stored::read_limited(file, bytes.len() as u64));
+                .and_then(|file| durable::read_limited(file, bytes.len() as u64));
             if !there.is_ok_and(|there| there == *bytes) {
                 files.push((path, bytes.clone()));
             }

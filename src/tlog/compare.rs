@@ -25,12 +25,13 @@ use pgseal_verify::format::json;
 use pgseal_verify::format::log_entry::LogEntry;
 use pgseal_verify::plural::count;
 
+use LogFaultKind::{Broken, Deleted, Unsigned};
+
 mod damaged;
 mod files;
 mod pending;
 mod tree;
 
-/// The result of a comparison.
 #[derive(Debug)]
 pub struct Comparison {
     /// The log's checkpoint on disk; `None` if it is missing or unreadable.
@@ -47,17 +48,13 @@ pub struct Comparison {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogFault {
     pub kind: LogFaultKind,
-    /// Path below the archive.
     pub path: PathBuf,
     pub sentence: String,
 }
 
-/// Kinds of faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LogFaultKind {
-    /// A logged file is missing.
     Deleted,
-    /// A logged file has another content.
     Rewritten,
     /// A file of a loggable kind is not in the log, or its entry cannot be verified.
     Unlogged,
@@ -97,12 +94,7 @@ pub enum Progress {
     /// Waits for the lock of an append; at most half a minute.
     Waiting,
     /// Some of the logged files were read.
-    Read {
-        /// Number of files read so far.
-        done: usize,
-        /// Number of files in total.
-        of: usize,
-    },
+    Read { done: usize, of: usize },
 }
 
 /// Compares an archive with its log, and the log with its checkpoints kept elsewhere. A lock
@@ -124,9 +116,9 @@ pub fn compare(
     if !super::has_log(dir) {
         since
             .iter()
-            .for_each(|kept| tell_gone(kept, root, &mut faults));
+            .for_each(|kept| report_gone(kept, root, &mut faults));
         if since.is_empty() {
-            faults.tell(LogFaultKind::Broken, CHECKPOINT, "there is no log");
+            faults.add(Broken, CHECKPOINT, "there is no log");
         }
         return Ok(Comparison {
             checkpoint: None,
@@ -149,7 +141,7 @@ pub fn compare(
     });
     let pending = head
         .filter(|_| !is_elsewhere)
-        .and_then(|head| Pending::tell(dir, head, &mut faults));
+        .and_then(|head| Pending::report(dir, head, &mut faults));
     // Without a checkpoint, the entries on disk determine the size.
     let size = head.map_or_else(|| there(dir), |head| head.size());
     let (read, is_whole) = if is_elsewhere {
@@ -179,13 +171,13 @@ pub fn compare(
     let (entries, mut behind) = (parse(&good, size, &mut faults), Vec::new());
     if is_elsewhere {
         let lost = "so the files can't be compared with the log, which lies in the archive itself";
-        faults.tell(
-            LogFaultKind::Broken,
+        faults.add(
+            Broken,
             TILE,
             format!("it is or has a link, {lost}: put the directory itself there"),
         );
     } else if is_unreadable {
-        tell_unreadable(dir, &mut faults);
+        report_unreadable(dir, &mut faults);
     } else {
         let hash = |at: u64| bad_at.get(&at).copied().flatten();
         let damaged = bad
@@ -208,7 +200,7 @@ pub fn compare(
         });
     }
     if let Some(pending) = pending {
-        pending.tell_files(behind.len(), &mut faults);
+        pending.report_files(behind.len(), &mut faults);
     }
     Ok(Comparison {
         checkpoint,
@@ -222,7 +214,7 @@ pub fn compare(
 struct Faults(Vec<LogFault>);
 
 impl Faults {
-    fn tell(&mut self, kind: LogFaultKind, path: impl Into<PathBuf>, sentence: impl Into<String>) {
+    fn add(&mut self, kind: LogFaultKind, path: impl Into<PathBuf>, sentence: impl Into<String>) {
         self.0.push(LogFault {
             kind,
             path: path.into(),
@@ -232,19 +224,19 @@ impl Faults {
 }
 
 /// Reports a log of which only a kept checkpoint remains.
-fn tell_gone(kept: &Checkpoint, root: &TrustRoot, faults: &mut Faults) {
+fn report_gone(kept: &Checkpoint, root: &TrustRoot, faults: &mut Faults) {
     let which = format!("a checkpoint of {} was kept", count(kept.size(), "entry"));
     match kept.authenticate(root) {
-        Ok(_) => faults.tell(
-            LogFaultKind::Deleted,
+        Ok(_) => faults.add(
+            Deleted,
             CHECKPOINT,
             format!(
                 "the log of {} is gone, of which {which}; so the files can't be compared with it",
                 kept.origin()
             ),
         ),
-        Err(error) => faults.tell(
-            LogFaultKind::Unsigned,
+        Err(error) => faults.add(
+            Unsigned,
             CHECKPOINT,
             format!("there is no log, and {which} that is not signed by a log key: {error}"),
         ),
@@ -260,11 +252,7 @@ fn read_checkpoint(dir: &Path, faults: &mut Faults) -> Option<Checkpoint> {
         CheckpointError::Io(io) if io.kind() == io::ErrorKind::NotFound => "gone".to_owned(),
         error => error.to_string(),
     };
-    faults.tell(
-        LogFaultKind::Broken,
-        CHECKPOINT,
-        format!("{what}: {REPAIR_CHECKPOINT}"),
-    );
+    faults.add(Broken, CHECKPOINT, format!("{what}: {REPAIR_CHECKPOINT}"));
     None
 }
 
@@ -274,28 +262,21 @@ fn is_its_own(checkpoint: &Checkpoint, root: &TrustRoot, faults: &mut Faults) ->
     let Err(error) = checkpoint.authenticate(root) else {
         return true;
     };
-    faults.tell(
-        LogFaultKind::Unsigned,
+    faults.add(
+        Unsigned,
         CHECKPOINT,
         format!("not signed by a log key that counts: {error}"),
     );
     matches!(error, SignatureError::Threshold { why, .. } if !why.is_empty())
 }
 
-fn tell_unreadable(dir: &Path, faults: &mut Faults) {
+fn report_unreadable(dir: &Path, faults: &mut Faults) {
     let lost = "so the files can't be compared with the log";
-    match Lost::of(dir) {
-        Some(Lost::Tiles) => faults.tell(
-            LogFaultKind::Broken,
-            TILE,
-            format!("gone, {lost}: {REPAIR_TILES}"),
-        ),
-        _ => faults.tell(
-            LogFaultKind::Broken,
-            TILE,
-            format!("no entry can be read, {lost}"),
-        ),
-    }
+    let sentence = match Lost::of(dir) {
+        Some(Lost::Tiles) => format!("gone, {lost}: {REPAIR_TILES}"),
+        _ => format!("no entry can be read, {lost}"),
+    };
+    faults.add(Broken, TILE, sentence);
 }
 
 /// Number of consecutive lost tiles after which the log counts as ended.
@@ -316,20 +297,15 @@ fn read_entries(dir: &Path, size: u64, faults: &mut Faults) -> (Vec<(u64, Vec<u8
             }
             // The size may be forged.
             Err(_) if lost_together == LOST_TOGETHER => {
-                let more =
-                    "no more of it is looked for: nobody can say what was logged behind that";
-                faults.tell(LogFaultKind::Broken, TILE, more);
+                let more = "the search ends here: the entries behind that are unknown";
+                faults.add(Broken, TILE, more);
                 break;
             }
             Err(error) => {
                 lost_together += 1;
                 is_whole = false;
-                let lost = "so nobody can say what was logged there";
-                faults.tell(
-                    LogFaultKind::Broken,
-                    error.path,
-                    format!("{}: {lost}", error.reason),
-                );
+                let lost = "so the entries there are unknown";
+                faults.add(Broken, error.path, format!("{}: {lost}", error.reason));
             }
         }
     }
@@ -344,8 +320,8 @@ fn parse(read: &[(u64, Vec<u8>)], size: u64, faults: &mut Faults) -> Vec<LogEntr
             Err(error) => {
                 let bundle =
                     Tile::of(Content::Entries, at / WIDTH, size).map(|tile| tile.to_string());
-                faults.tell(
-                    LogFaultKind::Broken,
+                faults.add(
+                    Broken,
                     bundle.unwrap_or_default(),
                     format!("entry {at} is none: {error}"),
                 );
@@ -357,14 +333,7 @@ fn parse(read: &[(u64, Vec<u8>)], size: u64, faults: &mut Faults) -> Vec<LogEntr
 
 /// Length and digest of a file given by the user.
 pub fn file_digest(path: &Path) -> io::Result<(u64, Digest)> {
-    // A pipe would wait for a writer.
-    if !std::fs::metadata(path)?.is_file() {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "not a regular file",
-        ));
-    }
-    digest_of(File::open(path)?, &|_| {})
+    digest_of(durable::open_regular(path)?, &|_| {})
 }
 
 /// Length and digest of an open file; `read` receives the number of bytes of each read.

@@ -1,11 +1,12 @@
 //! Reads checkpoints and proofs from files.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::stored::{file_below, read_limited};
+use super::stored::file_below;
 use super::{CHECKPOINT, PROOF_ENDING};
+use crate::durable::{open_regular, read_limited};
 use pgseal_verify::tlog::checkpoint::{Checkpoint, CheckpointError};
 use pgseal_verify::tlog::proof_file::{self, ProofFile, ProofFileError};
 use pgseal_verify::trust::note;
@@ -28,7 +29,6 @@ fn parse(file: File) -> Result<Checkpoint, CheckpointError> {
     Checkpoint::parse(&bytes)
 }
 
-/// Reads a proof.
 pub fn proof(path: &Path) -> Result<ProofFile, ProofFileError> {
     ProofFile::parse(&read_limited(
         open_regular(path)?,
@@ -41,15 +41,4 @@ pub fn proof_path(file: &Path) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(PROOF_ENDING);
     name.into()
-}
-
-/// Refuses anything but a regular file before opening it: a pipe would wait for a writer.
-fn open_regular(path: &Path) -> io::Result<File> {
-    if !std::fs::metadata(path)?.is_file() {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "not a regular file",
-        ));
-    }
-    File::open(path)
 }

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -11,7 +11,7 @@ use super::entries::{self, EntriesError};
 use super::hash::complete;
 use super::proof::Subtrees;
 use super::tile::{Content, HEIGHT, Tile, WIDTH};
-use crate::durable::DirHandle;
+use crate::durable::{DirHandle, read_limited};
 use pgseal_verify::digest::Digest;
 
 /// Maximum size of a tile of hashes in bytes.
@@ -38,7 +38,6 @@ pub struct TileError {
     pub reason: TileFault,
 }
 
-/// Faults of a tile.
 #[derive(Debug, thiserror::Error)]
 pub enum TileFault {
     #[error("can't be read: {0}")]
@@ -159,19 +158,6 @@ impl Stored {
 /// Opens a file of a log inside its directory, without following links.
 pub(super) fn file_below(dir: &Path, path: &str) -> io::Result<File> {
     DirHandle::open(dir)?.file(Path::new(path))
-}
-
-/// Reads a file of at most `most` bytes.
-pub(super) fn read_limited(file: File, most: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    file.take(most + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > most {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "the file is too large",
-        ));
-    }
-    Ok(bytes)
 }
 
 impl Subtrees for Stored {

@@ -66,10 +66,7 @@ pub enum AgentError {
     #[error("the ssh-agent refused (it may be locked, or its user said no)")]
     Refused,
     #[error("the ssh-agent gave no answer in {seconds} seconds")]
-    Silent {
-        /// Length of the deadline.
-        seconds: u64,
-    },
+    Silent { seconds: u64 },
     #[error("the ssh-agent hung up: {0}")]
     Broken(io::Error),
     #[error("the ssh-agent's answer is no answer: {0}")]

@@ -28,17 +28,10 @@ pub fn changes(before: &TrustDocument, after: &TrustDocument) -> Vec<String> {
     let (old, new) = (&before.policy, &after.policy);
     for (role, old, new) in pairs(&old.approvals, &new.approvals) {
         list.push(match (old, new) {
-            (None, Some(count)) => {
-                format!(
-                    "a run needs {} of {role}; it needed none",
-                    plural::count(*count, "approval")
-                )
-            }
-            (Some(old), Some(count)) => {
-                format!(
-                    "a run needs {} of {role}; it needed {old}",
-                    plural::count(*count, "approval")
-                )
+            (old, Some(count)) => {
+                let count = plural::count(*count, "approval");
+                let old = old.map_or("none".to_owned(), u8::to_string);
+                format!("a run needs {count} of {role}; it needed {old}")
             }
             (_, None) => format!("a run needs no approval of {role} any more"),
         });
@@ -50,29 +43,26 @@ pub fn changes(before: &TrustDocument, after: &TrustDocument) -> Vec<String> {
             databases(&old.targets)
         ));
     }
-    match (old.require_rehearsal, new.require_rehearsal) {
-        (false, true) => {
-            list.push("a run needs the receipt of a rehearsal; it needed none".to_owned())
-        }
-        (true, false) => list.push("a run needs no receipt of a rehearsal any more".to_owned()),
-        _ => {}
+    if old.require_rehearsal != new.require_rehearsal {
+        let text = match new.require_rehearsal {
+            true => "a run needs the receipt of a rehearsal; it needed none",
+            false => "a run needs no receipt of a rehearsal any more",
+        };
+        list.push(text.to_owned());
     }
-    match (old.rehearsal_max_age_days, new.rehearsal_max_age_days) {
-        (old, new) if old == new => {}
-        (_, Some(days)) => list.push(format!(
-            "a rehearsal that a run needs may be {} old",
-            plural::count(days.get(), "day")
-        )),
-        (_, None) => list.push("a rehearsal that a run needs may be of any age again".to_owned()),
+    if old.rehearsal_max_age_days != new.rehearsal_max_age_days {
+        let age = match new.rehearsal_max_age_days {
+            Some(days) => format!("{} old", plural::count(days.get(), "day")),
+            None => "of any age again".to_owned(),
+        };
+        list.push(format!("a rehearsal that a run needs may be {age}"));
     }
-    match (old.gate_role, new.gate_role) {
-        (old, new) if old == new => {}
-        (_, GateRole::Any) => {
-            list.push("gates and probes may be asked as any role, also as a superuser".to_owned())
-        }
-        (_, GateRole::Reader) => {
-            list.push("gates and probes are asked as a role that may only read".to_owned())
-        }
+    if old.gate_role != new.gate_role {
+        let text = match new.gate_role {
+            GateRole::Any => "gates and probes may be asked as any role, also as a superuser",
+            GateRole::Reader => "gates and probes are asked as a role that may only read",
+        };
+        list.push(text.to_owned());
     }
     for (name, old, new) in pairs(&old.minimum_sequence, &new.minimum_sequence) {
         list.push(match (old, new) {
@@ -85,15 +75,10 @@ pub fn changes(before: &TrustDocument, after: &TrustDocument) -> Vec<String> {
     }
     let set = |list: &[Digest]| list.iter().copied().collect::<BTreeSet<_>>();
     let (blocked, was) = (set(&new.blocked_releases), set(&old.blocked_releases));
-    list.extend(
-        blocked
-            .difference(&was)
-            .map(|id| format!("release {id} is blocked")),
-    );
-    list.extend(
-        was.difference(&blocked)
-            .map(|id| format!("release {id} is no longer blocked")),
-    );
+    let added = blocked.difference(&was);
+    list.extend(added.map(|id| format!("release {id} is blocked")));
+    let removed = was.difference(&blocked);
+    list.extend(removed.map(|id| format!("release {id} is no longer blocked")));
     list.extend(authorities(
         &before.timestamp_authorities,
         &after.timestamp_authorities,

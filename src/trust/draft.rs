@@ -16,7 +16,6 @@ use pgseal_verify::format::trust_document::{
 
 /// A key to add, with its role and owner.
 pub struct NewKey {
-    /// The key's only role.
     pub role: Name,
     pub key: PublicKey,
     /// Owner of the key, for people.
@@ -27,7 +26,6 @@ pub struct NewKey {
     pub not_after: Option<Timestamp>,
 }
 
-/// Error in drafting a trust document.
 #[derive(Debug, thiserror::Error)]
 pub enum DraftError {
     #[error("key {id} is in the trust root already (role {role}, {owner})")]
@@ -42,29 +40,19 @@ pub enum DraftError {
     #[error("the trust root has no key {0:?}")]
     NoKey(String),
     #[error("{text:?} is not one key but several: {}", ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
-    ManyKeys {
-        /// The given id or owner.
-        text: String,
-        ids: Vec<Digest>,
-    },
+    ManyKeys { text: String, ids: Vec<Digest> },
     #[error("key {0} is revoked, which is more than retired")]
     Revoked(Digest),
     #[error("key {id} counts until {until} only: retiring it until {asked} would lengthen that")]
     Longer {
         id: Digest,
-        /// The current end of the window.
         until: Timestamp,
         asked: Timestamp,
     },
     #[error("time stamping authority {0} is in the trust root already")]
     KnownAuthority(Digest),
     #[error("the trust root has no time stamping authority {text:?}; it has {known}")]
-    NoAuthority {
-        /// The given id or owner.
-        text: String,
-        /// The known authorities, for people.
-        known: String,
-    },
+    NoAuthority { text: String, known: String },
     #[error("there is no role {0}")]
     NoRole(Name),
     #[error("release {0} is not blocked")]
@@ -166,7 +154,6 @@ impl<'r> NextVersion<'r> {
         Ok(Self { before, document })
     }
 
-    /// The draft in its current state.
     pub fn document(&self) -> &TrustDocument {
         &self.document
     }
@@ -175,11 +162,10 @@ impl<'r> NextVersion<'r> {
     pub fn add(&mut self, key: NewKey) -> Result<(), DraftError> {
         let new = entry(key);
         if let Some(known) = self.document.keys.iter().find(|key| key.id == new.id) {
-            let (role, owner) = (known.role.clone(), known.owner.clone());
             return Err(DraftError::KnownKey {
                 id: known.id,
-                role,
-                owner,
+                role: known.role.clone(),
+                owner: known.owner.clone(),
             });
         }
         self.document
@@ -197,7 +183,6 @@ impl<'r> NextVersion<'r> {
         retire(id, &mut key.status, &mut key.not_after, until)
     }
 
-    /// Adds a time stamping authority.
     pub fn add_authority(
         &mut self,
         authority: &TimestampAuthority,
@@ -245,19 +230,15 @@ impl<'r> NextVersion<'r> {
         Ok(())
     }
 
-    /// The role of a key.
     pub fn role_of(&mut self, id: Digest) -> Result<Name, DraftError> {
         self.key(id).map(|key| key.role.clone())
     }
 
     /// Sets the number of distinct keys of a role that must sign.
     pub fn set_threshold(&mut self, role: &Name, threshold: u8) -> Result<(), DraftError> {
-        let definition = self
-            .document
-            .roles
-            .get_mut(role)
-            .ok_or_else(|| DraftError::NoRole(role.clone()))?;
-        definition.threshold = threshold;
+        let definition = self.document.roles.get_mut(role);
+        let missing = || DraftError::NoRole(role.clone());
+        definition.ok_or_else(missing)?.threshold = threshold;
         Ok(())
     }
 
@@ -265,9 +246,10 @@ impl<'r> NextVersion<'r> {
     /// takes the role's threshold.
     pub fn require(&mut self, role: &Name, count: Option<u8>) -> Result<(), DraftError> {
         let count = approvals(&self.document.roles, role, count)?;
+        let needed = &mut self.document.policy.approvals;
         match count {
-            0 => drop(self.document.policy.approvals.remove(role)),
-            count => drop(self.document.policy.approvals.insert(role.clone(), count)),
+            0 => drop(needed.remove(role)),
+            count => drop(needed.insert(role.clone(), count)),
         }
         Ok(())
     }
@@ -277,7 +259,6 @@ impl<'r> NextVersion<'r> {
         self.document.policy.targets = targets;
     }
 
-    /// Sets whether every run needs a rehearsal receipt.
     pub fn set_require_rehearsal(&mut self, required: bool) {
         self.document.policy.require_rehearsal = required;
         if !required {
@@ -301,18 +282,13 @@ impl<'r> NextVersion<'r> {
 
     /// Sets the lowest sequence of a release that may run; 0 allows any.
     pub fn set_minimum_sequence(&mut self, release: Name, sequence: u32) {
+        let minimum = &mut self.document.policy.minimum_sequence;
         match sequence {
-            0 => drop(self.document.policy.minimum_sequence.remove(&release)),
-            sequence => drop(
-                self.document
-                    .policy
-                    .minimum_sequence
-                    .insert(release, sequence),
-            ),
+            0 => drop(minimum.remove(&release)),
+            sequence => drop(minimum.insert(release, sequence)),
         }
     }
 
-    /// Blocks a release from running.
     pub fn block(&mut self, release: Digest) {
         let blocked = &mut self.document.policy.blocked_releases;
         if !blocked.contains(&release) {
@@ -322,11 +298,8 @@ impl<'r> NextVersion<'r> {
 
     pub fn unblock(&mut self, release: Digest) -> Result<(), DraftError> {
         let blocked = &mut self.document.policy.blocked_releases;
-        let at = blocked
-            .iter()
-            .position(|id| *id == release)
-            .ok_or(DraftError::NotBlocked(release))?;
-        blocked.remove(at);
+        let at = blocked.iter().position(|id| *id == release);
+        blocked.remove(at.ok_or(DraftError::NotBlocked(release))?);
         Ok(())
     }
 
@@ -339,11 +312,8 @@ impl<'r> NextVersion<'r> {
     }
 
     fn authority(&mut self, id: Digest) -> Result<&mut AuthorityEntry, DraftError> {
-        let at = self
-            .document
-            .timestamp_authorities
-            .iter()
-            .position(|entry| entry.id == id);
+        let mut entries = self.document.timestamp_authorities.iter();
+        let at = entries.position(|entry| entry.id == id);
         let at = at.ok_or_else(|| DraftError::no_authority(&self.document, &id.to_string()))?;
         Ok(&mut self.document.timestamp_authorities[at])
     }

@@ -8,7 +8,6 @@ use super::secret_key::SecretKey;
 /// Wycheproof's tests, one a line; `tests/vectors/wycheproof/README.md` gives their origin.
 const WYCHEPROOF: &str = include_str!("../../tests/vectors/wycheproof/ed25519.txt");
 
-/// One line of that file.
 struct Case {
     id: u32,
     valid: bool,

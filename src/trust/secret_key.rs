@@ -17,11 +17,11 @@ use super::note::NoteText;
 use super::pae::pre_authentication_encoding;
 use super::public_key::PublicKey;
 use super::signer::{self, SignerError};
+use crate::durable::open_regular;
 
 /// A secret key in memory; wiped when dropped.
 pub struct SecretKey(SigningKey);
 
-/// Error in making, reading or writing a secret key.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretKeyError {
     #[error("{path}: {source}", path = path.display())]
@@ -36,11 +36,7 @@ pub enum SecretKeyError {
     #[error("{path}: the passphrase does not open the key", path = path.display())]
     Passphrase { path: PathBuf },
     #[error("{path}: no passphrase: {reason}", path = path.display())]
-    NoPassphrase {
-        path: PathBuf,
-        /// Reason for its absence.
-        reason: String,
-    },
+    NoPassphrase { path: PathBuf, reason: String },
     #[error("no random bytes from the operating system: {0}")]
     Random(String),
 }
@@ -97,12 +93,10 @@ impl SecretKey {
 
     /// Writes a new key file with mode 0600. Without a passphrase, the key is not encrypted.
     pub fn write_new(&self, path: &Path, passphrase: Option<&str>) -> Result<(), SecretKeyError> {
-        let pem = self
-            .to_pem(passphrase)
-            .map_err(|reason| SecretKeyError::NotEd25519 {
-                path: path.to_owned(),
-                reason,
-            })?;
+        let pem = self.to_pem(passphrase).map_err(|error| {
+            let (path, reason) = (path.to_owned(), error.to_string());
+            SecretKeyError::NotEd25519 { path, reason }
+        })?;
         let io = |source| SecretKeyError::Io {
             path: path.to_owned(),
             source,
@@ -124,31 +118,23 @@ impl SecretKey {
         })
     }
 
-    fn to_pem(&self, passphrase: Option<&str>) -> Result<Zeroizing<String>, String> {
+    fn to_pem(&self, passphrase: Option<&str>) -> pkcs8::Result<Zeroizing<String>> {
         // PKCS#8 version 1, without the public key: openssl 3.0 rejects version 2 (RFC 5958).
         let pair = KeypairBytes {
             secret_key: self.0.to_bytes(),
             public_key: None,
         };
-        let document = pair.to_pkcs8_der().map_err(|error| error.to_string())?;
+        let document = pair.to_pkcs8_der()?;
         let Some(passphrase) = passphrase else {
-            return document
-                .to_pem(PrivateKeyInfoRef::PEM_LABEL, LineEnding::LF)
-                .map_err(|error| error.to_string());
+            return Ok(document.to_pem(PrivateKeyInfoRef::PEM_LABEL, LineEnding::LF)?);
         };
-        let info =
-            PrivateKeyInfoRef::try_from(document.as_bytes()).map_err(|error| error.to_string())?;
         // The library's scrypt parameters equal openssl's (N = 2^14, r = 8, p = 1), the highest
         // that openssl 3 accepts within its default memory limit.
-        let encrypted = info
-            .encrypt(passphrase.as_bytes())
-            .map_err(|error| error.to_string())?;
-        encrypted
-            .to_pem(EncryptedPrivateKeyInfoRef::PEM_LABEL, LineEnding::LF)
-            .map_err(|error| error.to_string())
+        let info = PrivateKeyInfoRef::try_from(document.as_bytes())?;
+        let encrypted = info.encrypt(passphrase.as_bytes())?;
+        Ok(encrypted.to_pem(EncryptedPrivateKeyInfoRef::PEM_LABEL, LineEnding::LF)?)
     }
 
-    /// The public half of this key.
     pub fn public_key(&self) -> PublicKey {
         PublicKey::new(self.0.verifying_key())
             .expect("a public key derived from a secret key is not of small order")
@@ -171,37 +157,35 @@ impl fmt::Debug for SecretKey {
     }
 }
 
+/// First lines of files that are often mistaken for a secret key, and what they are.
+const OTHER_KEYS: [(&str, &str); 2] = [
+    (
+        "-----BEGIN PUBLIC KEY-----",
+        "it is a public key; the secret half is the .key file",
+    ),
+    (
+        "-----BEGIN OPENSSH PRIVATE KEY-----",
+        "it is a key of OpenSSH: `ssh-add` it, then sign by --agent KEY.pub",
+    ),
+];
+
 fn read_private(path: &Path) -> Result<Zeroizing<String>, SecretKeyError> {
     let io = |source| SecretKeyError::Io {
         path: path.to_owned(),
         source,
     };
-    // A pipe is never opened, because opening would wait for a writer.
-    if !std::fs::metadata(path).map_err(io)?.is_file() {
-        return Err(io(std::io::Error::new(
-            std::io::ErrorKind::InvalidInput,
-            "not a regular file",
-        )));
-    }
-    let file = std::fs::File::open(path).map_err(io)?;
+    let file = open_regular(path).map_err(io)?;
     let metadata = file.metadata().map_err(io)?;
     // Reserves the full capacity at once. Growing would leave copies of the key in freed memory.
     let mut pem = Zeroizing::new(String::with_capacity(MOST_BYTES as usize));
     file.take(MOST_BYTES).read_to_string(&mut pem).map_err(io)?;
-    if pem.contains("-----BEGIN PUBLIC KEY-----") {
-        let reason = "it is a public key; the secret half is the .key file".to_owned();
-        return Err(SecretKeyError::NotEd25519 {
-            path: path.to_owned(),
-            reason,
-        });
-    }
-    if pem.contains("-----BEGIN OPENSSH PRIVATE KEY-----") {
-        let reason =
-            "it is a key of OpenSSH: `ssh-add` it, then sign by --agent KEY.pub".to_owned();
-        return Err(SecretKeyError::NotEd25519 {
-            path: path.to_owned(),
-            reason,
-        });
+    for (begin, reason) in OTHER_KEYS {
+        if pem.contains(begin) {
+            return Err(SecretKeyError::NotEd25519 {
+                path: path.to_owned(),
+                reason: reason.to_owned(),
+            });
+        }
     }
     let mode = metadata.permissions().mode() & 0o7777;
     if mode & 0o077 != 0 {

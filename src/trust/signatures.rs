@@ -8,7 +8,6 @@ use super::root::{ClaimedSignature, DraftRoot, SignatureError, TrustRoot};
 use super::signer::{Signer, SignerError};
 use pgseal_verify::format::trust_document::PAYLOAD_TYPE;
 
-/// Signatures collected for a draft.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// Signatures by the draft's own root keys.
@@ -29,7 +28,6 @@ pub fn to_be_signed(draft: &DraftRoot) -> Vec<u8> {
     pre_authentication_encoding(PAYLOAD_TYPE, draft.bytes())
 }
 
-/// Signs a draft with the given keys.
 pub fn sign(
     draft: &DraftRoot,
     signers: &[&dyn Signer],

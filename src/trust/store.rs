@@ -7,7 +7,7 @@
 //! interruption.
 
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::key_id::KeyId;
@@ -18,7 +18,6 @@ use pgseal_verify::format::file_name::is_kept_version;
 use pgseal_verify::format::json::JsonError;
 use pgseal_verify::limits;
 
-/// Error in reading or writing a trust root.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     #[error("{path}: {source}", path = path.display())]
@@ -34,14 +33,13 @@ pub enum StoreError {
     Exists(PathBuf),
 }
 
-/// Reads and verifies the trust root.
 pub fn read(path: &Path) -> Result<TrustRoot, StoreError> {
     let draft = read_document(path)?;
-    let signatures = read_signatures(&signed_in(path), draft.document().version)?;
-    let listed: Vec<ClaimedSignature> = signatures
+    let mut signatures = read_signatures(&signed_in(path), draft.document().version)?;
+    signatures.retain(|(_, by_key_before)| !by_key_before);
+    let listed: Vec<_> = signatures
         .into_iter()
-        .filter(|found| !found.by_key_before)
-        .map(|found| found.signature)
+        .map(|(signature, _)| signature)
         .collect();
     draft.signed(&listed).map_err(|source| StoreError::Trust {
         path: path.to_owned(),
@@ -53,12 +51,10 @@ pub fn read(path: &Path) -> Result<TrustRoot, StoreError> {
 pub fn read_draft(path: &Path) -> Result<Candidate, StoreError> {
     let draft = read_document(path)?;
     let signatures = read_signatures(&signed_in(path), draft.document().version)?;
+    let signatures = signatures.into_iter().map(|(signature, _)| signature);
     Ok(Candidate {
         draft,
-        signatures: signatures
-            .into_iter()
-            .map(|found| found.signature)
-            .collect(),
+        signatures: signatures.collect(),
     })
 }
 
@@ -88,13 +84,11 @@ pub fn create(
     signatures: &[ClaimedSignature],
 ) -> Result<(), StoreError> {
     // Signatures of an earlier draft with the same name would be invalid for this one.
-    let others = read_signatures(&signatures_dir(path), draft.document().version)?;
-    if path.symlink_metadata().is_ok() || !others.is_empty() {
-        return Err(StoreError::Exists(if others.is_empty() {
-            path.to_owned()
-        } else {
-            signatures_dir(path)
-        }));
+    if !read_signatures(&signatures_dir(path), draft.document().version)?.is_empty() {
+        return Err(StoreError::Exists(signatures_dir(path)));
+    }
+    if path.symlink_metadata().is_ok() {
+        return Err(StoreError::Exists(path.to_owned()));
     }
     if !signatures.is_empty() {
         add_signatures(path, draft, signatures)?;
@@ -147,7 +141,6 @@ impl Installed {
         })
     }
 
-    /// The installed version.
     pub fn root(&self) -> &TrustRoot {
         &self.root
     }
@@ -282,31 +275,15 @@ struct Named {
     by_key_before: bool,
 }
 
-struct Found {
-    signature: ClaimedSignature,
-    by_key_before: bool,
-}
-
-fn read_signatures(dir: &Path, version: u32) -> Result<Vec<Found>, StoreError> {
-    let mut signatures = Vec::new();
-    for Named {
-        name,
-        id,
-        by_key_before,
-    } in read_names(dir, version)?
-    {
-        let path = dir.join(name);
-        let signature = <[u8; 64]>::try_from(read_limited(&path)?);
-        let signature = signature.map_err(|bytes| StoreError::Signature {
-            path,
-            found: bytes.len(),
-        })?;
-        signatures.push(Found {
-            signature: (id, signature),
-            by_key_before,
-        });
-    }
-    Ok(signatures)
+/// The signatures of this version; true for those by a key that only the version before lists.
+fn read_signatures(dir: &Path, version: u32) -> Result<Vec<(ClaimedSignature, bool)>, StoreError> {
+    let read = |named: Named| {
+        let path = dir.join(named.name);
+        let signature = <[u8; 64]>::try_from(read_limited(&path)?).map_err(|bytes| bytes.len());
+        let signature = signature.map_err(|found| StoreError::Signature { path, found })?;
+        Ok(((named.id, signature), named.by_key_before))
+    };
+    read_names(dir, version)?.into_iter().map(read).collect()
 }
 
 /// Signature files of this version, sorted.
@@ -344,26 +321,9 @@ fn read_names(dir: &Path, version: u32) -> Result<Vec<Named>, StoreError> {
 }
 
 fn read_limited(path: &Path) -> Result<Vec<u8>, StoreError> {
-    let io = |source| io_error(path, source);
-    // A pipe is never opened, because opening would wait for a writer.
-    if !fs::metadata(path).map_err(io)?.is_file() {
-        return Err(io(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "not a regular file",
-        )));
-    }
-    let file = fs::File::open(path).map_err(io)?;
-    let mut bytes = Vec::new();
-    file.take(limits::DOCUMENT_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(io)?;
-    if bytes.len() as u64 > limits::DOCUMENT_BYTES {
-        return Err(io(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "the file is too large",
-        )));
-    }
-    Ok(bytes)
+    durable::open_regular(path)
+        .and_then(|file| durable::read_limited(file, limits::DOCUMENT_BYTES))
+        .map_err(|source| io_error(path, source))
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {

@@ -274,7 +274,7 @@ fn what_is_not_authentic_is_refused_and_leaves_nothing() {
         "notes.txt",
     );
     refused(11, "forged.approval", "forged.approval");
-    refused(11, "nobody signed it", "unsigned.receipt.json");
+    refused(11, "it is not signed", "unsigned.receipt.json");
     refused(11, "its signature is missing", "stripped.receipt.json");
     refused(11, "the journal beside it", "journalled.receipt.json");
     refused(2, "is nothing by itself", "run.receipt.sig");

@@ -381,7 +381,7 @@ fn runs_and_rollbacks_of_a_database() {
     well.vault.put(name, unsigned);
     well.has([lost]);
     says(&format!(
-        "no signed receipt here says that it ran: nobody signed archive/{name} ("
+        "no signed receipt here says that it ran: archive/{name} is not signed ("
     ));
 }
 

@@ -787,8 +787,7 @@ fn pack_counts_and_packs_and_the_manifest_has_them() {
     let packed = pgseal(dir, &["pack", "dir", "-o", "a.pgseal", "--key", "k.key"]);
     assert!(packed.status.success());
     let stderr = String::from_utf8_lossy(&packed.stderr);
-    let line =
-        "pgseal: warning: 1 warning that nobody has acknowledged; `pgseal lint dir` shows them";
+    let line = "pgseal: warning: 1 warning not acknowledged; `pgseal lint dir` shows them";
     assert!(stderr.lines().any(|shown| shown == line), "{stderr}");
     let says = "acknowledged warning [ban-drop-table] tiers/01.sql:2: Nobody reads u.\n";
     let shown = pgseal(dir, &["inspect", "a.pgseal", "--trust", "t.json"]);

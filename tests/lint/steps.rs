@@ -46,6 +46,7 @@ update t set a = 1;
 \\endif
 drop index concurrently
   a, b;
+create database d;
 ",
         ),
         (
@@ -62,7 +63,7 @@ drop index concurrently
     a rollback is one transaction: DROP INDEX IF EXISTS without CONCURRENTLY
 rollback/01.sql:2:1: error [outside-transaction]: VACUUM can't run inside a transaction
     a rollback is one transaction: leave it out, and let the operator's runbook say what is to be done by hand
-tiers/steps.sql:1:1: error [unknown-outcome]: after a crash nobody could find out how this ended: CREATE INDEX CONCURRENTLY without a plain name
+tiers/steps.sql:1:1: error [unknown-outcome]: pgseal cannot find out after a crash how this ended: CREATE INDEX CONCURRENTLY without a plain name
     {names}
 tiers/steps.sql:2:1: error [transaction-control]: transaction control (BEGIN) in a script whose statements commit one by one
     pgseal begins and ends transactions; remove the statement
@@ -88,7 +89,9 @@ tiers/steps.sql:11:1: error [session-change]: a change of the session's user in 
     pgseal and the server would no longer agree on what runs, or as whom
 tiers/steps.sql:12:1: error [not-repeatable]: ROW_COUNT in a tier without a transaction
     a resumed run doesn't know how many rows the statement before had; put it into a transactional tier
-tiers/steps.sql:15:1: error [unknown-outcome]: after a crash nobody could find out how this ended: DROP INDEX CONCURRENTLY of anything but one plain name
+tiers/steps.sql:15:1: error [unknown-outcome]: pgseal cannot find out after a crash how this ended: DROP INDEX CONCURRENTLY of anything but one plain name
+    {names}
+tiers/steps.sql:17:1: error [unknown-outcome]: pgseal cannot find out after a crash how this ended: CREATE or DROP DATABASE
     {names}
 "
     );

@@ -280,7 +280,7 @@ fn what_is_not_approved() {
         (2, "the release is small, not \"Small\"", but(9, "Small")),
         (
             2,
-            "nobody is there to type the release's name",
+            "there is no terminal to type the release's name",
             good[..8].to_vec(),
         ),
         (
@@ -391,7 +391,7 @@ fn the_approver_sees_what_is_approved() {
     assert!(
         alone
             .stderr
-            .contains("nobody has checked who made this release"),
+            .contains("the signer of this release was not checked"),
         "{}",
         alone.stderr
     );
@@ -424,7 +424,7 @@ fn another_code_is_told_by_who_said_it() {
             .collect::<Vec<_>>()
     };
     let own = "pgseal: warning: you approved APR-1 before: this takes its place";
-    let others = "pgseal: warning: somebody else approved APR-2: a run is ordered with one code, and only its approvals count";
+    let others = "pgseal: warning: another approver approved APR-2: a run is ordered with one code, and only its approvals count";
     let site = desk();
     assert_eq!(warned(&site, "ann", "APR-1"), [""; 0]);
     assert_eq!(warned(&site, "ann", "APR-1"), [""; 0]);

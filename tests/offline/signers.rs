@@ -1,8 +1,5 @@
-//! Keys outside of pgseal: a real ssh-agent, and attacks by a false agent; keys on tokens are in signers/token.rs.
+//! Keys outside of pgseal: a real ssh-agent, attacks by a false agent, and a token (signers/token.rs).
 
-#[cfg(feature = "pkcs11")]
-mod softhsm;
-#[cfg(feature = "pkcs11")]
 mod token;
 
 use std::path::Path;

@@ -175,7 +175,7 @@ fn others_write_meanwhile() {
             &operator,
             &[
                 "table public.plain had 0 rows and has 1",
-                "somebody else did meanwhile",
+                "another session did meanwhile",
             ],
         );
     });

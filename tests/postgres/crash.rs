@@ -219,6 +219,24 @@ fn commit_never_reaches_the_server() {
     operator.run().done();
 }
 
+/// A server that answers COMMIT, and then has nothing of the run: only the proof on a fresh
+/// connection shows it.
+#[test]
+fn commit_is_answered_but_rolled_back() {
+    let (db, release, site) = small("answered");
+    let proxy = Proxy::before(Cluster::shared().server().dir(), Fate::RolledBack);
+    let bundle = site.pack(&release);
+    let operator = site.operator(&bundle, &proxy.url(db.name()));
+    let before = dump(&db);
+    operator
+        .run()
+        .fails_saying(30, &["COMMIT was answered", "the database is as before"]);
+    assert!(proxy.struck());
+    assert_same(&before, &dump(&db));
+    assert_eq!(operator.receipt()["outcome"], "unchanged");
+    operator.run().done();
+}
+
 #[test]
 fn nobody_can_be_asked_about_commit() {
     let (db, release, site) = small("nobody");
@@ -231,7 +249,7 @@ fn nobody_can_be_asked_about_commit() {
     operator.run().fails_saying(
         32,
         &[
-            "nobody could say whether COMMIT happened",
+            "the outcome of COMMIT is unknown",
             "pgseal status --receipts",
         ],
     );

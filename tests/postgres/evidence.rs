@@ -2,7 +2,6 @@
 //! which they commit a part of their work.
 
 mod bench;
-mod databases;
 mod indexes;
 mod names;
 mod partitions;

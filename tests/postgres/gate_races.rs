@@ -353,7 +353,7 @@ fn an_index_that_waits_for_the_gate_inside_a_run() {
         let answer = run.end();
         answer.fails_saying(
             30,
-            &["function public.evil(integer), made by somebody, in an index"],
+            &["function public.evil(integer), user-defined, in an index"],
         );
         assert!(!snapped(&db), "{answer}");
         db.client()
@@ -1121,11 +1121,11 @@ fn operators_that_stand_before_postgresqls_own() {
         ))
         .unwrap();
     if is_13 {
-        says(asked(), "operator public.=(oid,integer), made by somebody");
+        says(asked(), "operator public.=(oid,integer), user-defined");
         let plain = "select true as ready, 'x' as reason";
         says(
             ask(read(&as_role(&db, GATE_USER)).as_mut(), plain),
-            "operator public.=(oid,integer), made by somebody",
+            "operator public.=(oid,integer), user-defined",
         );
     } else {
         let answer = asked();

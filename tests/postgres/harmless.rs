@@ -69,7 +69,7 @@ const TRAPS: &[Trap] = &[
               create table public.mine (a integer);
               create index on public.mine (a) where 1 operator(public.<~~>) 2;",
         gate: "select count(*) >= 0 as ready, 'x' as reason from public.mine where a > 0",
-        words: &["operator public.<~~>(integer,integer), made by somebody, in an index, constraint or key of public.mine"],
+        words: &["operator public.<~~>(integer,integer), user-defined, in an index, constraint or key of public.mine"],
     },
     Trap {
         what: "a member of a trusted extension",
@@ -81,7 +81,7 @@ const TRAPS: &[Trap] = &[
               create table public.mine (a integer);
               create index on public.mine (a) where public.f(1) > 0;",
         gate: "select count(*) >= 0 as ready, 'x' as reason from public.mine where a > 0",
-        words: &["function public.f(integer), made by somebody, in an index, constraint or key of public.mine"],
+        words: &["function public.f(integer), user-defined, in an index, constraint or key of public.mine"],
     },
     Trap {
         what: "a literal next to a column of domains",
@@ -89,7 +89,7 @@ const TRAPS: &[Trap] = &[
         lay: "create domain public.dm as integer check (public.bang());
               create table public.mine (a public.dm[]);",
         gate: "select count(*) >= 0 as ready, 'x' as reason from public.mine where a = '{1}'",
-        words: &["type public.dm[]: made by somebody"],
+        words: &["type public.dm[]: user-defined"],
     },
     Trap {
         what: "a literal next to a composite column",
@@ -98,7 +98,7 @@ const TRAPS: &[Trap] = &[
               create type public.cp as (a public.dm);
               create table public.mine (c public.cp);",
         gate: "select count(coalesce(c, '(2)')) >= 0 as ready, 'x' as reason from public.mine",
-        words: &["type public.cp: made by somebody"],
+        words: &["type public.cp: user-defined"],
     },
     Trap {
         what: "a literal as an argument",
@@ -107,7 +107,7 @@ const TRAPS: &[Trap] = &[
               create type public.cp as (a public.dm);
               create function public.takes(public.cp) returns boolean language sql immutable as 'select true';",
         gate: "select public.takes('(3)') as ready, 'x' as reason",
-        words: &["function public.takes(public.cp): made by somebody, so that its label (immutable) proves nothing"],
+        words: &["function public.takes(public.cp): user-defined, so that its label (immutable) proves nothing"],
     },
     Trap {
         what: "a literal in a union",
@@ -115,14 +115,14 @@ const TRAPS: &[Trap] = &[
         lay: "create domain public.dm as integer check (public.bang());
               create table public.mine (a public.dm[]);",
         gate: "select count(*) > 0 as ready, 'x' as reason from (select a from public.mine union all select '{4}') as u",
-        words: &["type public.dm[]: made by somebody"],
+        words: &["type public.dm[]: user-defined"],
     },
     Trap {
         what: "a type as a function",
         by_plain: true,
         lay: "create domain public.dm as integer check (public.bang());",
         gate: "select public._dm('{5}') is not null as ready, 'x' as reason",
-        words: &["type public.dm[]: made by somebody"],
+        words: &["type public.dm[]: user-defined"],
     },
     Trap {
         what: "an enumeration with a cast to json",
@@ -173,7 +173,7 @@ const TRAPS: &[Trap] = &[
         lay: CAST_OF_A_MOOD,
         gate: "select json_agg(a)::text <> '' as ready, 'x' as reason from pg_attribute a
                where attrelid = 'public.mine'::regclass",
-        words: &["values of type pg_attribute, which may hold what somebody made"],
+        words: &["values of type pg_attribute, which may hold values of user-defined types"],
     },
     Trap {
         what: "a missing value in a row of a join",
@@ -181,7 +181,7 @@ const TRAPS: &[Trap] = &[
         lay: CAST_OF_A_MOOD,
         gate: "select json_agg(j)::text <> '' as ready, 'x' as reason
                from (pg_attribute a join pg_class c on c.oid = a.attrelid) as j where relname = 'mine'",
-        words: &["values of type anyarray, which may hold what somebody made"],
+        words: &["values of type anyarray, which may hold values of user-defined types"],
     },
     Trap {
         what: "common values of a column",
@@ -189,7 +189,7 @@ const TRAPS: &[Trap] = &[
         lay: CAST_OF_A_MOOD,
         gate: "select to_json(s.most_common_vals) is not null as ready, 'x' as reason
                from pg_stats s join pg_class c on c.relname = s.tablename where tablename = 'mine' and attname = 'm'",
-        words: &["values of type anyarray, which may hold what somebody made"],
+        words: &["values of type anyarray, which may hold values of user-defined types"],
     },
     Trap {
         what: "the validator of a function's body",
@@ -456,7 +456,7 @@ fn what_is_refused_is_named() {
         ),
         (
             "select 1 operator(public.<~~>) 1 as ready, 'x' as reason",
-            "operator public.<~~>(integer,integer) of function int4eq(integer,integer): an operator made by somebody",
+            "operator public.<~~>(integer,integer) of function int4eq(integer,integer): a user-defined operator",
         ),
         (
             "select count(*) > 0 as ready, 'x' as reason from public.ft",
@@ -464,7 +464,7 @@ fn what_is_refused_is_named() {
         ),
         (
             "select 1::public.dm is not null as ready, 'x' as reason",
-            "type public.dm: made by somebody",
+            "type public.dm: user-defined",
         ),
         (
             "select count(*) > 0 as ready, 'x' as reason from public.locking",
@@ -482,7 +482,7 @@ fn what_is_refused_is_named() {
                 "select bool_or(x.d > 0) as ready, 'x' as reason
                  from xmltable('/r' passing xml '<r><d>1</d></r>' columns d public.dm path 'd') as x"
             },
-            "type public.dm: made by somebody",
+            "type public.dm: user-defined",
         ),
     ] {
         let bundle = site.pack(&release.clone().gate("approved", &format!("{gate};\n")));
@@ -543,7 +543,7 @@ fn everything_that_hangs_on_a_table() {
         )
         .unwrap();
     let function =
-        "function public.f(integer), made by somebody, in an index, constraint or key of public.";
+        "function public.f(integer), user-defined, in an index, constraint or key of public.";
     let mut cases = vec![
         ("by_index", format!("{function}by_index")),
         ("by_check", format!("{function}by_check")),
@@ -552,7 +552,7 @@ fn everything_that_hangs_on_a_table() {
         ("half", "foreign table public.far".to_owned()),
         (
             "by_keeper",
-            "table public.by_keeper: kept by access method keeping, made by somebody".to_owned(),
+            "table public.by_keeper: kept by access method keeping, user-defined".to_owned(),
         ),
     ];
     let version: i32 = client
@@ -631,7 +631,7 @@ fn operators_in_the_catalog_mislead_nobody() {
         .fails_saying(21, &["it uses something"]);
     asks("select count(*) >= 0 as ready, 'x' as reason from public.by_check;\n").fails_saying(
         21,
-        &["function public.f(integer), made by somebody, in an index, constraint or key of public.by_check"],
+        &["function public.f(integer), user-defined, in an index, constraint or key of public.by_check"],
     );
     db.client().batch_execute(MISLEADING_CASTS).unwrap();
     let by_cast = "type text: cast by function public.";
@@ -792,7 +792,7 @@ create operator public.<~~> (leftarg = integer, rightarg = integer, function = p
     operator.gate().done();
     for answer in [operator.plan(), operator.run(), operator.check()] {
         assert_ne!(answer.code, 0, "{answer}");
-        answer.says(&["operator public.<~~>(integer,integer), made by somebody, in an index"]);
+        answer.says(&["operator public.<~~>(integer,integer), user-defined, in an index"]);
     }
     assert_eq!(snapped(&db), laid);
     assert_same(&before, &dump(&db));
@@ -812,7 +812,7 @@ create operator public.<~~> (leftarg = integer, rightarg = integer, function = p
     assert_ne!(answer.code, 0, "{answer}");
     answer.says(&[
         "gate approved could not be answered",
-        "operator public.<~~>(integer,integer), made by somebody",
+        "operator public.<~~>(integer,integer), user-defined",
     ]);
     assert_same(&before, &dump(&db));
 }

@@ -1,6 +1,10 @@
 //! Releases with non-transactional tiers: they stop half way, and resume or roll back.
 
 use super::small;
+use std::fs;
+
+use pgseal::trust::SecretKey;
+use pgseal_testkit::bundles::bend;
 use pgseal_testkit::cluster::TestDatabase;
 use pgseal_testkit::release::{
     Answer, Operator, Release, Running, Site, assert_same, dump, wait_until,
@@ -228,6 +232,68 @@ fn killed_while_an_index_is_built() {
     );
     assert_eq!(db.ask("select count(*) from public.widgets"), "4");
     operator.rollback().done();
+}
+
+/// The rollback fails after it has removed the leftovers, and its message names them.
+#[test]
+fn a_rollback_that_fails_behind_leftovers() {
+    let (db, release, site) = mixed("leftovers");
+    let bundle = site.pack(&release.limits("30s", "1min"));
+    let operator = site.operator(&bundle, &db.url());
+    let blocker = in_the_way(&db);
+    waiting(&operator, &db).kill();
+    wait_until("its session ends", || {
+        db.ask(
+            "select count(*) from pg_stat_activity where application_name = 'pgseal' and datname = current_database()",
+        ) == "0"
+    });
+    drop(blocker);
+    let mut client = db.client();
+    client
+        .batch_execute("create view public.names as select name from public.widgets")
+        .unwrap();
+    operator.rollback().fails_saying(
+        30,
+        &[
+            "only these leftovers were removed before",
+            "widgets_name",
+            "cannot drop table",
+        ],
+    );
+    assert_eq!(
+        db.ask("select to_regclass('public.widgets_name') is null"),
+        "t"
+    );
+    assert_eq!(db.ask("select progress from pgseal.runs"), "unfinished");
+    client.batch_execute("drop view public.names").unwrap();
+    run_with(&operator, &["--resume"]).done();
+    operator.rollback().done();
+}
+
+/// Another program packs a tier that pgseal refuses to pack: it is refused before the first COMMIT.
+#[test]
+fn a_tier_that_another_program_packed() {
+    let (db, release, site) = small("packedelse");
+    let release = release.tier("session", "create temp table t (a integer);\n");
+    let bundle = site.pack(&release);
+    let key = SecretKey::read(&site.path("release.key"), || unreachable!("no passphrase")).unwrap();
+    let bent = bend(&fs::read(&bundle).unwrap(), &key, |statement| {
+        let tiers = &mut statement["predicate"]["tiers"];
+        tiers[1]["transaction"] = "none".into();
+    });
+    fs::write(&bundle, bent).unwrap();
+    let operator = site.operator(&bundle, &db.url());
+    let before = dump(&db);
+    operator.run().fails_saying(
+        30,
+        &[
+            "the database is as before",
+            "tiers/session.sql:1:1",
+            "a temporary object in a tier without a transaction",
+        ],
+    );
+    assert_same(&before, &dump(&db));
+    operator.status().0.done();
 }
 
 /// The lock wait times out: the leftover index is removed, and the statement retried.

@@ -65,7 +65,7 @@ index 2        tiers/index.sql:2   vacuum public.widgets                        
     plan.says(&[
         "its record commits with it",
         "NOT UNDONE: the value of public.size stays",
-        "nobody can look: a person decides",
+        "no evidence in the catalog: the operator decides",
         "NOT SEEN to be undone",
     ]);
     let document = operator.json("plan");

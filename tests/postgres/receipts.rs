@@ -287,7 +287,7 @@ fn of_runs_that_failed() {
     assert_eq!(operator.receipt()["outcome"], "unknown");
     show(&site, &unknown, &["--trust", "trust.json"])
         .done()
-        .says(&["nobody could say"]);
+        .says(&["it is unknown whether"]);
     verify(&site, &[&unchanged, &partial, &unknown], &[])
         .done()
         .says(&["3 receipts, 3 authentic"]);

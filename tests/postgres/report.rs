@@ -524,7 +524,7 @@ fn while_somebody_else_runs_there() {
     let mut status = site.command();
     let told = Answer::of(status.args(["status", "--db", &db.url()]).output().unwrap());
     told.done()
-        .says(&["somebody runs or plans here right now, from elsewhere"]);
+        .says(&["a run or plan is in progress here, from elsewhere"]);
     drop(other);
     answers(&expect(&operator, "BLOCKED", 20), "ledger", "go");
 }

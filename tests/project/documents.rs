@@ -10,10 +10,7 @@ const FOLDERS: [&str; 8] = [
 ];
 
 /// Flags that require a feature of the build.
-const BY_FEATURE: [(&str, bool); 2] = [
-    ("--parquet", cfg!(feature = "parquet")),
-    ("--pkcs11", cfg!(feature = "pkcs11")),
-];
+const BY_FEATURE: [(&str, bool); 1] = [("--parquet", cfg!(feature = "parquet"))];
 
 #[test]
 fn every_page_is_true() {

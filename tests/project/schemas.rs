@@ -125,7 +125,8 @@ fn a_release_that_commits_more_than_once() {
     let text = fs::read_to_string(&toml).expect("init wrote it");
     let tier = "\n[[tier]]\nname = \"steps\"\nfile = \"tiers/steps.sql\"\ntransaction = \"none\"\n";
     fs::write(&toml, text + tier).expect("our own file");
-    let sql = "set work_mem = '1MB';\nvacuum;\ncreate database d;\ncall p();\nanalyze;\n";
+    let sql =
+        "set work_mem = '1MB';\nvacuum;\nalter type mood add value 'x';\ncall p();\nanalyze;\n";
     fs::write(desk.path("example/tiers/steps.sql"), sql).expect("our own file");
     for command in [
         &["lint", "example"][..],

@@ -16,6 +16,7 @@ pub struct EntryPath(String);
 
 /// Reason why a text is not a path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum EntryPathError {
     /// Longer than [`EntryPath::MAX_BYTES`].
     #[error(

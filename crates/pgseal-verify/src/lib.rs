@@ -2,30 +2,48 @@
 //!
 //! This crate decides whether bytes are believed, and does nothing else. It opens no file, starts
 //! no thread, reads no clock and no environment, and also compiles to `wasm32-unknown-unknown`
-//! (there, time stamps are refused as unchecked). The caller brings bytes, time and, if it likes,
-//! threads ([`Workers`]).
+//! (there, time stamps are refused as unchecked). The caller brings bytes and time, and may
+//! lend threads ([`Workers`]).
 //!
 //! "Verify this file by this root at this time":
 //!
 //! ```
-//! use pgseal_verify::{InMemory, JudgedAt, KeyId, TrustRoot, UntrustedBundle};
+//! use pgseal_verify::{ClaimedSignature, InMemory, JudgedAt, Timestamp, TrustRoot, UntrustedBundle};
 //!
+//! /// The signer of a bundle that may be used now.
+//! fn verify(
+//!     document: &[u8],
+//!     signatures: &[ClaimedSignature],
+//!     file: Vec<u8>,
+//!     now: Timestamp,
+//! ) -> Result<String, Box<dyn std::error::Error>> {
+//!     let root = TrustRoot::load(document, signatures)?;
+//!     let bundle = UntrustedBundle::parse(Box::new(InMemory(file.into())))?;
+//!     let release = bundle.authenticate(&root, JudgedAt::At(now))?;
+//!     release.check_policy()?;
+//!     release.check_contents()?;
+//!     Ok(release.signatories()[0].owner.clone())
+//! }
+//! # use pgseal_verify::{KeyId, PolicyError};
 //! # let vectors = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors");
 //! # let key_id = "51a7bd6143faa75659dc6389c82824d0dc2800bf22b60cfaa005eab0341088d8";
 //! # let file: Vec<u8> = std::fs::read(format!("{vectors}/good_pass/bundle.pgseal"))?;
-//! # let root_document: Vec<u8> = std::fs::read(format!("{vectors}/trust.json"))?;
+//! # let document: Vec<u8> = std::fs::read(format!("{vectors}/trust.json"))?;
 //! # let signature: [u8; 64] = std::fs::read(format!("{vectors}/trust.json.sigs/1.{key_id}.sig"))?[..].try_into()?;
-//! let root = TrustRoot::load(&root_document, &[(KeyId::claimed(key_id.parse()?), signature)])?;
-//! let bundle = UntrustedBundle::parse(Box::new(InMemory(file.into())))?;
-//! let release = bundle.authenticate(&root, JudgedAt::At("2026-11-21T12:00:00Z".parse()?))?;
-//! release.check_contents()?;
-//! println!("{} signed by {}", release.release_id(), release.signatories()[0].owner);
+//! # let signatures = [(KeyId::claimed(key_id.parse()?), signature)];
+//! # verify(&document, &signatures, file.clone(), "2026-11-21T12:00:00Z".parse()?)?;
+//! # let late = verify(&document, &signatures, file, "9001-01-01T00:00:00Z".parse()?).unwrap_err();
+//! # assert!(matches!(late.downcast_ref(), Some(PolicyError::Expired { .. })), "{late}");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! The signatures of a trust root `trust.json` are the files `trust.json.sigs/VERSION.KEYID.sig`, 64
+//! bytes each. Acts of now are judged by [`JudgedAt::At`], those of the past by [`JudgedAt::AsOf`].
 //!
 //! | file | begin at |
 //! |---|---|
 //! | bundle | [`UntrustedBundle::parse`], then [`authenticate`](UntrustedBundle::authenticate) |
+//! | approval file | [`Attestations::parse`], then [`with_approval`](AuthenticatedBundle::with_approval) |
 //! | trust root and its versions | [`TrustRoot::load`], [`walk`] |
 //! | receipt of a run | [`check_receipt`] |
 //! | receipt of a rehearsal | [`check_rehearsal`] |

@@ -4,6 +4,7 @@ use super::position::Origin;
 
 /// Error from [`Files::open`](super::Files::open).
 #[derive(Debug, thiserror::Error)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum FileError {
     /// The release has no such file.
     #[error("no such file in the release")]
@@ -15,6 +16,7 @@ pub enum FileError {
 
 /// Reason to refuse a script. The text omits the location: see [`ScriptError::origin`].
 #[derive(Debug, thiserror::Error)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum ScriptError {
     /// An unreadable file; no origin for the main file.
     #[error("can't read {path:?}")]

@@ -29,31 +29,37 @@
 //! # Ok::<(), psql_script::ScriptError>(())
 //! ```
 //!
-//! [`inspect`] classifies a statement by its tokens (transaction control, settings, COPY).
-//! [`fn@classify`] finds statements that cannot run in a transaction. [`explore`] walks every branch
-//! of a script.
+//! This loop is for a program that sends each statement and reports its result: at an `\if` over a
+//! value of the server it waits for that value. To list all statements of a script, use
+//! [`explore`], which walks both branches of such an `\if`, with a placeholder for values of the
+//! server; a statement behind it is visited once for each branch.
+//!
+//! [`Statement::inspect`] classifies a statement by its tokens: transaction control, settings, COPY,
+//! and in `outside_transaction` the commands that cannot run in a transaction.
+//! [`fn@classify`] adds the names that such a statement has; it also reports `CALL` and `DO`, which
+//! may commit.
 //!
 //! The reference is psql 15: the manual's page "psql", and `psqlscan.l`, `psqlscanslash.l`,
 //! `mainloop.c`, `copy.c` in PostgreSQL's sources. A script that psql and the server would read
 //! differently is refused.
-//!
-//! The modules, top floor first; each imports only from those below it:
-//!
-//! - `explore`: every branch of a script
-//! - `script`, `commands`, `branches`, `place`: the interpreter
-//! - `meta`, `arguments`, `copy_command`, `path`: backslash commands, their arguments, targets of
-//!   includes
-//! - `assemble`, `frame`, `conditions`, `data`, `strings`: from lines of an open file to a
-//!   statement and its COPY data
-//! - `statement`: text of a statement, and the map from its characters to file, line and column
-//! - `outside`, `session_only`, `index_shape`, `inspect`, `dispatch`, `assignments`, `names`,
-//!   `select`, `asserts`: classification of a statement by its tokens
-//! - `parts`, `quick`, `results`, `plain`: `\;`, the fast path, names for `\gset`, statements that
-//!   may share a message
-//! - `scanner`, `atomic`, `blank`, `boundary`: psql's rules for the end of a statement,
-//!   and the differences to the server's rules
-//! - `tokens`, `literals`: the server's view of a statement; `lexemes`: rules that both share
-//! - `special`, `variables`, `position`, `error`: variables, places, errors
+
+// The modules, top floor first; each imports only from those below it:
+//
+// - `explore`: every branch of a script
+// - `script`, `commands`, `branches`, `place`: the interpreter
+// - `meta`, `arguments`, `copy_command`, `path`: backslash commands, their arguments, targets of
+//   includes
+// - `assemble`, `frame`, `conditions`, `data`, `strings`: from lines of an open file to a
+//   statement and its COPY data
+// - `statement`: text of a statement, and the map from its characters to file, line and column
+// - `non_transactional`, `session_only`, `index_shape`, `inspect`, `dispatch`, `assignments`, `names`,
+//   `select`, `asserts`: classification of a statement by its tokens
+// - `parts`, `quick`, `results`, `plain`: `\;`, the fast path, names for `\gset`, statements that
+//   may share a message
+// - `scanner`, `atomic`, `blank`, `boundary`: psql's rules for the end of a statement,
+//   and the differences to the server's rules
+// - `tokens`, `literals`: the server's view of a statement; `lexemes`: rules that both share
+// - `psql_variables`, `variables`, `position`, `error`: variables, places, errors
 
 mod explore;
 

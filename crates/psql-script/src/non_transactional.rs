@@ -50,20 +50,13 @@ pub enum NonTransactional {
         /// Partition to detach.
         partition: ObjectName,
     },
-    /// `CREATE DATABASE`
-    CreateDatabase(String),
-    /// `DROP DATABASE [IF EXISTS]`
-    DropDatabase(String),
-    /// `CREATE TABLESPACE`
-    CreateTablespace(String),
-    /// `DROP TABLESPACE [IF EXISTS]`
-    DropTablespace(String),
     /// `ALTER SYSTEM SET` or `RESET`; `None` is `RESET ALL`. It replaces a whole file and can be
     /// repeated safely.
     AlterSystem(Option<String>),
     /// `CALL` or `DO`: it may commit inside, and only its author knows its progress.
     Procedure,
-    /// A statement whose effect pgseal cannot look up afterwards; packing refuses it.
+    /// A statement whose effect pgseal does not look up afterwards (also of DATABASE and TABLESPACE,
+    /// which belong to the server); packing refuses it.
     Unknown(&'static str),
 }
 
@@ -122,8 +115,6 @@ fn unread(what: &'static str) -> &'static str {
         "ALTER TABLE DETACH PARTITION CONCURRENTLY" => {
             "DETACH PARTITION CONCURRENTLY without plain names"
         }
-        "CREATE or DROP DATABASE" => "CREATE or DROP DATABASE without a plain name",
-        "CREATE or DROP TABLESPACE" => "CREATE or DROP TABLESPACE without a plain name",
         "ALTER SYSTEM" => "ALTER SYSTEM without a plain name of a setting",
         other => other,
     }
@@ -140,12 +131,8 @@ impl NonTransactional {
             }
             Self::Maintenance | Self::AlterSystem(_) => "it runs again, which does no harm",
             Self::Detach { .. } => "the partition is attached, pending or detached",
-            Self::CreateDatabase(_) => "the database is there or absent",
-            Self::DropDatabase(_) => "the database is there, invalid or gone",
-            Self::CreateTablespace(_) => "the tablespace is there or absent",
-            Self::DropTablespace(_) => "the tablespace is there or gone",
-            Self::Procedure => "nobody can look: a person decides",
-            Self::Unknown(_) => "nobody can look: it is refused when packing",
+            Self::Procedure => "no evidence in the catalog: the operator decides",
+            Self::Unknown(_) => "no evidence in the catalog: it is refused when packing",
         }
     }
 }
@@ -174,10 +161,6 @@ impl fmt::Display for NonTransactional {
                     "ALTER TABLE {parent} DETACH PARTITION {partition} CONCURRENTLY"
                 )
             }
-            Self::CreateDatabase(name) => write!(f, "CREATE DATABASE {name}"),
-            Self::DropDatabase(name) => write!(f, "DROP DATABASE {name}"),
-            Self::CreateTablespace(name) => write!(f, "CREATE TABLESPACE {name}"),
-            Self::DropTablespace(name) => write!(f, "DROP TABLESPACE {name}"),
             Self::AlterSystem(Some(name)) => write!(f, "ALTER SYSTEM {name}"),
             Self::AlterSystem(None) => f.write_str("ALTER SYSTEM RESET ALL"),
             Self::Procedure => f.write_str("CALL or DO"),
@@ -216,23 +199,6 @@ impl Words<'_, '_> {
         }
         if self.take(&["alter", "table"]) {
             return self.detach();
-        }
-        if self.take(&["create", "database"]) {
-            return self.name().map(NonTransactional::CreateDatabase);
-        }
-        if self.take(&["create", "tablespace"]) {
-            return self.name().map(NonTransactional::CreateTablespace);
-        }
-        if self.take(&["drop", "database"]) {
-            self.take(&["if", "exists"]);
-            return self.name().map(NonTransactional::DropDatabase);
-        }
-        if self.take(&["drop", "tablespace"]) {
-            self.take(&["if", "exists"]);
-            let name = self.name()?;
-            return self
-                .is_done()
-                .then_some(NonTransactional::DropTablespace(name));
         }
         if self.take(&["drop", "index", "concurrently"]) {
             self.take(&["if", "exists"]);

@@ -62,7 +62,27 @@ pub enum Then {
     },
 }
 
+impl Then {
+    /// The command that ends the statement, without its backslash; `None` for a semicolon or `\g`.
+    pub fn command(&self) -> Option<&'static str> {
+        match self {
+            Self::Show => None,
+            Self::Store { .. } => Some("gset"),
+            Self::Execute => Some("gexec"),
+            Self::Describe => Some("gdesc"),
+            Self::Prepare { .. } => Some("parse"),
+        }
+    }
+}
+
 impl Statement {
+    /// The command that takes the statement's result or binds its parameters, without its
+    /// backslash. Statements without one can be joined and sent together.
+    pub fn command(&self) -> Option<&'static str> {
+        let bound = self.parameters.as_ref().map(|_| "bind");
+        self.then.command().or(bound)
+    }
+
     /// Maps the server's 1-based character position in `sql` to the source, through variable
     /// substitution. A position after the end maps to the end.
     pub fn locate(&self, character: u32) -> Position {

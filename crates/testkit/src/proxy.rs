@@ -30,6 +30,8 @@ pub enum Fate {
     AnswerDripped,
     /// The server commits; its answer is delayed by this time.
     AnswerLate(Duration),
+    /// The server rolls back, and its answer arrives.
+    RolledBack,
     /// No effect on the COMMIT, but each message of the server is sent separately, with a short
     /// delay.
     MessageByMessage,
@@ -122,8 +124,12 @@ impl Line {
         thread::spawn(move || {
             copy(client, server, |bytes| {
                 // In a Parse message, the statement's text ends with a zero byte.
-                let commit = bytes.windows(7).any(|window| window == b"COMMIT\0");
-                if !commit || self.struck.swap(true, Ordering::SeqCst) {
+                let commit = bytes.windows(7).position(|window| window == b"COMMIT\0");
+                let Some(at) = commit.filter(|_| !self.struck.swap(true, Ordering::SeqCst)) else {
+                    return true;
+                };
+                if self.fate == Fate::RolledBack {
+                    bytes[at..at + 6].copy_from_slice(b"ABORT ");
                     return true;
                 }
                 lose.store(true, Ordering::SeqCst);
@@ -156,10 +162,10 @@ fn one_by_one(mut from: UnixStream, mut to: UnixStream) {
 }
 
 /// Forwards bytes until either end closes or `pass` returns false, then closes both directions.
-fn copy(mut from: UnixStream, mut to: UnixStream, mut pass: impl FnMut(&[u8]) -> bool) {
+fn copy(mut from: UnixStream, mut to: UnixStream, mut pass: impl FnMut(&mut [u8]) -> bool) {
     let mut buffer = vec![0; 1 << 16];
     while let Ok(count @ 1..) = from.read(&mut buffer) {
-        if !pass(&buffer[..count]) || to.write_all(&buffer[..count]).is_err() {
+        if !pass(&mut buffer[..count]) || to.write_all(&buffer[..count]).is_err() {
             break;
         }
     }

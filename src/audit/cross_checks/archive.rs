@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{Answer, Coverage, Severity};
-use crate::audit::facts::{ApprovalFacts, Facts, ReceiptFacts, ReleaseFacts, TrustRootFacts};
 use crate::audit::fault::{FaultKind, Scope};
+use crate::audit::file_facts::{
+    ApprovalFacts, FileFacts, ReceiptFacts, ReleaseFacts, TrustRootFacts,
+};
 use crate::audit::finding::Finding;
 use crate::audit::kind::Kind;
 use crate::tlog::CHECKPOINT;
@@ -17,9 +19,7 @@ use pgseal_verify::format::receipt::{Action, Outcome, TrustReference};
 /// All findings, indexed by subject.
 pub struct Archive<'a> {
     pub findings: &'a [Finding],
-    /// The trust root of this audit.
     pub root: &'a TrustRoot,
-    /// Whether this is the whole archive or a part.
     pub extent: Coverage,
     /// Releases with valid signatures by id, each with the indices of its bundles.
     pub bundles: BTreeMap<Digest, Vec<(usize, &'a ReleaseFacts)>>,
@@ -40,7 +40,6 @@ pub struct Archive<'a> {
 /// A receipt and its finding.
 #[derive(Clone, Copy)]
 pub struct ReceiptRecord<'a> {
-    /// Index of the finding.
     pub at: usize,
     /// The release that the receipt names.
     pub release: &'a ReleaseFacts,
@@ -150,7 +149,7 @@ impl<'a> Archive<'a> {
     }
 
     /// Whether the approvals were given for another release or target than the bundle has.
-    pub fn shows_another(&self, approvals: &Facts, bundle: usize) -> bool {
+    pub fn shows_another(&self, approvals: &FileFacts, bundle: usize) -> bool {
         let shown = self.findings[bundle]
             .facts
             .as_ref()
@@ -237,7 +236,6 @@ impl<'a> Archive<'a> {
             && self.logs.iter().any(|dir| in_log(dir))
     }
 
-    /// The path of a finding.
     pub fn path(&self, at: usize) -> &'a str {
         &self.findings[at].path
     }
@@ -270,14 +268,10 @@ impl<'a> Archive<'a> {
     }
 }
 
-/// Requirements of a trust root for runs.
 #[derive(Clone, Copy)]
 pub struct Policy<'a> {
-    /// Required approvals by role.
     pub approvals: &'a BTreeMap<pgseal_verify::format::name::Name, u8>,
-    /// Releases that must not run.
     pub blocked: &'a [Digest],
-    /// Whether every run needs a rehearsal.
     pub rehearsal: bool,
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::archive::Archive;
 use super::{Answer, Coverage, Severity};
-use crate::audit::facts::ReleaseFacts;
 use crate::audit::fault::FaultKind;
+use crate::audit::file_facts::ReleaseFacts;
 use crate::audit::finding::Finding;
 use crate::audit::kind::Kind;
 use pgseal_verify::format::file_name;

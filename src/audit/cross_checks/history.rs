@@ -79,7 +79,7 @@ fn lost(archive: &Archive<'_>, rollback: &ReceiptRecord<'_>) -> String {
         .find(|run| run.severity == Severity::Note && run.is_about_same(rollback));
     if let Some(unsigned) = unsigned {
         return format!(
-            "no signed receipt here says that it ran: nobody signed {}",
+            "no signed receipt here says that it ran: {} is not signed",
             archive.path(unsigned.at)
         );
     }

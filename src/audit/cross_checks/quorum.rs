@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::archive::Archive;
-use crate::audit::facts::{ApprovalFacts, Facts, Quorum, RoleQuorum};
+use crate::audit::file_facts::{ApprovalFacts, FileFacts, Quorum, RoleQuorum};
 use crate::audit::finding::Finding;
 use crate::audit::kind::Kind;
 use crate::trust::{JudgedAt, KeyId, TrustRoot};
@@ -12,7 +12,7 @@ use pgseal_verify::format::name::AprCode;
 use pgseal_verify::format::timestamp::Timestamp;
 
 /// Sound approval files by release id, each with its path.
-pub type AttachedApprovals<'a> = BTreeMap<Digest, Vec<(&'a str, &'a Facts)>>;
+pub type AttachedApprovals<'a> = BTreeMap<Digest, Vec<(&'a str, &'a FileFacts)>>;
 
 /// Collects the sound approval files.
 pub fn approval_files(findings: &[Finding]) -> AttachedApprovals<'_> {
@@ -48,7 +48,7 @@ pub(super) fn count(archive: &Archive<'_>) -> Vec<(usize, Vec<Quorum>)> {
 pub fn approvals_of<'a>(
     root: &TrustRoot,
     as_of: Timestamp,
-    bundle: &'a Facts,
+    bundle: &'a FileFacts,
     attached: &AttachedApprovals<'a>,
 ) -> Vec<&'a ApprovalFacts> {
     let id = bundle.release.as_ref().map(|release| release.id);

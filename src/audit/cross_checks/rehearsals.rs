@@ -54,7 +54,6 @@ fn proofs(archive: &Archive<'_>) -> BTreeMap<Digest, Vec<Timestamp>> {
     proofs
 }
 
-/// Releases that require a rehearsal themselves.
 fn requiring(archive: &Archive<'_>) -> BTreeSet<Digest> {
     let requires = |(at, _): &(usize, _)| {
         let facts = archive.findings[*at].facts.as_ref();

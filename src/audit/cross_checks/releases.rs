@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::archive::Archive;
 use super::{Answer, Coverage, plural_range};
-use crate::audit::facts::ReleaseFacts;
 use crate::audit::fault::FaultKind;
+use crate::audit::file_facts::ReleaseFacts;
 use pgseal_verify::format::name::Name;
 
 /// The releases of a name by sequence, each with one of its bundles; the reference comes first.

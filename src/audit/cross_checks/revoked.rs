@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::Answer;
 use super::archive::Archive;
-use crate::audit::facts::Facts;
 use crate::audit::fault::FaultKind;
+use crate::audit::file_facts::FileFacts;
 use crate::audit::finding::Finding;
 use crate::trust::KeyId;
 use pgseal_verify::format::trust_document::KeyStatus;
@@ -31,7 +31,7 @@ pub fn check(archive: &Archive<'_>) -> Vec<Answer> {
 
 /// The keys of all signers and approvers in a file, in ascending order.
 fn keys(finding: &Finding) -> BTreeSet<KeyId> {
-    let of = |facts: &Facts| {
+    let of = |facts: &FileFacts| {
         let signers = facts.signers.iter().map(|signer| signer.key_id);
         let approvers = facts.approvals.iter().map(|approval| approval.key_id);
         signers.chain(approvers).collect()

@@ -65,7 +65,7 @@ pub fn unsuccessful(archive: &Archive<'_>) -> Vec<Answer> {
             ),
             Outcome::Unknown => (
                 FaultKind::RunUnknown,
-                format!("nobody could say whether the {action} of {title} was committed"),
+                format!("it is unknown whether the {action} of {title} was committed"),
             ),
         };
         Some(Answer::note(record.at, kind, text))

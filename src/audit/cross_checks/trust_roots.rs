@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::archive::Archive;
 use super::{Answer, Coverage, Severity, plural_range};
-use crate::audit::facts::TrustRootFacts;
 use crate::audit::fault::FaultKind;
 use crate::audit::file::root_keys;
+use crate::audit::file_facts::TrustRootFacts;
 use crate::trust::KeyId;
 
 /// Walks down from the trust root of this audit. Each version names the digest of the one before,

@@ -2,8 +2,8 @@
 
 use super::signatures::added_kind;
 use super::{Audited, malformed, not_authentic, unreadable};
-use crate::audit::facts::{ApprovalFacts, Facts, ReleaseFacts, Seen, Verdict};
 use crate::audit::fault::{Fault, FaultKind};
+use crate::audit::file_facts::{ApprovalFacts, FileFacts, ReleaseFacts, Seen, Verdict};
 use crate::audit::judge::Judge;
 use crate::audit::place::{Found, Place};
 use crate::bundle::Attestations;
@@ -19,7 +19,7 @@ use pgseal_verify::format::manifest::{Release, Target};
 pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Result<Audited, Fault> {
     let source = place.open(found).map_err(unreadable)?;
     let added = Attestations::parse(source).map_err(|error| malformed(reworded(error)))?;
-    let (mut facts, mut faults) = (Facts::new(Verdict::yes(), Verdict::yes()), Vec::new());
+    let (mut facts, mut faults) = (FileFacts::new(Verdict::yes(), Verdict::yes()), Vec::new());
     for claimed in &added.statements {
         match judge.root.added_to_any(claimed) {
             Ok((id, Attestation::Approval(signed))) => {

@@ -3,8 +3,8 @@
 
 use super::signatures::{added_kind, not_counted, signature_kind, signer, token_kind};
 use super::{Audited, approvals, bundle_name, malformed, not_authentic, unreadable};
-use crate::audit::facts::{Facts, ReleaseFacts, Seen, Signer, Verdict};
 use crate::audit::fault::{Fault, FaultKind};
+use crate::audit::file_facts::{FileFacts, ReleaseFacts, Seen, Signer, Verdict};
 use crate::audit::judge::Judge;
 use crate::audit::place::{Found, Place};
 use crate::bundle::subjects::{FileFault, SubjectError};
@@ -20,7 +20,6 @@ use pgseal_verify::format::json;
 use pgseal_verify::format::statement::Statement;
 use pgseal_verify::limits;
 
-/// Audits a bundle.
 pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Audited {
     let source = match place.open(found) {
         Ok(source) => source,
@@ -72,7 +71,7 @@ fn authentic(bundle: &AuthenticatedBundle, keys: &[KeyId], judge: &Judge<'_>) ->
     } else {
         then.clone()
     };
-    let facts = Facts {
+    let facts = FileFacts {
         release: Some(ReleaseFacts::new(&bundle.manifest().release, id)),
         signers: signers(bundle, keys, judge),
         approvals: bundle
@@ -88,7 +87,7 @@ fn authentic(bundle: &AuthenticatedBundle, keys: &[KeyId], judge: &Judge<'_>) ->
         files: bundle.file_count() as u64,
         require_rehearsal: bundle.manifest().require_rehearsal,
         blocked: judge.root.policy().blocked_releases.contains(&id),
-        ..Facts::new(then, now)
+        ..FileFacts::new(then, now)
     };
     Audited {
         facts: Some(facts),
@@ -173,10 +172,10 @@ fn refused(error: AuthenticateError, statement: &[u8], judge: &Judge<'_>) -> Aud
         _ => Vec::new(),
     };
     let claimed_id = release.is_none().then(|| Digest::of(statement));
-    let facts = Some(Facts {
+    let facts = Some(FileFacts {
         release,
         signers,
-        ..Facts::refused(&error)
+        ..FileFacts::refused(&error)
     });
     let faults = match error {
         AuthenticateError::Files(SubjectError::Faults { faults, .. }) => {

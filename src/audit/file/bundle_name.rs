@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::audit::facts::ReleaseFacts;
 use crate::audit::fault::{Fault, FaultKind};
+use crate::audit::file_facts::ReleaseFacts;
 
 /// Returns a note if a bundle named `NAME-VERSION.pgseal` is another version of that name. All
 /// other names are accepted, including part of the version (`shop-1`), a suffix after it

@@ -1,14 +1,19 @@
-//! Facts about the log of an archive.
+//! FileFacts about the log of an archive.
 
 use super::signatures::signer;
-use crate::audit::facts::{Facts, LogFacts, Verdict};
+use crate::audit::file_facts::{FileFacts, LogFacts, Verdict};
 use crate::audit::judge::Judge;
 use crate::tlog::Checkpoint;
 use crate::trust::evidence::Evidence;
 
-/// Facts from a log's checkpoint, with its number of entries and of checkpoints compared. A
+/// FileFacts from a log's checkpoint, with its number of entries and of checkpoints compared. A
 /// checkpoint has no time: it counts unless its key was revoked.
-pub fn facts(judge: &Judge<'_>, checkpoint: &Checkpoint, entries: usize, compared: usize) -> Facts {
+pub fn facts(
+    judge: &Judge<'_>,
+    checkpoint: &Checkpoint,
+    entries: usize,
+    compared: usize,
+) -> FileFacts {
     let head = checkpoint.authenticate(judge.root);
     let verdict = Verdict::of(head.as_ref());
     let signers = head
@@ -20,9 +25,9 @@ pub fn facts(judge: &Judge<'_>, checkpoint: &Checkpoint, entries: usize, compare
         entries: entries as u64,
         compared: compared as u64,
     };
-    Facts {
+    FileFacts {
         signers,
         log: Some(log),
-        ..Facts::new(verdict.clone(), verdict)
+        ..FileFacts::new(verdict.clone(), verdict)
     }
 }

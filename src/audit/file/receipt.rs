@@ -5,10 +5,10 @@ use std::path::Path;
 
 use super::signatures::{not_counted, signature_kind, signer, token_kind};
 use super::{Audited, not_authentic, unreadable};
-use crate::audit::facts::{
-    Facts, ReceiptFacts, RehearsalFacts, ReleaseFacts, RestsOn, Seen, Signer, Verdict,
-};
 use crate::audit::fault::{Fault, FaultKind};
+use crate::audit::file_facts::{
+    FileFacts, ReceiptFacts, RehearsalFacts, ReleaseFacts, RestsOn, Seen, Signer, Verdict,
+};
 use crate::audit::judge::Judge;
 use crate::audit::place::{Found, Place, small};
 use crate::record::receipt::{self, JournalCheck, Parts, ReceiptError};
@@ -25,7 +25,6 @@ use pgseal_verify::format::rehearsal::Rehearsal;
 use pgseal_verify::format::statement::Subject;
 use pgseal_verify::limits;
 
-/// Audits a receipt.
 pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Result<Audited, Fault> {
     let (parts, sha256) = parts(place, found).map_err(unreadable)?;
     let read = match receipt::check(parts, judge.root, judge.then()) {
@@ -34,22 +33,17 @@ pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Result<Audi
     };
     let journal = journal(place, found, &read.statement);
     let receipt = read.statement.predicate;
-    let facts = facts(
-        judge,
-        &receipt.release,
-        &read.statement.subject,
-        read.signed,
-    );
+    let subject = &read.statement.subject;
+    let facts = facts(judge, &receipt.release, subject, read.signed);
     Ok(Audited {
         faults: journal.into_iter().collect(),
-        ..authentic(Facts {
+        ..authentic(FileFacts {
             receipt: Some(receipt_facts(receipt, sha256)),
             ..facts
         })
     })
 }
 
-/// Audits a rehearsal receipt.
 pub fn audit_rehearsal(
     place: &dyn Place,
     found: &Found,
@@ -61,13 +55,9 @@ pub fn audit_rehearsal(
         Err(error) => return Ok(refused(&error, judge)),
     };
     let rehearsal = read.statement.predicate;
-    let facts = facts(
-        judge,
-        &rehearsal.release,
-        &read.statement.subject,
-        read.signed,
-    );
-    Ok(authentic(Facts {
+    let subject = &read.statement.subject;
+    let facts = facts(judge, &rehearsal.release, subject, read.signed);
+    Ok(authentic(FileFacts {
         rehearsal: Some(rehearsal_facts(rehearsal, sha256)),
         ..facts
     }))
@@ -124,9 +114,9 @@ fn refused(error: &ReceiptError, judge: &Judge<'_>) -> Audited {
         ReceiptError::Signature(error) => not_counted(judge, error),
         _ => Vec::new(),
     };
-    let facts = (!signers.is_empty()).then(|| Facts {
+    let facts = (!signers.is_empty()).then(|| FileFacts {
         signers,
-        ..Facts::refused(error)
+        ..FileFacts::refused(error)
     });
     Audited {
         facts,
@@ -151,10 +141,10 @@ fn facts(
     release: &Release,
     subject: &[Subject],
     signed: Option<(KeyId, Evidence)>,
-) -> Facts {
+) -> FileFacts {
     let (then, now) = match signed {
         None => {
-            let no = Verdict::no("nobody signed it");
+            let no = Verdict::no("it is not signed");
             (no.clone(), no)
         }
         Some((key, evidence)) => {
@@ -171,18 +161,18 @@ fn facts(
         .collect();
     // Reading the receipt checked that it has exactly one subject.
     let id = subject.first().map(|subject| subject.digest.sha256);
-    Facts {
+    FileFacts {
         release: id.map(|id| ReleaseFacts::new(release, id)),
         signers,
         blocked: id.is_some_and(|id| judge.root.policy().blocked_releases.contains(&id)),
-        ..Facts::new(then, now)
+        ..FileFacts::new(then, now)
     }
 }
 
-fn authentic(facts: Facts) -> Audited {
+fn authentic(facts: FileFacts) -> Audited {
     let mut notes = Vec::new();
     if facts.signers.is_empty() {
-        let text = "nobody signed it: anybody can have written it";
+        let text = "it is not signed: its author is unknown";
         notes.push(Fault::new(FaultKind::UnsignedReceipt, text));
     }
     Audited {

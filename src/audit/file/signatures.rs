@@ -1,7 +1,7 @@
 //! Signers, and the fault kinds of signature errors.
 
-use crate::audit::facts::{Seen, Signer};
 use crate::audit::fault::FaultKind;
+use crate::audit::file_facts::{Seen, Signer};
 use crate::audit::judge::Judge;
 use crate::trust::KeyId;
 use crate::trust::attestations::AttestationError;
@@ -9,7 +9,6 @@ use crate::trust::evidence::{Evidence, TokenError};
 use crate::trust::root::SignatureError;
 use pgseal_verify::format::trust_document::KeyStatus;
 
-/// The fault kind of a signature error.
 pub fn signature_kind(error: &SignatureError) -> FaultKind {
     match error {
         SignatureError::UnknownKey(_) => FaultKind::UnknownKey,
@@ -23,7 +22,6 @@ pub fn signature_kind(error: &SignatureError) -> FaultKind {
     }
 }
 
-/// The fault kind of an error in an addition to a bundle.
 pub fn added_kind(error: &AttestationError) -> FaultKind {
     match error {
         AttestationError::Signature(error) => signature_kind(error),
@@ -35,7 +33,6 @@ pub fn added_kind(error: &AttestationError) -> FaultKind {
     }
 }
 
-/// The fault kind of a timestamp error.
 pub fn token_kind(error: &TokenError) -> FaultKind {
     match error {
         TokenError::NoSignature(_) | TokenError::Token { .. } | TokenError::NoAuthority(_) => {
@@ -44,7 +41,7 @@ pub fn token_kind(error: &TokenError) -> FaultKind {
     }
 }
 
-/// Facts about a key with a valid signature.
+/// FileFacts about a key with a valid signature.
 pub fn signer(
     judge: &Judge<'_>,
     key_id: KeyId,

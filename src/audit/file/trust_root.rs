@@ -5,8 +5,8 @@ use std::path::Path;
 
 use super::signatures::{signature_kind, signer};
 use super::{Audited, malformed, not_authentic, unreadable};
-use crate::audit::facts::{Facts, TrustRootFacts, Verdict};
 use crate::audit::fault::{Fault, FaultKind};
+use crate::audit::file_facts::{FileFacts, TrustRootFacts, Verdict};
 use crate::audit::judge::Judge;
 use crate::audit::place::{Found, Place, small};
 use crate::trust::evidence::Evidence;
@@ -30,13 +30,13 @@ pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Result<Audi
         .signed(&signatures)
         .map_err(|error| not_authentic(signature_kind(&error), error))?;
     let evidence = Evidence::Claimed(root.document().issued);
-    let facts = Facts {
+    let facts = FileFacts {
         signers: signatures
             .iter()
             .map(|(key, _)| signer(judge, *key, evidence, None))
             .collect(),
         trust_root: Some(facts(&root)),
-        ..Facts::new(Verdict::yes(), Verdict::yes())
+        ..FileFacts::new(Verdict::yes(), Verdict::yes())
     };
     Ok(Audited {
         facts: Some(facts),
@@ -92,7 +92,6 @@ fn facts(root: &TrustRoot) -> TrustRootFacts {
     }
 }
 
-/// The keys with the role `root`.
 pub fn root_keys(draft: &DraftRoot) -> impl Iterator<Item = KeyId> {
     let root = name("root");
     let keys = draft.keys().filter(move |(_, entry)| entry.role == root);

@@ -105,7 +105,6 @@ impl Place for TarFile {
     }
 }
 
-/// The content of a member.
 struct Content {
     source: Arc<dyn ByteSource>,
     offset: u64,

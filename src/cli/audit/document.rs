@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::audit::facts::{ApprovalFacts, Facts};
+use crate::audit::file_facts::{ApprovalFacts, FileFacts};
 use crate::audit::report::Summary;
 use crate::audit::{Finding, Report};
 
@@ -34,7 +34,7 @@ fn finding(finding: &Finding) -> Value {
     })
 }
 
-fn release(facts: &Facts) -> Option<Value> {
+fn release(facts: &FileFacts) -> Option<Value> {
     let release = facts.release.as_ref()?;
     let counted = || {
         facts

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::audit::cross_checks::{self, AttachedApprovals};
-use crate::audit::facts::{ApprovalFacts, Facts, Quorum, Seen};
+use crate::audit::file_facts::{ApprovalFacts, FileFacts, Quorum, Seen};
 use crate::audit::report::Summary;
 use crate::audit::{FaultKind, Finding, Kind, Report};
 use crate::cli::output::{Output, Paint, escape};
@@ -143,7 +143,7 @@ fn finding_lines(finding: &Finding, every: bool, around: &Around<'_>, out: Outpu
     lines
 }
 
-/// Facts from other files, by release id.
+/// FileFacts from other files, by release id.
 #[derive(Default)]
 struct Around<'a> {
     chains: Chains<'a>,
@@ -218,7 +218,7 @@ fn ended(outcome: Outcome) -> &'static str {
     }
 }
 
-fn said(kind: Kind, facts: &Facts) -> String {
+fn said(kind: Kind, facts: &FileFacts) -> String {
     let signers = facts
         .signers
         .iter()

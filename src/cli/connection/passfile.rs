@@ -22,26 +22,20 @@ pub fn path(parameters: &Parameters) -> Option<PathBuf> {
 /// warning.
 pub fn fill(settings: &mut Settings, path: &Path) -> Option<String> {
     let about = fs::metadata(path).ok()?;
+    let path_text = path.display();
     if !about.is_file() {
         return Some(format!(
-            "the password file {} is not a plain file, so it is not used",
-            path.display()
+            "the password file {path_text} is not a plain file, so it is not used"
         ));
     }
     if about.mode() & 0o077 != 0 {
-        let path = path.display();
         return Some(format!(
-            "the password file {path} may be read by others, so it is not used: chmod 0600 {path}"
+            "the password file {path_text} may be read by others, so it is not used: chmod 0600 {path_text}"
         ));
     }
     let text = match fs::read(path) {
         Ok(bytes) => Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned()),
-        Err(e) => {
-            return Some(format!(
-                "the password file {} can't be read: {e}",
-                path.display()
-            ));
-        }
+        Err(e) => return Some(format!("the password file {path_text} can't be read: {e}")),
     };
     for host in &mut settings.hosts {
         let port = host.port.to_string();

@@ -1,8 +1,6 @@
 //! Errors of files that are malformed, not authentic or rejected by the trust root, with hints.
 
-use super::super::escape::display_path;
-use super::super::exit::Exit;
-use super::super::kind::Kind;
+use super::super::{Exit, Kind, display_path};
 use super::CliError;
 use crate::bundle::add::AddError;
 use crate::bundle::attach::AttachError;
@@ -21,73 +19,94 @@ use crate::trust::timestamp::TimestampError;
 /// Hint for a host clock that must be wrong.
 pub const CLOCK_HINT: &str = "set this host's clock: keys and expiry are judged by it, and no flag makes it right; nothing was changed";
 
+/// Hint for a key that the trust root does not know.
+const UNKNOWN_KEY: &str =
+    "is this the right trust root (--trust)? `pgseal trust show` lists the keys it knows";
+
 impl From<MalformedError> for CliError {
     fn from(error: MalformedError) -> Self {
         use pgseal_verify::archive::read::ArchiveError;
-        match &error {
-            MalformedError::Archive(ArchiveError::Io(io)) if io.kind() != std::io::ErrorKind::UnexpectedEof => {
-                Self::new(Kind::Io, error)
+        let (kind, hint) = match &error {
+            MalformedError::Archive(ArchiveError::Io(io))
+                if io.kind() != std::io::ErrorKind::UnexpectedEof =>
+            {
+                (Kind::Io, "")
             }
-            MalformedError::Archive(ArchiveError::NotABundle { .. }) => {
-                Self::new(Kind::NotABundle, error).hint("a bundle is what `pgseal pack DIR -o FILE` writes")
-            }
-            MalformedError::Archive(_) => Self::new(Kind::BundleDamaged, error)
-                .hint("the file was damaged or changed on its way: compare it with the release manager's copy"),
-            MalformedError::NoStatement => Self::new(Kind::NoStatement, error).hint(
+            MalformedError::Archive(ArchiveError::NotABundle { .. }) => (
+                Kind::NotABundle,
+                "a bundle is what `pgseal pack DIR -o FILE` writes",
+            ),
+            MalformedError::Archive(_) => (
+                Kind::BundleDamaged,
+                "the file was damaged or changed on its way: compare it with the release manager's copy",
+            ),
+            MalformedError::NoStatement => (
+                Kind::NoStatement,
                 "an approval file travels beside its bundle: `pgseal verify BUNDLE --approval FILE`, or `pgseal audit FILE`",
             ),
-            _ => Self::new(Kind::Malformed, error),
-        }
+            _ => (Kind::Malformed, ""),
+        };
+        Self::new(kind, error).hint(hint)
     }
 }
 
 impl From<AuthenticateError> for CliError {
     fn from(error: AuthenticateError) -> Self {
-        match &error {
-            AuthenticateError::Unsigned => {
-                Self::new(Kind::Unsigned, &error).hint("the release manager signs it by `pgseal sign FILE --key KEY`")
-            }
+        let (kind, hint) = match &error {
+            AuthenticateError::Unsigned => (
+                Kind::Unsigned,
+                "the release manager signs it by `pgseal sign FILE --key KEY`",
+            ),
             AuthenticateError::Signature(signature) => {
-                let this = Self::new(signature_kind(signature), &error);
-                match signature {
-                    SignatureError::UnknownKey(_) => {
-                        this.hint("is this the right trust root (--trust)? `pgseal trust show` lists the keys it knows")
+                let kind = signature_kind(signature);
+                let hint = match kind {
+                    Kind::UnknownKey => UNKNOWN_KEY,
+                    Kind::SignatureInvalid => {
+                        "the bundle was changed after it was signed: don't use it"
                     }
-                    SignatureError::Invalid(_) => this.hint("the bundle was changed after it was signed: don't use it"),
-                    SignatureError::Threshold { why, .. } if why.iter().any(|(_, _, why)| why.is_revoked()) => this
-                        .hint(
-                            "whoever has the revoked key may have made this: don't use it, unless a release manager knows its \
-                             release id from before and signs it by another key",
-                        ),
-                    SignatureError::Threshold { .. } => {
-                        this.hint("another release key has to sign: `pgseal sign FILE --key KEY`")
+                    Kind::KeyRevoked => {
+                        "whoever has the revoked key may have made this: don't use it, unless a release manager knows its \
+                         release id from before and signs it by another key"
                     }
-                }
+                    _ => "another release key has to sign: `pgseal sign FILE --key KEY`",
+                };
+                (kind, hint)
             }
-            AuthenticateError::Files(_) => Self::new(Kind::ContentChanged, &error).hint(
+            AuthenticateError::Files(_) => (
+                Kind::ContentChanged,
                 "the bundle was changed after it was signed: don't use it; ask the release manager for a fresh copy",
             ),
-            AuthenticateError::Added(added) => Self::new(Kind::AttestationInvalid, &error).hint(match added {
-                AttestationError::Signature(SignatureError::UnknownKey(_)) => {
-                    "is this the right trust root (--trust)? `pgseal trust show` lists the keys it knows"
-                }
-                AttestationError::OtherRelease { .. } | AttestationError::OtherTarget(_) => {
-                    "an approval is for one exact release: ask the approver to approve this one"
-                }
-                _ => "somebody changed what was added: take the release manager's copy, and gather the approvals again",
-            }),
-            AuthenticateError::Token(token) => Self::new(Kind::TimestampInvalid, &error).hint(match token {
-                TokenError::NoAuthority(_)
-                | TokenError::Token { source: TimestampError::OtherAuthority { .. }, .. } => {
-                    "`pgseal trust add-authority FILE --certificate TSA.pem` makes an authority's time stamps count"
-                }
-                _ => "the time stamp proves nothing: ask the authority for another one",
-            }),
-            AuthenticateError::Statement(_) => Self::new(Kind::Malformed, &error),
+            AuthenticateError::Added(added) => (
+                Kind::AttestationInvalid,
+                match added {
+                    AttestationError::Signature(SignatureError::UnknownKey(_)) => UNKNOWN_KEY,
+                    AttestationError::OtherRelease { .. } | AttestationError::OtherTarget(_) => {
+                        "an approval is for one exact release: ask the approver to approve this one"
+                    }
+                    _ => {
+                        "the additions were changed: take the release manager's copy, and gather the approvals again"
+                    }
+                },
+            ),
+            AuthenticateError::Token(token) => (
+                Kind::TimestampInvalid,
+                match token {
+                    TokenError::NoAuthority(_)
+                    | TokenError::Token {
+                        source: TimestampError::OtherAuthority { .. },
+                        ..
+                    } => {
+                        "`pgseal trust add-authority FILE --certificate TSA.pem` makes an authority's time stamps count"
+                    }
+                    _ => "the time stamp proves nothing: ask the authority for another one",
+                },
+            ),
+            AuthenticateError::Statement(_) => (Kind::Malformed, ""),
             AuthenticateError::NewerProgram { .. } => {
-                Self::new(Kind::NewerProgram, &error).hint("install a newer pgseal")
+                (Kind::NewerProgram, "install a newer pgseal")
             }
-        }
+        };
+        Self::new(kind, &error).hint(hint)
     }
 }
 
@@ -146,39 +165,36 @@ pub fn signature_kind(error: &SignatureError) -> Kind {
 
 impl From<PolicyError> for CliError {
     fn from(error: PolicyError) -> Self {
-        let kind = match &error {
-            PolicyError::Expired { .. } => Kind::TrustExpired,
-            PolicyError::Blocked(_) => Kind::ReleaseBlocked,
-            PolicyError::Sequence { .. } => Kind::SequenceTooLow,
-            PolicyError::ClockBehind { .. } => Kind::ClockBehind,
-            PolicyError::Approvals(tallies)
-                if tallies.iter().any(|tally| !tally.other_codes.is_empty()) =>
-            {
-                Kind::AprMismatch
-            }
-            PolicyError::Approvals(_) => Kind::ApprovalsMissing,
-        };
-        let this = Self::new(kind, &error);
-        match error {
-            PolicyError::Expired { .. } => {
-                this.hint("install a newer trust root; what was true earlier is shown by `pgseal verify --as-of TIME`")
-            }
-            PolicyError::Blocked(_) => this.hint("the owners of the root keys have blocked it: ask them why"),
-            PolicyError::Sequence { .. } => this.hint("an old release is not run again: ask for the newest one"),
-            PolicyError::ClockBehind { .. } => this.hint(CLOCK_HINT),
-            PolicyError::Approvals(tallies) if tallies.iter().any(|tally| !tally.other_codes.is_empty()) => {
-                let codes: Vec<String> =
-                    tallies.iter().flat_map(|tally| &tally.other_codes).map(ToString::to_string).collect();
-                this.hint(format!(
-                    "what was approved is {0}: order the run with -v ratified_apr={0}, or ask for approvals of this proposal",
-                    codes[0]
-                ))
-            }
-            PolicyError::Approvals(_) => this.hint(
-                "each missing approver reads the runbook and signs by `pgseal approve FILE --key KEY --role ROLE --apr CODE`; \
-                 what came beside the bundle is named by --approval FILE",
+        let (kind, hint) = match &error {
+            PolicyError::Expired { .. } => (
+                Kind::TrustExpired,
+                "install a newer trust root; what was true earlier is shown by `pgseal verify --as-of TIME`",
             ),
-        }
+            PolicyError::Blocked(_) => (
+                Kind::ReleaseBlocked,
+                "the owners of the root keys have blocked it: ask them why",
+            ),
+            PolicyError::Sequence { .. } => (
+                Kind::SequenceTooLow,
+                "an old release is not run again: ask for the newest one",
+            ),
+            PolicyError::ClockBehind { .. } => (Kind::ClockBehind, CLOCK_HINT),
+            PolicyError::Approvals(tallies) => {
+                match tallies.iter().flat_map(|tally| &tally.other_codes).next() {
+                    Some(code) => {
+                        return Self::new(Kind::AprMismatch, &error).hint(format!(
+                        "what was approved is {code}: order the run with -v ratified_apr={code}, or ask for approvals of this proposal"
+                    ));
+                    }
+                    None => (
+                        Kind::ApprovalsMissing,
+                        "each missing approver reads the runbook and signs by `pgseal approve FILE --key KEY --role ROLE --apr CODE`; \
+                     what came beside the bundle is named by --approval FILE",
+                    ),
+                }
+            }
+        };
+        Self::new(kind, &error).hint(hint)
     }
 }
 
@@ -195,43 +211,53 @@ impl From<ContentError> for CliError {
 
 impl From<StoreError> for CliError {
     fn from(error: StoreError) -> Self {
-        match &error {
+        let (kind, hint) = match &error {
             StoreError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
-                Self::new(Kind::NoTrustRoot, format!("no trust root: {error}"))
-                    .hint("name it by --trust FILE or PGSEAL_TRUST; `pgseal trust init` makes one")
+                return Self::new(Kind::NoTrustRoot, format!("no trust root: {error}")).hint(
+                    "name it by --trust FILE or PGSEAL_TRUST; `pgseal trust init` makes one",
+                );
             }
-            StoreError::Io { .. } => Self::new(Kind::Io, error),
-            StoreError::Trust { .. } => Self::new(Kind::TrustInvalid, error),
-            StoreError::Signature { .. } => Self::new(Kind::TrustInvalid, error)
-                .hint("take a fresh copy of the trust root with all of its .sigs directory"),
+            StoreError::Io { .. } => (Kind::Io, ""),
+            StoreError::Trust { .. } => (Kind::TrustInvalid, ""),
+            StoreError::Signature { .. } => (
+                Kind::TrustInvalid,
+                "take a fresh copy of the trust root with all of its .sigs directory",
+            ),
             StoreError::NoDocuments(_) => {
-                Self::new(Kind::NoTrustRoot, error).hint("name the trust documents themselves")
+                (Kind::NoTrustRoot, "name the trust documents themselves")
             }
-            StoreError::Exists(_) => Self::new(Kind::FileExists, error)
-                .hint("nothing was written; move it away, or name another draft by -o DRAFT"),
-        }
+            StoreError::Exists(_) => (
+                Kind::FileExists,
+                "nothing was written; move it away, or name another draft by -o DRAFT",
+            ),
+        };
+        Self::new(kind, error).hint(hint)
     }
 }
 
 impl From<SecretKeyError> for CliError {
     fn from(error: SecretKeyError) -> Self {
-        let this = |kind: Kind| Self::new(kind, &error);
-        match &error {
-            SecretKeyError::Readable { path, .. } => this(Kind::KeyUnusable).hint(format!(
-                "chmod 600 {}; if others may have read it, make a new key",
-                display_path(path)
-            )),
-            SecretKeyError::NotEd25519 { .. } => {
-                this(Kind::KeyUnusable).hint("`pgseal keygen NAME` makes an Ed25519 key")
+        let (kind, hint) = match &error {
+            SecretKeyError::Readable { path, .. } => {
+                return Self::new(Kind::KeyUnusable, &error).hint(format!(
+                    "chmod 600 {}; if others may have read it, make a new key",
+                    display_path(path)
+                ));
             }
+            SecretKeyError::NotEd25519 { .. } => (
+                Kind::KeyUnusable,
+                "`pgseal keygen NAME` makes an Ed25519 key",
+            ),
             SecretKeyError::Io { .. } | SecretKeyError::Passphrase { .. } => {
-                this(Kind::KeyUnusable)
+                (Kind::KeyUnusable, "")
             }
-            SecretKeyError::NoPassphrase { .. } => this(Kind::KeyUnusable).hint(
+            SecretKeyError::NoPassphrase { .. } => (
+                Kind::KeyUnusable,
                 "run it on a terminal, or give --passphrase-fd N: a line for each encrypted key",
             ),
-            SecretKeyError::Random(_) => this(Kind::Internal),
-        }
+            SecretKeyError::Random(_) => (Kind::Internal, ""),
+        };
+        Self::new(kind, &error).hint(hint)
     }
 }
 

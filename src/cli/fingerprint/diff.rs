@@ -3,9 +3,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::super::error::CliError;
-use super::super::exit::Exit;
-use super::super::output::{Output, Paint, display_path, escape};
+use super::super::{CliError, Exit, Output, Paint, ResultExt, display_path, escape};
 use crate::fingerprint::{self, Change, Difference, Folded};
 use pgseal_verify::format::fingerprint::Fingerprint;
 use pgseal_verify::limits;
@@ -27,8 +25,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             display_path(&args.a),
             display_path(&args.b)
         );
-        return Err(CliError::new(Exit::Usage, text)
-            .hint("take both with the same --schema-only or --tables"));
+        return Err(CliError::usage(text).hint("take both with the same --schema-only or --tables"));
     }
     let (of_a, of_b) = (a.server_version_num / 10_000, b.server_version_num / 10_000);
     if of_a != of_b {
@@ -54,11 +51,12 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         ));
         return Ok(Exit::Done);
     }
-    let told = match folded.len() {
+    let number = count(differences.len(), "difference");
+    let folded = match folded.len() {
         all if all == differences.len() => String::new(),
         lines => format!(", told in {}", count(lines, "line")),
     };
-    out.line(format!("{}{told}", count(differences.len(), "difference")));
+    out.line(format!("{number}{folded}"));
     Ok(Exit::Faults)
 }
 
@@ -85,10 +83,10 @@ fn show(folded: &Folded<'_>, out: Output) {
 
 fn read(path: &Path) -> Result<Fingerprint, CliError> {
     let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).map_err(|error| CliError::io(path, &error))?;
+    let file = std::fs::File::open(path).at(path)?;
     file.take(limits::FINGERPRINT_BYTES)
         .read_to_end(&mut bytes)
-        .map_err(|error| CliError::io(path, &error))?;
+        .at(path)?;
     fingerprint::parse(&bytes).map_err(|error| {
         CliError::new(Exit::Malformed, format!("{} is not a fingerprint: {error}", display_path(path)))
             .hint("a fingerprint is what `pgseal fingerprint --db URL -o FILE` writes; it is never edited")

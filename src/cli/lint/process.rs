@@ -99,15 +99,10 @@ impl SquawkClient for Process {
         let mut left = self.left();
         *left = left.saturating_sub(begun.elapsed());
         drop(left);
-        let late = || {
-            format!(
-                "the linter's process took longer than {} s",
-                limit.as_secs()
-            )
-        };
-        let text = text
-            .map_err(|_| late())?
-            .map_err(|error| error.to_string())?;
+        let seconds = limit.as_secs();
+        let late = || format!("the linter's process took longer than {seconds} s");
+        let text = text.map_err(|_| late())?;
+        let text = text.map_err(|error| error.to_string())?;
         let status = status.ok_or_else(late)?;
         if !status.success() {
             return Err(died(status));

@@ -3,9 +3,7 @@
 
 use std::io::Read;
 
-use super::super::error::CliError;
-use super::super::exit::Exit;
-use super::super::output::Output;
+use super::super::{CliError, Exit, Output};
 use crate::lint::squawk::{Question, answer};
 
 /// Maximum length of a query, in bytes: 4 MiB of definitions, which JSON may expand sixfold.
@@ -17,11 +15,8 @@ const STACK: usize = 64 * 1024 * 1024;
 /// Reads the length in four bytes, big-endian, then the query as JSON.
 pub fn run(out: Output) -> Result<Exit, CliError> {
     let unfit = |error: &dyn std::fmt::Display| {
-        CliError::new(
-            Exit::Usage,
-            format!("this is no question to the linter: {error}"),
-        )
-        .hint("`pgseal lint DIR` starts this command itself")
+        CliError::usage(format!("this is no question to the linter: {error}"))
+            .hint("`pgseal lint DIR` starts this command itself")
     };
     let mut length = [0; 4];
     let mut stdin = std::io::stdin().lock();
@@ -35,14 +30,10 @@ pub fn run(out: Output) -> Result<Exit, CliError> {
     let mut text = vec![0; length as usize];
     stdin.read_exact(&mut text).map_err(|error| unfit(&error))?;
     let question: Question = serde_json::from_slice(&text).map_err(|error| unfit(&error))?;
-    let thread = std::thread::Builder::new()
-        .stack_size(STACK)
-        .spawn(move || answer(&question));
-    let internal = |text: String| CliError::new(Exit::Internal, text);
-    let thread = thread.map_err(|error| internal(error.to_string()))?;
-    let answer = thread
-        .join()
-        .map_err(|_| internal("the linter's parser gave up".to_owned()))?;
+    let builder = std::thread::Builder::new().stack_size(STACK);
+    let thread = builder.spawn(move || answer(&question));
+    let answer = thread.map_err(CliError::internal)?.join();
+    let answer = answer.map_err(|_| CliError::internal("the linter's parser gave up"))?;
     out.json_line(&answer);
     Ok(Exit::Done)
 }

@@ -5,9 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::super::error::CliError;
-use super::super::exit::Exit;
-use super::super::output::{Output, Paint, display_path, escape};
+use super::super::{CliError, Kind, Output, Paint, display_path, escape};
 use crate::bundle::AuthenticatedBundle;
 use crate::lint::modes::Mode;
 use crate::record::rehearsal::{self, ReadRehearsal};
@@ -31,41 +29,29 @@ pub fn find(
     out: Output,
 ) -> Result<Option<Rehearsed>, CliError> {
     if let Some(file) = named {
-        return match read(file, root, bundle, when) {
-            Ok(Some(rehearsed)) => Ok(Some(rehearsed)),
-            Ok(None) => {
-                let text = format!("{}: it is of another release", display_path(file));
-                Err(CliError::new(Exit::Usage, text)
-                    .hint("`pgseal rehearse FILE` makes one of this release"))
-            }
-            Err(why) => Err(CliError::new(
-                Exit::NotAuthentic,
-                format!("{}: {why}", display_path(file)),
-            )),
+        let read = read(file, root, bundle, when);
+        return match read.map_err(|why| CliError::new(Kind::NotAuthentic, why).about(file))? {
+            Some(rehearsed) => Ok(Some(rehearsed)),
+            None => Err(CliError::usage("it is of another release")
+                .about(file)
+                .hint("`pgseal rehearse FILE` makes one of this release")),
         };
     }
     // A missing directory has none.
-    let entries = std::fs::read_dir(receipts)
-        .into_iter()
-        .flatten()
-        .filter_map(Result::ok);
-    let files = entries
-        .map(|entry| entry.path())
-        .filter(|path| rehearsal::is_one(path));
+    let entries = std::fs::read_dir(receipts).into_iter().flatten().flatten();
+    let files = entries.map(|entry| entry.path());
     let mut found: Vec<Rehearsed> = Vec::new();
-    for file in files {
+    for file in files.filter(|path| rehearsal::is_one(path)) {
         match read(&file, root, bundle, when) {
             Ok(rehearsed) => found.extend(rehearsed),
-            Err(why) => out.note(format!(
-                "{}: not looked at: {}",
-                display_path(&file),
-                escape(&why)
-            )),
+            Err(why) => {
+                let (file, why) = (display_path(&file), escape(&why));
+                out.note(format!("{file}: not looked at: {why}"));
+            }
         }
     }
-    Ok(found
-        .into_iter()
-        .max_by_key(|rehearsed| rehearsed.rehearsal.finished.seconds()))
+    let finished = |rehearsed: &Rehearsed| rehearsed.rehearsal.finished.seconds();
+    Ok(found.into_iter().max_by_key(finished))
 }
 
 fn read(
@@ -76,12 +62,9 @@ fn read(
 ) -> Result<Option<Rehearsed>, String> {
     let ReadRehearsal { statement, signed } =
         rehearsal::read(file, root, when).map_err(|error| error.to_string())?;
-    let id = bundle.release_id().digest();
-    if statement
-        .subject
-        .first()
-        .is_none_or(|subject| subject.digest.sha256 != id)
-    {
+    let subject = statement.subject.first();
+    let id = subject.map(|subject| subject.digest.sha256);
+    if id != Some(bundle.release_id().digest()) {
         return Ok(None);
     }
     let signer = signed.map(|(key, _)| root.owner(&key).to_owned());
@@ -95,10 +78,8 @@ fn read(
 impl Rehearsed {
     /// All locked relations.
     pub fn relations(&self) -> impl Iterator<Item = &str> {
-        self.rehearsal
-            .locks
-            .iter()
-            .map(|lock| lock.relation.as_str())
+        let locks = self.rehearsal.locks.iter();
+        locks.map(|lock| lock.relation.as_str())
     }
 
     /// Locks of a tier that can make other sessions wait, longest first. `tables` maps indexes to
@@ -122,25 +103,20 @@ impl Rehearsed {
 
     /// Duration of a tier.
     pub fn milliseconds(&self, tier: &str) -> Option<u64> {
-        self.rehearsal
-            .tiers
-            .iter()
-            .find(|record| record.name == tier)
-            .map(|record| record.milliseconds)
+        let mut tiers = self.rehearsal.tiers.iter();
+        let record = tiers.find(|record| record.name == tier)?;
+        Some(record.milliseconds)
     }
 
     /// Prints one line for people.
     pub fn show(&self, out: Output) {
-        let outcome = match self.rehearsal.outcome {
-            RehearsalOutcome::Proved => out.paint(Paint::Good, "rehearsed"),
-            RehearsalOutcome::Limited => {
-                out.paint(Paint::Bad, "rehearsed without comparing all rows")
-            }
-            RehearsalOutcome::Failed => out.paint(Paint::Bad, "a rehearsal failed"),
-            RehearsalOutcome::Incomplete => {
-                out.paint(Paint::Bad, "a rehearsal did not come to its end")
-            }
+        let (paint, outcome) = match self.rehearsal.outcome {
+            RehearsalOutcome::Proved => (Paint::Good, "rehearsed"),
+            RehearsalOutcome::Limited => (Paint::Bad, "rehearsed without comparing all rows"),
+            RehearsalOutcome::Failed => (Paint::Bad, "a rehearsal failed"),
+            RehearsalOutcome::Incomplete => (Paint::Bad, "a rehearsal did not come to its end"),
         };
+        let outcome = out.paint(paint, outcome);
         let signer = match &self.signer {
             Some(owner) => format!("signed by {}", escape(owner)),
             None => "not signed, so it proves nothing".to_owned(),

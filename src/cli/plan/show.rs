@@ -1,13 +1,15 @@
 //! A plan for people; a small release fits on one screen.
 
-use super::super::output::{Output, Paint, escape};
-use super::super::{acknowledged, approvals, gate, points, stage, table};
+use super::super::{Output, Paint, escape, optional};
+use super::super::{approvals, gate, points, release_text, stage, table};
 use super::Answer;
-use crate::lint::touches::{How, Touch};
+use crate::lint::modes::Lock;
+use crate::lint::touches::How;
 use crate::release::plan::{Plan, PlannedTier};
 use pgseal_verify::format::expectation::Expectation;
 use pgseal_verify::format::manifest::{Manifest, Transaction};
 use pgseal_verify::plural::count;
+use std::collections::BTreeSet;
 
 /// Maximum number of names shown per kind; `--json` has all of them.
 const NAMES: usize = 2;
@@ -27,40 +29,28 @@ pub fn show(manifest: &Manifest, plan: &Plan, answer: &Answer<'_>, out: Output) 
         rehearsed.show(out);
     }
     for (at, tier) in plan.tiers.iter().enumerate() {
-        let about = if tier.about.is_empty() {
-            String::new()
-        } else {
-            format!(": {}", escape(&tier.about))
-        };
-        out.line(format!(
-            "{}/{} {}{about}",
-            at + 1,
-            plan.tiers.len(),
-            tier.name
-        ));
+        let (all, name) = (plan.tiers.len(), &tier.name);
+        let about = Some(&tier.about).filter(|about| !about.is_empty());
+        out.line(format!("{}/{all} {name}{}", at + 1, optional(": ", about)));
         one(tier, answer, out);
     }
     phases(plan, out);
     points::show_with_evidence(&plan.points, out);
-    acknowledged::show(manifest, out);
+    release_text::show_acknowledged(manifest, out);
     stage::show(manifest, out);
     states(manifest, plan, out);
     if answer.obstacles.is_empty() {
         out.line(format!("{} here", out.paint(Paint::Good, "it would run")));
     }
     for obstacle in answer.obstacles {
-        out.line(format!(
-            "{}: {}",
-            out.paint(Paint::Bad, "it would not run"),
-            obstacle.lines.join("\n")
-        ));
+        let not = out.paint(Paint::Bad, "it would not run");
+        out.line(format!("{not}: {}", obstacle.lines.join("\n")));
     }
 }
 
 fn one(tier: &PlannedTier, answer: &Answer<'_>, out: Output) {
-    let kinds: Vec<String> = tier
-        .statements
-        .iter()
+    let kinds = tier.statements.iter();
+    let kinds: Vec<String> = kinds
         .map(|(verb, count)| format!("{count} {verb}"))
         .collect();
     out.line(format!("    {}", escape(&kinds.join(", "))));
@@ -70,141 +60,109 @@ fn one(tier: &PlannedTier, answer: &Answer<'_>, out: Output) {
     }
     let locks = match answer.rehearsed {
         Some(rehearsed) => {
-            let locks = rehearsed.locks(&tier.name, answer.tables);
-            let told = locks
-                .iter()
-                .map(|lock| format!("{} {} {} ms", lock.mode, lock.relation, lock.milliseconds));
             let took = rehearsed.milliseconds(&tier.name);
-            let took = took
-                .map(|took| format!("took {took} ms in the rehearsal"))
-                .into_iter();
-            few(took.chain(told).collect(), LOCKS + 1)
+            let took = took.map(|took| format!("took {took} ms in the rehearsal"));
+            let locks = rehearsed.locks(&tier.name, answer.tables).into_iter();
+            let locks = locks
+                .map(|lock| format!("{} {} {} ms", lock.mode, lock.relation, lock.milliseconds));
+            few(took.into_iter().chain(locks).collect(), LOCKS + 1)
         }
         None => {
             // Strongest first.
             let mut locks: Vec<_> = tier.locks.iter().collect();
             locks.sort_by_key(|lock| std::cmp::Reverse(lock.mode));
-            few(
-                locks
-                    .iter()
-                    .map(|lock| format!("{} {}", lock.mode.as_str(), lock.relation))
-                    .collect(),
-                LOCKS,
-            )
+            let name = |lock: &Lock| format!("{} {}", lock.mode.as_str(), lock.relation);
+            few(locks.into_iter().map(name).collect(), LOCKS)
         }
     };
     if !locks.is_empty() {
-        let what = if answer.rehearsed.is_some() {
-            ""
-        } else {
-            "locks until COMMIT: "
+        let what = match answer.rehearsed {
+            Some(_) => "",
+            None => "locks until COMMIT: ",
         };
         out.line(format!("    {what}{}", escape(&locks)));
     }
-    for way in &tier.dispatch {
-        out.line(format!(
-            "    reaches out of the database by {}",
-            escape(way)
-        ));
-    }
+    release_text::show_dispatch(&tier.dispatch, out);
 }
 
 /// Objects by action and kind.
 fn objects(tier: &PlannedTier) -> Vec<String> {
-    let mut said = Vec::new();
+    let mut parts = Vec::new();
     for how in [How::Creates, How::Alters, How::Writes, How::Drops] {
-        let of_how: Vec<&Touch> = tier
-            .objects
-            .iter()
-            .filter(|touch| touch.how == how)
-            .collect();
-        let mut kinds: Vec<&str> = of_how.iter().map(|touch| touch.kind).collect();
+        let touches = || tier.objects.iter().filter(|touch| touch.how == how);
+        let mut kinds: Vec<&str> = touches().map(|touch| touch.kind).collect();
         kinds.dedup();
         let kinds = kinds.into_iter().map(|kind| {
-            let names: Vec<String> = of_how
-                .iter()
-                .filter(|touch| touch.kind == kind)
-                .map(|touch| touch.name.clone())
-                .collect();
-            let kind = if names.len() == 1 {
-                kind.to_owned()
-            } else {
-                count(names.len(), kind)
-            };
-            format!("{kind} {}", few(names, NAMES))
+            let of_kind = touches().filter(|touch| touch.kind == kind);
+            let names: Vec<String> = of_kind.map(|touch| touch.name.clone()).collect();
+            match names.len() {
+                1 => format!("{kind} {}", few(names, NAMES)),
+                many => format!("{} {}", count(many, kind), few(names, NAMES)),
+            }
         });
         let kinds: Vec<String> = kinds.collect();
         if !kinds.is_empty() {
-            said.push(format!("{} {}", how.as_str(), kinds.join(", ")));
+            parts.push(format!("{} {}", how.as_str(), kinds.join(", ")));
         }
     }
-    if tier.hidden > 0 {
-        said.push(match tier.hidden {
-            1 => "1 statement may do more than its words say".to_owned(),
-            hidden => format!(
-                "{} may do more than their words say",
-                count(hidden, "statement")
-            ),
-        });
+    match tier.hidden {
+        0 => {}
+        1 => parts.push("1 statement may do more than its words say".to_owned()),
+        hidden => {
+            let statements = count(hidden, "statement");
+            parts.push(format!("{statements} may do more than their words say"));
+        }
     }
-    said
+    parts
 }
 
 fn few(mut names: Vec<String>, most: usize) -> String {
     let more = names.len().saturating_sub(most);
     names.truncate(most);
-    let told = names.join(", ");
-    if more == 0 {
-        told
-    } else {
-        format!("{told} and {more} more")
+    let names = names.join(", ");
+    match more {
+        0 => names,
+        more => format!("{names} and {more} more"),
     }
 }
 
 /// Prints the current result of the probe next to the expected values before and after.
 fn states(manifest: &Manifest, plan: &Plan, out: Output) {
     let Some(now) = &plan.now else { return };
-    let states = &manifest.states;
+    let (before, after) = (
+        &manifest.states.baseline.expect,
+        &manifest.states.finalized.expect,
+    );
     let expected =
         |expected: Option<&Expectation>| expected.map(ToString::to_string).unwrap_or_default();
-    let mut columns: Vec<&String> = states
-        .baseline
-        .expect
+    let columns: BTreeSet<&String> = before
         .keys()
-        .chain(states.finalized.expect.keys())
+        .chain(after.keys())
         .chain(now.keys())
         .collect();
-    columns.sort();
-    columns.dedup();
-    let rows = columns.into_iter().map(|column| {
+    let row = |column: &String| {
         let value = now
             .get(column)
-            .map(|value| value.as_deref().unwrap_or("NULL"))
-            .unwrap_or_default();
-        let (before, after) = (
-            states.baseline.expect.get(column),
-            states.finalized.expect.get(column),
-        );
+            .map(|value| value.as_deref().unwrap_or("NULL"));
         vec![
             column.clone(),
-            value.to_owned(),
-            expected(before),
-            expected(after),
+            value.unwrap_or_default().to_owned(),
+            expected(before.get(column)),
+            expected(after.get(column)),
         ]
-    });
-    out.line(table::render(
-        &["", "now", "baseline", "finalized"],
-        rows.collect(),
-    ));
+    };
+    let rows = columns.into_iter().map(row).collect();
+    out.line(table::render(&["", "now", "baseline", "finalized"], rows));
 }
 
 /// Prints the phases between which a run can stop. A release of a single transaction has none.
 fn phases(plan: &Plan, out: Output) {
-    if plan
+    let is_alone: Vec<bool> = plan
         .phases
         .iter()
-        .all(|phase| phase.transaction == Transaction::Release)
-    {
+        .map(|phase| phase.transaction == Transaction::None)
+        .collect();
+    if !is_alone.contains(&true) {
         return;
     }
     for (at, phase) in plan.phases.iter().enumerate() {
@@ -212,18 +170,10 @@ fn phases(plan: &Plan, out: Output) {
             Transaction::Release => "one transaction",
             Transaction::None => "statement by statement, each committed alone",
         };
-        out.line(format!(
-            "phase {}/{}: {how}: {}",
-            at + 1,
-            plan.phases.len(),
-            phase.tiers.join(", ")
-        ));
+        let (all, tiers) = (plan.phases.len(), phase.tiers.join(", "));
+        out.line(format!("phase {}/{all}: {how}: {tiers}", at + 1));
     }
-    if plan
-        .phases
-        .last()
-        .is_some_and(|phase| phase.transaction == Transaction::None)
-    {
+    if is_alone.last() == Some(&true) {
         out.line("    then one transaction that checks the finalized state");
     }
 }

@@ -1,21 +1,18 @@
 //! `pgseal receipt show FILE`
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::super::approvals;
 use super::super::args::{TrustArgs, now};
-use super::super::error::CliError;
 use super::super::error::authentic::receipt_exit;
-use super::super::output::{Output, Paint, display_path, escape};
-use super::super::{exit::Exit, recording, rehearse, table};
-use crate::record::receipt::{self, ReceiptError};
+use super::super::{CliError, Exit, Output, Paint, escape, optional};
+use super::super::{gate, recording, rehearse, table};
+use super::{Signed, Statement};
+use crate::record::receipt;
 use crate::record::rehearsal;
-use crate::trust::evidence::Evidence;
-use crate::trust::{JudgedAt, KeyId, TrustRoot};
-use pgseal_verify::format::receipt::{
-    Action, Asked, Outcome, Receipt, ReceiptStatement, SentRecord,
-};
-use pgseal_verify::format::rehearsal::{CloneMethod, Source};
+use crate::trust::{JudgedAt, TrustRoot};
+use pgseal_verify::format::receipt::{Action, Asked, Outcome, Receipt, SentRecord, TierRecord};
+use pgseal_verify::format::rehearsal::{CloneMethod, Rehearsal, Source};
 use pgseal_verify::format::statement::title;
 use pgseal_verify::plural::count;
 
@@ -32,80 +29,63 @@ pub struct Args {
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let root = args.trust.load_if_there()?;
-    let wrong = |error: ReceiptError| {
-        let this = CliError::new(
-            receipt_exit(&error),
-            format!("{}: {error}", display_path(&args.file)),
-        );
-        if this.exit == Exit::NotAuthentic {
-            return this.hint("nothing of it is shown: it may have been changed");
+    let trust = root.as_ref().map(|root| (root, JudgedAt::AsOf(now())));
+    let (statement, signed) = Statement::read(&args.file, trust).map_err(|error| {
+        let this = CliError::new(receipt_exit(&error), &error).about(&args.file);
+        match this.exit {
+            Exit::NotAuthentic => this.hint("nothing of it is shown: it may have been changed"),
+            _ => this,
         }
-        this
+    })?;
+    let id = optional("", statement.release_id().as_ref());
+    let claims = match &statement {
+        Statement::Run(statement) => {
+            out.document(&serde_json::to_value(statement).unwrap_or_default());
+            show_run(&statement.predicate, &id, out);
+            statement.predicate.signer.is_some()
+        }
+        Statement::Rehearsal(statement) => {
+            out.document(&serde_json::to_value(statement).unwrap_or_default());
+            show_rehearsal(&statement.predicate, &id, out);
+            statement.predicate.signer.is_some()
+        }
     };
-    if rehearsal::is_one(&args.file) {
-        return of_rehearsal(args, root.as_ref(), wrong, out);
+    show_signature(claims, root.as_ref(), signed, out);
+    if let Statement::Run(statement) = &statement {
+        out.line(match receipt::journal_of(&args.file, statement) {
+            Ok(journal) => super::verify::journal_line(&journal),
+            Err(error) => format!("the journal beside it can't be read: {error}"),
+        });
     }
-    let (statement, signed) = match &root {
-        Some(root) => {
-            let read = receipt::read(&args.file, root, JudgedAt::AsOf(now())).map_err(wrong)?;
-            (read.statement, read.signed)
-        }
-        None => (receipt::claimed(&args.file).map_err(wrong)?, None),
-    };
-    out.document(&serde_json::to_value(&statement).unwrap_or_default());
-    person(&statement, out);
-    proof(&args.file, &statement, root.as_ref(), signed, out);
     Ok(Exit::Done)
 }
 
-fn of_rehearsal(
-    args: &Args,
-    root: Option<&TrustRoot>,
-    wrong: impl Fn(ReceiptError) -> CliError,
-    out: Output,
-) -> Result<Exit, CliError> {
-    let (statement, signed) = match root {
-        Some(root) => {
-            let read = rehearsal::read(&args.file, root, JudgedAt::AsOf(now())).map_err(wrong)?;
-            (read.statement, read.signed)
-        }
-        None => (rehearsal::claimed(&args.file).map_err(wrong)?, None),
-    };
-    out.document(&serde_json::to_value(&statement).unwrap_or_default());
-    let rehearsal = &statement.predicate;
+fn show_rehearsal(rehearsal: &Rehearsal, id: &str, out: Output) {
     rehearse::show(rehearsal, out);
     for (at, line) in rehearsal.error_lines().enumerate() {
-        out.line(format!(
-            "{}{}",
-            if at == 0 { "because: " } else { "" },
-            escape(line)
-        ));
+        let because = if at == 0 { "because: " } else { "" };
+        out.line(format!("{because}{}", escape(line)));
     }
-    let id = statement
-        .subject
-        .first()
-        .map(|subject| subject.digest.sha256.to_string())
-        .unwrap_or_default();
     out.line(format!(
         "release id {id}, sequence {}",
         rehearsal.release.sequence
     ));
-    let (id, operator) = (escape(&rehearsal.rehearsal_id), &rehearsal.operator);
-    out.line(format!(
-        "rehearsal {id}, {} to {}",
-        rehearsal.started, rehearsal.finished
-    ));
-    let (user, host) = (escape(&operator.user), escape(&operator.host));
-    out.line(format!(
-        "by {user} on host {host}, PostgreSQL {}",
-        escape(&rehearsal.clone.server_version)
-    ));
+    let (id, started, finished) = (
+        escape(&rehearsal.rehearsal_id),
+        rehearsal.started,
+        rehearsal.finished,
+    );
+    out.line(format!("rehearsal {id}, {started} to {finished}"));
+    let (user, host) = (
+        escape(&rehearsal.operator.user),
+        escape(&rehearsal.operator.host),
+    );
+    let version = escape(&rehearsal.clone.server_version);
+    out.line(format!("by {user} on host {host}, PostgreSQL {version}"));
     out.line(from(&rehearsal.source));
     if !rehearsal.variables.is_empty() {
-        out.line(format!(
-            "with {}",
-            escape(&rehearsal::said(&rehearsal.variables))
-        ));
+        let variables = rehearsal::said(&rehearsal.variables);
+        out.line(format!("with {}", escape(&variables)));
     }
     if let Some(approval) = &rehearsal.approval {
         let (file, sha256) = (escape(&approval.file), approval.sha256);
@@ -113,21 +93,17 @@ fn of_rehearsal(
             "{file} ({sha256}) stood in for the people who open the gates, on the clone only"
         ));
     }
-    is_signed(rehearsal.signer.is_some(), root, signed, out);
-    Ok(Exit::Done)
 }
 
 /// Origin of the clone.
 fn from(source: &Source) -> String {
-    let name = source.database.as_deref().map(escape).unwrap_or_default();
+    let name = optional("", source.database.as_ref());
     let bytes = source
         .dump_bytes
-        .map(|bytes| format!(", {bytes} bytes"))
-        .unwrap_or_default();
+        .map_or(String::new(), |bytes| format!(", {bytes} bytes"));
     let dump = source
         .dump_sha256
-        .map(|digest| format!(" {digest}{bytes}"))
-        .unwrap_or_default();
+        .map_or(String::new(), |digest| format!(" {digest}{bytes}"));
     match source.method {
         CloneMethod::Template => format!("from the database {name}, copied as a template"),
         CloneMethod::DumpRestore => format!("from the database {name}, by pg_dump and pg_restore"),
@@ -141,7 +117,7 @@ pub fn headline(receipt: &Receipt) -> String {
         Outcome::Committed => "committed",
         Outcome::Unchanged => "failed, the database is as before",
         Outcome::Partial => "stopped half way",
-        Outcome::Unknown => "nobody could say whether it was committed",
+        Outcome::Unknown => "it is unknown whether it was committed",
     };
     let title = escape(&title(&receipt.release.name, &receipt.release.version));
     format!(
@@ -151,41 +127,22 @@ pub fn headline(receipt: &Receipt) -> String {
     )
 }
 
-fn person(statement: &ReceiptStatement, out: Output) {
-    let receipt = &statement.predicate;
+fn show_run(receipt: &Receipt, id: &str, out: Output) {
     out.line(headline(receipt));
     if let Some(error) = &receipt.error {
         out.line(format!("because: {}", escape(error)));
     }
-    let target = &receipt.target;
-    let known = [
-        target
-            .system_identifier
-            .as_ref()
-            .map(|id| format!(", system {}", escape(id))),
-        target
-            .timeline
-            .map(|timeline| format!(", timeline {timeline}")),
-    ];
-    let known: String = known.into_iter().flatten().collect();
-    let id = statement
-        .subject
-        .first()
-        .map(|subject| subject.digest.sha256.to_string())
-        .unwrap_or_default();
-    let operator = &receipt.operator;
+    let (target, operator) = (&receipt.target, &receipt.operator);
+    let system = optional(", system ", target.system_identifier.as_ref());
+    let timeline = optional(", timeline ", target.timeline.as_ref());
     out.line(format!(
         "release id {id}, sequence {}",
         receipt.release.sequence
     ));
+    let (run, started, finished) = (escape(&receipt.run_id), receipt.started, receipt.finished);
+    out.line(format!("run {run}, {started} to {finished}"));
     out.line(format!(
-        "run {}, {} to {}",
-        escape(&receipt.run_id),
-        receipt.started,
-        receipt.finished
-    ));
-    out.line(format!(
-        "by {} on host {} as role {}, PostgreSQL {}{known}, pgseal {}",
+        "by {} on host {} as role {}, PostgreSQL {}{system}{timeline}, pgseal {}",
         escape(&operator.user),
         escape(&operator.host),
         escape(&target.role),
@@ -215,33 +172,26 @@ fn person(statement: &ReceiptStatement, out: Output) {
     for (name, value) in &receipt.variables {
         out.line(format!("variable {} = {}", escape(name), escape(value)));
     }
+    let (version, sha256) = (receipt.trust.version, receipt.trust.sha256);
     out.line(format!(
-        "judged by version {} of the trust root, {}",
-        receipt.trust.version, receipt.trust.sha256
+        "judged by version {version} of the trust root, {sha256}"
     ));
-    receipt
-        .signers
-        .iter()
-        .for_each(|key| out.line(format!("release signed by key {key}")));
+    for key in &receipt.signers {
+        out.line(format!("release signed by key {key}"));
+    }
     for approval in &receipt.approvals {
-        let apr = approval
-            .apr
-            .as_ref()
-            .map(|apr| format!(", {apr}"))
-            .unwrap_or_default();
+        let apr = optional(", ", approval.apr.as_ref());
         let (key, role, at) = (approval.key_id, &approval.role, approval.at);
+        let evidence = escape(&approval.evidence);
         out.line(format!(
-            "approved by key {key} as {role}{apr}, {} {at}",
-            escape(&approval.evidence)
+            "approved by key {key} as {role}{apr}, {evidence} {at}"
         ));
     }
     gates(receipt, out);
     scripts(receipt, out);
-    if receipt.before.is_some() || receipt.after.is_some() {
-        out.line(recording::states(
-            receipt.before.as_ref(),
-            receipt.after.as_ref(),
-        ));
+    let (before, after) = (receipt.before.as_ref(), receipt.after.as_ref());
+    if before.or(after).is_some() {
+        out.line(recording::states(before, after));
     }
 }
 
@@ -253,18 +203,9 @@ fn gates(receipt: &Receipt, out: Output) {
             Asked::Last => "last before COMMIT",
         };
         let verdict = if answer.ready { "READY" } else { "BLOCKED" };
-        out.line(format!(
-            "gate {}, asked {asked}: {verdict}: {}",
-            answer.name,
-            escape(&answer.reason)
-        ));
-        for (column, value) in &answer.evidence {
-            out.line(format!(
-                "    {} = {}",
-                escape(column),
-                escape(value.as_deref().unwrap_or("NULL"))
-            ));
-        }
+        let (name, reason) = (&answer.name, escape(&answer.reason));
+        out.line(format!("gate {name}, asked {asked}: {verdict}: {reason}"));
+        gate::show_evidence(answer, out);
     }
 }
 
@@ -274,33 +215,30 @@ fn scripts(receipt: &Receipt, out: Output) {
             Action::Run => "tier",
             Action::Rollback => "script",
         };
-        let rows = receipt.tiers.iter().map(|tier| {
-            let numbers =
-                [tier.statements, tier.rows, tier.milliseconds].map(|number| number.to_string());
-            let transaction = tier.transaction_id.clone().unwrap_or_default();
-            std::iter::once(tier.name.clone())
-                .chain(numbers)
-                .chain([transaction])
-                .collect()
-        });
+        let row = |tier: &TierRecord| {
+            vec![
+                tier.name.clone(),
+                tier.statements.to_string(),
+                tier.rows.to_string(),
+                tier.milliseconds.to_string(),
+                tier.transaction_id.clone().unwrap_or_default(),
+            ]
+        };
+        let head = [what, "statements", "rows", "ms", "transaction"];
         out.line(table::render(
-            &[what, "statements", "rows", "ms", "transaction"],
-            rows.collect(),
+            &head,
+            receipt.tiers.iter().map(row).collect(),
         ));
     }
     let mut sent: Vec<&SentRecord> = receipt.tiers.iter().flat_map(|tier| &tier.sent).collect();
     sent.sort_by_key(|sent| std::cmp::Reverse(sent.microseconds));
     if !sent.is_empty() {
         let row = |sent: &&SentRecord| {
-            let several = sent
-                .statements
-                .map(|count| format!(" and {} more", count.saturating_sub(1)));
-            let verb = format!("{}{}", sent.verb, several.unwrap_or_default());
-            let milliseconds = format!(
-                "{}.{:03}",
-                sent.microseconds / 1_000,
-                sent.microseconds % 1_000
-            );
+            let more = sent.statements.map(|count| count.saturating_sub(1));
+            let more = more.map_or(String::new(), |more| format!(" and {more} more"));
+            let verb = format!("{}{more}", sent.verb);
+            let (milliseconds, rest) = (sent.microseconds / 1_000, sent.microseconds % 1_000);
+            let milliseconds = format!("{milliseconds}.{rest:03}");
             vec![
                 milliseconds,
                 sent.at.clone(),
@@ -310,71 +248,37 @@ fn scripts(receipt: &Receipt, out: Output) {
             ]
         };
         let rows = sent.iter().take(SLOWEST).map(row).collect();
-        out.line(table::render(
-            &["slowest ms", "at", "statement", "rows", "evidence"],
-            rows,
-        ));
+        let head = ["slowest ms", "at", "statement", "rows", "evidence"];
+        out.line(table::render(&head, rows));
     }
     for warning in receipt.tiers.iter().flat_map(|tier| &tier.warnings) {
         out.line(format!("warning: {}", escape(warning)));
     }
     for verify in &receipt.verify {
+        let (name, held, checks) = (&verify.name, verify.held, verify.checks);
         out.line(format!(
-            "verify script {}: {} of {} checks held",
-            verify.name, verify.held, verify.checks
+            "verify script {name}: {held} of {checks} checks held"
         ));
-        verify
-            .failed
-            .iter()
-            .for_each(|failed| out.line(format!("    {}", escape(failed))));
+        for failed in &verify.failed {
+            out.line(format!("    {}", escape(failed)));
+        }
     }
 }
 
-/// Shows the evidence: the signature and the sibling journal.
-fn proof(
-    file: &Path,
-    statement: &ReceiptStatement,
-    root: Option<&TrustRoot>,
-    signed: Option<(KeyId, Evidence)>,
-    out: Output,
-) {
-    is_signed(statement.predicate.signer.is_some(), root, signed, out);
-    match receipt::journal_of(file, statement) {
-        Ok(beside) => super::verify::said(&beside)
-            .into_iter()
-            .for_each(|line| out.line(line)),
-        Err(error) => out.line(format!("the journal beside it can't be read: {error}")),
-    }
-}
-
-fn is_signed(
-    claims: bool,
-    root: Option<&TrustRoot>,
-    signed: Option<(KeyId, Evidence)>,
-    out: Output,
-) {
-    match (root, signed) {
+fn show_signature(claims: bool, root: Option<&TrustRoot>, signed: Signed, out: Output) {
+    out.line(match (root, signed) {
         (Some(root), Some((key, evidence))) => {
-            let (ok, owner) = (
-                out.paint(Paint::Good, "authentic"),
-                escape(root.owner(&key)),
-            );
-            out.line(format!(
-                "{ok}: signed by {owner} ({key}){}",
-                approvals::since(evidence)
-            ));
+            let ok = out.paint(Paint::Good, "authentic");
+            let (owner, since) = (escape(root.owner(&key)), approvals::since(evidence));
+            format!("{ok}: signed by {owner} ({key}){since}")
         }
         (None, _) if claims => {
-            out.line(format!(
-                "{}: no trust root is named (--trust)",
-                out.paint(Paint::Bad, "not authenticated")
-            ));
+            let not = out.paint(Paint::Bad, "not authenticated");
+            format!("{not}: no trust root is named (--trust)")
         }
         _ => {
             let not = out.paint(Paint::Bad, "not signed");
-            out.line(format!(
-                "{not}: anybody can have written it, so it proves nothing"
-            ));
+            format!("{not}: anybody can have written it, so it proves nothing")
         }
-    }
+    });
 }

@@ -4,16 +4,12 @@ use std::path::{Path, PathBuf};
 
 use super::super::approvals;
 use super::super::args::{TrustArgs, authenticate, now, time};
-use super::super::error::CliError;
 use super::super::error::authentic::receipt_exit;
-use super::super::exit::Exit;
-use super::super::output::{Output, Paint, display_path, escape};
-use super::said::Said;
+use super::super::{CliError, Exit, Output, Paint, display_path, escape};
+use super::{Signed, Statement};
 use crate::bundle::AuthenticatedBundle;
 use crate::record::receipt::{self, JournalCheck};
-use crate::record::rehearsal;
-use crate::trust::evidence::Evidence;
-use crate::trust::{JudgedAt, KeyId, TrustRoot};
+use crate::trust::{JudgedAt, TrustRoot};
 use pgseal_verify::format::timestamp::Timestamp;
 use pgseal_verify::plural::count;
 
@@ -27,7 +23,7 @@ pub struct Args {
     /// Judge by this time instead of now: keys by their windows, signatures by their proven time where it is older
     #[arg(long, value_name = "TIME", value_parser = time)]
     as_of: Option<Timestamp>,
-    /// The receipts have to be of this bundle's release
+    /// Require receipts of this bundle's release
     #[arg(long, value_name = "FILE")]
     bundle: Option<PathBuf>,
 }
@@ -36,8 +32,8 @@ pub struct Args {
 struct Finding<'a> {
     path: &'a Path,
     /// Content of the receipt; `None` if it could not be authenticated.
-    said: Option<Said>,
-    signed: Option<(KeyId, Evidence)>,
+    statement: Option<Statement>,
+    signed: Signed,
     journal: Option<JournalCheck>,
     faults: Vec<(Exit, String)>,
 }
@@ -59,19 +55,11 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         .as_deref()
         .map(|file| authenticate(file, &root, when))
         .transpose()?;
-    let findings: Vec<Finding<'_>> = args
-        .files
-        .iter()
-        .map(|path| find(path, &root, when, bundle.as_ref(), out))
-        .collect();
-    let faulty = findings
-        .iter()
-        .filter(|finding| !finding.faults.is_empty())
-        .count();
-    let unsigned = findings
-        .iter()
-        .filter(|finding| finding.is_unsigned())
-        .count();
+    let find = |path| find(path, &root, when, bundle.as_ref());
+    let findings: Vec<Finding<'_>> = args.files.iter().map(|path| find(path)).collect();
+    let count_of = |is: fn(&Finding) -> bool| findings.iter().filter(|finding| is(finding)).count();
+    let faulty = count_of(|finding| !finding.faults.is_empty());
+    let unsigned = count_of(|finding| finding.is_unsigned());
     let authentic = findings.len() - faulty - unsigned;
     out.document(&serde_json::json!({
         "as_of": as_of,
@@ -84,10 +72,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         .iter()
         .for_each(|finding| show(finding, &root, out));
     let all = count(findings.len(), "receipt");
-    let not_signed = if unsigned == 0 {
-        String::new()
-    } else {
-        format!("{unsigned} not signed, ")
+    let not_signed = match unsigned {
+        0 => String::new(),
+        unsigned => format!("{unsigned} not signed, "),
     };
     out.line(format!(
         "{all}, {authentic} authentic, {not_signed}{faulty} faulty"
@@ -106,72 +93,58 @@ fn find<'a>(
     root: &TrustRoot,
     when: JudgedAt,
     bundle: Option<&AuthenticatedBundle>,
-    out: Output,
 ) -> Finding<'a> {
     let mut finding = Finding {
         path,
-        said: None,
+        statement: None,
         signed: None,
         journal: None,
         faults: Vec::new(),
     };
-    let mut receipt = None;
-    let read = match rehearsal::is_one(path) {
-        true => rehearsal::read(path, root, when)
-            .map(|read| (Said::of_rehearsal(&read.statement, out), read.signed)),
-        false => receipt::read(path, root, when).map(|read| {
-            let said = Said::of_receipt(&read.statement);
-            receipt = Some(read.statement);
-            (said, read.signed)
-        }),
-    };
-    let (said, signed) = match read {
+    let (statement, signed) = match Statement::read(path, Some((root, when))) {
         Ok(read) => read,
         Err(error) => {
-            finding
-                .faults
-                .push((receipt_exit(&error), error.to_string()));
+            let fault = (receipt_exit(&error), error.to_string());
+            finding.faults.push(fault);
             return finding;
         }
     };
-    let mut fault = |text: String| finding.faults.push((Exit::NotAuthentic, text));
-    if let Some(id) = bundle
-        .map(AuthenticatedBundle::release_id)
-        .filter(|id| said.release_id != Some(id.digest()))
-    {
-        fault(format!(
-            "it is of another release than the bundle, whose id is {id}"
-        ));
+    let mut fault = |exit, text: String| finding.faults.push((exit, text));
+    let id = bundle.map(AuthenticatedBundle::release_id);
+    if let Some(id) = id.filter(|id| statement.release_id() != Some(id.digest())) {
+        let text = format!("it is of another release than the bundle, whose id is {id}");
+        fault(Exit::NotAuthentic, text);
     }
     // A rehearsal leaves no journal: its clone is dropped.
-    match receipt.map(|statement| receipt::journal_of(path, &statement)) {
-        None => {}
-        Some(Ok(beside)) => {
-            if let JournalCheck::Differs(why) = &beside {
-                fault(format!("the journal beside it does not agree: {why}"));
+    if let Statement::Run(statement) = &statement {
+        match receipt::journal_of(path, statement) {
+            Ok(journal) => {
+                if let JournalCheck::Differs(why) = &journal {
+                    let text = format!("the journal beside it does not agree: {why}");
+                    fault(Exit::NotAuthentic, text);
+                }
+                finding.journal = Some(journal);
             }
-            finding.journal = Some(beside);
-        }
-        Some(Err(error)) => {
-            finding.faults.push((
-                Exit::Internal,
-                format!("the journal beside it can't be read: {error}"),
-            ));
+            Err(error) => {
+                let text = format!("the journal beside it can't be read: {error}");
+                fault(Exit::Internal, text);
+            }
         }
     }
-    (finding.said, finding.signed) = (Some(said), signed);
+    (finding.statement, finding.signed) = (Some(statement), signed);
     finding
 }
 
 fn document(finding: &Finding<'_>, root: &TrustRoot) -> serde_json::Value {
-    let said = finding.said.as_ref();
+    let statement = finding.statement.as_ref();
+    let run = statement.map(Statement::run);
     serde_json::json!({
         "path": finding.path.to_string_lossy(),
-        "release": said.map(|said| &said.release),
-        "release_id": said.and_then(|said| said.release_id),
-        "run_id": said.map(|said| &said.run_id),
-        "action": said.map(|said| &said.action),
-        "outcome": said.map(|said| &said.outcome),
+        "release": statement.map(Statement::release),
+        "release_id": statement.and_then(Statement::release_id),
+        "run_id": run.as_ref().map(|run| run.0),
+        "action": run.as_ref().map(|run| &run.1),
+        "outcome": run.as_ref().map(|run| &run.2),
         "signer": finding.signed.map(|(key, evidence)| serde_json::json!({
             "key_id": key, "owner": root.owner(&key), "evidence": approvals::evidence(evidence),
         })),
@@ -188,51 +161,38 @@ fn document(finding: &Finding<'_>, root: &TrustRoot) -> serde_json::Value {
 fn show(finding: &Finding<'_>, root: &TrustRoot, out: Output) {
     let path = display_path(finding.path);
     for (_, fault) in &finding.faults {
-        out.line(format!(
-            "{} {path}: {}",
-            out.paint(Paint::Bad, "FAULT"),
-            escape(fault)
-        ));
+        let word = out.paint(Paint::Bad, "FAULT");
+        out.line(format!("{word} {path}: {}", escape(fault)));
     }
-    let (Some(said), []) = (&finding.said, &finding.faults[..]) else {
+    let (Some(statement), []) = (&finding.statement, &finding.faults[..]) else {
         return;
     };
-    let what = &said.headline;
+    let what = statement.headline(out);
     match finding.signed {
         Some((key, evidence)) => {
             let (owner, since) = (escape(root.owner(&key)), approvals::since(evidence));
-            out.line(format!(
-                "{} {path}: {what}, signed by {owner}{since}",
-                out.paint(Paint::Good, "ok")
-            ));
+            let ok = out.paint(Paint::Good, "ok");
+            out.line(format!("{ok} {path}: {what}, signed by {owner}{since}"));
         }
-        None => {
-            let word = out.paint(Paint::Bad, "unsigned");
-            out.line(format!(
-                "{word} {path}: {what}, a receipt that anybody can have written: it proves nothing"
-            ));
-        }
+        None => out.line(format!(
+            "{} {path}: {what}, a receipt that anybody can have written: it proves nothing",
+            out.paint(Paint::Bad, "unsigned")
+        )),
     }
-    if let Some(line) = finding.journal.as_ref().and_then(self::said) {
+    if let Some(line) = finding.journal.as_ref().map(journal_line) {
         out.line(format!("    {line}"));
     }
 }
 
 /// One line about the sibling journal of an authentic receipt.
-pub fn said(beside: &JournalCheck) -> Option<String> {
-    match beside {
-        JournalCheck::Missing => Some("no journal is beside it".to_owned()),
-        JournalCheck::Agrees(lines) => Some(format!(
-            "the journal beside it agrees: {}",
-            count(*lines, "line")
-        )),
-        JournalCheck::Unnamed(lines) => Some(format!(
-            "it names no journal; the one beside it is whole: {}",
-            count(*lines, "line")
-        )),
-        JournalCheck::Differs(why) => Some(format!(
-            "the journal beside it does not agree: {}",
-            escape(why)
-        )),
-    }
+pub fn journal_line(journal: &JournalCheck) -> String {
+    let (text, lines) = match journal {
+        JournalCheck::Missing => return "no journal is beside it".to_owned(),
+        JournalCheck::Differs(why) => {
+            return format!("the journal beside it does not agree: {}", escape(why));
+        }
+        JournalCheck::Agrees(lines) => ("the journal beside it agrees", lines),
+        JournalCheck::Unnamed(lines) => ("it names no journal; the one beside it is whole", lines),
+    };
+    format!("{text}: {}", count(*lines, "line"))
 }

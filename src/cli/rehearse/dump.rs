@@ -4,9 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::super::error::CliError;
-use super::super::exit::Exit;
-use super::super::output::display_path;
+use super::super::{CliError, display_path};
 use crate::release::rehearse::ClonedFrom;
 use pgseal_verify::digest::{Digest, Hasher};
 
@@ -21,11 +19,10 @@ pub fn read(path: &Path) -> Result<ClonedFrom<'_>, CliError> {
     let failed = |error: io::Error| CliError::io(path, &error);
     if path.is_dir() {
         if !path.join(CONTENTS).is_file() {
-            return Err(CliError::new(
-                Exit::Usage,
-                format!("{} is no dump: it has no toc.dat", display_path(path)),
-            )
-            .hint("a directory is a dump of pg_dump --format=directory"));
+            let text = format!("{} is no dump: it has no toc.dat", display_path(path));
+            return Err(
+                CliError::usage(text).hint("a directory is a dump of pg_dump --format=directory")
+            );
         }
         let (sha256, bytes) = directory(path).map_err(failed)?;
         return Ok(ClonedFrom::Dump {
@@ -70,18 +67,12 @@ fn file(path: &Path) -> io::Result<(Digest, u64)> {
 /// length.
 fn directory(path: &Path) -> io::Result<(Digest, u64)> {
     let entries = std::fs::read_dir(path)?.collect::<io::Result<Vec<_>>>()?;
-    let mut files: Vec<PathBuf> = entries
-        .iter()
-        .map(std::fs::DirEntry::path)
-        .filter(|path| path.is_file())
-        .collect();
+    let files = entries.iter().map(std::fs::DirEntry::path);
+    let mut files: Vec<PathBuf> = files.filter(|path| path.is_file()).collect();
     files.sort();
     let (mut hasher, mut bytes) = (Hasher::default(), 0);
     for one in files {
-        let name = one
-            .file_name()
-            .map(|name| name.to_string_lossy().into_owned())
-            .unwrap_or_default();
+        let name = one.file_name().unwrap_or_default().to_string_lossy();
         let (sha256, length) = file(&one)?;
         hasher.update(format!("{sha256}  {name}\n").as_bytes());
         bytes += length;

@@ -5,9 +5,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::super::error::CliError;
-use super::super::exit::Exit;
-use super::super::output::display_path;
+use super::super::{CliError, Exit, display_path};
 use crate::postgres::dump;
 
 /// This program, even if its file was replaced meanwhile.
@@ -15,7 +13,7 @@ const OURSELVES: &str = "/proc/self/exe";
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Who starts it
+    /// Process that starts it
     pid: u32,
     /// The program
     program: PathBuf,
@@ -40,10 +38,10 @@ pub fn launcher() -> Vec<OsString> {
 pub fn run(args: &Args) -> Result<Exit, CliError> {
     follow(args.pid)?;
     let error = dump::become_program(&args.program, &args.arguments);
-    Err(CliError::new(
-        Exit::Internal,
-        format!("{}: {error}", display_path(&args.program)),
-    ))
+    Err(CliError::internal(format!(
+        "{}: {error}",
+        display_path(&args.program)
+    )))
 }
 
 /// Requests SIGKILL at the parent's death. The request survives `exec`.
@@ -53,18 +51,10 @@ fn follow(pid: u32) -> Result<(), CliError> {
 
     use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 
-    let failed = |error| {
-        CliError::new(
-            Exit::Internal,
-            format!("can't end with process {pid}: {error}"),
-        )
-    };
+    let failed = |error| CliError::internal(format!("can't end with process {pid}: {error}"));
     let stranger = || {
-        CliError::new(
-            Exit::Usage,
-            format!("process {pid} is no pgseal that started this one"),
-        )
-        .hint("`pgseal rehearse` starts this command itself")
+        CliError::usage(format!("process {pid} is no pgseal that started this one"))
+            .hint("`pgseal rehearse` starts this command itself")
     };
     let program = |process: &str| {
         std::fs::metadata(format!("/proc/{process}/exe")).map(|exe| (exe.dev(), exe.ino()))

@@ -1,7 +1,7 @@
 //! Reports a rehearsal in progress: one line per step, with the events of a step only if it failed.
 
-use super::super::output::{Output, Paint, escape};
 use super::super::progress::Progress;
+use super::super::{Output, Paint, escape};
 use crate::release::rehearse::Steps;
 use crate::release::{Event, Observer};
 use pgseal_verify::format::rehearsal::RehearsalStep;
@@ -29,10 +29,8 @@ impl Steps for Narrator {
         let notifier = self.progress.notifier();
         if step.ok {
             let done = self.out.paint(Paint::Good, "ok");
-            notifier.line(format!(
-                "{done} {name}: {} ({milliseconds} ms)",
-                escape(&first(&step.detail))
-            ));
+            let detail = escape(&first(&step.detail));
+            notifier.line(format!("{done} {name}: {detail} ({milliseconds} ms)"));
             return;
         }
         let failed = self.out.paint(Paint::Bad, "FAILED");

@@ -1,7 +1,7 @@
 //! Results of a rehearsal for people.
 
-use super::super::output::{Output, Paint, escape};
 use super::super::table;
+use super::super::{Output, Paint, escape};
 use pgseal_verify::format::rehearsal::{LockRecord, Rehearsal, RehearsalOutcome, RehearsalStep};
 use pgseal_verify::format::statement::title;
 
@@ -59,15 +59,16 @@ pub fn headline(rehearsal: &Rehearsal, out: Output) -> String {
         Some(database) => format!("a clone of {}", escape(database)),
         None => "a clone of a dump".to_owned(),
     };
-    let outcome = match rehearsal.outcome {
-        RehearsalOutcome::Proved => out.paint(Paint::Good, "proved"),
-        RehearsalOutcome::Limited => out.paint(
+    let (paint, outcome) = match rehearsal.outcome {
+        RehearsalOutcome::Proved => (Paint::Good, "proved"),
+        RehearsalOutcome::Limited => (
             Paint::Bad,
             "held, but not all rows were compared, so it proves nothing about data",
         ),
-        RehearsalOutcome::Failed => out.paint(Paint::Bad, "failed"),
-        RehearsalOutcome::Incomplete => out.paint(Paint::Bad, "not rehearsed to the end"),
+        RehearsalOutcome::Failed => (Paint::Bad, "failed"),
+        RehearsalOutcome::Incomplete => (Paint::Bad, "not rehearsed to the end"),
     };
+    let outcome = out.paint(paint, outcome);
     format!("rehearsal of {title} on {source}: {outcome}")
 }
 
@@ -90,9 +91,7 @@ pub fn locks(rehearsal: &Rehearsal) -> Option<String> {
 }
 
 fn strong(rehearsal: &Rehearsal) -> Vec<&LockRecord> {
-    rehearsal
-        .locks
-        .iter()
-        .filter(|lock| STRONG.contains(&lock.mode.as_str()))
-        .collect()
+    let locks = rehearsal.locks.iter();
+    let is_strong = |lock: &&LockRecord| STRONG.contains(&lock.mode.as_str());
+    locks.filter(is_strong).collect()
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::super::error::CliError;
 use super::super::exit::Exit;
 use super::Args;
-use super::facts::stop;
+use super::gather::stop;
 use crate::readiness::{Blocker, Kept, Row};
 use crate::record::{receipt, rehearsal};
 use crate::trust::{JudgedAt, KeyId, TrustRoot};

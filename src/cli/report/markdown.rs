@@ -100,7 +100,7 @@ fn block(report: &Report, block: &Block, lines: &mut Lines) {
             )
         })),
         Block::Evidence => lines.numbered(evidence(report).into_iter().map(piece)),
-        Block::Facts(facts) => lines.list(
+        Block::ReadinessFacts(facts) => lines.list(
             facts
                 .iter()
                 .map(|(term, what)| format!("{term}: {}", inline(what))),

@@ -119,7 +119,7 @@ fn block(report: &Report, block: &Block) -> Markup {
                 li id={ "evidence-" (at + 1) } { (piece(proof)) }
             } }
         },
-        Block::Facts(facts) => {
+        Block::ReadinessFacts(facts) => {
             html! { dl { @for (term, what) in facts { div { dt { (term) } dd { (what) } } } } }
         }
         Block::Uncounted(files) => html! {

@@ -10,7 +10,7 @@ use super::super::output::Output;
 use super::super::plan::obstacle;
 use super::super::progress::Notifier;
 use super::Args;
-use super::facts::stop;
+use super::gather::stop;
 use crate::bundle::{AuthenticatedBundle, BundleToRun};
 use crate::readiness::{Answers, Blocker, Database, Row};
 use crate::record::ledger::{self, Entry};
@@ -128,7 +128,7 @@ fn going_on(status: &Status) -> Troubles {
             Ending::Resolved(Resolution::Unknown(why)) => Blocker {
                 exit: Exit::Unknown.code(),
                 text: format!(
-                    "nobody can say whether the {} was committed: {why}",
+                    "it is unknown whether the {} was committed: {why}",
                     one.what
                 ),
                 excerpt: Vec::new(),

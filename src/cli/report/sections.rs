@@ -40,7 +40,7 @@ pub enum Block {
     /// Pieces of evidence, numbered from 1.
     Evidence,
     /// Terms and their values.
-    Facts(Vec<(&'static str, String)>),
+    ReadinessFacts(Vec<(&'static str, String)>),
     /// Names of files that do not count, with reasons.
     Uncounted(Vec<(String, String)>),
 }
@@ -344,7 +344,7 @@ fn technical(report: &Report) -> Vec<Block> {
             "File {file}. Nothing of it is shown, since it is not authentic."
         ))];
     };
-    let mut blocks = vec![Block::Facts(facts(report, release))];
+    let mut blocks = vec![Block::ReadinessFacts(facts(report, release))];
     if !release.uncounted.is_empty() {
         blocks.push(Block::Uncounted(release.uncounted.clone()));
     }

@@ -48,9 +48,8 @@ fn events(text: &str) -> Vec<Event<'_>> {
 
 fn is_harmless(address: &str) -> bool {
     let begins = |scheme: &str| {
-        address
-            .get(..scheme.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+        let start = address.get(..scheme.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(scheme))
     };
     // A mail address in angle brackets has no scheme here; the HTML writer adds `mailto:`.
     begins("https://")
@@ -70,26 +69,14 @@ mod tests {
                     [a](javascript:alert(1)) [b](https://example.org) <a@example.org> [c](#d) [e](file:///etc/passwd)\n\n\
                     | a | b |\n|---|---|\n| `<i>` | 2 |\n";
         let page = page("</title><script>", text);
-        for word in [
-            "<script",
-            "<img",
-            "<b>",
-            "<i>",
-            "javascript:",
-            "file:",
-            "src=",
-        ] {
-            assert!(
-                !page.contains(&format!("\"{word}")) && !page.contains(&format!("<{word}")),
-                "{word}: {page}"
-            );
+        for word in "<script <img <b> <i> javascript: file: src=".split(' ') {
+            let is_there =
+                [format!("\"{word}"), format!("<{word}")].map(|text| page.contains(&text));
+            assert_eq!(is_there, [false, false], "{word}: {page}");
         }
-        assert!(
-            !page.contains("<script")
-                && !page.contains("<img")
-                && !page.contains("href=\"javascript"),
-            "{page}"
-        );
+        for word in ["<script", "<img", "href=\"javascript"] {
+            assert!(!page.contains(word), "{word}: {page}");
+        }
         for word in [
             "&lt;script&gt;alert(1)",
             "words",

@@ -4,9 +4,7 @@
 use std::path::PathBuf;
 
 use super::super::args::{now, small_text, time};
-use super::super::error::CliError;
-use super::super::exit::Exit;
-use super::super::output::{Output, display_path};
+use super::super::{CliError, Exit, Output};
 use super::next::{self, NextArgs};
 use super::{WHEN, stem};
 use crate::trust::draft::{DraftError, NextVersion};
@@ -22,7 +20,7 @@ pub struct AddArgs {
     /// The certificate that signs its time stamps (PEM), not the one of its issuer
     #[arg(long, value_name = "TSA.pem")]
     certificate: PathBuf,
-    /// Whose it is [default: the file's name]
+    /// Owner [default: the file's name]
     #[arg(long)]
     owner: Option<String>,
     /// Its time stamps count up to then
@@ -52,14 +50,10 @@ pub struct RevokeArgs {
 }
 
 pub fn add(args: &AddArgs, out: Output) -> Result<Exit, CliError> {
-    let pem = small_text(&args.certificate).map_err(|error| {
-        CliError::new(
-            Exit::Usage,
-            format!("{}: {error}", display_path(&args.certificate)),
-        )
-    })?;
+    let pem = small_text(&args.certificate);
+    let pem = pem.map_err(|error| CliError::usage(error).about(&args.certificate))?;
     let authority = TimestampAuthority::from_pem(&pem).map_err(|error| {
-        CliError::new(Exit::Usage, error)
+        CliError::usage(error)
             .about(&args.certificate)
             .hint("it must be the one certificate that signs time stamps, with the extended key usage timeStamping")
     })?;

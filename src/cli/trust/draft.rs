@@ -3,9 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::super::args::{now, public_key, small_text, time};
-use super::super::error::CliError;
-use super::super::exit::Exit;
-use super::super::output::Output;
+use super::super::{CliError, Exit, Output};
 use super::next::{self, NextArgs};
 use super::{WHEN, stem};
 use crate::trust::PublicKey;
@@ -25,7 +23,7 @@ pub struct AddKeyArgs {
     /// Its role
     #[arg(long)]
     role: Name,
-    /// Whose it is [default: the file's name]
+    /// Owner [default: the file's name]
     #[arg(long)]
     owner: Option<String>,
     /// Its signatures count from then on
@@ -61,7 +59,7 @@ pub struct RevokeArgs {
     /// A public key that takes its place at once, for the last key of a role
     #[arg(long, value_name = "NEW.pub")]
     new: Option<PathBuf>,
-    /// Whose the new one is [default: the file's name]
+    /// Owner of the new key [default: the file's name]
     #[arg(long, requires = "new")]
     owner: Option<String>,
 }
@@ -76,7 +74,7 @@ pub struct RotateArgs {
     /// The public key that takes its place
     #[arg(long, value_name = "NEW.pub")]
     new: PathBuf,
-    /// Whose the new one is [default: the file's name]
+    /// Owner of the new key [default: the file's name]
     #[arg(long)]
     owner: Option<String>,
     /// Signatures of the old one count up to then [default: now]
@@ -105,26 +103,16 @@ pub fn retire(args: &RetireArgs, out: Output) -> Result<Exit, CliError> {
 }
 
 pub fn revoke(args: &RevokeArgs, out: Output) -> Result<Exit, CliError> {
-    let new = args
-        .new
-        .as_deref()
-        .map(|path| Ok::<_, CliError>((public_key(path)?, path)))
+    let new = args.new.as_deref();
+    let new = new
+        .map(|path| new_key(path, args.owner.as_ref()))
         .transpose()?;
     let edit = |next: &mut NextVersion| {
         let key = find(next.document(), &args.key)?;
         next.revoke(key, args.compromised_since)?;
-        if let Some((new, path)) = new {
-            let (role, owner) = (
-                next.role_of(key)?,
-                args.owner.clone().unwrap_or_else(|| stem(path)),
-            );
-            next.add(NewKey {
-                role,
-                key: new,
-                owner,
-                not_before: None,
-                not_after: None,
-            })?;
+        if let Some(new) = new {
+            let role = next.role_of(key)?;
+            next.add(new(role))?;
         }
         Ok(())
     };
@@ -132,48 +120,50 @@ pub fn revoke(args: &RevokeArgs, out: Output) -> Result<Exit, CliError> {
 }
 
 pub fn rotate(args: &RotateArgs, out: Output) -> Result<Exit, CliError> {
-    let key = public_key(&args.new)?;
-    let owner = args.owner.clone().unwrap_or_else(|| stem(&args.new));
+    let new = new_key(&args.new, args.owner.as_ref())?;
     let edit = |next: &mut NextVersion| {
         let old = find(next.document(), &args.old)?;
         let role = next.role_of(old)?;
         next.retire(old, args.not_after.unwrap_or_else(now))?;
-        next.add(NewKey {
-            role,
-            key,
-            owner,
-            not_before: None,
-            not_after: None,
-        })?;
-        Ok(())
+        Ok(next.add(new(role))?)
     };
     next::make("rotate", &args.next, edit, out)
+}
+
+/// Reads the public key that takes another's place, in the role that it will have.
+fn new_key(path: &Path, owner: Option<&String>) -> Result<impl FnOnce(Name) -> NewKey, CliError> {
+    let (key, owner) = (public_key(path)?, owner.cloned());
+    let owner = owner.unwrap_or_else(|| stem(path));
+    Ok(move |role| NewKey {
+        role,
+        key,
+        owner,
+        not_before: None,
+        not_after: None,
+    })
 }
 
 /// Finds the single key that matches the argument.
 fn find(document: &TrustDocument, text: &str) -> Result<Digest, CliError> {
     let mut ids = keys_named(document, text);
     let file = Path::new(text);
-    let pem = small_text(file)
-        .ok()
-        .and_then(|text| PublicKey::from_text(&text).ok());
-    ids.extend(
-        pem.map(|key| key.id().digest())
-            .filter(|id| document.keys.iter().any(|key| key.id == *id)),
-    );
+    let text_of_file = small_text(file).ok();
+    let key = text_of_file.and_then(|text| PublicKey::from_text(&text).ok());
+    let id = key.map(|key| key.id().digest());
+    ids.extend(id.filter(|id| document.keys.iter().any(|key| key.id == *id)));
     ids.sort();
     ids.dedup();
     match ids[..] {
         [id] => Ok(id),
-        [] if text.ends_with(".pub") => {
-            public_key(file)?;
+        [] => {
+            if text.ends_with(".pub") {
+                public_key(file)?;
+            }
             Err(DraftError::NoKey(text.to_owned()).into())
         }
-        [] => Err(DraftError::NoKey(text.to_owned()).into()),
-        _ => Err(DraftError::ManyKeys {
-            text: text.to_owned(),
-            ids,
+        _ => {
+            let text = text.to_owned();
+            Err(DraftError::ManyKeys { text, ids }.into())
         }
-        .into()),
     }
 }

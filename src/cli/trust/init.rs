@@ -5,10 +5,8 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use super::super::args::{PassphraseArgs, now, public_key, time};
-use super::super::error::CliError;
-use super::super::exit::Exit;
-use super::super::output::{Output, display_path};
-use super::{WHEN, gate_role, requirement, show, stem};
+use super::super::{CliError, Exit, Output, display_path};
+use super::{WHEN, gate_role, requirement, role_name, show, stem};
 use crate::trust::draft::{self, NewKey};
 use crate::trust::root::name;
 use crate::trust::{DraftRoot, PublicKey, Signer, signatures, store};
@@ -63,8 +61,7 @@ const YEAR: i64 = 365 * 24 * 60 * 60;
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     if args.file.symlink_metadata().is_ok() {
         let message = format!("{} exists already", display_path(&args.file));
-        return Err(CliError::new(Exit::Usage, message)
-            .hint("`pgseal trust add-key` makes its next version"));
+        return Err(CliError::usage(message).hint("`pgseal trust add-key` makes its next version"));
     }
     let root_keys = args.passphrase.keys(&args.root_key)?;
     let (mut keys, mut thresholds) = (Vec::new(), BTreeMap::new());
@@ -73,24 +70,20 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         put_in(&mut keys, name("root"), key.public_key(), path)?;
     }
     for spec in &args.role {
-        if thresholds
-            .insert(spec.role.clone(), spec.threshold)
-            .is_some()
-        {
-            let text = format!(
+        let known = thresholds.insert(spec.role.clone(), spec.threshold);
+        if known.is_some() {
+            return Err(CliError::usage(format!(
                 "role {} is given twice (root keys are given by --root-key)",
                 spec.role
-            );
-            return Err(CliError::new(Exit::Usage, text));
+            )));
         }
         for path in &spec.keys {
             put_in(&mut keys, spec.role.clone(), public_key(path)?, path)?;
         }
     }
     if args.require_rehearsal && !thresholds.contains_key(&name("receipt")) {
-        return Err(CliError::new(
-            Exit::Usage,
-            "--require-rehearsal: nobody has the role receipt, so nothing could run",
+        return Err(CliError::usage(
+            "--require-rehearsal: no key has the role receipt, so nothing could run",
         )
         .hint("define it by --role receipt:1=HOST.pub; nothing was written"));
     }
@@ -114,9 +107,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             "{expires} is in the past: nothing runs by this trust root"
         ));
     }
-    let wrong = |error: &dyn std::fmt::Display| {
-        CliError::new(Exit::Usage, error).hint("nothing was written")
-    };
+    let wrong = |error: &dyn std::fmt::Display| CliError::usage(error).hint("nothing was written");
     let document = draft::first(keys, thresholds, policy, issued, expires);
     let draft = DraftRoot::of(&document).map_err(|error| wrong(&error))?;
     let signers: Vec<&dyn Signer> = root_keys.iter().map(|key| key as &dyn Signer).collect();
@@ -125,21 +116,10 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         .root_signatures(&signed)
         .map_err(|error| wrong(&error))?;
     store::create(&args.file, &draft, &signed)?;
-    out.note(format!(
-        "wrote {} and its signature below {}.sigs",
-        display_path(&args.file),
-        display_path(&args.file)
-    ));
+    let file = display_path(&args.file);
+    out.note(format!("wrote {file} and its signature below {file}.sigs"));
     let progress = signatures::progress(&draft, None, &signed)?;
-    show::print(
-        &show::Shown {
-            file: &args.file,
-            draft: &draft,
-            progress,
-            steps: &[],
-        },
-        out,
-    );
+    show::Shown::new(&args.file, &draft, progress, &[]).print(out);
     Ok(Exit::Done)
 }
 
@@ -155,9 +135,7 @@ fn put_in(keys: &mut Vec<NewKey>, role: Name, key: PublicKey, path: &Path) -> Re
                 display_path(path)
             ),
         };
-        return Err(
-            CliError::new(Exit::Usage, text).hint("name another key for it; nothing was written")
-        );
+        return Err(CliError::usage(text).hint("name another key for it; nothing was written"));
     }
     keys.push(NewKey {
         role,
@@ -170,21 +148,18 @@ fn put_in(keys: &mut Vec<NewKey>, role: Name, key: PublicKey, path: &Path) -> Re
 }
 
 fn approvals(args: &Args, thresholds: &BTreeMap<Name, u8>) -> Result<BTreeMap<Name, u8>, CliError> {
-    let roles = thresholds
-        .iter()
-        .map(|(role, threshold)| {
-            (
-                role.clone(),
-                Role {
-                    threshold: *threshold,
-                },
-            )
-        })
-        .collect();
+    let role = |(role, threshold): (&Name, &u8)| {
+        (
+            role.clone(),
+            Role {
+                threshold: *threshold,
+            },
+        )
+    };
+    let roles = thresholds.iter().map(role).collect();
     let one = |(role, count): &(Name, Option<u8>)| {
         let count = draft::approvals(&roles, role, *count).map_err(|error| {
-            CliError::new(Exit::Usage, format!("--require {role}: {error}"))
-                .hint("define it by --role")
+            CliError::usage(format!("--require {role}: {error}")).hint("define it by --role")
         })?;
         Ok((role.clone(), count))
     };
@@ -197,9 +172,7 @@ fn role_spec(text: &str) -> Result<RoleSpec, String> {
         .and_then(|(head, keys)| Some((head.split_once(':')?, keys)));
     let ((role, threshold), keys) = parts.ok_or("write NAME:THRESHOLD=A.pub,B.pub")?;
     Ok(RoleSpec {
-        role: role
-            .parse()
-            .map_err(|error: pgseal_verify::format::name::NameError| error.to_string())?,
+        role: role_name(role)?,
         threshold: threshold
             .parse()
             .map_err(|_| format!("{threshold:?} is not a threshold from 1 to 255"))?,

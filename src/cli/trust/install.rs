@@ -3,12 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::super::args::{TrustArgs, now};
-use super::super::error::CliError;
-use super::super::exit::Exit;
-use super::super::output::{Output, display_path};
+use super::super::{CliError, Exit, Output, display_path};
 use super::next::change;
 use super::refusal;
-use super::show::{self, Shown};
+use super::show::Shown;
 use crate::trust::rotation::walk;
 use crate::trust::signatures;
 use crate::trust::store::{self, Installed, StoreError};
@@ -45,26 +43,15 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         return Ok(Exit::Done);
     };
     let document = step.root().document();
-    if document.expires <= now() {
+    let (version, expires) = (document.version, document.expires);
+    if expires <= now() {
         out.warning(format!(
-            "version {} expired on {}: nothing runs by it",
-            document.version, document.expires
+            "version {version} expired on {expires}: nothing runs by it"
         ));
     }
-    out.note(format!(
-        "installed version {} as {}",
-        document.version,
-        display_path(&file)
-    ));
-    show::print(
-        &Shown {
-            file: &file,
-            draft: step.root().draft(),
-            progress,
-            steps: &changes,
-        },
-        out,
-    );
+    let path = display_path(&file);
+    out.note(format!("installed version {version} as {path}"));
+    Shown::new(&file, step.root().draft(), progress, &changes).print(out);
     Ok(Exit::Done)
 }
 
@@ -74,7 +61,7 @@ fn damaged(error: StoreError) -> CliError {
         StoreError::Trust { .. } => CliError::from(error)
             .hint("it was cut off or changed on its way, or is none: ask for a fresh copy; nothing was changed"),
         StoreError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
-            CliError::new(Exit::Usage, error).hint("name the new trust document, or a directory with some")
+            CliError::usage(error).hint("name the new trust document, or a directory with some")
         }
         StoreError::Io { source, .. } if source.kind() == std::io::ErrorKind::InvalidData => {
             CliError::new(Exit::NotAuthentic, error).hint("it is no trust document; nothing was changed")
@@ -88,7 +75,7 @@ fn first(file: &Path, error: StoreError) -> CliError {
     match &error {
         StoreError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
             let text = format!("no trust root is installed: {error}");
-            CliError::new(Exit::Usage, text).hint(format!(
+            CliError::usage(text).hint(format!(
                 "trust begins by hand: compare the digest that `pgseal trust show NEW` prints with its owners, then copy \
                  NEW and NEW.sigs to {0} and {0}.sigs",
                 display_path(file)

@@ -5,9 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::super::args::{PassphraseArgs, now, time};
-use super::super::error::CliError;
-use super::super::exit::Exit;
-use super::super::output::{Output, display_path};
+use super::super::{CliError, Exit, Output, display_path};
 use super::show::{self, Change, Shown};
 use super::warnings::warnings;
 use super::{WHEN, refusal};
@@ -71,21 +69,10 @@ pub fn make(
     installed.install(&steps).map_err(refusal::unwritten)?;
     for step in &steps {
         let draft = step.root().draft();
-        out.note(format!(
-            "wrote version {} of {}",
-            draft.document().version,
-            display_path(&args.file)
-        ));
+        let (version, path) = (draft.document().version, display_path(&args.file));
+        out.note(format!("wrote version {version} of {path}"));
         let steps = [change(before.draft(), draft)];
-        show::print(
-            &Shown {
-                file: &args.file,
-                draft,
-                progress,
-                steps: &steps,
-            },
-            out,
-        );
+        Shown::new(&args.file, draft, progress, &steps).print(out);
     }
     Ok(Exit::Done)
 }
@@ -148,7 +135,7 @@ pub fn may_sign(draft: &DraftRoot, before: Option<&TrustRoot>, id: &KeyId) -> Re
                 ""
             }
         );
-        Err(CliError::new(Exit::Usage, text).hint(format!("{hint}; nothing was signed")))
+        Err(CliError::usage(text).hint(format!("{hint}; nothing was signed")))
     };
     match entries
         .iter()
@@ -193,30 +180,16 @@ fn write(
     store::create(&file, draft, signatures)
         .map_err(|error| refusal::draft_exists(error, command, args.output.is_none()))?;
     let steps = [change(before.draft(), draft)];
+    let path = display_path(&file);
     out.note(format!(
-        "wrote the draft {}; {}",
-        display_path(&file),
-        show::said(&progress, to)
+        "wrote the draft {path}; {}",
+        show::signed_by(&progress, to)
     ));
-    let next = if progress.is_met() { "install" } else { "sign" };
-    let rest = if progress.is_met() {
-        ""
-    } else {
-        " --key ROOT.key"
-    };
-    out.note(format!(
-        "next: pgseal trust {next} {}{rest}",
-        display_path(&file)
-    ));
-    show::print(
-        &Shown {
-            file: &file,
-            draft,
-            progress,
-            steps: &steps,
-        },
-        out,
-    );
+    out.note(match progress.is_met() {
+        true => format!("next: pgseal trust install {path}"),
+        false => format!("next: pgseal trust sign {path} --key ROOT.key"),
+    });
+    Shown::new(&file, draft, progress, &steps).print(out);
     Ok(Exit::Done)
 }
 

@@ -2,9 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use super::super::error::CliError;
-use super::super::exit::Exit;
-use super::super::output::Output;
+use super::super::{CliError, Exit, Output};
 use super::next::{self, NextArgs};
 use super::{gate_role, named_number, requirement};
 use crate::trust::draft::NextVersion;

@@ -1,9 +1,7 @@
 //! Errors of drafts and rotation, with hints.
 
-use super::super::error::CliError;
 use super::super::error::authentic::signature_kind;
-use super::super::kind::Kind;
-use super::super::output::display_path;
+use super::super::{CliError, Kind, display_path};
 use crate::trust::draft::DraftError;
 use crate::trust::policy;
 use crate::trust::root::{SignatureError, TrustError};

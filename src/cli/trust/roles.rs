@@ -9,18 +9,15 @@ pub fn approves(role: &Name) -> bool {
 }
 
 /// Describes the task of a role and how many of its keys are needed.
-pub fn said(document: &TrustDocument, role: &Name) -> String {
-    if role.as_str() == "receipt" {
-        return format!("role {role}: its key signs receipts");
-    }
-    if role.as_str() == "log" {
-        return format!("role {role}: its key signs the checkpoints of archives");
-    }
-    if !approves(role) {
-        return format!(
-            "role {role}: {} of its keys must sign",
-            needed(document, role)
-        );
+pub fn describe(document: &TrustDocument, role: &Name) -> String {
+    match role.as_str() {
+        "receipt" => return format!("role {role}: its key signs receipts"),
+        "log" => return format!("role {role}: its key signs the checkpoints of archives"),
+        _ if approves(role) => {}
+        _ => {
+            let needed = needed(document, role);
+            return format!("role {role}: {needed} of its keys must sign");
+        }
     }
     let keys = document
         .keys

@@ -5,10 +5,8 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::super::args::{TrustArgs, now};
-use super::super::error::CliError;
-use super::super::exit::Exit;
-use super::super::output::{Output, Paint, escape};
 use super::super::rehearsal_proof;
+use super::super::{CliError, Exit, Output, Paint, escape};
 use super::roles;
 use crate::trust::change::{authority_standing, standing};
 use crate::trust::root::SignatureError;
@@ -37,16 +35,35 @@ pub struct Change {
     pub changes: Vec<String>,
 }
 
-/// A document to show.
+/// A document to show, with the changes of the versions up to it.
 pub struct Shown<'d> {
-    /// Path of the document.
-    pub file: &'d Path,
-    /// The document, signed or not.
-    pub draft: &'d DraftRoot,
-    /// Number of signatures that it has and needs.
-    pub progress: Progress,
-    /// Changes of the versions up to it.
-    pub steps: &'d [Change],
+    file: &'d Path,
+    draft: &'d DraftRoot,
+    progress: Progress,
+    steps: &'d [Change],
+}
+
+impl<'d> Shown<'d> {
+    pub fn new(
+        file: &'d Path,
+        draft: &'d DraftRoot,
+        progress: Progress,
+        steps: &'d [Change],
+    ) -> Self {
+        Self {
+            file,
+            draft,
+            progress,
+            steps,
+        }
+    }
+
+    /// Prints the whole answer: changes and document.
+    pub fn print(&self, out: Output) {
+        out.document(&document(self));
+        show_changes(self.steps, |line| out.line(line));
+        show(self.draft, &self.progress, out);
+    }
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
@@ -60,107 +77,73 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     if args.file.is_none() || progress.is_met() {
         store::read(&file)?;
     }
-    print(
-        &Shown {
-            file: &file,
-            draft,
-            progress,
-            steps: &[],
-        },
-        out,
-    );
+    Shown::new(&file, draft, progress, &[]).print(out);
     Ok(Exit::Done)
 }
 
-/// Prints the whole answer: changes and document.
-pub fn print(shown: &Shown, out: Output) {
-    out.document(&document(shown));
-    changes(shown.steps)
-        .into_iter()
-        .for_each(|line| out.line(line));
-    let document = shown.draft.document();
-    out.line(format!(
-        "trust root version {}, {}",
-        document.version,
-        shown.draft.digest()
-    ));
-    if !shown.progress.is_met() {
-        out.line(format!(
-            "draft, {}",
-            said(&shown.progress, document.version)
-        ));
+fn show(draft: &DraftRoot, progress: &Progress, out: Output) {
+    let document = draft.document();
+    let (version, digest) = (document.version, draft.digest());
+    out.line(format!("trust root version {version}, {digest}"));
+    if !progress.is_met() {
+        out.line(format!("draft, {}", signed_by(progress, version)));
     }
     if let Some(issued) = document.issued {
         out.line(format!("issued {issued}"));
     }
-    let past = if document.expires <= now() {
-        out.paint(Paint::Bad, " (expired)")
-    } else {
-        String::new()
+    let past = match document.expires <= now() {
+        true => out.paint(Paint::Bad, " (expired)"),
+        false => String::new(),
     };
     out.line(format!("expires {}{past}", document.expires));
     for role in document.roles.keys() {
-        out.line(roles::said(document, role));
+        out.line(roles::describe(document, role));
         for key in document.keys.iter().filter(|key| key.role == *role) {
-            out.line(format!(
-                "  {} {}{}",
-                key.id,
-                escape(&key.owner),
-                standing(key)
-            ));
+            let (id, owner, standing) = (key.id, escape(&key.owner), standing(key));
+            out.line(format!("  {id} {owner}{standing}"));
         }
     }
-    for (role, count) in &document.policy.approvals {
-        out.line(format!(
-            "a run needs {} of {role}",
-            plural::count(*count, "approval")
-        ));
+    let policy = &document.policy;
+    for (role, count) in &policy.approvals {
+        let approvals = plural::count(*count, "approval");
+        out.line(format!("a run needs {approvals} of {role}"));
     }
-    if !document.policy.targets.is_empty() {
-        out.line(format!(
-            "releases may run on: {}",
-            escape(&document.policy.targets.join(", "))
-        ));
+    if !policy.targets.is_empty() {
+        let targets = escape(&policy.targets.join(", "));
+        out.line(format!("releases may run on: {targets}"));
     }
-    if document.policy.require_rehearsal {
-        out.line(rehearsal_proof::needed(
-            document.policy.rehearsal_max_age_days,
-        ));
+    if policy.require_rehearsal {
+        out.line(rehearsal_proof::needed(policy.rehearsal_max_age_days));
     }
-    if document.policy.gate_role == GateRole::Any {
+    if policy.gate_role == GateRole::Any {
         out.line("gates and probes may be asked as any role, also as a superuser");
     }
-    for (name, sequence) in &document.policy.minimum_sequence {
+    for (name, sequence) in &policy.minimum_sequence {
         out.line(format!("lowest sequence of {name} that runs: {sequence}"));
     }
-    for id in &document.policy.blocked_releases {
+    for id in &policy.blocked_releases {
         out.line(format!("release {id} is blocked"));
     }
     for authority in &document.timestamp_authorities {
         let (id, owner) = (authority.id, escape(&authority.owner));
-        out.line(format!(
-            "time stamping authority {id} {owner}{}",
-            authority_standing(authority)
-        ));
+        let standing = authority_standing(authority);
+        out.line(format!("time stamping authority {id} {owner}{standing}"));
     }
 }
 
-/// Lines with the changes of each version.
-pub fn changes(steps: &[Change]) -> Vec<String> {
-    let lines = |step: &Change| {
-        let head = format!(
-            "version {} -> {}:",
-            step.version.saturating_sub(1),
-            step.version
-        );
-        let below: Vec<String> = step
-            .changes
-            .iter()
-            .map(|change| format!("  {}", escape(change)))
-            .collect();
-        std::iter::once(head).chain(below)
-    };
-    steps.iter().flat_map(lines).collect()
+/// Prints the changes of each version.
+pub fn show_changes(steps: &[Change], print: impl Fn(String)) {
+    for Change {
+        version, changes, ..
+    } in steps
+    {
+        print(format!(
+            "version {} -> {version}:",
+            version.saturating_sub(1)
+        ));
+        let lines = changes.iter().map(|change| format!("  {}", escape(change)));
+        lines.for_each(&print);
+    }
 }
 
 /// The JSON document, the same for every `trust` command.
@@ -178,21 +161,14 @@ pub fn document(shown: &Shown) -> serde_json::Value {
 }
 
 /// Number of signatures, for people.
-pub fn said(progress: &Progress, version: u32) -> String {
-    let of = |tally: Tally, version: u32| {
-        format!(
-            "{} of {} root keys of version {version}",
-            tally.counted, tally.threshold
-        )
+pub fn signed_by(progress: &Progress, version: u32) -> String {
+    let of = |Tally { counted, threshold }: Tally, version: u32| {
+        format!("{counted} of {threshold} root keys of version {version}")
     };
-    let before = progress
-        .before
-        .map(|before| format!(", {}", of(before, version.saturating_sub(1))));
-    format!(
-        "signed by {}{}",
-        of(progress.own, version),
-        before.unwrap_or_default()
-    )
+    let before = progress.before.map_or(String::new(), |before| {
+        format!(", {}", of(before, version.saturating_sub(1)))
+    });
+    format!("signed by {}{before}", of(progress.own, version))
 }
 
 /// Converts an error about a signature that makes every host reject the document.

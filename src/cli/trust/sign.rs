@@ -1,15 +1,13 @@
 //! `pgseal trust sign DRAFT --key ROOT.key`, and `trust attach` for signatures made elsewhere.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::super::args::{TrustArgs, now, public_key};
-use super::super::error::CliError;
-use super::super::exit::Exit;
-use super::super::kind::Kind;
-use super::super::output::{Output, display_path};
 use super::super::signer::SignerArgs;
+use super::super::{CliError, Exit, Output, display_path};
 use super::next::{change, may_sign};
 use super::refusal;
 use super::show::{self, Change, Shown};
@@ -50,28 +48,25 @@ pub struct AttachArgs {
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
-    let desk = SignatureCollector::to_sign(&args.draft, &args.trust)?;
+    let collector = SignatureCollector::to_sign(&args.draft, &args.trust)?;
     let Some(tbs) = &args.tbs else {
-        desk.show_changes(out);
+        collector.show_changes(out);
         let signers = args.signer.open_all()?;
         for signer in &signers {
-            may_sign(&desk.draft, desk.before.as_ref(), &signer.public_key().id())?;
+            may_sign(
+                &collector.draft,
+                collector.before.as_ref(),
+                &signer.public_key().id(),
+            )?;
         }
         let signers: Vec<&dyn Signer> = signers.iter().map(AsRef::as_ref).collect();
-        return desk.add(signatures::sign(&desk.draft, &signers)?, out);
+        return collector.add(signatures::sign(&collector.draft, &signers)?, out);
     };
     let written = durable::create_new(tbs, |file| {
-        file.write_all(&signatures::to_be_signed(&desk.draft))
+        file.write_all(&signatures::to_be_signed(&collector.draft))
     });
-    written.map_err(|error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => CliError::new(
-            Kind::FileExists,
-            format!("{} exists already", display_path(tbs)),
-        )
-        .hint("name a new file"),
-        _ => CliError::io(tbs, &error),
-    })?;
-    desk.show_changes(out);
+    written.map_err(|error| CliError::not_created(tbs, &error))?;
+    collector.show_changes(out);
     out.note(format!(
         "wrote {}: sign these bytes by Ed25519 as they are",
         display_path(tbs)
@@ -80,22 +75,22 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         "then: pgseal trust attach {} SIGNATURE --key ROOT.pub",
         display_path(&args.draft)
     ));
-    desk.answer(&desk.known, out)
+    collector.answer(&collector.known, out)
 }
 
 pub fn attach(args: &AttachArgs, out: Output) -> Result<Exit, CliError> {
-    let desk = SignatureCollector::to_attach(&args.draft, &args.trust, out)?;
+    let collector = SignatureCollector::to_attach(&args.draft, &args.trust, out)?;
     let key = public_key(&args.key)?;
-    may_sign(&desk.draft, desk.before.as_ref(), &key.id())?;
+    may_sign(&collector.draft, collector.before.as_ref(), &key.id())?;
     let signature = read_signature(&args.signature)?;
-    let signature = signatures::made_elsewhere(&desk.draft, &key, signature).map_err(|error| {
+    let signature = signatures::made_elsewhere(&collector.draft, &key, signature).map_err(|error| {
         CliError::from(error).about(&args.signature).hint(format!(
             "sign exactly the bytes that `pgseal trust sign {} --tbs OUT` writes; nothing was added",
             display_path(&args.draft)
         ))
     })?;
-    desk.show_changes(out);
-    desk.add(vec![signature], out)
+    collector.show_changes(out);
+    collector.add(vec![signature], out)
 }
 
 /// A draft, its existing signatures and the version before it.
@@ -125,13 +120,13 @@ impl<'a> SignatureCollector<'a> {
 
     /// Opens a draft to attach a signature. The signer has seen the changes elsewhere.
     fn to_attach(file: &'a Path, trust: &TrustArgs, out: Output) -> Result<Self, CliError> {
-        let desk = Self::of(file, store::read_draft(file)?, trust.load_if_named()?)?;
-        if desk.before.is_none() && desk.draft.document().version > 1 {
+        let collector = Self::of(file, store::read_draft(file)?, trust.load_if_named()?)?;
+        if collector.before.is_none() && collector.draft.document().version > 1 {
             out.note(
                 "what changes can't be shown: name the version before the draft by --trust FILE",
             );
         }
-        Ok(desk)
+        Ok(collector)
     }
 
     fn of(file: &'a Path, candidate: Candidate, here: Option<TrustRoot>) -> Result<Self, CliError> {
@@ -155,9 +150,7 @@ impl<'a> SignatureCollector<'a> {
 
     /// Shows the changes before any prompt or signature, so as notes and not as the answer.
     fn show_changes(&self, out: Output) {
-        show::changes(&self.steps)
-            .into_iter()
-            .for_each(|line| out.note(line));
+        show::show_changes(&self.steps, |line| out.note(line));
     }
 
     /// Adds signatures, unless the result would have one that makes hosts reject it.
@@ -182,19 +175,12 @@ impl<'a> SignatureCollector<'a> {
     fn answer(&self, signatures: &[ClaimedSignature], out: Output) -> Result<Exit, CliError> {
         let progress = signatures::progress(&self.draft, self.before.as_ref(), signatures)
             .map_err(|error| show::not_signed(self.file, &error))?;
-        out.document(&show::document(&Shown {
-            file: self.file,
-            draft: &self.draft,
-            progress,
-            steps: &self.steps,
-        }));
-        let version = self.draft.document().version;
-        out.line(format!(
-            "{}: version {version}, {}",
-            display_path(self.file),
-            self.draft.digest()
-        ));
-        out.line(show::said(&progress, version));
+        let shown = Shown::new(self.file, &self.draft, progress, &self.steps);
+        out.document(&show::document(&shown));
+        let (version, digest) = (self.draft.document().version, self.draft.digest());
+        let file = display_path(self.file);
+        out.line(format!("{file}: version {version}, {digest}"));
+        out.line(show::signed_by(&progress, version));
         if self.before.is_none() && version > 1 {
             out.note(format!(
                 "what version {} needs is not known here",
@@ -211,7 +197,7 @@ fn can_be_shown(draft: &DraftRoot, here: Option<&TrustRoot>) -> Result<(), CliEr
     let before = version.saturating_sub(1);
     let blind = |why: &str| {
         let text = format!("what this draft changes can't be shown: {why}");
-        Err(CliError::new(Exit::Usage, text).hint(format!(
+        Err(CliError::usage(text).hint(format!(
             "name version {before} by --trust FILE; nothing was signed"
         )))
     };
@@ -246,24 +232,14 @@ fn can_be_shown(draft: &DraftRoot, here: Option<&TrustRoot>) -> Result<(), CliEr
 }
 
 fn read_signature(path: &Path) -> Result<[u8; 64], CliError> {
-    let io = |error: std::io::Error| {
-        CliError::new(Exit::Usage, format!("{}: {error}", display_path(path)))
-    };
-    if !path.metadata().map_err(io)?.is_file() {
-        return Err(CliError::new(
-            Exit::Usage,
-            format!("{}: not a regular file", display_path(path)),
-        ));
+    let wrong = |error: &dyn Display| CliError::usage(error).about(path);
+    if !path.metadata().map_err(|error| wrong(&error))?.is_file() {
+        return Err(wrong(&"not a regular file"));
     }
     let mut bytes = Vec::new();
-    std::fs::File::open(path)
-        .and_then(|file| file.take(65).read_to_end(&mut bytes))
-        .map_err(io)?;
+    let read = std::fs::File::open(path).and_then(|file| file.take(65).read_to_end(&mut bytes));
+    read.map_err(|error| wrong(&error))?;
     <[u8; 64]>::try_from(bytes).map_err(|_| {
-        CliError::new(
-            Exit::Usage,
-            format!("{}: a signature has 64 raw bytes", display_path(path)),
-        )
-        .hint("not hexadecimal, not base64, and no Ed25519ph")
+        wrong(&"a signature has 64 raw bytes").hint("not hexadecimal, not base64, and no Ed25519ph")
     })
 }

@@ -18,19 +18,13 @@ pub fn warnings(before: &TrustDocument, after: &TrustDocument) -> Vec<String> {
 /// A role that this version changes and that has too few active keys left to sign.
 fn too_few(before: &TrustDocument, after: &TrustDocument, role: &Name) -> Option<String> {
     let keys = |document: &TrustDocument| -> Vec<KeyEntry> {
-        document
-            .keys
-            .iter()
-            .filter(|key| key.role == *role)
-            .cloned()
-            .collect()
+        let keys = document.keys.iter().filter(|key| key.role == *role);
+        keys.cloned().collect()
     };
     let (list, needs) = (keys(after), needed(after, role));
     let changed = keys(before) != list || needed(before, role) != needs;
-    let active = list
-        .iter()
-        .filter(|key| key.status == KeyStatus::Active)
-        .count();
+    let is_active = |key: &&KeyEntry| key.status == KeyStatus::Active;
+    let active = list.iter().filter(is_active).count();
     (changed && active < usize::from(needs)).then(|| {
         format!(
             "role {role} has {} left and needs {needs}: it signs nothing new",
@@ -56,22 +50,17 @@ fn another_count(before: &TrustDocument, after: &TrustDocument, role: &Name) -> 
 
 /// A key that is revoked without a time.
 fn revoked_for_ever(before: &TrustDocument, after: &TrustDocument) -> Option<String> {
-    let for_ever =
-        |key: &&KeyEntry| key.status == KeyStatus::Revoked && key.compromised_since.is_none();
-    let known = |key: &KeyEntry| {
-        before
-            .keys
-            .iter()
-            .any(|old| old.id == key.id && old.status == KeyStatus::Revoked)
+    let is_new = |key: &KeyEntry| {
+        let mut old = before.keys.iter().filter(|old| old.id == key.id);
+        old.all(|old| old.status != KeyStatus::Revoked)
     };
-    after
-        .keys
-        .iter()
-        .filter(for_ever)
-        .any(|key| !known(key))
-        .then(|| {
-            "no signature of this key counts any more, not even proven older ones; \
+    let mut keys = after.keys.iter();
+    let any = keys.any(|key| {
+        key.status == KeyStatus::Revoked && key.compromised_since.is_none() && is_new(key)
+    });
+    any.then(|| {
+        "no signature of this key counts any more, not even proven older ones; \
          --compromised-since TIME would keep those"
-                .to_owned()
-        })
+            .to_owned()
+    })
 }

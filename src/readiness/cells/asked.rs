@@ -2,7 +2,7 @@
 //! checks.
 
 use super::super::cell::{Cell, CellStatus, Proof, ProofOf, Row};
-use super::super::facts::{Answers, Database, Facts, Kept, ReleaseFacts};
+use super::super::facts::{Answers, Database, Kept, ReadinessFacts, ReleaseFacts};
 use super::super::human_time::{count, day_and_time, day_and_time_of};
 use super::super::values::spelled;
 use super::ANSWER_SECONDS;
@@ -12,30 +12,24 @@ use pgseal_verify::format::receipt::{
     Action, GateAnswer, ObservedTarget, Outcome, Receipt, VerifyRecord,
 };
 
-pub(super) fn target(facts: &Facts, release: &ReleaseFacts) -> Cell {
+pub(super) fn target(facts: &ReadinessFacts, release: &ReleaseFacts) -> Cell {
     let Some(answers) = release.answers() else {
         let then = |receipt: &Receipt| format!("it was {}", receipt.target.database);
         return not_asked(Row::Target, facts, release, then);
     };
-    now(
-        Row::Target,
-        CellStatus::Go,
-        format!(
-            "It is {}, which the release is for.",
-            answers.target.database
-        ),
-        answers,
-    )
+    let database = &answers.target.database;
+    let says = format!("It is {database}, which the release is for.");
+    now(Row::Target, CellStatus::Go, says, answers)
 }
 
-pub(super) fn ledger(facts: &Facts, release: &ReleaseFacts) -> Cell {
+pub(super) fn ledger(facts: &ReadinessFacts, release: &ReleaseFacts) -> Cell {
     let Some(answers) = release.answers() else {
         return not_asked(Row::Ledger, facts, release, |receipt| {
             let outcome = match receipt.outcome {
                 Outcome::Committed => "was done",
                 Outcome::Unchanged => "failed and changed nothing",
                 Outcome::Partial => "stopped half way",
-                Outcome::Unknown => "ended without anybody knowing how",
+                Outcome::Unknown => "ended with an unknown outcome",
             };
             format!("a {} {outcome}", receipt.action.as_str())
         });
@@ -51,66 +45,53 @@ pub(super) fn ledger(facts: &Facts, release: &ReleaseFacts) -> Cell {
             "This release is not in effect here, and none that is stands in its way.".to_owned()
         }
     };
-    let proof = row.map(|row| Proof {
-        of: ProofOf::LedgerRow,
-        name: format!("run {}, transaction {}", row.run_id, row.transaction_id),
-        sha256: None,
-        keys: Vec::new(),
-        at: row.at.parse().ok(),
+    let proof = row.map(|row| {
+        let name = format!("run {}, transaction {}", row.run_id, row.transaction_id);
+        Proof {
+            at: row.at.parse().ok(),
+            ..Proof::new(ProofOf::LedgerRow, name)
+        }
     });
     now(Row::Ledger, CellStatus::Go, says, answers)
         .proved(proof)
         .proved(release.receipt_in_effect().map(receipt_proof))
 }
 
-pub(super) fn gate(facts: &Facts, release: &ReleaseFacts) -> Cell {
+pub(super) fn gate(facts: &ReadinessFacts, release: &ReleaseFacts) -> Cell {
     if release.manifest.gates.is_empty() {
         return Cell::new(Row::Gate, CellStatus::NotNeeded, "The release has no gate.")
             .dated(facts.now, None);
     }
-    if let Some(answers) = release
-        .answers()
-        .filter(|answers| answers.in_effect.is_some())
-    {
-        return gate_of_the_run(answers, release);
-    }
     let Some(answers) = release.answers() else {
         return not_asked(Row::Gate, facts, release, |receipt| {
             let ready = !receipt.gates.is_empty() && receipt.gates.iter().all(|gate| gate.ready);
-            if ready {
-                "it was open".to_owned()
-            } else {
-                "it was not open".to_owned()
-            }
+            let not = if ready { "" } else { "not " };
+            format!("it was {not}open")
         });
     };
+    if answers.in_effect.is_some() {
+        return gate_of_the_run(answers, release);
+    }
     let Some(gates) = &answers.gates else {
-        return now(
-            Row::Gate,
-            CellStatus::Unknown,
-            "It was not asked, because of what stands above or below.".into(),
-            answers,
-        );
+        let says = "It was not asked, because of what stands above or below.";
+        return now(Row::Gate, CellStatus::Unknown, says.into(), answers);
     };
-    let closed = gates.iter().filter(|gate| !gate.ready).count() as u64;
-    let (mark, says) = match closed {
-        0 => (
-            CellStatus::Go,
-            format!("It is open: {}.", sentence(&reasons(gates, true))),
-        ),
-        _ => (
-            CellStatus::NoGo,
-            format!("It is closed: {}.", sentence(&reasons(gates, false))),
-        ),
+    let is_open = gates.iter().all(|gate| gate.ready);
+    let (mark, word) = match is_open {
+        true => (CellStatus::Go, "open"),
+        false => (CellStatus::NoGo, "closed"),
     };
-    let gate = || facts.known.command("gate", &release.manifest);
-    let command = (mark == CellStatus::NoGo)
-        .then(gate)
-        .flatten()
-        .map(|line| format!("{line} --watch"));
+    let reasons = reasons(gates, is_open);
+    // The reasons' own full stop is replaced.
+    let says = format!("It is {word}: {}.", reasons.trim_end_matches('.'));
+    let command = facts.known.command("gate", &release.manifest);
+    let command = command.filter(|_| !is_open);
     let cell =
         now(Row::Gate, mark, says, answers).details(gates.iter().flat_map(gate_details).collect());
-    Cell { command, ..cell }
+    Cell {
+        command: command.map(|line| format!("{line} --watch")),
+        ..cell
+    }
 }
 
 /// The gate of a release in effect: its result during the run counts. Today's result is about
@@ -141,11 +122,6 @@ fn reasons(gates: &[GateAnswer], ready: bool) -> String {
     said.collect::<Vec<_>>().join("; ")
 }
 
-/// Removes the final full stop, because the caller adds one.
-fn sentence(text: &str) -> &str {
-    text.trim_end_matches('.')
-}
-
 fn gate_details(gate: &GateAnswer) -> Vec<String> {
     let verdict = if gate.ready { "READY" } else { "BLOCKED" };
     let columns = gate.evidence.iter().map(|(column, value)| {
@@ -157,7 +133,7 @@ fn gate_details(gate: &GateAnswer) -> Vec<String> {
         .collect()
 }
 
-pub(super) fn state(facts: &Facts, release: &ReleaseFacts) -> Cell {
+pub(super) fn state(facts: &ReadinessFacts, release: &ReleaseFacts) -> Cell {
     let states = &release.manifest.states;
     let Some(answers) = release.answers() else {
         return not_asked(Row::State, facts, release, |receipt| {
@@ -179,30 +155,18 @@ pub(super) fn state(facts: &Facts, release: &ReleaseFacts) -> Cell {
     };
     let wrong = differing(state, observed);
     if wrong.is_empty() {
-        let says = format!(
-            "All of {} are {when}.",
-            count(state.expect.len() as u64, "value")
-        );
-        let says = if state.expect.len() == 1 {
-            format!("Its one value is {when}.")
-        } else {
-            says
+        let says = match state.expect.len() {
+            1 => format!("Its one value is {when}."),
+            all => format!("All of {} are {when}.", count(all as u64, "value")),
         };
         return now(Row::State, CellStatus::Go, says, answers);
     }
     // Only the first three fit in a sentence.
-    let first: Vec<&str> = wrong.iter().take(3).map(String::as_str).collect();
-    let more = if wrong.len() > first.len() {
-        ", and more"
-    } else {
-        ""
-    };
-    let what = if wrong.len() == 1 {
-        "1 value is".to_owned()
-    } else {
-        format!("{} values are", wrong.len())
-    };
-    let says = format!("{what} not {when}: {}{more}.", first.join(", "));
+    let first = wrong[..wrong.len().min(3)].join(", ");
+    let more = if wrong.len() > 3 { ", and more" } else { "" };
+    let are = if wrong.len() == 1 { "is" } else { "are" };
+    let values = count(wrong.len() as u64, "value");
+    let says = format!("{values} {are} not {when}: {first}{more}.");
     now(Row::State, CellStatus::Stop(PREFLIGHT), says, answers).details(wrong)
 }
 
@@ -223,16 +187,12 @@ fn differing(
     state.expect.iter().filter_map(wrong).collect()
 }
 
-pub(super) fn checks(facts: &Facts, release: &ReleaseFacts) -> Cell {
+pub(super) fn checks(facts: &ReadinessFacts, release: &ReleaseFacts) -> Cell {
     let manifest = &release.manifest;
     let Some(answers) = release.answers() else {
         if manifest.verify.is_empty() {
-            return Cell::new(
-                Row::Checks,
-                CellStatus::NotNeeded,
-                "The release has no check.",
-            )
-            .dated(facts.now, None);
+            let says = "The release has no check.";
+            return Cell::new(Row::Checks, CellStatus::NotNeeded, says).dated(facts.now, None);
         }
         return not_asked(Row::Checks, facts, release, |receipt| {
             match held(&receipt.verify) {
@@ -258,25 +218,17 @@ pub(super) fn checks(facts: &Facts, release: &ReleaseFacts) -> Cell {
     let line = |record: &VerifyRecord| {
         format!("{}: {} of {} held", record.name, record.held, record.checks)
     };
-    let failed = |record: &VerifyRecord| {
-        let name = record.name.clone();
-        record
-            .failed
-            .iter()
-            .map(move |failed| format!("{name}: {failed}"))
-            .collect::<Vec<_>>()
+    let failed = records.iter().flat_map(|record| {
+        let failed = record.failed.iter();
+        failed.map(|text| format!("{}: {text}", record.name))
+    });
+    let details = records.iter().map(line).chain(failed).collect();
+    let mark = match held < all || all == 0 {
+        true => CellStatus::Stop(PREFLIGHT),
+        false => CellStatus::Go,
     };
-    let details = records
-        .iter()
-        .map(line)
-        .chain(records.iter().flat_map(failed))
-        .collect();
-    if held < all || all == 0 {
-        let says = format!("{held} of {} hold.", count(all, "check"));
-        return now(Row::Checks, CellStatus::Stop(PREFLIGHT), says, answers).details(details);
-    }
     let says = format!("{held} of {} hold.", count(all, "check"));
-    now(Row::Checks, CellStatus::Go, says, answers).details(details)
+    now(Row::Checks, mark, says, answers).details(details)
 }
 
 fn held(records: &[VerifyRecord]) -> (u64, u64) {
@@ -291,11 +243,8 @@ fn now(row: Row, mark: CellStatus, says: String, answers: &Answers) -> Cell {
     let target = &answers.target;
     let name = format!("{}, asked as {}", described(target), target.role);
     let proof = Proof {
-        of: ProofOf::Answer,
-        name,
-        sha256: None,
-        keys: Vec::new(),
         at: Some(answers.at),
+        ..Proof::new(ProofOf::Answer, name)
     };
     Cell::new(row, mark, says)
         .dated(answers.at, later(answers.at, ANSWER_SECONDS))
@@ -306,7 +255,7 @@ fn now(row: Row, mark: CellStatus, says: String, answers: &Answers) -> Cell {
 /// present.
 fn not_asked(
     row: Row,
-    facts: &Facts,
+    facts: &ReadinessFacts,
     release: &ReleaseFacts,
     then: impl Fn(&Receipt) -> String,
 ) -> Cell {
@@ -319,13 +268,9 @@ fn not_asked(
         Some(kept) => with_receipt(Cell::unknown(row, asked), kept, &then(&kept.document)),
     };
     let command = facts.known.command("report", &release.manifest);
-    cell.way_out(
-        format!(
-            "Somebody who can reach the database {} asks it.",
-            database(release)
-        ),
-        command,
-    )
+    let database = database(release);
+    let way_out = format!("Ask the database {database} from a host that reaches it.");
+    cell.way_out(way_out, command)
 }
 
 fn with_receipt(cell: Cell, kept: &Kept<Receipt>, then: &str) -> Cell {

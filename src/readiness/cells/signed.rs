@@ -1,17 +1,18 @@
 //! Cells with evidence from signed documents: the file, its signatures, approvals, the rehearsal.
 
 use super::super::cell::{Cell, CellStatus, Proof, ProofOf, Row};
-use super::super::facts::{Approver, Facts, Kept, ReleaseFacts, Signer};
+use super::super::facts::{Approver, Kept, ReadinessFacts, ReleaseFacts, Signer};
 use super::super::human_time::{count, day_and_time, listed, sentence};
 use super::super::rehearsed::why;
 use super::REHEARSAL_SECONDS;
 use crate::record::rehearsal::said;
 use crate::trust::policy::{Tally, is_behind};
 use pgseal_verify::format::manifest::{Manifest, ReleaseState};
+use pgseal_verify::format::receipt::Receipt;
 use pgseal_verify::format::rehearsal::{Rehearsal, RehearsalOutcome, Source};
 use pgseal_verify::format::timestamp::Timestamp;
 
-pub(super) fn files(facts: &Facts, release: &ReleaseFacts) -> Cell {
+pub(super) fn files(facts: &ReadinessFacts, release: &ReleaseFacts) -> Cell {
     let files = release.files;
     let says = format!("{files} of {files} files are exactly the signed ones.");
     Cell::new(Row::Files, CellStatus::Go, says)
@@ -19,7 +20,7 @@ pub(super) fn files(facts: &Facts, release: &ReleaseFacts) -> Cell {
         .proved([bundle(facts, release)])
 }
 
-pub(super) fn signatures(facts: &Facts, release: &ReleaseFacts) -> Cell {
+pub(super) fn signatures(facts: &ReadinessFacts, release: &ReleaseFacts) -> Cell {
     let who: Vec<&str> = release
         .signers
         .iter()
@@ -42,7 +43,7 @@ pub(super) fn signatures(facts: &Facts, release: &ReleaseFacts) -> Cell {
         .proved([bundle(facts, release), trust(release)])
 }
 
-pub(super) fn approvals(facts: &Facts, release: &ReleaseFacts) -> Cell {
+pub(super) fn approvals(facts: &ReadinessFacts, release: &ReleaseFacts) -> Cell {
     let counting: Vec<&Approver> = release
         .approvers
         .iter()
@@ -75,20 +76,11 @@ pub(super) fn approvals(facts: &Facts, release: &ReleaseFacts) -> Cell {
     let list = |tally: &Tally| format!("{} of {} from {}", tally.counted, tally.needed, tally.role);
     let tallies: Vec<String> = release.tallies.iter().map(list).collect();
     let is_met = release.tallies.iter().all(Tally::is_met);
-    let mark = if is_met {
-        CellStatus::Go
-    } else {
-        CellStatus::NoGo
+    let (mark, enough) = match is_met {
+        true => (CellStatus::Go, "Enough people said yes"),
+        false => (CellStatus::NoGo, "Not enough yet"),
     };
-    let says = format!(
-        "{}: {}.",
-        if is_met {
-            "Enough people said yes"
-        } else {
-            "Not enough yet"
-        },
-        tallies.join(", ")
-    );
+    let says = format!("{enough}: {}.", tallies.join(", "));
     let why = release
         .tallies
         .iter()
@@ -127,17 +119,11 @@ fn missing(tallies: &[Tally]) -> String {
     )
 }
 
-pub(super) fn rehearsal(facts: &Facts, release: &ReleaseFacts) -> Cell {
-    let command = || facts.known.command("rehearse", &release.manifest);
+pub(super) fn rehearsal(facts: &ReadinessFacts, release: &ReleaseFacts) -> Cell {
+    let command = facts.known.command("rehearse", &release.manifest);
     let Some(kept) = release.newest_rehearsal() else {
-        return Cell::unknown(
-            Row::Rehearsal,
-            "No signed rehearsal of this very release is here.",
-        )
-        .way_out(
-            "An operator rehearses it on a copy of the database.",
-            command(),
-        );
+        let says = "No signed rehearsal of this very release is here.";
+        return Cell::unknown(Row::Rehearsal, says).way_out(ON_A_COPY, command);
     };
     let rehearsal = &kept.document;
     let at = rehearsal.finished;
@@ -145,112 +131,96 @@ pub(super) fn rehearsal(facts: &Facts, release: &ReleaseFacts) -> Cell {
     let max = release
         .rehearsal_max_age_days
         .map_or(REHEARSAL_SECONDS, |days| i64::from(days.get()) * DAY);
-    let until = release
-        .in_effect()
-        .is_none()
-        .then(|| later(at, max))
-        .flatten();
+    let until = match release.in_effect() {
+        None => later(at, max),
+        Some(_) => None,
+    };
     let steps = rehearsal.steps.iter().map(|step| {
         let verdict = if step.ok { "held" } else { "did not hold" };
         format!("{}: {verdict}: {}", step.name, step.detail)
     });
     let values =
         (!rehearsal.variables.is_empty()).then(|| format!("with {}", said(&rehearsal.variables)));
-    let steps = values
-        .into_iter()
-        .chain(rehearsal.source.dump())
-        .chain(steps);
-    let cell = |mark, says: String| {
-        let excerpt = rehearsal.error_lines().skip(1).map(str::to_owned).collect();
-        let cell = Cell {
-            excerpt,
-            ..Cell::new(Row::Rehearsal, mark, says)
-        };
-        cell.details(steps.collect())
-            .dated(at, until)
-            .proved([rehearsal_proof(kept)])
+    let details = values.into_iter().chain(rehearsal.source.dump());
+    let (mark, says, way_out) = rehearsed(facts, release, rehearsal, until);
+    let cell = Cell {
+        excerpt: rehearsal.error_lines().skip(1).map(str::to_owned).collect(),
+        command: command.filter(|_| way_out.is_some_and(|text| text != MEND)),
+        way_out: way_out.map(str::to_owned),
+        ..Cell::new(Row::Rehearsal, mark, says)
     };
-    if rehearsal.outcome == RehearsalOutcome::Failed {
-        let says = sentence(&format!(
-            "The rehearsal on {} failed{}",
-            copied(&rehearsal.source),
-            why(rehearsal)
-        ));
-        return cell(CellStatus::Stop(FAILED), says).way_out(
-            "The release has to be mended, packed and signed anew, and rehearsed again.",
-            None,
-        );
+    cell.details(details.chain(steps).collect())
+        .dated(at, until)
+        .proved([kept.proof(ProofOf::Rehearsal, at)])
+}
+
+const ON_A_COPY: &str = "An operator rehearses it on a copy of the database.";
+const MEND: &str = "The release has to be mended, packed and signed anew, and rehearsed again.";
+
+/// The mark of a rehearsal, its sentence, and the advice if it does not count.
+fn rehearsed(
+    facts: &ReadinessFacts,
+    release: &ReleaseFacts,
+    rehearsal: &Rehearsal,
+    until: Option<Timestamp>,
+) -> (CellStatus, String, Option<&'static str>) {
+    let (at, source) = (rehearsal.finished, copied(&rehearsal.source));
+    let unknown = |says: String, way_out| (CellStatus::Unknown, says, Some(way_out));
+    match rehearsal.outcome {
+        RehearsalOutcome::Failed => {
+            let says = format!("The rehearsal on {source} failed{}", why(rehearsal));
+            return (CellStatus::Stop(FAILED), sentence(&says), Some(MEND));
+        }
+        RehearsalOutcome::Incomplete => {
+            let says = format!(
+                "The last rehearsal did not come to its end{}",
+                why(rehearsal)
+            );
+            return unknown(sentence(&says), ON_A_COPY);
+        }
+        RehearsalOutcome::Limited => {
+            return unknown(
+                "The last rehearsal did not compare all rows, so it is not known whether the rollback restores the data.".to_owned(),
+                "An operator rehearses it with all rows, without --schema-only and --tables.",
+            );
+        }
+        RehearsalOutcome::Proved => {}
     }
-    if rehearsal.outcome == RehearsalOutcome::Incomplete {
-        let says = sentence(&format!(
-            "The last rehearsal did not come to its end{}",
-            why(rehearsal)
-        ));
-        return cell(CellStatus::Unknown, says).way_out(
-            "An operator rehearses it on a copy of the database.",
-            command(),
-        );
-    }
-    if rehearsal.outcome == RehearsalOutcome::Limited {
-        let says = "The last rehearsal did not compare all rows, so nobody knows whether the way back restores the data.";
-        return cell(CellStatus::Unknown, says.to_owned()).way_out(
-            "An operator rehearses it with all rows, without --schema-only and --tables.",
-            command(),
-        );
-    }
-    // A rehearsal proves nothing about other values. Once the release is in effect, the ledger has
-    // the run's values.
-    let others = release
+    let has_other_values = release
         .values
         .as_ref()
-        .filter(|values| **values != rehearsal.variables);
-    if others.is_some() && release.in_effect().is_none() {
-        let says = format!(
-            "It was rehearsed with other values: {}.",
-            said(&rehearsal.variables)
-        );
-        return cell(CellStatus::Unknown, says).way_out(
-            "An operator rehearses it with the values of the run.",
-            command(),
-        );
-    }
-    if is_behind(facts.now, at) {
-        return cell(
-            CellStatus::Unknown,
+        .is_some_and(|values| *values != rehearsal.variables);
+    let database_of_source = rehearsal.source.database.as_deref();
+    // A rehearsal proves nothing about other values. Once the release is in effect, the ledger has
+    // the run's values.
+    if has_other_values && release.in_effect().is_none() {
+        unknown(
             format!(
-                "The rehearsal ended at {}, which is in the future by this host's clock.",
-                day_and_time(at)
+                "It was rehearsed with other values: {}.",
+                said(&rehearsal.variables)
             ),
-        );
-    }
-    if rehearsal
-        .source
-        .database
-        .as_deref()
-        .is_some_and(|source| source != database(release))
-    {
-        let says = format!(
-            "It was rehearsed on {}, and the release is for another database.",
-            copied(&rehearsal.source)
-        );
-        return cell(CellStatus::Unknown, says).way_out(
-            "An operator rehearses it on a copy of the database.",
-            command(),
-        );
-    }
-    if until.is_some_and(|until| facts.now > until) {
+            "An operator rehearses it with the values of the run.",
+        )
+    } else if is_behind(facts.now, at) {
+        let at = day_and_time(at);
         let says =
-            "The last rehearsal held, and is too old to count: the database has gone on living.";
-        return cell(CellStatus::Unknown, says.to_owned()).way_out(
+            format!("The rehearsal ended at {at}, which is in the future by this host's clock.");
+        (CellStatus::Unknown, says, None)
+    } else if database_of_source.is_some_and(|source| source != database(release)) {
+        unknown(
+            format!("It was rehearsed on {source}, and the release is for another database."),
+            ON_A_COPY,
+        )
+    } else if until.is_some_and(|until| facts.now > until) {
+        unknown(
+            "The last rehearsal held, and is too old to count: the database has gone on living."
+                .to_owned(),
             "An operator rehearses it again on a fresh copy of the database.",
-            command(),
-        );
+        )
+    } else {
+        let says = format!("It ran on {source}, was undone there, and every step held.");
+        (CellStatus::Go, says, None)
     }
-    let says = format!(
-        "It ran on {}, was undone there, and every step held.",
-        copied(&rehearsal.source)
-    );
-    cell(CellStatus::Go, says)
 }
 
 /// Exit code of a failed `run` that left the database unchanged.
@@ -263,10 +233,8 @@ fn copied(source: &Source) -> String {
     }
 }
 
-/// Length of a day in seconds.
 const DAY: i64 = 24 * 60 * 60;
 
-/// The release's target database.
 pub(super) fn database(release: &ReleaseFacts) -> &str {
     &release.manifest.target.database
 }
@@ -285,63 +253,34 @@ pub(super) fn scripts_of(manifest: &Manifest, state: ReleaseState) -> usize {
         .count()
 }
 
-fn bundle(facts: &Facts, release: &ReleaseFacts) -> Proof {
-    let keys = release.signers.iter().map(|signer| signer.key).collect();
-    let at = release.signers.iter().filter_map(|signer| signer.at).max();
+fn bundle(facts: &ReadinessFacts, release: &ReleaseFacts) -> Proof {
     Proof {
-        of: ProofOf::Bundle,
-        name: facts.file.clone(),
         sha256: Some(release.release_id),
-        keys,
-        at,
+        keys: release.signers.iter().map(|signer| signer.key).collect(),
+        at: release.signers.iter().filter_map(|signer| signer.at).max(),
+        ..Proof::new(ProofOf::Bundle, facts.file.as_str())
     }
 }
 
 fn trust(release: &ReleaseFacts) -> Proof {
     let name = format!("version {} of the trust root", release.trust.version);
     Proof {
-        of: ProofOf::TrustRoot,
-        name,
         sha256: Some(release.trust.sha256),
-        keys: Vec::new(),
-        at: None,
+        ..Proof::new(ProofOf::TrustRoot, name)
     }
 }
 
-fn approval(said: &Approver) -> Proof {
-    let apr = said
-        .apr
-        .as_ref()
-        .map(|apr| format!(", {apr}"))
-        .unwrap_or_default();
-    let name = format!("{} as {}{apr}", said.owner, said.role);
+fn approval(approver: &Approver) -> Proof {
+    let apr = approver.apr.as_ref().map(|apr| format!(", {apr}"));
+    let apr = apr.unwrap_or_default();
+    let name = format!("{} as {}{apr}", approver.owner, approver.role);
     Proof {
-        of: ProofOf::Approval,
-        name,
-        sha256: None,
-        keys: vec![said.key],
-        at: Some(said.at),
+        keys: vec![approver.key],
+        at: Some(approver.at),
+        ..Proof::new(ProofOf::Approval, name)
     }
 }
 
-fn rehearsal_proof(kept: &Kept<Rehearsal>) -> Proof {
-    let (name, at) = (kept.name.clone(), Some(kept.document.finished));
-    Proof {
-        of: ProofOf::Rehearsal,
-        name,
-        sha256: Some(kept.sha256),
-        keys: vec![kept.key],
-        at,
-    }
-}
-
-pub(super) fn receipt_proof(kept: &Kept<pgseal_verify::format::receipt::Receipt>) -> Proof {
-    let (name, at) = (kept.name.clone(), Some(kept.document.finished));
-    Proof {
-        of: ProofOf::Receipt,
-        name,
-        sha256: Some(kept.sha256),
-        keys: vec![kept.key],
-        at,
-    }
+pub(super) fn receipt_proof(kept: &Kept<Receipt>) -> Proof {
+    kept.proof(ProofOf::Receipt, kept.document.finished)
 }

@@ -5,14 +5,14 @@ use crate::database::{DatabaseError, Session, Table};
 /// The format that this version writes. The comment of the schema names it.
 const FORMAT: u32 = 1;
 
-/// Creates the schema. Nothing here is created "if not exists": an object that appeared since the check could be another role's, with
-/// code in it that runs as us.
+/// Creates the schema. Nothing here is created "if not exists": an object that appeared since the check
+/// could belong to another role, and contain code that runs as this one.
 const SCHEMA: &str = "create schema pgseal";
 
 /// Creates everything in the schema.
 const TABLES: &str = include_str!("schema.sql");
 
-/// Creates the ledger where it is missing. Inside the run's transaction and before its first statement, so that a role without the
+/// Creates a missing ledger, in the run's transaction and before its first statement: a role without the
 /// right to create it fails at once.
 pub fn ensure(session: &mut dyn Session) -> Result<(), DatabaseError> {
     // docs/decisions/006
@@ -21,7 +21,7 @@ pub fn ensure(session: &mut dyn Session) -> Result<(), DatabaseError> {
     }
     let schema = if has_schema(session)? { "" } else { SCHEMA };
     session.batch(&format!("{schema};\n{TABLES}"))?;
-    // Rights that default privileges of the role have granted.
+    // Revokes rights granted by default privileges of the role.
     for role in session
         .query(GIVEN, &[])?
         .rows
@@ -41,7 +41,7 @@ pub fn ensure(session: &mut dyn Session) -> Result<(), DatabaseError> {
     }
 }
 
-/// Others than the owner who have rights on a ledger, quoted.
+/// Roles other than the owner with rights on a ledger, quoted.
 const GIVEN: &str = "select distinct coalesce(quote_ident(r.rolname), 'public')
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
     cross join lateral aclexplode(c.relacl) as a left join pg_roles r on r.oid = a.grantee
@@ -134,7 +134,7 @@ pub(super) fn version(session: &mut dyn Session) -> Result<Option<u32>, Database
         said = digits
             .filter(|digits| !digits.is_empty())
             .map(str::to_owned);
-        // So many digits are a number too, and a newer format.
+        // A number too large for the type is a newer format.
         format = said
             .as_ref()
             .map(|digits| digits.parse().unwrap_or(u32::MAX));
@@ -167,7 +167,7 @@ fn of_somebody_else(what: &str, owner: &str) -> DatabaseError {
     ))
 }
 
-/// A row that was added.
+/// Checks that one row was added.
 pub(super) fn one_row(added: &Table) -> Result<(), DatabaseError> {
     match added.single() {
         Some("1") => Ok(()),

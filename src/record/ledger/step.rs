@@ -9,15 +9,15 @@ use crate::database::{DatabaseError, Session};
 /// Outcome of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Happened {
-    /// A tier ran, and is committed with this row.
+    /// A tier, committed with this row.
     Tier,
-    /// The end of a transaction of the run; its id is how a lost COMMIT is found.
+    /// The end of a transaction of the run; a lost COMMIT is resolved by its id.
     Committed,
     /// A statement outside of a transaction is about to be sent.
     Started,
     /// A statement of a tier without transaction is done.
     Done,
-    /// The server refused it, and nothing of it is left.
+    /// The server refused the statement, and it has no leftovers.
     Failed,
     /// The answer was lost, but the catalog or the operator confirms that the statement took
     /// effect.
@@ -25,7 +25,7 @@ pub enum Happened {
     /// The answer was lost, and the catalog or the operator confirms that the statement must be
     /// sent again.
     Again,
-    /// The run came to its end.
+    /// The run is complete.
     Finished,
 }
 
@@ -80,9 +80,9 @@ pub struct Step {
 /// A step to be added.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NewStep<'a> {
-    /// The run that the ledger has a row of.
+    /// The run with the ledger row.
     pub run_id: &'a str,
-    /// The run that does it: the same, or one that resumes it.
+    /// The run that executes the step: the same, or one that resumes it.
     pub by_run: &'a str,
     pub happened: Option<Happened>,
     pub tier: Option<&'a str>,
@@ -96,14 +96,13 @@ pub struct NewStep<'a> {
     pub sql_sha256: Option<&'a str>,
     /// Rows that the server reported.
     pub rows: Option<u64>,
-    /// How long it took.
     pub took: Option<Duration>,
     /// The transaction that this row is written in.
     pub transaction_id: Option<&'a str>,
     pub evidence: Option<&'a str>,
 }
 
-/// Adds a step, in whatever transaction is open.
+/// Adds a step in the open transaction.
 pub fn add_step(session: &mut dyn Session, new: &NewStep<'_>) -> Result<(), DatabaseError> {
     let number = |value: Option<u64>| value.map(|value| value.to_string()).unwrap_or_default();
     let added = session.query(
@@ -134,7 +133,7 @@ pub fn add_step(session: &mut dyn Session, new: &NewStep<'_>) -> Result<(), Data
     one_row(&added)
 }
 
-/// The steps of a run, oldest first. There must be a ledger that has steps.
+/// The steps of a run, oldest first. The ledger must exist.
 pub fn steps_of(session: &mut dyn Session, run_id: &str) -> Result<Vec<Step>, DatabaseError> {
     let table = session.query(
         "select to_char(timezone('UTC', at), 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), happened, tier, statement::text, place,
@@ -150,7 +149,7 @@ pub fn steps_of(session: &mut dyn Session, run_id: &str) -> Result<Vec<Step>, Da
         .collect()
 }
 
-/// The run that stopped half way, of whatever release, and how far it came.
+/// The unfinished run of any release, and its steps.
 pub fn unfinished_run(
     session: &mut dyn Session,
 ) -> Result<Option<(Entry, Vec<Step>)>, DatabaseError> {

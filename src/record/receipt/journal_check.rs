@@ -1,4 +1,4 @@
-//! The journal beside a receipt: the receipt names its last line, so that a changed or cut one is found.
+//! Compares a journal with its receipt, which names the last line: changes and cuts are detected.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,13 +12,12 @@ pub enum JournalCheck {
     Missing,
     /// The journal has this many lines and agrees with the receipt.
     Agrees(usize),
-    /// The receipt is of a version that named no journal; the chain of these many lines holds.
+    /// The receipt names no journal, as those of an earlier version; the chain of so many lines holds.
     Unnamed(usize),
-    /// The difference.
     Differs(String),
 }
 
-/// Compares `STEM.journal` with `STEM.receipt.json`. An error is that it can't be read, and not that there is none.
+/// Compares `STEM.journal` with `STEM.receipt.json`. A missing journal is not an error.
 pub fn journal_of(receipt: &Path, statement: &ReceiptStatement) -> io::Result<JournalCheck> {
     match journal::read_chain(&journal_path(receipt)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(JournalCheck::Missing),
@@ -26,7 +25,7 @@ pub fn journal_of(receipt: &Path, statement: &ReceiptStatement) -> io::Result<Jo
     }
 }
 
-/// The same of a journal that was read from anywhere; `None` is one that is damaged.
+/// Like [`journal_of`], of a journal from any source; `None` is a damaged one.
 pub fn compare(chain: Option<&Chain>, statement: &ReceiptStatement) -> JournalCheck {
     let Some(chain) = chain else {
         let why = "it is damaged: a line is not a journal's, or does not follow the one before";
@@ -41,7 +40,6 @@ pub fn compare(chain: Option<&Chain>, statement: &ReceiptStatement) -> JournalCh
     }
 }
 
-/// Where the journal of a receipt is.
 pub fn journal_path(receipt: &Path) -> PathBuf {
     // STEM.receipt.json
     receipt.with_extension("").with_extension("journal")
@@ -69,7 +67,7 @@ fn difference(chain: &Chain, statement: &ReceiptStatement) -> Option<&'static st
         .lines
         .split_last()
         .map(|(last, before)| (before.len(), last))?;
-    // The end follows from the receipt; where the medium no longer took it, there is none.
+    // The last line follows from the receipt; it is missing if the medium was full.
     let named = match &end.step {
         JournalStep::End { outcome }
             if (*outcome, end.at) == (receipt.outcome, receipt.finished) =>

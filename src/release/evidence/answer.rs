@@ -39,16 +39,6 @@ pub enum Before {
         /// Whether it was one of the parent's.
         attached: bool,
     },
-    /// Of CREATE or DROP DATABASE.
-    Database {
-        /// The database of that name.
-        oid: Option<u32>,
-    },
-    /// Of CREATE or DROP TABLESPACE.
-    Tablespace {
-        /// The tablespace of that name.
-        oid: Option<u32>,
-    },
     /// A statement that leaves nothing to compare.
     Nothing,
 }
@@ -94,10 +84,7 @@ pub(super) enum Refused {
 impl Refused {
     /// Refusal with a hint for the operator.
     pub(super) fn found(message: String, hint: String) -> Self {
-        Self::Found(Failure {
-            hint: Some(hint),
-            ..Failure::plain(message)
-        })
+        Self::Found(Failure::plain(message).hint(hint))
     }
 
     /// Refusal of a statement that the server reported as done.

@@ -23,19 +23,34 @@ pub(super) struct Index {
     pub definition: String,
 }
 
+macro_rules! select {
+    ($condition:literal) => {
+        concat!(
+            "select c.oid::text, pg_catalog.format('%I.%I', n.nspname, c.relname), i.indrelid::text,
+                    (i.indisvalid and i.indisready and i.indislive)::text, pg_catalog.pg_get_indexdef(c.oid)
+             from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+                  left join pg_catalog.pg_index i on i.indexrelid = c.oid
+             where ",
+            $condition
+        )
+    };
+}
+
 /// The relation with this oid.
 pub(super) fn by_oid(
     session: &mut dyn Session,
     oid: u32,
 ) -> Result<Option<Relation>, DatabaseError> {
-    read(session.query(
-        "select c.oid::text, pg_catalog.format('%I.%I', n.nspname, c.relname), i.indrelid::text,
-                (i.indisvalid and i.indisready and i.indislive)::text, pg_catalog.pg_get_indexdef(c.oid)
-         from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-              left join pg_catalog.pg_index i on i.indexrelid = c.oid
-         where c.oid = $1::oid",
-        &[oid.to_string().as_str()],
-    )?)
+    read(session.query(select!("c.oid = $1::oid"), &[&oid.to_string()])?)
+}
+
+/// The relation with this oid, if it is an index.
+pub(super) fn index_of(
+    session: &mut dyn Session,
+    oid: Option<u32>,
+) -> Result<Option<Index>, DatabaseError> {
+    let relation = oid.map(|oid| by_oid(session, oid)).transpose()?.flatten();
+    Ok(relation.and_then(|relation| relation.index))
 }
 
 /// The relation of this name in a table's schema; an index is in its table's schema. The server
@@ -46,13 +61,11 @@ pub(super) fn beside(
     name: &str,
 ) -> Result<Option<Relation>, DatabaseError> {
     read(session.query(
-        "select c.oid::text, pg_catalog.format('%I.%I', n.nspname, c.relname), i.indrelid::text,
-                (i.indisvalid and i.indisready and i.indislive)::text, pg_catalog.pg_get_indexdef(c.oid)
-         from pg_catalog.pg_class t join pg_catalog.pg_namespace n on n.oid = t.relnamespace
-              join pg_catalog.pg_class c on c.relnamespace = n.oid
-              left join pg_catalog.pg_index i on i.indexrelid = c.oid
-         where t.oid = $1::oid and c.relname = $2::pg_catalog.name",
-        &[table.to_string().as_str(), name],
+        select!(
+            "n.oid = (select t.relnamespace from pg_catalog.pg_class t where t.oid = $1::oid)
+             and c.relname = $2::pg_catalog.name"
+        ),
+        &[&table.to_string(), name],
     )?)
 }
 

@@ -3,6 +3,7 @@
 //! undone.
 
 use super::answer::{Before, Effect, Refused};
+use super::look::Look;
 use super::names::first_column;
 use crate::database::{DatabaseError, Session};
 use crate::release::settings::quoted;
@@ -25,7 +26,7 @@ pub(super) fn before(
         if let Some(name) = first_column(pending).next() {
             return Err(Refused::found(
                 format!(
-                    "partition {name} is detached in part: somebody's DETACH PARTITION CONCURRENTLY did not finish"
+                    "partition {name} is detached in part: an earlier DETACH PARTITION CONCURRENTLY did not finish"
                 ),
                 format!(
                     "finish it with {}, then run again",
@@ -42,50 +43,62 @@ pub(super) fn before(
     })
 }
 
-/// Confirms that it is no longer a partition of the table.
-pub(super) fn confirm(
-    session: &mut dyn Session,
-    parent: Option<u32>,
-    partition: Option<u32>,
-    name: &ObjectName,
-) -> Result<Option<String>, Refused> {
-    match state(session, parent, partition)? {
-        None => Ok(None),
-        Some(_) => Err(Refused::not_so(&format!(
-            "{} is still a partition",
-            shown(name)
-        ))),
-    }
+/// DETACH PARTITION CONCURRENTLY with the state before it.
+pub(super) struct Detach<'a> {
+    /// The names of table and partition, and what they mean now.
+    pub of: &'a ObjectName,
+    pub name: &'a ObjectName,
+    pub now: [Option<u32>; 2],
+    pub parent: Option<u32>,
+    pub partition: Option<u32>,
+    /// Whether it was one of the parent's.
+    pub attached: bool,
 }
 
-/// Finds whether the partition is attached, partly detached or detached.
-pub(super) fn find(
-    session: &mut dyn Session,
-    parent: Option<u32>,
-    partition: Option<u32>,
-    attached: bool,
-    name: &ObjectName,
-) -> Result<Effect, DatabaseError> {
-    let shown = shown(name);
-    if !attached {
-        return Ok(Effect::NotThere(format!(
-            "{shown} was no partition of it before the statement was sent"
-        )));
+impl Look for Detach<'_> {
+    fn relations(&self) -> Vec<u32> {
+        self.parent.into_iter().chain(self.partition).collect()
     }
-    Ok(match state(session, parent, partition)? {
-        None => Effect::Took(format!("{shown} is no partition of it any more")),
-        Some(State { pending: false, .. }) => {
-            Effect::NotThere(format!("{shown} is still a partition"))
+
+    /// Confirms that it is no longer a partition of the table.
+    fn confirm(&self, session: &mut dyn Session) -> Result<Option<String>, Refused> {
+        match state(session, self.parent, self.partition)? {
+            None => Ok(None),
+            Some(_) => {
+                let what = format!("{} is still a partition", quoted(&self.name.name));
+                Err(Refused::not_so(&what))
+            }
         }
-        Some(State {
-            pending: true,
-            name,
-            parent,
-        }) => Effect::Leftover {
-            what: format!("partition {name} is detached in part"),
-            cleanup: vec![finalize(session, parent, &name)?],
-        },
-    })
+    }
+
+    /// Finds whether the partition is attached, partly detached or detached.
+    fn find(&self, session: &mut dyn Session, _: &str) -> Result<Effect, DatabaseError> {
+        let shown = quoted(&self.name.name);
+        if !self.attached {
+            return Ok(Effect::NotThere(format!(
+                "{shown} was no partition of it before the statement was sent"
+            )));
+        }
+        Ok(match state(session, self.parent, self.partition)? {
+            None => Effect::Took(format!("{shown} is no partition of it any more")),
+            Some(State { pending: false, .. }) => {
+                Effect::NotThere(format!("{shown} is still a partition"))
+            }
+            Some(State { name, parent, .. }) => Effect::Leftover {
+                what: format!("partition {name} is detached in part"),
+                cleanup: vec![finalize(session, parent, &name)?],
+            },
+        })
+    }
+
+    fn changed_name(&self, _: &mut dyn Session) -> Result<Option<String>, DatabaseError> {
+        let [parent, partition] = self.now;
+        Ok(if parent != self.parent {
+            Some(self.of.to_string())
+        } else {
+            (partition != self.partition).then(|| self.name.to_string())
+        })
+    }
 }
 
 /// A partition of a table.
@@ -137,8 +150,4 @@ fn finalize(
     Ok(format!(
         "ALTER TABLE {parent} DETACH PARTITION {partition} FINALIZE"
     ))
-}
-
-fn shown(name: &ObjectName) -> String {
-    quoted(&name.name)
 }

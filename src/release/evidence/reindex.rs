@@ -3,7 +3,8 @@
 //! an index is harmless but slow, so complete ones are not repeated.
 
 use super::answer::{Before, Built, Effect, Refused};
-use super::index::by_oid;
+use super::index::{by_oid, index_of};
+use super::look::Look;
 use super::names::{first_column, list, oid};
 use super::working;
 use crate::database::{DatabaseError, Session, Table};
@@ -41,7 +42,7 @@ pub(super) fn before(
             None => Refused::found(
                 format!("an earlier REINDEX CONCURRENTLY left {}", names(&left)),
                 format!(
-                    "if nobody needs it, clear it away with {}, then run again",
+                    "if it is not needed, clear it away with {}, then run again",
                     cleanup(&left).join("; ")
                 ),
             ),
@@ -55,86 +56,115 @@ pub(super) fn before(
     })
 }
 
-/// Confirms that there are no leftovers and that the index is valid. Reports indexes that the
-/// server skipped with a warning: INVALID ones, those of exclusion constraints, and on PostgreSQL
-/// 13 all of a partitioned table.
-pub(super) fn confirm(
-    session: &mut dyn Session,
-    tables: Option<&[u32]>,
-    indexes: &[Built],
-    invalid: &[u32],
-    of: &Reindexed,
-    named: Option<u32>,
-) -> Result<Option<String>, Refused> {
-    let left = new_leftovers(session, tables, invalid)?;
-    if !left.is_empty() {
-        return Err(Refused::found(
-            format!("the server said that it is done, but left {}", names(&left)),
-            format!(
-                "clear it away with {}, then go on",
-                cleanup(&left).join("; ")
-            ),
-        ));
+/// REINDEX with the state before it.
+pub(super) struct Reindex<'a> {
+    pub of: &'a Reindexed,
+    /// What its name means now.
+    pub now: Option<u32>,
+    /// The table, its partitions, and their TOAST tables; `None` is the whole database.
+    pub tables: Option<&'a [u32]>,
+    pub indexes: &'a [Built],
+    /// INVALID indexes left by others.
+    pub invalid: &'a [u32],
+}
+
+impl Look for Reindex<'_> {
+    fn relations(&self) -> Vec<u32> {
+        self.tables.unwrap_or_default().to_vec()
     }
-    let mut passed_over = Vec::new();
-    for old in still_as_built(session, indexes)? {
-        passed_over.extend(by_oid(session, old)?.map(|old| old.name));
-    }
-    match (of, named) {
-        (Reindexed::Index(_), Some(index)) => match by_oid(session, index)? {
-            Some(there) if there.index.as_ref().is_some_and(|index| !index.valid) => {
-                Err(Refused::not_so(&format!("index {} is INVALID", there.name)))
-            }
-            _ if !passed_over.is_empty() => Err(Refused::not_so(&format!(
-                "not built anew: {}",
-                passed_over.join(", ")
-            ))),
-            _ => Ok(None),
-        },
-        (Reindexed::Table(_), Some(_)) => {
-            passed_over.extend(invalid_on(session, tables.unwrap_or_default())?);
-            let told = format!("REINDEX passed over {}", passed_over.join(", "));
-            Ok((!passed_over.is_empty()).then_some(told))
+
+    /// Confirms that there are no leftovers, and that the index is valid. The remark names indexes
+    /// that the server skipped with a warning: INVALID ones, those of exclusion constraints, and on
+    /// PostgreSQL 13 all of a partitioned table.
+    fn confirm(&self, session: &mut dyn Session) -> Result<Option<String>, Refused> {
+        let left = self.new_leftovers(session)?;
+        if !left.is_empty() {
+            return Err(Refused::found(
+                format!("the server said that it is done, but left {}", names(&left)),
+                format!(
+                    "clear it away with {}, then go on",
+                    cleanup(&left).join("; ")
+                ),
+            ));
         }
-        _ => Ok(None),
+        let mut skipped = Vec::new();
+        for old in still_as_built(session, self.indexes)? {
+            skipped.extend(by_oid(session, old)?.map(|old| old.name));
+        }
+        match (self.of, self.now) {
+            (Reindexed::Index(_), Some(index)) => match by_oid(session, index)? {
+                Some(there) if there.index.as_ref().is_some_and(|index| !index.valid) => {
+                    Err(Refused::not_so(&format!("index {} is INVALID", there.name)))
+                }
+                _ if !skipped.is_empty() => Err(Refused::not_so(&format!(
+                    "not built anew: {}",
+                    skipped.join(", ")
+                ))),
+                _ => Ok(None),
+            },
+            (Reindexed::Table(_), Some(_)) => {
+                skipped.extend(invalid_on(session, self.tables.unwrap_or_default())?);
+                let remark = format!("REINDEX passed over {}", skipped.join(", "));
+                Ok((!skipped.is_empty()).then_some(remark))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Finds leftovers, or whether all indexes were rebuilt.
+    fn find(&self, session: &mut dyn Session, _: &str) -> Result<Effect, DatabaseError> {
+        let left = self.new_leftovers(session)?;
+        if left.is_empty() {
+            let is_complete =
+                !self.indexes.is_empty() && still_as_built(session, self.indexes)?.is_empty();
+            return Ok(if is_complete {
+                Effect::Took(
+                    "every index is another one than before, or in another file".to_owned(),
+                )
+            } else {
+                Effect::NotThere(
+                    "it left nothing behind, and building indexes again does no harm".to_owned(),
+                )
+            });
+        }
+        let on: Vec<u32> = left.iter().map(|left| left.table).collect();
+        Ok(match working::holder(session, &on)? {
+            Some(who) => Effect::StillRunning(format!("INVALID so far: {}; {who}", names(&left))),
+            // As a rule only a superuser may do anything with TOAST tables.
+            None if left.iter().any(|left| !left.droppable) => Effect::Undecidable(format!(
+                "it left INVALID indexes that this role may not drop: have a superuser run {}, then go on",
+                cleanup(&left).join("; ")
+            )),
+            None => Effect::Leftover {
+                what: format!("INVALID, and not there before: {}", names(&left)),
+                cleanup: cleanup(&left),
+            },
+        })
+    }
+
+    fn changed_name(&self, session: &mut dyn Session) -> Result<Option<String>, DatabaseError> {
+        let (Some(tables), Reindexed::Index(name) | Reindexed::Table(name)) =
+            (self.tables, self.of)
+        else {
+            return Ok(None);
+        };
+        // A rebuilt index is another one of the same name.
+        let table = match self.of {
+            Reindexed::Index(_) => index_of(session, self.now)?.map(|index| index.table),
+            _ => self.now,
+        };
+        let is_same = table.map_or(tables.is_empty(), |table| tables.contains(&table));
+        Ok((!is_same).then(|| name.to_string()))
     }
 }
 
-/// Leftovers; or all built anew; or again.
-pub(super) fn find(
-    session: &mut dyn Session,
-    tables: Option<&[u32]>,
-    indexes: &[Built],
-    invalid: &[u32],
-) -> Result<Effect, DatabaseError> {
-    let left = new_leftovers(session, tables, invalid)?;
-    let complete = !indexes.is_empty() && {
-        let mut old = still_as_built(session, indexes)?;
-        old.retain(|old| left.iter().all(|left| left.index != *old));
-        old.is_empty()
-    };
-    if left.is_empty() {
-        return Ok(if complete {
-            Effect::Took("every index is another one than before, or in another file".to_owned())
-        } else {
-            Effect::NotThere(
-                "it left nothing behind, and building indexes again does no harm".to_owned(),
-            )
-        });
+impl Reindex<'_> {
+    /// Leftovers that did not exist before. An old index keeps its oid and gets such a name.
+    fn new_leftovers(&self, session: &mut dyn Session) -> Result<Vec<Leftover>, DatabaseError> {
+        let mut left = leftovers(session, self.tables)?;
+        left.retain(|left| !self.invalid.contains(&left.index));
+        Ok(left)
     }
-    let on: Vec<u32> = left.iter().map(|left| left.table).collect();
-    Ok(match working::holder(session, &on)? {
-        Some(who) => Effect::StillRunning(format!("INVALID so far: {}; {who}", names(&left))),
-        // As a rule only a superuser may do anything with TOAST tables.
-        None if left.iter().any(|left| !left.droppable) => Effect::Undecidable(format!(
-            "it left INVALID indexes that this role may not drop: have a superuser run {}, then go on",
-            cleanup(&left).join("; ")
-        )),
-        None => Effect::Leftover {
-            what: format!("INVALID, and not there before: {}", names(&left)),
-            cleanup: cleanup(&left),
-        },
-    })
 }
 
 /// An INVALID index with a name that REINDEX CONCURRENTLY gives.
@@ -158,17 +188,6 @@ fn cleanup(left: &[Leftover]) -> Vec<String> {
     left.iter()
         .map(|left| format!("DROP INDEX CONCURRENTLY {}", left.name))
         .collect()
-}
-
-/// Those that were not there before under such a name. An old index keeps its oid and gets the name.
-fn new_leftovers(
-    session: &mut dyn Session,
-    tables: Option<&[u32]>,
-    invalid: &[u32],
-) -> Result<Vec<Leftover>, DatabaseError> {
-    let mut left = leftovers(session, tables)?;
-    left.retain(|left| !invalid.contains(&left.index));
-    Ok(left)
 }
 
 fn leftovers(

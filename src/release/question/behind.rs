@@ -122,7 +122,7 @@ pub(super) const CHECKS: [Check; 7] = [
             "with ",
             outsiders!(),
             "
-    select format('operator %s, made by somebody%s', o.oid::regoperator, ",
+    select format('operator %s, user-defined%s', o.oid::regoperator, ",
             place!("o.oid"),
             ")
     from pg_operator o
@@ -149,7 +149,7 @@ pub(super) const CHECKS: [Check; 7] = [
             outsiders!(),
             "
     select format('function %s, %s%s', p.oid::regprocedure,
-                  case when p.oid >= 16384::oid then 'made by somebody'
+                  case when p.oid >= 16384::oid then 'user-defined'
                        else 'which has an effect or runs what it is given, whatever its label says' end, ",
             place!("p.oid"),
             ")
@@ -187,7 +187,7 @@ pub(super) const CHECKS: [Check; 7] = [
             oids!("$5"),
             "
     )
-    select format('operator class %I, made by somebody, in an index, constraint or key of %s', c.opcname, n.owner::regclass)
+    select format('operator class %I, user-defined, in an index, constraint or key of %s', c.opcname, n.owner::regclass)
     from classes n join pg_opclass c on c.oid = n.oid
     where c.oid >= 16384::oid
       and exists (select from pg_amproc a where a.amprocfamily = c.opcfamily and a.amproc::oid in (select oid from outsiders)
@@ -206,7 +206,7 @@ pub(super) const CHECKS: [Check; 7] = [
             "with ",
             outsiders!(),
             "
-    select format('type %s, made by somebody%s', t.oid::regtype, ",
+    select format('type %s, user-defined%s', t.oid::regtype, ",
             place!("t.oid"),
             ")
     from pg_type t left join pg_type e on e.oid = t.typelem and t.typcategory = 'A'

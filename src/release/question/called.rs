@@ -14,10 +14,9 @@ macro_rules! rejectable {
     };
 }
 
-/// Whether [`CALLED`] could reject something. Its reasons are those, or narrower: that of languages asks for an oid of 16384
-/// or more too. They stand where values are made and not under WHERE, since the planner would try the expressions on its
-/// statistics.
-pub(super) const CALLED_BEFORE: &str = concat!(
+/// The pre-check of [`CALLED`], true wherever that could find something: its conditions are those of `CALLED` or wider. Its
+/// expressions are in the select list and not under WHERE, because the planner tries conditions on its statistics.
+pub(super) const CALLED_PRE_CHECK: &str = concat!(
     "(select coalesce(bool_or(",
     rejectable!(),
     "), false) from pg_proc p where p.oid = any ",
@@ -60,10 +59,10 @@ pub(super) const CALLED: &str = concat!(
             || coalesce(', ' || case when p.oid < 16384::oid and p.prolang not in (12::oid, 13::oid, 14::oid)
                  then 'replaced, since PostgreSQL has it in another language than ' || l.lanname::text end, '')
             || coalesce(', ' || case when p.oid >= 16384::oid
-                 then 'made by somebody, so that its label (' ||
+                 then 'user-defined, so that its label (' ||
                       case p.provolatile when 'v' then 'volatile' when 's' then 'stable' else 'immutable' end ||
                       ') proves nothing' end, '')
-            || coalesce(', ' || case when u.operator >= 16384::oid then 'an operator made by somebody' end, '')
+            || coalesce(', ' || case when u.operator >= 16384::oid then 'a user-defined operator' end, '')
             || coalesce(', ' || case when u.instead >= 16384::oid then 'the planner can put operator ' ||
                       coalesce(u.instead::regoperator::text, '') || ' in its place' end, '') as why
         from used u join pg_proc p on p.oid = u.function join pg_language l on l.oid = p.prolang

@@ -14,7 +14,7 @@ use std::sync::LazyLock;
 
 use super::QuestionError;
 use super::behind;
-use super::called::{CALLED, CALLED_BEFORE};
+use super::called::{CALLED, CALLED_PRE_CHECK};
 use super::fragments::{
     leads_elsewhere, looks_up, made_casts, oids, outsiders, relations, used_types,
 };
@@ -194,7 +194,7 @@ pub fn all() -> impl Iterator<Item = &'static Check> {
 
 /// Checks of objects that a question itself uses.
 const OF_QUESTIONS: [Check; 12] = [
-    Check { what: "functions and operators", pre_check: PreCheck::Catalog(CALLED_BEFORE), query: CALLED },
+    Check { what: "functions and operators", pre_check: PreCheck::Catalog(CALLED_PRE_CHECK), query: CALLED },
     // Types other than PostgreSQL's own, enumerations and their arrays: their input, casts, comparisons and checks could call
     // any function. A column may be of a domain over one of PostgreSQL's own: its value was checked when it was written.
     Check {
@@ -206,7 +206,7 @@ const OF_QUESTIONS: [Check; 12] = [
             "
     select case when t.typrelid <> 0::oid and exists (select from pg_class c where c.oid = t.typrelid and c.relkind <> 'c')
                 then format('a whole row of %s, which could call anything (name its columns)', t.oid::regtype)
-                else format('type %s: made by somebody, so that reading, casting or comparing it could call anything', t.oid::regtype) end
+                else format('type %s: user-defined, so that reading, casting or comparing it could call anything', t.oid::regtype) end
     from used join pg_type t on t.oid = used.oid left join pg_type e on e.oid = t.typelem and t.typcategory = 'A'
     where t.oid >= 16384::oid and coalesce(e.typtype, t.typtype) <> 'e'
       and not (is_column and t.typtype = 'd' and t.typbasetype < 16384::oid)
@@ -278,7 +278,7 @@ const OF_QUESTIONS: [Check; 12] = [
             union all select a.atttypid from pg_attribute a where a.attrelid = t.typrelid
         ) as part(type)
     )
-    select format('values of type %s, which may hold what somebody made, with casts of theirs', of::regtype)
+    select format('values of type %s, which may hold values of user-defined types, with their casts', of::regtype)
            || case when of in (75::oid, 270::oid, 2277::oid)
                    then ' (name the columns of pg_attribute in the place of information_schema.columns or pg_stats)' else '' end
     from inside where type = 2277::oid limit 1"
@@ -297,7 +297,7 @@ const OF_QUESTIONS: [Check; 12] = [
         union all
         select a.amopfamily, a.amoplefttype, o.oprcode::oid from pg_amop a join pg_operator o on o.oid = a.amopopr
     )
-    select format('operator family %I for type %s: function %s, made by somebody', f.opfname, m.type::regtype,
+    select format('operator family %I for type %s: function %s, user-defined', f.opfname, m.type::regtype,
                   m.function::regprocedure)
     from members m join outsiders s on s.oid = m.function join pg_opfamily f on f.oid = m.family
     join pg_type t on t.oid = m.type left join pg_type e on e.oid = t.typelem
@@ -313,7 +313,7 @@ const OF_QUESTIONS: [Check; 12] = [
             "with ",
             outsiders!(),
             "
-    select format('type %s: its modifiers are read by function %s, made by somebody', t.oid::regtype,
+    select format('type %s: its modifiers are read by function %s, user-defined', t.oid::regtype,
                   t.typmodin::oid::regprocedure)
     from pg_type t join outsiders s on s.oid = t.typmodin::oid
     order by t.typelem, t.oid limit 1"
@@ -339,7 +339,7 @@ const OF_QUESTIONS: [Check; 12] = [
     Check {
         what: "operators before PostgreSQL's own",
         pre_check: PreCheck::CatalogBefore14("exists (select from pg_operator where oid >= 16384::oid)"),
-        query: "select format('operator %s, made by somebody, which PostgreSQL before 14 would call in functions of its own', o.oid::regoperator)
+        query: "select format('operator %s, user-defined, which PostgreSQL before 14 would call in functions of its own', o.oid::regoperator)
                 from pg_operator o join pg_roles r on r.oid = o.oprowner
                 where o.oid >= 16384::oid and not r.rolsuper and o.oprleft < 16384::oid and o.oprright < 16384::oid
                   and exists (select from pg_operator own where own.oid < 16384::oid and own.oprname = o.oprname)
@@ -376,7 +376,7 @@ const OF_QUESTIONS: [Check; 12] = [
             ", ",
             outsiders!(),
             "
-    select format('table %s: kept by access method %I, made by somebody', c.oid::regclass, a.amname)
+    select format('table %s: kept by access method %I, user-defined', c.oid::regclass, a.amname)
     from (select oid from relations
           union select i.indexrelid from relations r join pg_index i on i.indrelid = r.oid) as r
     join pg_class c on c.oid = r.oid join pg_am a on a.oid = c.relam

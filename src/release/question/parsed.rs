@@ -11,7 +11,7 @@ use super::{fragments, set_operations};
 use crate::database::{Parameter, Session};
 use psql_script::WithoutLiterals;
 
-pub(super) const MIXED: &str = "UNION, INTERSECT or EXCEPT of different types, one of them made by somebody, which the planner casts by \
+pub(super) const MIXED: &str = "UNION, INTERSECT or EXCEPT of different types, one of them user-defined, which the planner casts by \
                      whatever function is there then (write m::text)";
 
 const NAME_OF_TYPE: &str = concat!(

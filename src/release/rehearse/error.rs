@@ -29,6 +29,8 @@ pub enum RehearsalError {
     Preflight(PreflightError),
     /// The run did not begin.
     Run(RunError),
+    /// Failure of the rollback, or of the checks after it.
+    OfRollback(Box<RehearsalError>),
     /// The run or the rollback was not committed.
     Report(Box<Report>),
     /// A second run was not refused because the release is applied.
@@ -63,6 +65,7 @@ impl RehearsalError {
             | Self::NotHeld(_)
             | Self::Rollback(_)
             | Self::NotRestored(_) => true,
+            Self::OfRollback(error) => error.is_of_the_release(has_run),
             Self::Gate(_) | Self::Preflight(_) | Self::Check(_) => has_run,
             Self::Clone(_)
             | Self::Copy(_)
@@ -72,6 +75,12 @@ impl RehearsalError {
             | Self::Journal(_)
             | Self::Interrupted => false,
         }
+    }
+}
+
+impl RehearsalError {
+    pub(super) fn of_rollback(error: Self) -> Self {
+        Self::OfRollback(Box::new(error))
     }
 }
 

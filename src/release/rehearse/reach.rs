@@ -95,16 +95,7 @@ fn changes_the_server(sql: &str, verb: &str) -> bool {
         let object = what.split(' ').next().unwrap_or_default();
         ["CREATE", "ALTER", "DROP"].contains(&first) && shared.contains(&object)
     });
-    let by_kind = matches!(
-        classify(sql),
-        Some(
-            NonTransactional::CreateDatabase(_)
-                | NonTransactional::DropDatabase(_)
-                | NonTransactional::CreateTablespace(_)
-                | NonTransactional::DropTablespace(_)
-                | NonTransactional::AlterSystem(_)
-        )
-    );
+    let by_kind = matches!(classify(sql), Some(NonTransactional::AlterSystem(_)));
     by_verb || by_kind
 }
 

@@ -43,10 +43,12 @@ impl RunningRehearsal<'_, '_> {
         self.refused()?;
         self.check("check")?;
         let after_run = self.fingerprint("fingerprint after the run", FingerprintOf::AfterRun)?;
-        self.roll_back()?;
+        self.roll_back().map_err(RehearsalError::of_rollback)?;
         self.restored(&before)?;
-        self.check("check after the rollback")?;
-        self.nothing_to_roll_back()?;
+        self.check("check after the rollback")
+            .map_err(RehearsalError::of_rollback)?;
+        self.nothing_to_roll_back()
+            .map_err(RehearsalError::of_rollback)?;
         self.run("run once more", false)?;
         let again = self.fingerprint(
             "fingerprint after the second run",
@@ -74,7 +76,7 @@ impl RunningRehearsal<'_, '_> {
             remarks.extend(
                 inside
                     .into_iter()
-                    .map(|way| format!("the release uses {way}, which nobody hears on a clone")),
+                    .map(|way| format!("the release uses {way}, which has no listener on a clone")),
             );
             let own = reach::own_ways_out(&order)?;
             remarks.extend(

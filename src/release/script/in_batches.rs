@@ -6,7 +6,7 @@ use super::Runner;
 use crate::database::DatabaseError;
 use crate::release::batch::{Batch, Item, ON_THE_WAY};
 use crate::release::event::{Event, Observer};
-use crate::release::failure::Failure;
+use crate::release::failure::{Context as _, Failure};
 use crate::release::reading;
 use crate::release::server_variables;
 use crate::release::tier_log::Sent;
@@ -26,8 +26,7 @@ impl Runner<'_> {
     pub(super) fn may_batch(&mut self) -> Result<bool, Failure> {
         if self.batches.is_none() {
             let unseen = server_variables::nobody_sees_messages(self.session);
-            let unseen = unseen
-                .map_err(|error| Failure::database("can't ask who looks at statements", &error))?;
+            let unseen = unseen.context("can't ask who looks at statements")?;
             self.batches = Some(unseen);
         }
         Ok(self.batches == Some(true))
@@ -55,7 +54,7 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// Sends and awaits everything.
+    /// Sends the open batch and receives all answers.
     pub(super) fn settle(&mut self) -> Result<(), Failure> {
         if !self.open.is_empty() {
             self.send_batch()?;

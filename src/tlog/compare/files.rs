@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use walkdir::WalkDir;
 
+use super::LogFaultKind::{Broken, Deleted, Rewritten, Unlogged};
 use super::damaged::Damaged;
-use super::{Faults, LogFault, LogFaultKind, digest_of};
+use super::{Faults, LogFault, digest_of};
 use crate::durable::{DirHandle, is_link};
 use crate::parallel;
 use pgseal_verify::digest::Digest;
@@ -21,10 +22,8 @@ pub struct Logged<'a> {
     pub below: &'a DirHandle,
     /// Undamaged entries up to the checkpoint.
     pub entries: &'a [LogEntry],
-    /// Entries after the checkpoint.
     pub behind: &'a [LogEntry],
     pub damaged: Vec<Damaged>,
-    /// True if every entry is present.
     pub is_whole: bool,
 }
 
@@ -89,11 +88,7 @@ pub fn walk(dir: &Path, faults: &mut Faults) -> BTreeSet<PathBuf> {
                     .path()
                     .and_then(|path| path.strip_prefix(dir).ok())
                     .unwrap_or(Path::new(""));
-                faults.tell(
-                    LogFaultKind::Broken,
-                    path,
-                    format!("can't be read: {error}"),
-                );
+                faults.add(Broken, path, format!("can't be read: {error}"));
             }
         }
     }
@@ -117,7 +112,7 @@ pub fn check(
                 first.sha256.short(),
                 entry.sha256.short()
             );
-            faults.tell(LogFaultKind::Broken, entry.path.as_str(), sentence);
+            faults.add(Broken, entry.path.as_str(), sentence);
         }
     }
     let logged: Vec<&LogEntry> = logged.into_values().collect();
@@ -143,10 +138,7 @@ pub fn check(
         .collect();
     let moved = moved(log, &found, &unlogged);
     for (entry, fault) in &mut found {
-        if let Some(now) = moved
-            .get(&entry.sha256)
-            .filter(|_| fault.kind == LogFaultKind::Deleted)
-        {
+        if let Some(now) = moved.get(&entry.sha256).filter(|_| fault.kind == Deleted) {
             fault.sentence.push_str(&format!("; now {}", now.display()));
         }
     }
@@ -157,7 +149,7 @@ pub fn check(
         } else {
             why_not(path, log.is_whole)
         };
-        faults.tell(LogFaultKind::Unlogged, path, sentence);
+        faults.add(Unlogged, path, sentence);
     }
     behind.into_iter().cloned().collect()
 }
@@ -196,9 +188,7 @@ fn moved<'a>(
     found: &[(&LogEntry, LogFault)],
     unlogged: &[&'a PathBuf],
 ) -> BTreeMap<Digest, &'a PathBuf> {
-    let lost = found
-        .iter()
-        .filter(|(_, fault)| fault.kind == LogFaultKind::Deleted);
+    let lost = found.iter().filter(|(_, fault)| fault.kind == Deleted);
     let sizes: BTreeSet<u64> = lost.map(|(entry, _)| entry.size).collect();
     let mut moved = BTreeMap::new();
     for path in unlogged {
@@ -216,49 +206,40 @@ fn moved<'a>(
 }
 
 fn check_file(log: &Logged<'_>, entry: &LogEntry) -> Option<LogFault> {
-    let fault = |kind, sentence: String| {
-        Some(LogFault {
-            kind,
-            path: entry.path.as_str().into(),
-            sentence,
-        })
-    };
     let what = match entry.kind {
         LogKind::Approval => "an approval".to_owned(),
         kind => format!("a {}", kind.as_str()),
     };
     let path = Path::new(entry.path.as_str());
-    match log.digest(path) {
-        // The target of a link is not a file of the archive, even if it is equal.
-        Err(error) if is_link(&error) => fault(
-            LogFaultKind::Deleted,
-            format!("gone: {error}, and not the file itself"),
-        ),
-        Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-            ) =>
-        {
-            fault(
-                LogFaultKind::Deleted,
-                format!(
-                    "gone: {what} of {} with the digest {}",
-                    count(entry.size, "byte"),
-                    entry.sha256
-                ),
-            )
+    let (logged_size, logged) = (entry.size, entry.sha256);
+    let (kind, sentence) = match log.digest(path) {
+        Ok(file) if file == (logged_size, logged) => return None,
+        Ok((size, digest)) => {
+            let size = count(size, "byte");
+            let text = format!(
+                "it has {size} and the digest {digest}, logged were {logged_size} and {logged}"
+            );
+            (Rewritten, format!("not the file that was logged: {text}"))
         }
-        Err(error) => fault(LogFaultKind::Rewritten, format!("can't be read: {error}")),
-        Ok((size, digest)) if (size, digest) != (entry.size, entry.sha256) => fault(
-            LogFaultKind::Rewritten,
-            format!(
-                "not the file that was logged: it has {} and the digest {digest}, logged were {} and {}",
-                count(size, "byte"),
-                entry.size,
-                entry.sha256
-            ),
-        ),
-        Ok(_) => None,
-    }
+        // The target of a link is not a file of the archive, even if it is equal.
+        Err(error) if is_link(&error) => {
+            (Deleted, format!("gone: {error}, and not the file itself"))
+        }
+        Err(error) => match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+                let size = count(logged_size, "byte");
+                (
+                    Deleted,
+                    format!("gone: {what} of {size} with the digest {logged}"),
+                )
+            }
+            _ => (Rewritten, format!("can't be read: {error}")),
+        },
+    };
+    let path = path.to_owned();
+    Some(LogFault {
+        kind,
+        path,
+        sentence,
+    })
 }

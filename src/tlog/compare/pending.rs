@@ -5,7 +5,8 @@ use std::path::Path;
 use super::super::append::pending;
 use super::super::checkpoint::Checkpoint;
 use super::super::{CHECKPOINT, REMOVE_BEHIND};
-use super::{Faults, LogFaultKind};
+use super::Faults;
+use super::LogFaultKind::{Broken, Unfinished};
 use pgseal_verify::format::json;
 use pgseal_verify::format::log_entry::LogEntry;
 use pgseal_verify::plural::count;
@@ -18,13 +19,13 @@ pub struct Pending {
 
 impl Pending {
     /// Reports the entries, if there are any.
-    pub fn tell(dir: &Path, head: &Checkpoint, faults: &mut Faults) -> Option<Self> {
+    pub fn report(dir: &Path, head: &Checkpoint, faults: &mut Faults) -> Option<Self> {
         let entries = match pending(dir, head.size()) {
             Ok(entries) if entries.is_empty() => return None,
             Ok(entries) => entries,
             Err(error) => {
-                faults.tell(
-                    LogFaultKind::Broken,
+                faults.add(
+                    Broken,
                     error.path,
                     format!("{}; {REMOVE_BEHIND}", error.reason),
                 );
@@ -36,11 +37,7 @@ impl Pending {
             many => format!("{} stand", count(many, "entry")),
         };
         let why = "`archive add` was interrupted (the next one finishes it), or an older checkpoint was put back";
-        faults.tell(
-            LogFaultKind::Unfinished,
-            CHECKPOINT,
-            format!("{stand} behind it: {why}"),
-        );
+        faults.add(Unfinished, CHECKPOINT, format!("{stand} behind it: {why}"));
         let entries = entries
             .iter()
             .filter_map(|entry| json::from_canonical(entry).ok())
@@ -53,7 +50,7 @@ impl Pending {
 
     /// Adds the number of their files in the archive to the fault; these files get no fault of
     /// their own.
-    pub fn tell_files(&self, files: usize, faults: &mut Faults) {
+    pub fn report_files(&self, files: usize, faults: &mut Faults) {
         let are = match files {
             0 => return,
             1 => "1 file is".to_owned(),

@@ -9,7 +9,8 @@ use super::super::hash::empty;
 use super::super::proof::{Leaves, check_consistency, consistency};
 use super::super::stored::Stored;
 use super::super::tile::{Content, Tile, WIDTH};
-use super::{Faults, LogFaultKind};
+use super::Faults;
+use super::LogFaultKind::{Broken, Fork, Shrunk, Unsigned};
 use crate::trust::TrustRoot;
 use pgseal_verify::digest::Digest;
 use pgseal_verify::plural::count;
@@ -29,7 +30,7 @@ pub fn check(dir: &Path, checkpoint: &Checkpoint, leaves: &Leaves, faults: &mut 
             continue;
         };
         match stored.hashes(level, tile.index) {
-            Err(error) => faults.tell(LogFaultKind::Broken, error.path, error.reason.to_string()),
+            Err(error) => faults.add(Broken, error.path, error.reason.to_string()),
             Ok(hashes) => {
                 if level == 0 {
                     logged.extend_from_slice(&hashes);
@@ -47,11 +48,7 @@ pub fn check(dir: &Path, checkpoint: &Checkpoint, leaves: &Leaves, faults: &mut 
                     continue;
                 };
                 if entries_hold {
-                    faults.tell(
-                        LogFaultKind::Broken,
-                        tile.to_string(),
-                        "not the hashes of the entries",
-                    );
+                    faults.add(Broken, tile.to_string(), "not the hashes of the entries");
                 } else if level == 0 {
                     let bundle = Tile {
                         content: Content::Entries,
@@ -65,7 +62,7 @@ pub fn check(dir: &Path, checkpoint: &Checkpoint, leaves: &Leaves, faults: &mut 
                         ),
                     };
                     let sentence = format!("{which}: the tile {tile} has another hash");
-                    faults.tell(LogFaultKind::Broken, bundle.to_string(), sentence);
+                    faults.add(Broken, bundle.to_string(), sentence);
                     bad.extend(differ);
                 }
             }
@@ -73,8 +70,8 @@ pub fn check(dir: &Path, checkpoint: &Checkpoint, leaves: &Leaves, faults: &mut 
     }
     if !entries_hold && faults.0.len() == before {
         let why = "the entries don't lead to the root hash that it signs";
-        faults.tell(
-            LogFaultKind::Broken,
+        faults.add(
+            Broken,
             CHECKPOINT,
             format!("{why} ({})", count(size, "entry")),
         );
@@ -110,8 +107,8 @@ pub fn check_kept(
     );
     let which = format!("the checkpoint that was kept, of {},", count(old, "entry"));
     if let Err(error) = kept.authenticate(root) {
-        return faults.tell(
-            LogFaultKind::Unsigned,
+        return faults.add(
+            Unsigned,
             CHECKPOINT,
             format!("{which} is not signed by a log key: {error}"),
         );
@@ -122,13 +119,13 @@ pub fn check_kept(
             kept.origin(),
             checkpoint.origin()
         );
-        return faults.tell(LogFaultKind::Fork, CHECKPOINT, sentence);
+        return faults.add(Fork, CHECKPOINT, sentence);
     }
     if old > new {
         let sentence = format!(
             "{which} is of a larger log than this, of {new}: entries were taken away, or an older checkpoint was put back"
         );
-        return faults.tell(LogFaultKind::Shrunk, CHECKPOINT, sentence);
+        return faults.add(Shrunk, CHECKPOINT, sentence);
     }
     let proof = consistency(leaves, old, new).map_err(|error| error.to_string());
     let holds = proof.and_then(|proof| {
@@ -142,6 +139,6 @@ pub fn check_kept(
         let sentence = format!(
             "{which} is not the beginning of this log: what was logged then was changed ({error})"
         );
-        faults.tell(LogFaultKind::Fork, CHECKPOINT, sentence);
+        faults.add(Fork, CHECKPOINT, sentence);
     }
 }

@@ -9,7 +9,7 @@ fn forged() -> AppliedRelease<'static> {
         session: todo!(),
         target: todo!(),
         variables: todo!(),
-        half_way: todo!(),
+        unfinished: todo!(),
     }
 }
 

@@ -7,6 +7,7 @@ use flate2::{Compress, Compression, Crc, FlushCompress, Status};
 
 /// Reason why stored bytes are not the signed content.
 #[derive(Debug, thiserror::Error)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum GzipError {
     /// Damaged, or not gzip.
     #[error("the gzip data can't be decompressed: {0}")]

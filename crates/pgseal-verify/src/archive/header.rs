@@ -8,6 +8,7 @@ use crate::limits;
 
 /// Reason why 512 bytes are not a header.
 #[derive(Debug, thiserror::Error)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum HeaderError {
     /// A size beyond eleven octal digits, as GNU tar writes it.
     #[error("the member has 8 GiB or more, the format holds less")]

@@ -12,6 +12,7 @@ use crate::limits;
 
 /// Reason why a file is not a bundle. All of them mean "malformed".
 #[derive(Debug, thiserror::Error)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum ArchiveError {
     /// An unreadable file.
     #[error("can't read the file: {0}")]

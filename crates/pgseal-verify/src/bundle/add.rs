@@ -32,6 +32,7 @@ pub enum Addition {
 
 /// Error in adding to a bundle.
 #[derive(Debug, thiserror::Error)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum AddError {
     /// The statement is not that of a release.
     #[error("statement.json: {0}")]

@@ -16,6 +16,7 @@ use crate::format::version::PGSEAL;
 use crate::format::wire;
 use crate::trust::attestations::{Attestation, AttestationError, ClaimedStatement, SignedApproval};
 use crate::trust::evidence::{Evidence, Proofs, TokenError};
+use crate::trust::policy::{self, PolicyError};
 use crate::trust::root::{ClaimedSignature, SignatureError, name};
 use crate::trust::{JudgedAt, KeyId, TrustRoot};
 use crate::workers::Workers;
@@ -164,7 +165,8 @@ impl UntrustedBundle {
     }
 
     /// Verifies all signatures, then reads the statement, then hashes every file. Keys are judged
-    /// by `when`; the library reads no clock.
+    /// by `when`; the library reads no clock. The root's expiry and its blocked releases are judged
+    /// by [`AuthenticatedBundle::check_policy`].
     pub fn authenticate(
         self,
         root: &TrustRoot,
@@ -273,7 +275,21 @@ impl<'r> AuthenticatedBundle<'r> {
             .any(|name| name.as_str() == APR_VARIABLE)
     }
 
-    /// Adds an approval or withdrawal from outside the bundle.
+    /// Adds an approval or withdrawal from outside the bundle. Whether it counts is decided by
+    /// [`BundleToRun::authorize_run`](crate::BundleToRun::authorize_run).
+    /// ```
+    /// use pgseal_verify::{Attestations, AuthenticatedBundle, InMemory};
+    ///
+    /// /// A bundle with the approvals of a file.
+    /// fn with_file<'r>(
+    ///     bundle: AuthenticatedBundle<'r>,
+    ///     file: Vec<u8>,
+    /// ) -> Result<AuthenticatedBundle<'r>, Box<dyn std::error::Error>> {
+    ///     let added = Attestations::parse(Box::new(InMemory(file.into())))?;
+    ///     let mut all = added.statements.iter();
+    ///     Ok(all.try_fold(bundle, |bundle, claimed| bundle.with_approval(claimed))?)
+    /// }
+    /// ```
     pub fn with_approval(self, claimed: &ClaimedStatement) -> Result<Self, AttestationError> {
         match self.root.attestation(claimed, self.release_id)? {
             Attestation::Approval(approval) => self.and(*approval),
@@ -304,6 +320,18 @@ impl<'r> AuthenticatedBundle<'r> {
             None => self.approvals.push(approval),
         }
         Ok(self)
+    }
+
+    /// Checks the rules of the trust root other than its keys, at the time of authentication: its
+    /// expiry, blocked releases and lowest sequences. Authentication alone does not, because an
+    /// auditor reads blocked and outdated releases too.
+    ///
+    /// # Errors
+    ///
+    /// The rule that the release breaks; never [`PolicyError::Approvals`].
+    pub fn check_policy(&self) -> Result<(), PolicyError> {
+        let release = &self.manifest().release;
+        policy::check_policy(self.root, release, self.release_id, self.when)
     }
 
     /// Number of files compared.

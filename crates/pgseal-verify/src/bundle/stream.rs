@@ -16,6 +16,7 @@ use crate::workers;
 
 /// Error in copying a file's content.
 #[derive(Debug, thiserror::Error)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum CopyError {
     /// Reading the content failed.
     #[error(transparent)]

@@ -34,6 +34,7 @@ pub enum FileFault {
 
 /// Error in comparing members with the statement.
 #[derive(Debug, thiserror::Error)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum SubjectError {
     /// All members that differ from the statement.
     #[error("{} of {total} files are not what was signed: {}", faults.len(), list(faults))]
@@ -83,7 +84,7 @@ pub fn check(
         }
         compared.push(match listed.next_if(|subject| subject.name == name) {
             None => Compared::Fault(FileFault::Extra(name.to_owned())),
-            Some(subject) => Compared::There(member, subject.digest.sha256),
+            Some(subject) => Compared::Present(member, subject.digest.sha256),
         });
     }
     compared
@@ -108,7 +109,7 @@ pub fn check(
 /// A listed name, a present one, or both; in ascending order.
 enum Compared<'a> {
     Fault(FileFault),
-    There(&'a Member, Digest),
+    Present(&'a Member, Digest),
 }
 
 impl Compared<'_> {
@@ -116,14 +117,14 @@ impl Compared<'_> {
     fn bytes(&self) -> u64 {
         match self {
             Self::Fault(_) => 0,
-            Self::There(member, _) => member.size,
+            Self::Present(member, _) => member.size,
         }
     }
 
     fn fault(&self, archive: &Archive) -> io::Result<Option<FileFault>> {
         match self {
             Self::Fault(fault) => Ok(Some(fault.clone())),
-            Self::There(member, expected) => {
+            Self::Present(member, expected) => {
                 let (found, expected, name) =
                     (archive.digest(member)?, *expected, member.path.to_string());
                 Ok((found != expected).then_some(FileFault::Changed {

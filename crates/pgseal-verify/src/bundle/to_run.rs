@@ -61,17 +61,18 @@ impl BundleToRun<'_> {
 
     /// Checks whether the bundle may run now under its trust root. `apr` is the run's APR code; if
     /// given, only approvals with the same code count.
+    ///
     /// ```
     /// use pgseal_verify::{Admission, BundleToRun, PolicyError};
     ///
     /// /// A run by the code of the ratified proposal.
     /// fn may_run<'b>(bundle: &'b BundleToRun<'_>) -> Result<Admission<'b>, PolicyError> {
-    ///     bundle.authorize_run(Some("APR-BOOT-AUTHMODEL-1"))
+    ///     bundle.authorize_run(Some("APR-7"))
     /// }
     /// ```
     pub fn authorize_run(&self, apr: Option<&str>) -> Result<Admission<'_>, PolicyError> {
         let (bundle, root, now) = (&self.bundle, self.root(), JudgedAt::At(self.now));
-        policy::check_policy(root, &bundle.manifest().release, bundle.release_id(), now)?;
+        bundle.check_policy()?;
         let tallies = policy::tally(root, bundle.approvals(), apr, now);
         if tallies.iter().any(|tally| !tally.is_met()) {
             return Err(PolicyError::Approvals(tallies));

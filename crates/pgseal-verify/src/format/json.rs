@@ -16,6 +16,7 @@ const MOST: i64 = (1 << 53) - 1;
 
 /// Reason why a text is not a document.
 #[derive(Debug, thiserror::Error)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum JsonError {
     /// Nesting deeper than [`limits::JSON_DEPTH`].
     #[error("JSON is nested deeper than {}", limits::JSON_DEPTH)]

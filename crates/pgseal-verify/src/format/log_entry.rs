@@ -88,6 +88,7 @@ pub struct ArchivePath(String);
 
 /// Reason why a text is not a path in an archive.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum ArchivePathError {
     /// Outside the grammar.
     #[error(

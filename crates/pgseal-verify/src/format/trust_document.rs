@@ -16,7 +16,7 @@ pub const PAYLOAD_TYPE: &str = "application/vnd.pgseal.trust+json";
 /// Roles with a task of their own, which therefore cannot give approvals.
 pub const ROLES_WITH_A_TASK: [&str; 5] = ["root", "release", "receipt", "notary", "log"];
 
-/// `trust.json`, written as [`super::wire::V1`].
+/// `trust.json`, written as `format` 1.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrustDocument {

@@ -7,7 +7,7 @@ use super::signed::{self, Parts, ReceiptError};
 use crate::digest::Digest;
 use crate::format::manifest::Manifest;
 use crate::format::rehearsal::{Rehearsal, RehearsalOutcome, RehearsalStatement};
-use crate::format::statement::ReleaseId;
+use crate::format::statement::{ReleaseId, Subject};
 use crate::format::timestamp::Timestamp;
 use crate::format::trust_document::Policy;
 use crate::format::wire;
@@ -159,7 +159,7 @@ pub enum UnprovedError {
     #[error(transparent)]
     Receipt(#[from] ReceiptError),
     /// A receipt without a signature.
-    #[error("it is not signed: anybody can have written it")]
+    #[error("it is not signed: its author is unknown")]
     Unsigned,
     /// A receipt of another release, or of another version of it.
     #[error("it is of another release ({0})")]
@@ -208,19 +208,24 @@ pub fn said(values: &BTreeMap<String, String>) -> String {
     }
 }
 
+/// Fails unless a receipt is signed and of this release.
+pub(super) fn is_evidence_of(
+    subjects: &[Subject],
+    is_signed: bool,
+    release: ReleaseId,
+) -> Result<(), UnprovedError> {
+    match subjects.first() {
+        Some(subject) if subject.digest.sha256 == release.digest() => {}
+        Some(subject) => return Err(UnprovedError::Release(subject.digest.sha256)),
+        None => return Err(ReceiptError::Subject.into()),
+    }
+    is_signed.then_some(()).ok_or(UnprovedError::Unsigned)
+}
+
 impl ReadRehearsal {
     /// Fails unless it is a signed receipt of this release.
     pub fn is_evidence_of(&self, release: ReleaseId) -> Result<(), UnprovedError> {
-        match self.statement.subject.first() {
-            Some(subject) if subject.digest.sha256 == release.digest() => {}
-            Some(subject) => return Err(UnprovedError::Release(subject.digest.sha256)),
-            None => return Err(ReceiptError::Subject.into()),
-        }
-        if self.signed.is_none() {
-            Err(UnprovedError::Unsigned)
-        } else {
-            Ok(())
-        }
+        is_evidence_of(&self.statement.subject, self.signed.is_some(), release)
     }
 
     /// Judges whether it proves that the release was rehearsed. A newer receipt may contradict it:

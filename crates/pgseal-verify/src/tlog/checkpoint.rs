@@ -35,6 +35,7 @@ pub struct TrustedHead {
 
 /// Reason why a text is not a checkpoint.
 #[derive(Debug, thiserror::Error)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum CheckpointError {
     /// An error while the caller read the file.
     #[error("can't be read: {0}")]
@@ -125,6 +126,7 @@ impl fmt::Display for Checkpoint {
 
 /// Reason why a checkpoint cannot be signed.
 #[derive(Debug, thiserror::Error)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum SignCheckpointError {
     /// An origin that is not a valid name of a note's key.
     #[error(

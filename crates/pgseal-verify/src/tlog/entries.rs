@@ -5,6 +5,7 @@ pub const MOST_BYTES: usize = u16::MAX as usize;
 
 /// Reason why entries cannot be encoded, or bytes cannot be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum EntriesError {
     /// An entry beyond the maximum size.
     #[error("an entry has {0} bytes, at most {MOST_BYTES} are allowed")]

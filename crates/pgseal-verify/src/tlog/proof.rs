@@ -15,6 +15,7 @@ pub trait Subtrees {
 
 /// Reason why a proof is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum ProofError {
     /// An entry outside of the tree, or trees in the wrong order.
     #[error("it is about an entry or tree outside of the one that was signed")]

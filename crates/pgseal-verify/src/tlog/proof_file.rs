@@ -107,10 +107,12 @@ impl ProofFile {
 
     /// Verifies it by the trust root's `log` keys.
     /// ```
-    /// use pgseal_verify::{Logged, ProofFile, ProofFileError, TrustRoot};
+    /// use pgseal_verify::{Digest, ProofFile, ProofFileError, TrustRoot};
     ///
-    /// fn logged(file: &[u8], root: &TrustRoot) -> Result<Logged, ProofFileError> {
-    ///     ProofFile::parse(file)?.authenticate(root)
+    /// /// Whether a proof is of this file.
+    /// fn is_logged(file: &[u8], proof: &[u8], root: &TrustRoot) -> Result<bool, ProofFileError> {
+    ///     let logged = ProofFile::parse(proof)?.authenticate(root)?;
+    ///     Ok(logged.is_of(Digest::of(file)))
     /// }
     /// ```
     pub fn authenticate(&self, root: &TrustRoot) -> Result<Logged, ProofFileError> {
@@ -150,6 +152,11 @@ impl Logged {
     /// The logged file.
     pub fn entry(&self) -> &LogEntry {
         &self.entry
+    }
+
+    /// Whether the entry is of a file with this digest.
+    pub fn is_of(&self, file: Digest) -> bool {
+        self.entry.sha256 == file
     }
 
     /// Index in the log, from 0.

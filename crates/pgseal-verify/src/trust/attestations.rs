@@ -36,7 +36,7 @@ pub enum Attestation {
     Notarisation(SignedNotarisation),
 }
 
-/// An approval or withdrawal with a valid signature. [`super::policy::counts`] decides whether it
+/// An approval or withdrawal with a valid signature. The policy decides whether it
 /// counts.
 #[derive(Clone, Debug)]
 pub struct SignedApproval {

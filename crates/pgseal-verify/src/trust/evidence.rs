@@ -54,6 +54,7 @@ impl std::fmt::Display for Evidence {
 
 /// Error in a bundle's time stamp.
 #[derive(Debug, thiserror::Error)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum TokenError {
     /// The time stamp is for a key without a signature here.
     #[error("a time stamp for key {0}, which has not signed here")]

@@ -42,6 +42,7 @@ pub struct NoteSignature {
 
 /// Reason why bytes are not a note.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum NoteError {
     /// More than [`MOST_BYTES`].
     #[error("it has more than {MOST_BYTES} bytes")]

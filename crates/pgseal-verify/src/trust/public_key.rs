@@ -16,6 +16,7 @@ pub struct PublicKey(VerifyingKey);
 
 /// Reason why a text is not a usable public key.
 #[derive(Debug, thiserror::Error)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum PublicKeyError {
     /// Neither SPKI nor OpenSSH's line, or of another algorithm.
     #[error("not an Ed25519 public key: {0}")]

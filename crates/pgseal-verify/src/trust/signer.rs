@@ -1,4 +1,4 @@
-//! Interface of signing keys: a key file, an agent, a token.
+//! Interface of signing keys: a key file or an agent.
 
 use super::note::NoteText;
 use super::public_key::PublicKey;
@@ -19,11 +19,12 @@ pub trait Signer {
 
 /// Reason why there is no signature.
 #[derive(Debug, thiserror::Error)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum SignerError {
-    /// An agent or token that cannot be reached, lacks this key, or refused.
+    /// An agent that cannot be reached, lacks this key, or refused.
     #[error("{holder}: {reason}")]
     Refused {
-        /// Holder of the key: `ssh-agent`, `PKCS#11 token "release"`.
+        /// Holder of the key: `ssh-agent`.
         holder: String,
         /// Reason given by the holder.
         reason: String,

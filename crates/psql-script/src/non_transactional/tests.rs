@@ -121,7 +121,7 @@ fn builds_and_maintenance() {
 }
 
 #[test]
-fn partitions_databases_settings() {
+fn partitions_and_settings() {
     let detach = NonTransactional::Detach {
         parent: named("s.p"),
         partition: named("s.q"),
@@ -134,22 +134,6 @@ fn partitions_databases_settings() {
     }
     let setting = |name: &str| NonTransactional::AlterSystem(Some(name.into()));
     for (sql, found) in [
-        (
-            "create database D with template x",
-            NonTransactional::CreateDatabase("d".into()),
-        ),
-        (
-            "drop database if exists \"D\" with (force)",
-            NonTransactional::DropDatabase("D".into()),
-        ),
-        (
-            "create tablespace x owner o location '/x'",
-            NonTransactional::CreateTablespace("x".into()),
-        ),
-        (
-            "drop tablespace if exists x",
-            NonTransactional::DropTablespace("x".into()),
-        ),
         ("alter system set work_mem = '1MB'", setting("work_mem")),
         (
             "alter system set \"Auto_Explain\".Log_Min to 1",
@@ -183,7 +167,10 @@ fn what_cannot_be_looked_up() {
         "alter database d set tablespace x",
         "discard all",
         "alter system",
-        "create database",
+        "create database d",
+        "drop database if exists d with (force)",
+        "create tablespace x location '/x'",
+        "drop tablespace x",
         "select 1; vacuum",
         "vacuum; select 1",
         "select 1; call p()",

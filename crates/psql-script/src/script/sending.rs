@@ -32,7 +32,7 @@ impl Script<'_> {
                 statement = named;
             }
         }
-        if statement.parameters.is_some() && !matches!(statement.then, Then::Show) {
+        if statement.parameters.is_some() && statement.then != Then::Show {
             return Err(ScriptError::Command {
                 command: "bind".into(),
                 reason: "values of a statement with parameters can't be taken by \\gset, \\gexec or \\gdesc here",
@@ -69,11 +69,11 @@ impl Script<'_> {
             finish(frame, false)?
         };
         frame.scanner.reset();
-        if statement.copy.is_some() && then != Then::Show {
+        if let (Some(command), Some(_)) = (then.command(), &statement.copy) {
             let reason = "COPY has no rows to take values from";
             let origin = origin.clone();
             return Err(ScriptError::Command {
-                command: sending_name(&then).into(),
+                command: command.into(),
                 reason,
                 hint: None,
                 origin,
@@ -81,16 +81,6 @@ impl Script<'_> {
         }
         statement.then = then;
         self.send(statement)
-    }
-}
-
-fn sending_name(then: &Then) -> &'static str {
-    match then {
-        Then::Show => "g",
-        Then::Store { .. } => "gset",
-        Then::Execute => "gexec",
-        Then::Describe => "gdesc",
-        Then::Prepare { .. } => "parse",
     }
 }
 

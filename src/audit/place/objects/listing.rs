@@ -12,17 +12,14 @@ use tokio::runtime::Runtime;
 /// Names on a page, the maximum of the stores.
 const PAGE: usize = 1000;
 
-/// An entry of a listing.
 pub enum Entry {
     /// An object that can be requested.
     Object(ObjectMeta),
     /// A name that can't be requested, and the error.
     Unnameable(String, Error),
-    /// The listing ended early with this error.
     Broken(Error),
 }
 
-/// A listing in progress.
 pub struct Listing<'a> {
     store: &'a dyn PaginatedListStore,
     turn: &'a Runtime,

@@ -11,7 +11,6 @@ use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore};
 use super::{Loop, why};
 use pgseal_verify::archive::source::ByteSource;
 
-/// Size of a piece in bytes.
 const PIECE: u64 = 2 << 20;
 
 /// Cached pieces of one object, for readers at several offsets at once.

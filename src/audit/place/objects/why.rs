@@ -75,7 +75,6 @@ fn deepest(error: &object_store::Error) -> String {
     deepest.to_string()
 }
 
-/// The error code in a response of S3 or Azure.
 fn code(text: &str) -> Option<&str> {
     let (_, rest) = text.split_once("<Code>")?;
     let (code, _) = rest.split_once("</Code>")?;

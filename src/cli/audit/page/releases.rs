@@ -6,7 +6,7 @@ use maud::Markup;
 
 use super::table::{Cell, Column, table};
 use crate::audit::cross_checks::{self, AttachedApprovals};
-use crate::audit::facts::ReleaseFacts;
+use crate::audit::file_facts::ReleaseFacts;
 use crate::audit::{Finding, Judge, Kind, Report};
 use crate::cli::audit::text::quorum;
 use crate::cli::html;

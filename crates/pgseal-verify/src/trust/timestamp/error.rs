@@ -4,6 +4,7 @@ use crate::format::timestamp::Timestamp;
 
 /// Reason why a timestamp or an authority is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum TimestampError {
     /// Not the DER of a response or token (RFC 3161, 2.4.2).
     #[error("not a time stamp (RFC 3161): {0}")]

@@ -17,7 +17,7 @@ use pgseal_verify::format::timestamp::Timestamp;
 
 /// The content of a file. Fields that its kind does not have are absent or empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Facts {
+pub struct FileFacts {
     /// The release; absent if the signatures do not suffice.
     pub release: Option<ReleaseFacts>,
     /// Keys with valid signatures, by ascending key id; for a bundle also the keys that don't
@@ -25,7 +25,6 @@ pub struct Facts {
     pub signers: Vec<Signer>,
     /// Whether it is authentic at the requested time: a signature counts from its proven time on.
     pub then: Verdict,
-    /// Whether it is authentic now.
     pub now: Verdict,
     pub approvals: Vec<ApprovalFacts>,
     /// Required and given approvals for each approved APR code, in the bundle and in separate
@@ -36,28 +35,19 @@ pub struct Facts {
     /// Digest of the release and target as shown to approvers. Approvals belong to this bundle if
     /// theirs is equal.
     pub shown: Option<Digest>,
-    /// Number of files compared.
     pub files: u64,
-    /// Whether the trust root of this audit blocks the release.
     pub blocked: bool,
-    /// Whether the release itself requires a rehearsal before each run.
     pub require_rehearsal: bool,
-    /// Content of a receipt.
     pub receipt: Option<ReceiptFacts>,
-    /// Content of a rehearsal receipt.
     pub rehearsal: Option<RehearsalFacts>,
-    /// Content of a trust root.
     pub trust_root: Option<TrustRootFacts>,
-    /// Content of the archive's log.
     pub log: Option<LogFacts>,
 }
 
-/// The log of an archive.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LogFacts {
     /// The log's permanent name.
     pub origin: String,
-    /// Number of logged files.
     pub entries: u64,
     /// Number of checkpoints kept elsewhere that the log was compared with.
     pub compared: u64,
@@ -66,39 +56,30 @@ pub struct LogFacts {
 /// A release, as its statement or a receipt names it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct ReleaseFacts {
-    /// From `release.toml`.
     pub name: Name,
-    /// From `release.toml`.
     pub version: Version,
     /// Position among the releases of this name.
     pub sequence: u32,
-    /// Digest of the bundle's statement.
     pub id: Digest,
 }
 
 /// A key with a valid signature.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Signer {
-    /// The key of the signature.
     pub key_id: KeyId,
-    /// The owner in the trust root.
     pub owner: String,
-    /// Proof of the signing time.
     pub evidence: Seen,
     /// The reason why it doesn't count at the requested time; absent if it counts.
     pub why_not: Option<String>,
     /// Whether the trust root lists the key as revoked, regardless of the signing time.
     pub revoked: bool,
-    /// Start of the key's compromise.
     pub compromised_since: Option<Timestamp>,
 }
 
 /// Evidence of a signature's time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Seen {
-    /// Source of the time.
     pub level: Level,
-    /// The proven or claimed time.
     pub at: Option<Timestamp>,
 }
 
@@ -115,35 +96,26 @@ pub enum Level {
 /// Authenticity at a time.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Verdict {
-    /// Whether the signatures suffice.
     pub authentic: bool,
-    /// The reason, if not authentic.
     pub why_not: Option<String>,
 }
 
 /// A person's decision about a release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ApprovalFacts {
-    /// The key of the signature.
     pub key_id: KeyId,
-    /// The owner in the trust root.
     pub owner: String,
-    /// The role of the decision.
     pub role: Name,
     pub decision: Decision,
     /// The proposal that it approves.
     pub apr: Option<AprCode>,
     /// Time by the person's clock.
     pub at: Timestamp,
-    /// Last moment at which it counts.
     pub expires: Option<Timestamp>,
-    /// The person's own words.
     pub reason: Option<String>,
-    /// Proof of the signing time.
     pub evidence: Seen,
     /// Whether it counts at the requested time.
     pub counts: bool,
-    /// The reason, if it doesn't count.
     pub why_not: Option<String>,
 }
 
@@ -152,42 +124,28 @@ pub struct ApprovalFacts {
 pub struct Quorum {
     /// The proposal of these approvals, if there are several.
     pub apr: Option<AprCode>,
-    /// One entry for each required role.
     pub roles: Vec<RoleQuorum>,
 }
 
-/// The approvals of one role.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RoleQuorum {
-    /// From the trust root's policy.
     pub role: Name,
-    /// Number of keys with an approval that counts.
     pub needed: u8,
-    /// Number of keys whose approval counts.
     pub counted: u64,
 }
 
-/// Content of a receipt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ReceiptFacts {
-    /// Digest of the receipt document.
     pub sha256: Digest,
-    /// Random id of the run.
     pub run_id: String,
     pub action: Action,
-    /// Result of the run.
     pub outcome: Outcome,
     /// The unfinished run that this one resumed.
     pub resumes: Option<String>,
-    /// Start by the host's clock.
     pub started: Timestamp,
-    /// End by the host's clock.
     pub finished: Timestamp,
-    /// User name from the operating system.
     pub user: String,
-    /// Host name of the machine.
     pub host: String,
-    /// Name of the database.
     pub database: String,
     /// The server's system identifier, if the role may read it.
     pub system_identifier: Option<String>,
@@ -195,7 +153,6 @@ pub struct ReceiptFacts {
     pub timeline: Option<u32>,
     /// Code of the ratified proposal given for the run.
     pub apr: Option<String>,
-    /// The approvals named by the receipt.
     pub approvals: Vec<RestsOn>,
     /// The trust root that admitted the run.
     pub trust: TrustReference,
@@ -207,52 +164,36 @@ pub struct ReceiptFacts {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RestsOn {
     pub key_id: KeyId,
-    /// The role of the approval.
     pub role: Name,
 }
 
-/// Content of a rehearsal receipt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RehearsalFacts {
-    /// Digest of the receipt document.
     pub sha256: Digest,
-    /// Random id of the rehearsal.
     pub rehearsal_id: String,
-    /// Result of the rehearsal.
     pub outcome: RehearsalOutcome,
-    /// Start by the host's clock.
     pub started: Timestamp,
-    /// End by the host's clock.
     pub finished: Timestamp,
     /// The cloned database; absent for a dump.
     pub database: Option<String>,
 }
 
-/// Content of a trust root.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TrustRootFacts {
-    /// Counts up from the first trust root.
     pub version: u32,
     /// Digest of the document, which the next version names.
     pub sha256: Digest,
-    /// Digest of the previous version.
     pub prev_sha256: Option<Digest>,
-    /// Time of the draft.
     pub issued: Option<Timestamp>,
     /// Time from which it admits no run.
     pub expires: Timestamp,
-    /// Keys that sign trust roots.
     pub root_keys: Vec<KeyId>,
-    /// Required approvals by role.
     pub approvals: BTreeMap<Name, u8>,
-    /// Releases that must not run.
     pub blocked_releases: Vec<Digest>,
-    /// Whether every run needs a rehearsal.
     pub require_rehearsal: bool,
 }
 
-impl Facts {
-    /// Empty facts with these verdicts.
+impl FileFacts {
     pub fn new(then: Verdict, now: Verdict) -> Self {
         Self {
             then,

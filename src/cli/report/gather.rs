@@ -8,7 +8,7 @@ use super::super::lines;
 use super::super::output::Output;
 use super::{Args, local_evidence, questions};
 use crate::bundle::{AuthenticateError, AuthenticatedBundle, BundleToRun};
-use crate::readiness::{Approver, Blocker, Database, Facts, ReleaseFacts, Row, Signer};
+use crate::readiness::{Approver, Blocker, Database, ReadinessFacts, ReleaseFacts, Row, Signer};
 use crate::record::rehearsal;
 use crate::release::run_context;
 use crate::runbook::Known;
@@ -20,7 +20,7 @@ use pgseal_verify::format::timestamp::Timestamp;
 
 /// Collects the facts. Fails if there is no subject for a report: no trust root, no file, or an
 /// invalid argument. Faults of the bundle and the database are part of the report.
-pub fn gather(args: &Args, out: Output) -> Result<Facts, CliError> {
+pub fn gather(args: &Args, out: Output) -> Result<ReadinessFacts, CliError> {
     let at = now();
     let root = args.bundle.root()?;
     let file = args
@@ -34,7 +34,7 @@ pub fn gather(args: &Args, out: Output) -> Result<Facts, CliError> {
         Ok(bundle) => bundle,
         Err((row, error)) if [Exit::Malformed, Exit::NotAuthentic].contains(&error.exit) => {
             let (blockers, known) = (vec![(row, stop(&error))], Known::default());
-            return Ok(Facts {
+            return Ok(ReadinessFacts {
                 now: at,
                 file,
                 known,
@@ -93,7 +93,7 @@ pub fn gather(args: &Args, out: Output) -> Result<Facts, CliError> {
         database: answers,
     };
     let known = args.known(lines::values(given, &root, &bundle, judged));
-    Ok(Facts {
+    Ok(ReadinessFacts {
         now: at,
         file,
         known,

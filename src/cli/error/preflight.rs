@@ -1,0 +1,129 @@
+//! Refusals before a run: the ledger and the baseline.
+
+use super::authentic::CLOCK_HINT;
+use super::{CliError, connection};
+use crate::cli::kind::Kind;
+use crate::record::ledger::Entry;
+use crate::release::preflight::PreflightError;
+
+impl From<PreflightError> for CliError {
+    fn from(error: PreflightError) -> Self {
+        let run = |row: &Entry| format!("run {} at {}, by {}", row.run_id, row.at, row.role);
+        let (kind, text, hint) = match error {
+            PreflightError::Ledger(error) => return connection(&error),
+            PreflightError::Open(error) => return error.into(),
+            PreflightError::ClockBehind { now, seen } => (
+                Kind::ClockBehind,
+                format!(
+                    "this host's clock ({now}) is behind {seen}, the newest time in the ledger"
+                ),
+                CLOCK_HINT,
+            ),
+            PreflightError::NoTime(row) => (
+                Kind::LedgerTime,
+                format!(
+                    "row {} of the ledger is dated {:?}, which is no time that pgseal writes",
+                    row.id, row.at
+                ),
+                "ask the database's owner who changed the table pgseal.ledger",
+            ),
+            PreflightError::AlreadyApplied(row) => (
+                Kind::AlreadyInEffect,
+                format!(
+                    "{} {} is already applied here: {}",
+                    row.release,
+                    row.version,
+                    run(&row)
+                ),
+                "`pgseal check FILE` shows whether it still holds, `pgseal rollback FILE` undoes it",
+            ),
+            PreflightError::Downgrade(row) => (
+                Kind::OlderSequence,
+                format!(
+                    "a later sequence ran here: {} {} (sequence {}) at {}",
+                    row.release, row.version, row.sequence, row.at
+                ),
+                "a database never goes back to an older release by running it; pack it again with a higher sequence",
+            ),
+            PreflightError::SameSequence(row) => (
+                Kind::SameSequence,
+                format!(
+                    "another release with sequence {} is in effect: {} {}, id {}",
+                    row.sequence, row.release, row.version, row.release_id
+                ),
+                "a new version needs a higher sequence",
+            ),
+            PreflightError::Overlaps(row) => (
+                Kind::Overlap,
+                format!(
+                    "{} {}, which has tiers of this release, is in effect here: {}",
+                    row.release,
+                    row.version,
+                    run(&row)
+                ),
+                "nothing was changed; `pgseal rollback` with that release's bundle leads back to the baseline that this one starts from",
+            ),
+            PreflightError::Unfinished(row) => (
+                Kind::Unfinished,
+                format!(
+                    "{} {} stopped half way here: run {} of {}, by {}",
+                    row.release, row.version, row.run_id, row.at, row.role
+                ),
+                "`pgseal status` shows how far it came; with its own bundle `pgseal run --resume` goes on, `pgseal rollback` goes back",
+            ),
+            PreflightError::NothingToResume => (
+                Kind::NothingToResume,
+                "no run stopped half way here, so there is none to go on with".to_owned(),
+                "`pgseal status` shows what ran; leave out --resume to begin one",
+            ),
+            PreflightError::OtherValues(row) => {
+                let values = row
+                    .variables
+                    .iter()
+                    .map(|(name, value)| format!(" -v {name}={value}"));
+                let values: String = values.collect();
+                let values = if values.is_empty() { " none" } else { &values };
+                (
+                    Kind::OtherValues,
+                    format!("the run that stopped half way was begun with other values:{values}"),
+                    "give the same values",
+                )
+            }
+            PreflightError::OtherRole(row) => (
+                Kind::OtherRole,
+                format!(
+                    "the run that stopped half way was begun by the role {}",
+                    row.role
+                ),
+                "connect as that role",
+            ),
+            PreflightError::NoRight => (
+                Kind::LedgerCreateDenied,
+                "the role may not make the ledger (schema pgseal) in this database".to_owned(),
+                "a database owner: grant create on database DATABASE to ROLE",
+            ),
+            PreflightError::Probe(failure) if failure.cause.is_connection_lost() => (
+                Kind::ConnectionLost,
+                format!("the connection was lost while the baseline probe was asked: {failure}"),
+                "nothing was changed; it may be tried again",
+            ),
+            PreflightError::Probe(failure) => (
+                Kind::ProbeFailed,
+                format!("the baseline probe failed: {failure}"),
+                "",
+            ),
+            PreflightError::State(mismatches) => {
+                let list: Vec<String> = mismatches.iter().map(ToString::to_string).collect();
+                (
+                    Kind::NotBaseline,
+                    format!(
+                        "the database is not in the state \"baseline\": {}",
+                        list.join("; ")
+                    ),
+                    "nothing was changed; the database is not as it was when the release was made: find out what changed there",
+                )
+            }
+        };
+        Self::new(kind, text).hint(hint)
+    }
+}

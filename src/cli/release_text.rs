@@ -1,0 +1,81 @@
+//! Description of a release for people, as `inspect` and `approve` print it.
+
+use super::{Output, escape, optional};
+use pgseal_verify::format::manifest::{Acknowledgement, Manifest, Tier, Variable};
+use pgseal_verify::format::statement::{ReleaseId, title};
+
+/// Prints name, sequence, summary and id.
+pub fn show_title(manifest: &Manifest, id: ReleaseId, out: Output) {
+    let release = &manifest.release;
+    let title = title(&release.name, &release.version);
+    out.line(format!("{title} (sequence {})", release.sequence));
+    out.line(escape(&release.summary));
+    out.line(format!("release id {id}"));
+}
+
+/// The target in one line.
+pub fn target(manifest: &Manifest) -> String {
+    let target = &manifest.target;
+    let server = optional(", server ", target.server.as_ref());
+    let role = optional(", role ", target.role.as_ref());
+    let system = optional(", system ", target.system_identifier.as_ref());
+    let database = escape(&target.database);
+    format!("target: database {database}{server}{role}{system}")
+}
+
+/// Prints a line for each gate.
+pub fn show_gates(manifest: &Manifest, out: Output) {
+    for gate in &manifest.gates {
+        out.line(format!("gate {}: {}", gate.name, gate.file));
+    }
+}
+
+/// Prints the tiers; `more` prints lines below the name of one.
+pub fn show_tiers(manifest: &Manifest, out: Output, more: impl Fn(&Tier)) {
+    let all = manifest.tiers.len();
+    for (at, tier) in manifest.tiers.iter().enumerate() {
+        let about = escape(&tier.about);
+        out.line(format!("tier {}/{all} {}: {about}", at + 1, tier.name));
+        more(tier);
+        show_dispatch(&tier.dispatch, out);
+    }
+}
+
+/// Prints the ways by which a tier reaches out of the database.
+pub fn show_dispatch(ways: &[String], out: Output) {
+    for way in ways {
+        let way = escape(way);
+        out.line(format!("    reaches out of the database by {way}"));
+    }
+}
+
+/// A variable in one line.
+pub fn variable(name: &str, variable: &Variable) -> String {
+    let required = if variable.required {
+        "required"
+    } else {
+        "optional"
+    };
+    let pattern = optional(", ", variable.pattern.as_ref());
+    let default = variable.default.as_deref();
+    let default = default.map_or(String::new(), |text| format!(", else {:?}", escape(text)));
+    let about = escape(&variable.about);
+    format!("variable {name} ({required}{pattern}{default}): {about}")
+}
+
+/// Prints the warnings of `lint` that the release's author acknowledged.
+pub fn show_acknowledged(manifest: &Manifest, out: Output) {
+    for acknowledged in &manifest.acknowledged {
+        let Acknowledgement {
+            rule, file, reason, ..
+        } = acknowledged;
+        let (file, line) = (
+            escape(file.as_str()),
+            optional(":", acknowledged.line.as_ref()),
+        );
+        out.line(format!(
+            "acknowledged warning [{rule}] {file}{line}: {}",
+            escape(reason)
+        ));
+    }
+}
