@@ -262,9 +262,11 @@ fn leaves_rows_unread(statement: &Statement) -> bool {
     let not_shown = match statement.then {
         Then::Describe | Then::Prepare { .. } => true,
         Then::Store { .. } => names_ok(),
-        Then::Show | Then::Execute => false,
+        Then::Execute => false,
+        // Bound parameters, and whatever else takes the result.
+        Then::Show => statement.command().is_some(),
     };
-    not_shown || statement.parameters.is_some() || rows_unread(&statement.sql)
+    not_shown || rows_unread(&statement.sql)
 }
 
 /// The variables of a release when it is packed. Their values, and those of the connection, are

@@ -1,4 +1,8 @@
 //! The checks of functions and operators that a question calls.
+//!
+//! Parameters ([`super::parameters`]): `$1` its functions, `$2` its operators, `$7` the names of
+//! `DENIED`, `$8` those of `ALLOWED` (`functions.rs`). A condition that decides uses only functions
+//! and operators for exactly its types (`p.oid >= 16384::oid`); the reason is in [`super::checks`].
 
 use super::fragments::{oids, on_list};
 

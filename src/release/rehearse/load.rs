@@ -158,8 +158,9 @@ fn refusal(statement: &Statement, inspection: &Inspection) -> Option<String> {
     if inspection.statements > 1 {
         return Some("statements joined by \\;".to_owned());
     }
-    if !matches!(statement.then, Then::Show | Then::Store { .. }) {
-        return Some("\\gexec, \\gdesc and \\parse are not for such a script".to_owned());
+    let command = statement.command();
+    if let Some(other) = command.filter(|command| !["gset", "bind"].contains(command)) {
+        return Some(format!("\\{other} is not for such a script"));
     }
     // Defining a function does not run its body; `reach::own_ways_out` reports the clone's own definitions. Tables and
     // materialized views made of a query do run it.
