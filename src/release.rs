@@ -28,6 +28,7 @@ pub mod probe;
 mod proof;
 pub mod question;
 mod reading;
+mod relative;
 pub mod rehearsal_proof;
 pub mod rehearse;
 pub mod report;

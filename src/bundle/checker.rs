@@ -12,7 +12,7 @@ use super::stage::{self, Stage};
 use crate::rules::{self, Severity};
 use pgseal_verify::entry_path::EntryPath;
 use pgseal_verify::format::manifest::{
-    Acknowledgement, Gate, Manifest, RollbackScript, Runbook, State, States, Tier, Variable,
+    Acknowledgement, Gate, Manifest, RollbackScript, Runbook, State, States, Tier, Transaction, Variable,
     VerifyScript,
 };
 use pgseal_verify::format::name::Name;
@@ -31,6 +31,11 @@ pub(super) fn manifest(
         problems,
     }
     .manifest(toml)
+}
+
+/// Whether a tier has no transaction.
+pub(super) fn commits_alone(tiers: &[release_toml::TierToml]) -> bool {
+    tiers.iter().any(|tier| tier.transaction == Transaction::None)
 }
 
 /// Converts the document to a manifest and records every violation.
@@ -71,7 +76,8 @@ impl Checker<'_> {
             .collect();
         let states = States {
             baseline: self.state(toml.states.baseline),
-            finalized: self.state(toml.states.finalized),
+            finalized: self.finalized(toml.states.finalized, commits_alone(&toml.tier)),
+            rolled_back: toml.states.rolled_back.map(|state| self.state(state)),
         };
         let tiers: Vec<Tier> = toml
             .tier
@@ -142,6 +148,19 @@ impl Checker<'_> {
             probe: self.file(&state.probe),
             expect: state.expect.into_inner(),
         }
+    }
+
+    /// A state after tiers, of which one may have no transaction.
+    pub(super) fn finalized(&mut self, state: release_toml::StateToml, commits_alone: bool) -> State {
+        let expect = &state.expect;
+        let relative = expect.get_ref().iter().find(|(_, expected)| expected.is_relative());
+        if let (Some((column, expected)), true) = (relative, commits_alone) {
+            let text = format!(
+                "{column} = \"{expected}\" compares the begin and the end of one transaction, and a tier of this release has none"
+            );
+            self.problem(expect, text);
+        }
+        self.state(state)
     }
 
     pub(super) fn rollback(

@@ -44,7 +44,8 @@ pub fn scripts(
     for gate in &manifest.gates {
         lint.script(&gate.file, &Role::Asks("gate"));
     }
-    for state in [&manifest.states.baseline, &manifest.states.finalized] {
+    let states = &manifest.states;
+    for state in [&states.baseline, &states.finalized].into_iter().chain(&states.rolled_back) {
         lint.script(&state.probe, &Role::Asks("probe"));
     }
 }

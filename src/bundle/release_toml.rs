@@ -43,7 +43,7 @@ pub struct ReleaseToml {
     /// `[[gate]]`
     #[serde(default)]
     pub gate: Vec<GateToml>,
-    /// `[states.baseline]`, `[states.finalized]`
+    /// `[states.baseline]`, `[states.finalized]`, `[states.rolled_back]`
     pub states: StatesToml,
     /// `[[tier]]`
     pub tier: Vec<TierToml>,
@@ -147,6 +147,8 @@ pub struct StatesToml {
     pub baseline: StateToml,
     /// State after a run.
     pub finalized: StateToml,
+    /// State after a rollback; default: the baseline without its relative values.
+    pub rolled_back: Option<StateToml>,
 }
 
 /// `[states.NAME]`

@@ -14,7 +14,7 @@ use super::checker::Checker;
 use super::release_toml::StageToml;
 use pgseal_verify::format::expectation::Expectation;
 use pgseal_verify::format::manifest::{
-    Manifest, Release, RollbackScript, Runbook, StageOf, State, Tier, Variable, VerifyScript,
+    Manifest, Release, RollbackScript, Runbook, StageOf, State, Tier, Transaction, Variable, VerifyScript,
 };
 use pgseal_verify::format::name::{Name, NameError, VariableName};
 
@@ -68,6 +68,8 @@ impl Stage {
             .gates
             .retain(|gate| tiers.iter().any(|tier| tier.gates.contains(&gate.name)));
         manifest.states.finalized = self.finalized.clone();
+        // That of the whole release undoes more than the stage did.
+        manifest.states.rolled_back = None;
         manifest
             .verify
             .retain(|script| self.verify.contains(&script.name));
@@ -162,11 +164,13 @@ pub(super) fn check(
                 checker.undefined(name, "variable");
             }
         }
+        let mut of_stage = tiers.iter().take(named.len());
+        let commits_alone = of_stage.any(|tier| tier.transaction == Transaction::None);
         Stage {
             tiers: named.len(),
             name: toml.name.into_inner(),
             summary: toml.summary.into_inner(),
-            finalized: checker.state(toml.finalized),
+            finalized: checker.finalized(toml.finalized, commits_alone),
             rollback: checker.rollback(toml.rollback.into_inner()),
             verify: toml.verify.into_iter().map(Spanned::into_inner).collect(),
             runbooks: checker.runbooks(toml.runbook),

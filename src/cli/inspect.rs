@@ -38,6 +38,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     text::show_gates(manifest, out);
     state("baseline", &manifest.states.baseline, out);
     state("finalized", &manifest.states.finalized, out);
+    if let Some(rolled_back) = &manifest.states.rolled_back {
+        state("rolled back", rolled_back, out);
+    }
     text::show_tiers(manifest, out, |tier| {
         if tier.transaction == Transaction::None {
             out.line("    without a transaction: statement by statement, each committed alone");

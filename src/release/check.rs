@@ -1,5 +1,7 @@
 //! Verify scripts and probe of the state that the ledger reports, run outside a release run.
 
+use std::borrow::Cow;
+
 use super::event::{Event, Observer};
 use super::failure::Failure;
 use super::gate::{self, OpenError};
@@ -13,7 +15,7 @@ use super::verify::{self, Asked, FAILED_KEPT, Row};
 use crate::database::{DatabaseError, Purpose};
 use crate::record::ledger::{self, Entry};
 use pgseal_verify::format::manifest::{ReleaseState, VerifyMode, VerifyScript};
-use pgseal_verify::format::receipt::VerifyRecord;
+use pgseal_verify::format::receipt::{Action, VerifyRecord};
 use pgseal_verify::format::trust_document::Policy;
 
 /// The result of a check.
@@ -91,17 +93,18 @@ pub fn run(order: &RunContext<'_>, observer: &mut dyn Observer) -> Result<Checke
         ..*order
     };
     let states = &order.manifest().states;
-    let (when, state) = if applied.is_some() {
-        (ReleaseState::Finalized, &states.finalized)
-    } else {
-        (ReleaseState::Baseline, &states.baseline)
+    let was_rolled_back = rows.iter().any(|row| row.release_id == id && row.action == Action::Rollback.as_str());
+    let (when, state) = match applied {
+        Some(_) => (ReleaseState::Finalized, Cow::Borrowed(&states.finalized)),
+        None if was_rolled_back => (ReleaseState::Baseline, states.after_rollback()),
+        None => (ReleaseState::Baseline, Cow::Borrowed(&states.baseline)),
     };
     drop(session);
     let (mut asking, _) = gate::open_to_ask(order, &Policy::default()).map_err(CheckError::Open)?;
-    let observed = preflight::seen(asking.as_mut(), order, state, Within::OwnTransaction)
+    let observed = preflight::seen(asking.as_mut(), order, &state, Within::OwnTransaction)
         .map_err(CheckError::Probe)?;
     drop(asking);
-    let mismatches = probe::compare(state, &observed);
+    let mismatches = probe::compare(&state, &observed, None);
     let (mut records, mut scripts) = (Vec::new(), Vec::new());
     for script in verify::in_state(order, when) {
         let (asked, residue) = match one(script, order)? {

@@ -1,5 +1,7 @@
 //! Executes a run or a rollback, from the journal's first line to the proof on a fresh connection.
 
+use std::borrow::Cow;
+
 use super::event::Observer;
 use super::failure::{Context as _, Failure};
 use super::fresh;
@@ -64,10 +66,11 @@ impl RunKind {
     }
 
     /// The state that must hold before the last COMMIT.
-    pub fn final_state<'m>(&self, manifest: &'m Manifest) -> (ReleaseState, &'m State) {
+    pub fn final_state<'m>(&self, manifest: &'m Manifest) -> (ReleaseState, Cow<'m, State>) {
+        let states = &manifest.states;
         match self.action() {
-            Action::Run => (ReleaseState::Finalized, &manifest.states.finalized),
-            Action::Rollback => (ReleaseState::Baseline, &manifest.states.baseline),
+            Action::Run => (ReleaseState::Finalized, Cow::Borrowed(&states.finalized)),
+            Action::Rollback => (ReleaseState::Baseline, states.after_rollback()),
         }
     }
 }
@@ -266,6 +269,11 @@ impl Executor<'_, '_> {
 
     fn each_phase(&mut self) -> Result<(), Halt> {
         let phases = self.work.phases.clone();
+        let (_, state) = self.work.kind.final_state(self.order.manifest());
+        if let (Some(column), true) = (state.relative().next(), phases.len() > 1) {
+            let why = "is compared with its value at the start of one transaction, and a tier of this release has none";
+            return Err(Failure::plain(format!("column {column} {why}")).into());
+        }
         for phase in &phases {
             if let Phase::NonTransactional(script) = phase {
                 self.judge(script)?;
@@ -321,7 +329,8 @@ impl Executor<'_, '_> {
             self.receipt.gates.truncate(gates);
             self.receipt.tiers.truncate(tiers);
             self.receipt.verify.clear();
-            (self.receipt.after, self.receipt.transaction_id) = (None, None);
+            (self.receipt.start, self.receipt.after) = (None, None);
+            self.receipt.transaction_id = None;
         }
     }
 

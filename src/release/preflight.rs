@@ -55,7 +55,7 @@ pub enum PreflightError {
 pub fn run(session: &mut dyn Session, order: &RunContext<'_>) -> Result<Observed, PreflightError> {
     check_ledger(session, order)?;
     let observed = before(order)?;
-    let mismatches = probe::compare(&order.manifest().states.baseline, &observed);
+    let mismatches = probe::compare(&order.manifest().states.baseline, &observed, None);
     if mismatches.is_empty() {
         Ok(observed)
     } else {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::failure::{Context as _, Failure};
-use super::question::{self, Question, QuestionError, Within};
+use super::question::{self, ColumnRelations, Question, QuestionError, Within};
 use super::run_context::RunContext;
 use super::{server_variables, settings};
 use crate::bundle::AuthenticatedSql;
@@ -23,16 +23,22 @@ pub struct Mismatch {
     pub expected: Expectation,
     /// The value found; `None` if the probe has no such column.
     pub found: Option<Option<String>>,
+    /// The value at the start, for a relative expectation.
+    pub start: Option<Option<String>>,
 }
 
 impl std::fmt::Display for Mismatch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let shown = |value: &Option<String>| value.as_deref().unwrap_or("NULL").to_owned();
         let found = match &self.found {
-            None => "not a column of the probe",
-            Some(None) => "NULL",
-            Some(Some(value)) => value,
+            None => "not a column of the probe".to_owned(),
+            Some(value) => shown(value),
         };
-        write!(f, "{} is {found}, expected {}", self.column, self.expected)
+        write!(f, "{} is {found}, expected {}", self.column, self.expected)?;
+        match &self.start {
+            Some(start) => write!(f, " (it was {} at the start)", shown(start)),
+            None => Ok(()),
+        }
     }
 }
 
@@ -51,23 +57,7 @@ pub fn ask(
     within: Within,
 ) -> Result<Answer, Failure> {
     let statement = question(session, sql, order)?;
-    let path = settings::question_path(order.manifest());
-    let asked = Question {
-        sql: &statement.sql,
-        path: &path,
-        limits: order.limits,
-        within,
-    };
-    let asked =
-        question::ask(session, &asked).map_err(|error| match error {
-            QuestionError::Database(error) => Failure::statement(&statement, &error),
-            ref refused @ (QuestionError::Literals(ref error)
-            | QuestionError::Hidden(ref error, _)) => Failure::statement(&statement, error)
-                .refusal()
-                .message(refused.to_string()),
-            refused => Failure::refused(&statement, refused),
-        });
-    let (columns, table) = asked?;
+    let (columns, table) = with_question(session, &statement, order, within, question::ask)?;
     let [row] = table.rows.as_slice() else {
         let found = if table.rows.is_empty() {
             "no row"
@@ -99,6 +89,42 @@ pub fn ask(
     })
 }
 
+/// The relations that each column of a question reads.
+pub(super) fn relations(
+    session: &mut dyn Session,
+    sql: AuthenticatedSql<'_>,
+    order: &RunContext<'_>,
+    within: Within,
+) -> Result<ColumnRelations, Failure> {
+    let statement = question(session, sql, order)?;
+    with_question(session, &statement, order, within, question::relations)
+}
+
+fn with_question<T>(
+    session: &mut dyn Session,
+    statement: &Statement,
+    order: &RunContext<'_>,
+    within: Within,
+    work: impl FnOnce(&mut dyn Session, &Question<'_>) -> Result<T, QuestionError>,
+) -> Result<T, Failure> {
+    let path = settings::question_path(order.manifest());
+    let asked = Question {
+        sql: &statement.sql,
+        path: &path,
+        limits: order.limits,
+        within,
+    };
+    work(session, &asked).map_err(|error| match error {
+        QuestionError::Database(error) => Failure::statement(statement, &error),
+        ref refused @ (QuestionError::Literals(ref error) | QuestionError::Hidden(ref error, _)) => {
+            Failure::statement(statement, error)
+                .refusal()
+                .message(refused.to_string())
+        }
+        refused => Failure::refused(statement, refused),
+    })
+}
+
 /// The mode of questions in a run. Owners of objects are trusted on a clone, and if the trust root
 /// allows any gate role.
 pub fn within_run(order: &RunContext<'_>) -> Within {
@@ -122,15 +148,22 @@ fn question(
     Failure::undefined(&statement).map_or(Ok(statement), Err)
 }
 
-/// Compares a row with a state. Columns that the state does not name are ignored.
-pub fn compare(state: &State, observed: &Observed) -> Vec<Mismatch> {
+/// Compares a row with a state. Columns that the state does not name are ignored, and relative ones
+/// without their value at the start.
+pub fn compare(state: &State, observed: &Observed, start: Option<&Observed>) -> Vec<Mismatch> {
     let differs = |(column, expected): (&String, &Expectation)| {
         let found = observed.get(column);
-        let fits = found.is_some_and(|value| expected.accepts(value.as_deref()));
+        let start = start.and_then(|start| start.get(column));
+        let start = start.filter(|_| expected.is_relative());
+        let fits = found.is_some_and(|value| match start {
+            Some(start) => expected.accepts_after(start.as_deref(), value.as_deref()),
+            None => expected.accepts(value.as_deref()),
+        });
         let mismatch = || Mismatch {
             column: column.clone(),
             expected: expected.clone(),
             found: found.cloned(),
+            start: start.cloned(),
         };
         (!fits).then(mismatch)
     };

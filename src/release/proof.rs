@@ -46,7 +46,7 @@ pub(super) fn prove(
         Err(error) => return unproved(error),
     };
     let (_, state) = kind.final_state(order.manifest());
-    let observed = match preflight::seen(session.as_mut(), order, state, Within::OwnTransaction) {
+    let observed = match preflight::seen(session.as_mut(), order, &state, Within::OwnTransaction) {
         Ok(observed) => observed,
         Err(failure) => {
             return Ok(Some(format!(
@@ -54,7 +54,7 @@ pub(super) fn prove(
             )));
         }
     };
-    let mismatches = probe::compare(state, &observed);
+    let mismatches = probe::compare(&state, &observed, None);
     receipt.after = Some(observed);
     Ok(mismatches.first().map(|first| {
         format!(

@@ -42,6 +42,7 @@ mod opened;
 mod parameters;
 mod parsed;
 mod path;
+mod relations;
 mod set_operations;
 mod settled;
 mod tree;
@@ -56,6 +57,7 @@ use checks::Check;
 use opened::Opened;
 use parsed::Parsed;
 use path::Look;
+pub use relations::{ColumnRelations, lock_against_writers};
 use pgseal_verify::format::run_limits::RunLimits;
 use psql_script::{WithoutLiterals, foreign_modifiers, without_literals};
 use versions::Versions;
@@ -200,12 +202,11 @@ pub fn ask(
                 "ROLLBACK TO SAVEPOINT pgseal_question"
             };
         };
-    let undo = "ROLLBACK TO SAVEPOINT pgseal_question; RELEASE SAVEPOINT pgseal_question";
     if question.within.is_own() {
-        session.batch_ahead(undo)?;
+        session.batch_ahead(UNDO)?;
     } else {
         // The next statement may belong to a script, which must not fail for an error of this one.
-        session.batch(undo)?;
+        session.batch(UNDO)?;
     }
     // Drops the notices with trees.
     session.notices();
@@ -225,6 +226,25 @@ pub fn suspects(
     Versions::with_children(session, &mut parameters, question.within)?;
     Ok(checks::suspects(session, &parameters, false)?.checks)
 }
+
+/// The relations that each column of a question reads, behind views too. The question is parsed
+/// without its literals, in the current transaction, and not executed.
+pub fn relations(
+    session: &mut dyn Session,
+    question: &Question<'_>,
+) -> Result<ColumnRelations, QuestionError> {
+    refuse_foreign_modifiers(question.sql)?;
+    let blank = without_literals(question.sql, session.server_version_num());
+    let parsed = Parsed::of_blank(session, "SAVEPOINT pgseal_question", &blank, question)?;
+    let relations = ColumnRelations::of(&parsed.tree);
+    session.batch(UNDO)?;
+    session.notices();
+    Ok(relations)
+}
+
+/// Undoes the locks and settings of a question.
+const UNDO: &str =
+    "ROLLBACK TO SAVEPOINT pgseal_question; RELEASE SAVEPOINT pgseal_question";
 
 fn attempt(
     session: &mut dyn Session,

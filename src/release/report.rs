@@ -95,6 +95,7 @@ pub(super) fn blank_receipt(
         variables: BTreeMap::clone(order.variables),
         gates: start.gates,
         before: start.before,
+        start: None,
         after: None,
         tiers: Vec::new(),
         verify: Vec::new(),

@@ -9,6 +9,7 @@ use super::gate::{self, GateError};
 use super::lock;
 use super::probe;
 use super::question::Within;
+use super::relative;
 use super::rehearse::locks;
 use super::report::{FailureKind, Halt};
 use super::resolve::{self, Resolution};
@@ -44,6 +45,9 @@ impl Executor<'_, '_> {
         self.gates(Asked::First)?;
         if which.begins() {
             ledger::ensure(self.session).context("can't make the ledger (schema pgseal)")?;
+        }
+        if which.begins() && which.ends() {
+            self.start()?;
         }
         let records = self.receipt.tiers.len();
         self.scripts(scripts)?;
@@ -152,16 +156,39 @@ impl Executor<'_, '_> {
         Ok(())
     }
 
+    /// Asks for the values that the state is compared with.
+    fn start(&mut self) -> Result<(), Halt> {
+        let (_, state) = self.work.kind.final_state(self.order.manifest());
+        let action = self.receipt.action;
+        let within = self.within();
+        let start = relative::at_start(self.session, &self.order, action, &state, within)?;
+        self.receipt.start = (!start.is_empty()).then_some(start);
+        Ok(())
+    }
+
+    /// The mode of probes.
+    fn within(&self) -> Within {
+        match self.receipt.action {
+            Action::Run => probe::within_run(&self.order),
+            // A rollback does not depend on another role.
+            Action::Rollback => Within::TrustingRun,
+        }
+    }
+
     fn state(&mut self) -> Result<(), Halt> {
         let (state, expected) = self.work.kind.final_state(self.order.manifest());
-        // A rollback does not depend on another role.
-        let within = match self.receipt.action {
-            Action::Run => probe::within_run(&self.order),
-            Action::Rollback => Within::TrustingRun,
-        };
         let sql = self.order.sql(&expected.probe)?;
+        let within = self.within();
         let observed = probe::ask(self.session, sql, &self.order, within)?.row;
-        let mismatches = probe::compare(expected, &observed);
+        let start = self.receipt.start.as_ref();
+        if let Some(column) = expected
+            .relative()
+            .find(|column| start.is_none_or(|start| !start.contains_key(*column)))
+        {
+            let why = format!("column {column} has no value at the start to be compared with");
+            return Err(Failure::plain(why).into());
+        }
+        let mismatches = probe::compare(&expected, &observed, start);
         self.receipt.after = Some(observed);
         if mismatches.is_empty() {
             return Ok(());
@@ -169,7 +196,7 @@ impl Executor<'_, '_> {
         let list: Vec<String> = mismatches.iter().map(ToString::to_string).collect();
         let state = match state {
             ReleaseState::Finalized => "finalized",
-            _ => "baseline",
+            _ => "rolled back",
         };
         Err(Failure::plain(format!(
             "the state would not be {state}: {}",

@@ -142,6 +142,20 @@ pub(super) const VIRTUAL_COLUMNS: &str = concat!(
     join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum"
 );
 
+/// Whether this session has locked `c` in a mode.
+macro_rules! is_locked {
+    ($mode:literal) => {
+        concat!(
+            "exists (select from pg_locks l
+                      where l.relation = c.oid and l.pid = pg_backend_pid() and l.granted
+                        and l.mode = '",
+            $mode,
+            "'::text
+                        and l.database = (select oid from pg_database where datname = current_database()))"
+        )
+    };
+}
+
 /// Relations of a question, and their children, that [`LOCKABLE`] lists but this session has not locked.
 pub(super) const UNLOCKED: &str = concat!(
     "with recursive ",
@@ -151,9 +165,32 @@ pub(super) const UNLOCKED: &str = concat!(
     from relations r join pg_class c on c.oid = r.oid
     where c.oid >= 16384::oid
       and c.relkind in ('r', 'p') and has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE'::text)
-      and not exists (select from pg_locks l
-                      where l.relation = c.oid and l.pid = pg_backend_pid() and l.granted
-                        and l.mode = 'ShareUpdateExclusiveLock'::text
-                        and l.database = (select oid from pg_database where datname = current_database()))
+      and not ",
+    is_locked!("ShareUpdateExclusiveLock"),
+    "
+    limit 1"
+);
+
+/// Relations, by oid, that are no views: the quoted name, and whether this role can lock it against writers. The tree of a question
+/// has the tables below its views.
+pub(super) const STORED: &str = concat!(
+    "select quote_ident(n.nspname::text) || '.'::text || quote_ident(c.relname::text),
+        c.oid >= 16384::oid and c.relkind in ('r', 'p') and has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE'::text)
+     from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where c.relkind not in ('v', 'c') and c.oid = any ",
+    oids!("$1"),
+    " order by c.oid"
+);
+
+/// Relations, and their children, that [`STORED`] lists but this session has not locked against writers.
+pub(super) const WRITABLE_BY_OTHERS: &str = concat!(
+    "with recursive ",
+    descendants!(),
+    "
+    select c.oid::regclass::text
+    from relations r join pg_class c on c.oid = r.oid
+    where c.relkind not in ('v', 'c') and not ",
+    is_locked!("ShareRowExclusiveLock"),
+    "
     limit 1"
 );

@@ -22,7 +22,7 @@ const NAME_OF_TYPE: &str = concat!(
 /// The server's interpretation of a question.
 pub(super) struct Parsed {
     /// The rewritten tree, as the server shows it.
-    tree: String,
+    pub tree: String,
     pub uses: Used,
     pub witness: Witness,
 }

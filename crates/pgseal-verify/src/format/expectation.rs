@@ -6,7 +6,9 @@ use serde::de::{Error as _, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// `210`, `true`, `"absent"`, or bounds: `{ min = 1 }`, `{ max = 0 }`, `{ min = 1, max = 3 }`.
+/// `210`, `true`, `"absent"`, bounds: `{ min = 1 }`, `{ max = 0 }`, `{ min = 1, max = 3 }`, or
+/// relative to the start of a run or rollback: `"unchanged"`, `"+210"`, `"-210"`. A text that only
+/// looks relative is written `{ text = "+210" }`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expectation {
     /// An integer; `210` and `210.00` are the same number.
@@ -22,12 +24,17 @@ pub enum Expectation {
         /// The upper bound, if any.
         max: Option<i64>,
     },
+    /// The value at the start, compared byte by byte; NULL equals NULL.
+    Unchanged,
+    /// An integer that differs from the integer at the start by this number.
+    Change(i64),
 }
 
 impl Expectation {
     /// True if one value could satisfy both expectations.
     pub fn can_agree_with(&self, other: &Self) -> bool {
         match (self, other) {
+            (Self::Unchanged | Self::Change(_), _) | (_, Self::Unchanged | Self::Change(_)) => true,
             (
                 Self::Range {
                     min: least,
@@ -44,9 +51,32 @@ impl Expectation {
         }
     }
 
+    /// Whether it needs a value from the start of the run or rollback.
+    pub fn is_relative(&self) -> bool {
+        matches!(self, Self::Unchanged | Self::Change(_))
+    }
+
+    /// True if a value in PostgreSQL's text form satisfies the expectation, given the value at the
+    /// start. `None` is SQL's NULL.
+    pub fn accepts_after(&self, start: Option<&str>, value: Option<&str>) -> bool {
+        match self {
+            Self::Unchanged => value == start,
+            Self::Change(by) => {
+                let start = start.and_then(integer);
+                let expected = start.and_then(|start| start.checked_add(*by));
+                expected.is_some() && value.and_then(integer) == expected
+            }
+            _ => self.accepts(value),
+        }
+    }
+
     /// True if a value in PostgreSQL's text form satisfies the expectation. `None` is SQL's NULL,
-    /// which satisfies none.
+    /// which satisfies none. Relative expectations accept every value: there is no start to compare
+    /// with.
     pub fn accepts(&self, value: Option<&str>) -> bool {
+        if self.is_relative() {
+            return true;
+        }
         let Some(value) = value else { return false };
         match self {
             Self::Integer(expected) => integer(value) == Some(*expected),
@@ -55,6 +85,7 @@ impl Expectation {
             Self::Range { min, max } => integer(value).is_some_and(|value| {
                 min.is_none_or(|min| value >= min) && max.is_none_or(|max| value <= max)
             }),
+            Self::Unchanged | Self::Change(_) => true,
         }
     }
 }
@@ -67,6 +98,15 @@ fn integer(value: &str) -> Option<i64> {
         None => value,
     };
     whole.parse().ok()
+}
+
+/// The word for a value that stays as it is.
+const UNCHANGED: &str = "unchanged";
+
+/// Whether a text in `release.toml` means a relative expectation: `unchanged`, or a sign and digits.
+fn looks_relative(text: &str) -> bool {
+    let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    text == UNCHANGED || text.strip_prefix(['+', '-']).is_some_and(is_number)
 }
 
 fn boolean(value: &str) -> Option<bool> {
@@ -99,6 +139,8 @@ impl fmt::Display for Expectation {
                 min: None,
                 max: None,
             } => f.write_str("any integer"),
+            Self::Unchanged => f.write_str(UNCHANGED),
+            Self::Change(by) => write!(f, "{by:+}"),
         }
     }
 }
@@ -108,7 +150,13 @@ impl Serialize for Expectation {
         match self {
             Self::Integer(n) => serializer.serialize_i64(*n),
             Self::Bool(b) => serializer.serialize_bool(*b),
+            Self::Text(text) if looks_relative(text) => {
+                let mut map = serializer.serialize_map(Some(1))?;
+                map.serialize_entry("text", text)?;
+                map.end()
+            }
             Self::Text(text) => serializer.serialize_str(text),
+            Self::Unchanged | Self::Change(_) => serializer.collect_str(self),
             Self::Range { min, max } => {
                 let mut map = serializer.serialize_map(None)?;
                 if let Some(max) = max {
@@ -135,7 +183,9 @@ impl<'de> Visitor<'de> for ExpectationVisitor {
     type Value = Expectation;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an integer, a boolean, a string, or { min = N, max = N }; write other numbers as strings")
+        f.write_str(
+            "an integer, a boolean, a string, \"unchanged\", \"+N\", \"-N\", { min = N, max = N } or { text = \"...\" }; write other numbers as strings",
+        )
     }
 
     fn visit_i64<E>(self, n: i64) -> Result<Expectation, E> {
@@ -152,17 +202,32 @@ impl<'de> Visitor<'de> for ExpectationVisitor {
         Ok(Expectation::Bool(b))
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Expectation, E> {
-        Ok(Expectation::Text(text.to_owned()))
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Expectation, E> {
+        if text == UNCHANGED {
+            return Ok(Expectation::Unchanged);
+        }
+        if !looks_relative(text) {
+            return Ok(Expectation::Text(text.to_owned()));
+        }
+        text.parse()
+            .map(Expectation::Change)
+            .map_err(|_| E::custom("the change is too large"))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Expectation, A::Error> {
         let (mut min, mut max) = (None, None);
         while let Some(key) = map.next_key::<String>()? {
+            if key == "text" && min.is_none() && max.is_none() {
+                let text = map.next_value()?;
+                return match map.next_key::<String>()? {
+                    None => Ok(Expectation::Text(text)),
+                    Some(_) => Err(A::Error::custom("text stands alone")),
+                };
+            }
             let bound = match key.as_str() {
                 "min" => &mut min,
                 "max" => &mut max,
-                _ => return Err(A::Error::unknown_field(&key, &["min", "max"])),
+                _ => return Err(A::Error::unknown_field(&key, &["min", "max", "text"])),
             };
             if bound.replace(map.next_value::<i64>()?).is_some() {
                 return Err(A::Error::custom(format!("duplicate key {key}")));
@@ -205,8 +270,43 @@ mod tests {
     }
 
     #[test]
+    fn values_compared_with_the_start() {
+        let (unchanged, more) = (Expectation::Unchanged, Expectation::Change(210));
+        for (expectation, start, value, fits) in [
+            (&unchanged, Some("7"), Some("7"), true),
+            (&unchanged, Some("7"), Some("8"), false),
+            (&unchanged, None, None, true),
+            (&unchanged, None, Some(""), false),
+            (&more, Some("0"), Some("210"), true),
+            (&more, Some("0.0"), Some("210.00"), true),
+            (&more, Some("1"), Some("210"), false),
+            (&more, None, Some("210"), false),
+            (&more, Some("x"), Some("x"), false),
+            (&more, Some("9223372036854775807"), None, false),
+            (&Expectation::Change(-1), Some("1"), Some("0"), true),
+            (&Expectation::Integer(3), Some("9"), Some("3"), true),
+        ] {
+            let found = expectation.accepts_after(start, value);
+            assert_eq!(found, fits, "{expectation} {start:?} {value:?}");
+        }
+    }
+
+    #[test]
     fn spelling() {
-        for text in ["210", "true", "\"absent\"", "{\"max\":3,\"min\":1}"] {
+        for text in [
+            "210",
+            "true",
+            "\"absent\"",
+            "{\"max\":3,\"min\":1}",
+            "\"unchanged\"",
+            "\"+210\"",
+            "\"-210\"",
+            "\"+0\"",
+            "\"+ 1\"",
+            "\"+1.5\"",
+            "{\"text\":\"+210\"}",
+            "{\"text\":\"unchanged\"}",
+        ] {
             let expectation: Expectation = serde_json::from_str(text).expect(text);
             assert_eq!(serde_json::to_string(&expectation).expect("json"), text);
         }
@@ -217,6 +317,9 @@ mod tests {
             "{\"least\":1}",
             "null",
             "[]",
+            "\"+9223372036854775808\"",
+            "{\"text\":\"a\",\"min\":1}",
+            "{\"min\":1,\"text\":\"a\"}",
         ] {
             assert!(
                 serde_json::from_str::<Expectation>(wrong).is_err(),

@@ -1,5 +1,6 @@
 //! The predicate of a release: the content of the signed statement apart from the list of files.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroU32;
@@ -72,6 +73,7 @@ pub(super) fn is_false(value: &bool) -> bool {
 impl Manifest {
     /// Every file that it names outside of `files`.
     pub fn paths(&self) -> Vec<&EntryPath> {
+        let rolled_back = self.states.rolled_back.iter().map(|state| &state.probe);
         let probes = [&self.states.baseline.probe, &self.states.finalized.probe];
         let gates = self.gates.iter().map(|gate| &gate.file);
         let tiers = self.tiers.iter().map(|tier| &tier.file);
@@ -80,6 +82,7 @@ impl Manifest {
         let runbooks = self.runbooks.iter().map(|runbook| &runbook.file);
         probes
             .into_iter()
+            .chain(rolled_back)
             .chain(gates)
             .chain(tiers)
             .chain(rollback)
@@ -183,14 +186,33 @@ pub struct Gate {
     pub file: EntryPath,
 }
 
-/// `[states.*]`: both are required, since a run is a step from one to the other.
+/// `[states.*]`: a run is a step from `baseline` to `finalized`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct States {
-    /// The state in which a run starts and a rollback ends.
+    /// The state in which a run starts.
     pub baseline: State,
     /// The state in which a run ends.
     pub finalized: State,
+    /// The state in which a rollback ends, if it is not the one that [`States::after_rollback`]
+    /// derives from the baseline.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rolled_back: Option<State>,
+}
+
+impl States {
+    /// The state in which a rollback ends. Default: the baseline without its relative values, which
+    /// are about the start of a run.
+    pub fn after_rollback(&self) -> Cow<'_, State> {
+        match &self.rolled_back {
+            Some(state) => Cow::Borrowed(state),
+            None => {
+                let mut state = self.baseline.clone();
+                state.expect.retain(|_, expected| !expected.is_relative());
+                Cow::Owned(state)
+            }
+        }
+    }
 }
 
 /// A named set of expected values.
@@ -201,6 +223,15 @@ pub struct State {
     pub probe: EntryPath,
     /// The expectation of each named column; other columns are shown, not compared.
     pub expect: BTreeMap<String, Expectation>,
+}
+
+impl State {
+    /// The names of the columns that are compared with their values at the start of the run or
+    /// rollback.
+    pub fn relative(&self) -> impl Iterator<Item = &str> {
+        let relative = self.expect.iter().filter(|(_, expected)| expected.is_relative());
+        relative.map(|(column, _)| column.as_str())
+    }
 }
 
 /// `[[tier]]`.

@@ -65,6 +65,10 @@ pub struct Receipt {
     /// The probe before; absent if it was not reached.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub before: Option<BTreeMap<String, Option<String>>>,
+    /// The values at the start of the transaction, of the columns that the state compares with them;
+    /// absent if there are none, or the start was not reached.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub start: Option<BTreeMap<String, Option<String>>>,
     /// The probe after; absent if it was not reached.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub after: Option<BTreeMap<String, Option<String>>>,
