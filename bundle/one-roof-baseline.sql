@@ -3,6 +3,16 @@
 -- Nothing here depends on a clock or on chance: two loads give the same rows.
 
 \set issues 204556
+
+-- The role of the user interface. Roles belong to the server, so it may be there already.
+do $role$
+begin
+    if not exists (select from pg_catalog.pg_roles where rolname = 'directus_reader') then
+        create role directus_reader nologin;
+    end if;
+end
+$role$;
+
 \echo one-roof baseline: tables
 
 create table public.governance_authorities (

@@ -12,8 +12,8 @@ use super::stage::{self, Stage};
 use crate::rules::{self, Severity};
 use pgseal_verify::entry_path::EntryPath;
 use pgseal_verify::format::manifest::{
-    Acknowledgement, Gate, Manifest, RollbackScript, Runbook, State, States, Tier, Transaction, Variable,
-    VerifyScript,
+    Acknowledgement, Gate, Manifest, RollbackScript, Runbook, State, States, Tier, Transaction,
+    Variable, VerifyScript,
 };
 use pgseal_verify::format::name::Name;
 use pgseal_verify::format::version::MINIMUM_PGSEAL;
@@ -35,7 +35,9 @@ pub(super) fn manifest(
 
 /// Whether a tier has no transaction.
 pub(super) fn commits_alone(tiers: &[release_toml::TierToml]) -> bool {
-    tiers.iter().any(|tier| tier.transaction == Transaction::None)
+    tiers
+        .iter()
+        .any(|tier| tier.transaction == Transaction::None)
 }
 
 /// Converts the document to a manifest and records every violation.
@@ -151,9 +153,16 @@ impl Checker<'_> {
     }
 
     /// A state after tiers, of which one may have no transaction.
-    pub(super) fn finalized(&mut self, state: release_toml::StateToml, commits_alone: bool) -> State {
+    pub(super) fn finalized(
+        &mut self,
+        state: release_toml::StateToml,
+        commits_alone: bool,
+    ) -> State {
         let expect = &state.expect;
-        let relative = expect.get_ref().iter().find(|(_, expected)| expected.is_relative());
+        let relative = expect
+            .get_ref()
+            .iter()
+            .find(|(_, expected)| expected.is_relative());
         if let (Some((column, expected)), true) = (relative, commits_alone) {
             let text = format!(
                 "{column} = \"{expected}\" compares the begin and the end of one transaction, and a tier of this release has none"

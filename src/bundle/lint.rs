@@ -45,7 +45,10 @@ pub fn scripts(
         lint.script(&gate.file, &Role::Asks("gate"));
     }
     let states = &manifest.states;
-    for state in [&states.baseline, &states.finalized].into_iter().chain(&states.rolled_back) {
+    for state in [&states.baseline, &states.finalized]
+        .into_iter()
+        .chain(&states.rolled_back)
+    {
         lint.script(&state.probe, &Role::Asks("probe"));
     }
 }

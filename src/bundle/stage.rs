@@ -14,7 +14,8 @@ use super::checker::Checker;
 use super::release_toml::StageToml;
 use pgseal_verify::format::expectation::Expectation;
 use pgseal_verify::format::manifest::{
-    Manifest, Release, RollbackScript, Runbook, StageOf, State, Tier, Transaction, Variable, VerifyScript,
+    Manifest, Release, RollbackScript, Runbook, StageOf, State, Tier, Transaction, Variable,
+    VerifyScript,
 };
 use pgseal_verify::format::name::{Name, NameError, VariableName};
 

@@ -45,7 +45,11 @@ pub(super) fn fitted<T: Serialize>(
 pub(super) fn shorten_receipt(statement: &mut ReceiptStatement, step: Step) {
     let it = &mut statement.predicate;
     parts(&mut it.tiers, &mut it.gates, &mut it.verify, step);
-    let rows = it.before.iter_mut().chain(&mut it.start).chain(&mut it.after);
+    let rows = it
+        .before
+        .iter_mut()
+        .chain(&mut it.start)
+        .chain(&mut it.after);
     rows.for_each(|row| cut_values(row, step.1));
     it.error.iter_mut().for_each(|text| cut(text, step.1));
 }

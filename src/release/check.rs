@@ -93,7 +93,9 @@ pub fn run(order: &RunContext<'_>, observer: &mut dyn Observer) -> Result<Checke
         ..*order
     };
     let states = &order.manifest().states;
-    let was_rolled_back = rows.iter().any(|row| row.release_id == id && row.action == Action::Rollback.as_str());
+    let was_rolled_back = rows
+        .iter()
+        .any(|row| row.release_id == id && row.action == Action::Rollback.as_str());
     let (when, state) = match applied {
         Some(_) => (ReleaseState::Finalized, Cow::Borrowed(&states.finalized)),
         None if was_rolled_back => (ReleaseState::Baseline, states.after_rollback()),

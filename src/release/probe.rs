@@ -116,7 +116,8 @@ fn with_question<T>(
     };
     work(session, &asked).map_err(|error| match error {
         QuestionError::Database(error) => Failure::statement(statement, &error),
-        ref refused @ (QuestionError::Literals(ref error) | QuestionError::Hidden(ref error, _)) => {
+        ref
+        refused @ (QuestionError::Literals(ref error) | QuestionError::Hidden(ref error, _)) => {
             Failure::statement(statement, error)
                 .refusal()
                 .message(refused.to_string())

@@ -55,7 +55,6 @@ pub(super) fn prove(
         }
     };
     let mismatches = probe::compare(&state, &observed, None);
-    receipt.after = Some(observed);
     Ok(mismatches.first().map(|first| {
         format!(
             "committed, but the state has changed since, or the role that asks sees less: {first}"

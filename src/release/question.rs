@@ -57,9 +57,9 @@ use checks::Check;
 use opened::Opened;
 use parsed::Parsed;
 use path::Look;
-pub use relations::{ColumnRelations, lock_against_writers};
 use pgseal_verify::format::run_limits::RunLimits;
 use psql_script::{WithoutLiterals, foreign_modifiers, without_literals};
+pub use relations::{ColumnRelations, lock_against_writers};
 use versions::Versions;
 
 /// Maximum attempts if relations are truncated, rewritten or altered meanwhile, or if an attempt
@@ -243,8 +243,7 @@ pub fn relations(
 }
 
 /// Undoes the locks and settings of a question.
-const UNDO: &str =
-    "ROLLBACK TO SAVEPOINT pgseal_question; RELEASE SAVEPOINT pgseal_question";
+const UNDO: &str = "ROLLBACK TO SAVEPOINT pgseal_question; RELEASE SAVEPOINT pgseal_question";
 
 fn attempt(
     session: &mut dyn Session,

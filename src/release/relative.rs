@@ -51,7 +51,10 @@ pub(super) fn at_start(
         // Names can mean other tables by now.
         let now = probe::relations(session, sql, order, within)?;
         for column in &here {
-            if !now.of_column(column).is_some_and(|now| now.is_subset(&read)) {
+            if !now
+                .of_column(column)
+                .is_some_and(|now| now.is_subset(&read))
+            {
                 let why = format!("the tables of column {column} changed meanwhile; try again");
                 return Err(Failure::plain(why).at(path));
             }

@@ -9,8 +9,8 @@ use super::gate::{self, GateError};
 use super::lock;
 use super::probe;
 use super::question::Within;
-use super::relative;
 use super::rehearse::locks;
+use super::relative;
 use super::report::{FailureKind, Halt};
 use super::resolve::{self, Resolution};
 use super::settings::durable;
@@ -194,9 +194,11 @@ impl Executor<'_, '_> {
             return Ok(());
         }
         let list: Vec<String> = mismatches.iter().map(ToString::to_string).collect();
+        let own = self.order.manifest().states.rolled_back.is_some();
         let state = match state {
             ReleaseState::Finalized => "finalized",
-            _ => "rolled back",
+            _ if own => "rolled_back",
+            _ => "baseline",
         };
         Err(Failure::plain(format!(
             "the state would not be {state}: {}",

@@ -44,6 +44,7 @@ mod records;
 mod rehearse;
 mod rehearse_left;
 mod rehearse_proof;
+mod relative;
 mod report;
 mod runbook;
 mod script;

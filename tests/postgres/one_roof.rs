@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use pgseal_testkit::cluster::{Cluster, TestDatabase};
 use pgseal_testkit::release::{Operator, Site, assert_same, dump, psql};
+use pgseal_testkit::writer::Writer;
 
 pub const APR: &str = "APR-BOOT-AUTHMODEL-1";
 
@@ -83,7 +84,7 @@ pub fn pack(site: &Site) -> PathBuf {
 fn baseline() -> Value {
     json!({
         "gap": "210", "ospa": "1", "ownership": "0", "conflict": "0", "gov_emit": "0", "inventory": "35", "scopes": "6",
-        "axis": "absent", "one_roof": "f", "emit": "unset", "system_issues": "204556",
+        "axis": "absent", "one_roof": "f", "emit": "unset", "idle": "0", "system_issues": "204556",
     })
 }
 
@@ -195,6 +196,7 @@ fn blocked(operator: &Operator<'_>, site: &Site) {
     );
     let plan = operator.plan();
     assert_eq!(plan.code, 20, "{plan}");
+    operator.check().done().says(&["state baseline"]);
     assert!(
         !site.path("receipts").exists(),
         "a refused run leaves no file"
@@ -329,6 +331,59 @@ fn roll_back(operator: &Operator<'_>) {
         (&receipt["before"], &receipt["after"]),
         (&finalized(), &baseline())
     );
+}
+
+/// What production does between a run and its rollback: issues all the time, a new collection with
+/// owners of its own, and an owner who takes the ratification back.
+#[test]
+fn months_of_daily_work() {
+    let directus = Directus::at_baseline();
+    let db = &directus.db;
+    directus.ratify();
+    let site = Site::new();
+    let bundle = pack(&site);
+    let operator = site
+        .operator(&bundle, &db.url())
+        .variable("ratified_apr", APR);
+    let issue = "insert into public.system_issues (id, collection, kind, severity, status, opened_on, title)
+        select max(id) + 1, 'kg_entities', 'duplicate', 'high', 'open', date '2026-07-01', 'daily' from public.system_issues";
+    let writer = Writer::start(db, issue);
+    operator.run().done();
+    writer.wait_for(50);
+    operator.check().done().says(&["ok 65/65 checks"]);
+    let start = &operator.receipt()["start"];
+    assert_eq!(start["ownership"], "0");
+
+    let mut client = db.client();
+    client
+        .batch_execute(
+            "set role directus_reader; select body from one_roof.ui_overview; reset role",
+        )
+        .unwrap();
+    let writable = "select count(*) from information_schema.views where table_schema = 'one_roof'
+        and (is_updatable = 'YES' or is_insertable_into = 'YES')";
+    assert_eq!(db.ask(writable), "0");
+
+    client
+        .batch_execute(
+            "insert into public.governed_collections (collection, ordinal, domain, criticality, title)
+                 values ('new_collection', 36, 'knowledge', 'standard', 'New');
+             insert into public.ownership select 'new_collection', scope, 'GOV-KG-SYS', 'APR-BOOT-AUTHMODEL-1', 'by hand'
+                 from public.governance_scopes;
+             update public.os_proposal_approvals set decision = 'withdrawn'",
+        )
+        .unwrap();
+    writer.wait_for(1_000);
+    operator.rollback().done();
+    let written = writer.stop();
+    assert_eq!(
+        db.ask("select count(*) from public.system_issues"),
+        (204_556 + written).to_string()
+    );
+    assert_eq!(db.ask("select count(*) from public.ownership"), "6");
+    assert_eq!(db.ask("select to_regnamespace('one_roof') is null"), "t");
+    operator.check().done();
+    operator.gate().says(&["BLOCKED"]);
 }
 
 #[test]

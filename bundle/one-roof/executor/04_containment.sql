@@ -18,15 +18,13 @@ insert into one_roof.authority_domain (authority, domain) values
     ('GOV-MOIT',    'reference'),
     ('GOV-MOIT',    'interfaces');
 
--- Looks at the collection as it is today, not at the row written above.
+-- Looks at the collection as it is today, not at the row written above. A join cannot be updated.
 create view one_roof.containment_status as
-select c.collection, c.ordinal, c.domain, c.accountable_authority as authority,
-       exists (select from one_roof.containment k
-                join one_roof.authority_domain d on d.authority = k.authority and d.domain = k.domain
-                where k.collection = c.collection
-                  and k.domain = c.domain
-                  and k.authority = c.accountable_authority) as contained
-from public.governed_collections c;
+select c.collection, c.ordinal, c.domain, c.accountable_authority as authority, d.domain is not null as contained
+from public.governed_collections c
+left join one_roof.containment k
+       on k.collection = c.collection and k.domain = c.domain and k.authority = c.accountable_authority
+left join one_roof.authority_domain d on d.authority = k.authority and d.domain = k.domain;
 
 do $postcondition$
 declare

@@ -75,3 +75,17 @@ insert into one_roof.ui_endpoint (endpoint, view_name) values
     ('/governance/containment', 'ui_containment'),
     ('/governance/issues',      'ui_issues'),
     ('/governance/emit',        'ui_emit');
+
+-- The user interface reads as directus_reader, and can do nothing else here.
+do $readers$
+begin
+    if exists (select from pg_catalog.pg_roles where rolname = 'directus_reader') then
+        grant usage on schema one_roof to directus_reader;
+        grant select on one_roof.ui_overview, one_roof.ui_collections, one_roof.ui_scopes, one_roof.ui_authorities,
+                        one_roof.ui_coverage, one_roof.ui_containment, one_roof.ui_issues, one_roof.ui_emit
+                     to directus_reader;
+    else
+        raise notice 'there is no role directus_reader here: only the owner of the views can read them';
+    end if;
+end
+$readers$;

@@ -96,5 +96,6 @@ union all
 select 'the seal names the proposal of this run', count(*) = 1 and bool_and(ratified_apr = :'ratified_apr'), count(*)::text
 from one_roof.seal
 union all
-select 'issues are untouched', count(*) = :issues, count(*)::text
-from public.system_issues;
+select 'the user interface counts every issue',
+       (body ->> 'total')::bigint = (select count(*) from public.system_issues), body ->> 'total'
+from one_roof.ui_issues;

@@ -30,6 +30,7 @@ pub mod tar;
 pub mod throwaway;
 pub mod tsa;
 pub mod vectors;
+pub mod writer;
 
 /// The program under test. Cargo builds it in a directory above the test's own binary.
 pub fn pgseal() -> PathBuf {

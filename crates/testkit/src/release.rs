@@ -56,6 +56,7 @@ pub struct Release {
     variables: String,
     baseline: String,
     finalized: String,
+    rolled_back: Option<String>,
     limits: String,
     files: BTreeMap<String, Vec<u8>>,
 }
@@ -76,6 +77,7 @@ impl Release {
             variables: String::new(),
             baseline: "{ widgets = false }".to_owned(),
             finalized: "{ widgets = true }".to_owned(),
+            rolled_back: None,
             limits: "lock_timeout = \"5s\"\nstatement_timeout = \"1min\"\nidle_timeout = \"1min\""
                 .to_owned(),
             files: BTreeMap::new(),
@@ -158,6 +160,12 @@ impl Release {
         self.file("verify/finalized_probe.sql", probe)
     }
 
+    /// Adds `[states.rolled_back]`, with the probe of the baseline.
+    pub fn rolled_back(mut self, expect: &str) -> Self {
+        self.rolled_back = Some(expect.to_owned());
+        self
+    }
+
     /// Adds lines to `[target]`.
     pub fn target(mut self, lines: &str) -> Self {
         self.target = format!("{}{lines}\n", self.target);
@@ -210,6 +218,12 @@ impl Release {
             let _ = write!(
                 toml,
                 "[states.{state}]\nprobe = \"verify/{state}_probe.sql\"\nexpect = {expect}\n\n"
+            );
+        }
+        if let Some(expect) = &self.rolled_back {
+            let _ = write!(
+                toml,
+                "[states.rolled_back]\nprobe = \"verify/baseline_probe.sql\"\nexpect = {expect}\n\n"
             );
         }
         for (name, file, transaction) in &self.tiers {

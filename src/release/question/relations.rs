@@ -20,7 +20,8 @@ struct Found {
 }
 
 impl ColumnRelations {
-    /// Reads a rewritten tree, in which tables stand in the place of their views.
+    /// Reads the rewritten tree of a witness, of which the question is the only `WITH` query. In the
+    /// tree, tables stand in the place of their views.
     ///
     /// A relation in the select list belongs to its column. Those elsewhere, in FROM, WITH, WHERE or
     /// a part of a UNION, belong to every column.
@@ -35,7 +36,11 @@ impl ColumnRelations {
             },
             |mut node, around| match around {
                 [] => shared.append(&mut node.kept.relations),
-                [root] if root.field == ":targetList" && node.name == "TARGETENTRY" => {
+                [_, with, question]
+                    if with.field == ":ctequery"
+                        && question.field == ":targetList"
+                        && node.name == "TARGETENTRY" =>
+                {
                     columns.insert(node.kept.name, node.kept.relations);
                 }
                 [.., parent] => parent.kept.relations.append(&mut node.kept.relations),
@@ -91,7 +96,11 @@ fn unescaped(word: &str) -> String {
     let mut characters = word.chars();
     let mut name = String::with_capacity(word.len());
     while let Some(c) = characters.next() {
-        name.extend(if c == '\\' { characters.next() } else { Some(c) });
+        name.extend(if c == '\\' {
+            characters.next()
+        } else {
+            Some(c)
+        });
     }
     name
 }
@@ -102,11 +111,12 @@ mod tests {
 
     #[test]
     fn relations_belong_to_their_column_or_to_all() {
-        let tree = r"({QUERY :commandType 1 :rtable ({RTE :relid 20}) :cteList ({COMMONTABLEEXPR :ctequery {QUERY :rtable ({RTE
-            :relid 30}) :targetList ({TARGETENTRY :expr {VAR} :resname inner})}}) :targetList ({TARGETENTRY :expr {SUBLINK
-            :subselect {QUERY :rtable ({RTE :relid 40}) :targetList ({TARGETENTRY :expr {VAR} :resname x})}} :resno 1 :resname
-            a\ b} {TARGETENTRY :expr {CONST} :resname \1st}) :jointree {FROMEXPR :quals {SUBLINK :subselect {QUERY :rtable ({RTE
-            :relid 50})}}}})";
+        let tree = r"({QUERY :cteList ({COMMONTABLEEXPR :ctename pgseal_question :ctequery {QUERY :commandType 1
+            :rtable ({RTE :relid 20}) :cteList ({COMMONTABLEEXPR :ctequery {QUERY :rtable ({RTE :relid 30}) :targetList
+            ({TARGETENTRY :expr {VAR} :resname inner})}}) :targetList ({TARGETENTRY :expr {SUBLINK :subselect {QUERY :rtable
+            ({RTE :relid 40}) :targetList ({TARGETENTRY :expr {VAR} :resname x})}} :resno 1 :resname a\ b} {TARGETENTRY :expr
+            {CONST} :resname \1st}) :jointree {FROMEXPR :quals {SUBLINK :subselect {QUERY :rtable ({RTE :relid 50})}}}}})
+            :targetList <>})";
         let found = ColumnRelations::of(tree);
         let of = |name: &str| {
             let relations = found.of_column(name)?;

@@ -2,4 +2,3 @@
 \set inventory 35
 \set scopes 6
 \set pairs 210
-\set issues 204556

@@ -229,7 +229,10 @@ impl State {
     /// The names of the columns that are compared with their values at the start of the run or
     /// rollback.
     pub fn relative(&self) -> impl Iterator<Item = &str> {
-        let relative = self.expect.iter().filter(|(_, expected)| expected.is_relative());
+        let relative = self
+            .expect
+            .iter()
+            .filter(|(_, expected)| expected.is_relative());
         relative.map(|(column, _)| column.as_str())
     }
 }

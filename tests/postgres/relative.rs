@@ -1,0 +1,218 @@
+//! Expectations relative to the start of a run or rollback, while others write.
+
+use super::database;
+use pgseal_testkit::cluster::TestDatabase;
+use pgseal_testkit::release::{Release, Site, wait_until};
+use pgseal_testkit::writer::Writer;
+
+const TABLES: &str =
+    "create table public.items (id bigint generated always as identity, name text);
+    create table public.events (id bigint generated always as identity, name text);
+    insert into public.items (name) values ('first'), ('second');";
+
+const WRITE: &str = "insert into public.items (name) values ('daily'); insert into public.events (name) values ('daily')";
+
+const PROBE: &str = "select (select count(*) from public.items) as items,
+    (select count(*) from public.events) as events,
+    exists (select from pg_catalog.pg_attribute where attrelid = 'public.items'::pg_catalog.regclass and attname = 'tag') as tag;\n";
+
+/// Adds three items and a column, slowly.
+const TIER: &str = "select pg_sleep(0.3);
+alter table public.items add column tag text;
+select pg_sleep(0.3);
+insert into public.items (name, tag) values ('a', 'new'), ('b', 'new'), ('c', 'new');\n";
+
+const UNDO: &str = "select pg_sleep(0.3);
+delete from public.items where tag = 'new';
+alter table public.items drop column if exists tag;\n";
+
+fn shop(prefix: &str) -> (TestDatabase<'static>, Release, Site) {
+    let db = database(prefix);
+    db.client().batch_execute(TABLES).unwrap();
+    let release = Release::on(db.name())
+        .without_tiers()
+        .baseline(PROBE, "{ tag = false }")
+        .finalized(
+            PROBE,
+            "{ tag = true, items = \"+3\", events = \"unchanged\" }",
+        )
+        .rolled_back("{ tag = false, items = \"-3\", events = \"unchanged\" }")
+        .tier("items", TIER)
+        .rollback("items", UNDO);
+    (db, release, Site::new())
+}
+
+fn count(db: &TestDatabase<'_>, table: &str) -> u64 {
+    db.ask(&format!("select count(*) from public.{table}"))
+        .parse()
+        .unwrap()
+}
+
+#[test]
+fn run_and_rollback_beside_a_writer_and_after_weeks() {
+    let (db, release, site) = shop("relative");
+    let bundle = site.pack(&release);
+    let operator = site.operator(&bundle, &db.url());
+    let writer = Writer::start(&db, WRITE);
+    operator.run().done();
+    let receipt = operator.receipt();
+    let number = |row: &serde_json::Value, column: &str| -> u64 {
+        row[column].as_str().unwrap().parse().unwrap()
+    };
+    let (start, after) = (&receipt["start"], &receipt["after"]);
+    assert_eq!(number(after, "items"), number(start, "items") + 3);
+    assert_eq!(number(after, "events"), number(start, "events"));
+    assert!(start.get("tag").is_none(), "{start}");
+    assert!(number(start, "items") >= number(&receipt["before"], "items"));
+    writer.wait_for(20);
+
+    // Weeks of daily work, and the rollback still leads back.
+    db.client()
+        .batch_execute(
+            "insert into public.items (name) select 'weeks' from generate_series(1, 1000)",
+        )
+        .unwrap();
+    operator.check().done();
+    operator.rollback().done();
+    assert_eq!(operator.receipt()["outcome"], "committed");
+    operator.check().done();
+    let written = writer.stop();
+    assert!(written > 100, "{written} rows were written");
+    assert_eq!(count(&db, "items"), 2 + 1_000 + written);
+    assert_eq!(count(&db, "events"), written);
+}
+
+/// Rows of others do not hide rows that are missing.
+#[test]
+fn another_number_of_own_rows() {
+    let (db, release, site) = shop("relativewrong");
+    let bundle = site.pack(&release.file("tiers/items.sql", TIER.replace(", ('c', 'new')", "")));
+    let operator = site.operator(&bundle, &db.url());
+    let writer = Writer::start(&db, WRITE);
+    let failed = operator.run();
+    failed.fails_saying(
+        30,
+        &[
+            "the state would not be finalized: items is",
+            "expected +3 (it was",
+        ],
+    );
+    let receipt = operator.receipt();
+    let of = |name: &str| -> u64 { receipt[name]["items"].as_str().unwrap().parse().unwrap() };
+    assert_eq!(of("after"), of("start") + 2);
+    let written = writer.stop();
+    assert_eq!(count(&db, "items"), 2 + written);
+}
+
+/// Only the tables of relative columns are locked, and only against writers.
+#[test]
+fn other_tables_are_written_meanwhile() {
+    let (db, release, site) = shop("relativelocks");
+    let finalized = "{ items = \"+1\" }";
+    let tier = "insert into public.items (name) values ('x');\nselect pg_sleep(1);\n";
+    let release = release
+        .finalized(PROBE, finalized)
+        .rolled_back("{ items = \"-1\" }")
+        .file("tiers/items.sql", tier)
+        .file(
+            "rollback/items.sql",
+            "delete from public.items where name = 'x';\n",
+        );
+    let bundle = site.pack(&release.baseline(PROBE, "{ tag = false }"));
+    let operator = site.operator(&bundle, &db.url());
+    let run = operator.start("run");
+    let locks = "select count(*) from pg_locks where relation = 'public.items'::regclass and mode = 'ShareRowExclusiveLock' and granted";
+    wait_until("items are locked", || db.ask(locks) == "1");
+    let mut client = db.client();
+    client
+        .batch_execute("set lock_timeout = '100ms'; insert into public.events (name) values ('y'); select count(*) from public.items")
+        .unwrap();
+    let blocked = client.batch_execute("insert into public.items (name) values ('y')");
+    let blocked = blocked.unwrap_err();
+    assert_eq!(blocked.code().unwrap().code(), "55P03");
+    run.end().done();
+}
+
+/// A role that cannot lock a table cannot compare its rows either.
+#[test]
+fn tables_that_the_role_cannot_lock() {
+    let (db, release, site) = shop("relativerights");
+    let role = format!("{}_runner", db.name());
+    db.client()
+        .batch_execute(&format!(
+            "create role {role} login; grant create on database \"{}\" to {role}; grant usage, create on schema public to {role};
+             alter table public.items owner to {role}; grant select on public.events to {role}",
+            db.name()
+        ))
+        .unwrap();
+    let bundle = site.pack(&release.without_gates());
+    let operator = site.operator(
+        &bundle,
+        &db.url().replace("user=postgres", &format!("user={role}")),
+    );
+    operator.run().fails_saying(
+        30,
+        &[
+            "column events is compared with its value at the start",
+            "cannot keep others from writing to public.events",
+        ],
+    );
+    assert_eq!(count(&db, "items"), 2);
+    db.client()
+        .batch_execute(&format!("grant update on public.events to {role}"))
+        .unwrap();
+    operator.run().done();
+    operator.rollback().done();
+}
+
+/// A column of catalogs could not be kept from changing.
+#[test]
+fn catalogs_cannot_be_locked() {
+    let (db, release, site) = shop("relativecatalog");
+    let probe = "select (select count(*) from pg_catalog.pg_class) as relations;\n";
+    let bundle = site.pack(&release.finalized(probe, "{ relations = \"unchanged\" }"));
+    site.operator(&bundle, &db.url()).run().fails_saying(
+        30,
+        &["cannot keep others from writing to pg_catalog.pg_class"],
+    );
+}
+
+/// Views, partitions and joins: the lock is on the tables below.
+#[test]
+fn tables_behind_views() {
+    let (db, release, site) = shop("relativeviews");
+    db.client()
+        .batch_execute(
+            "create table public.parts (id bigint generated always as identity, at int) partition by list (at);
+             create table public.parts_1 partition of public.parts for values in (1);
+             create view public.all_parts as select p.id, i.name from public.parts p left join public.items i using (id);",
+        )
+        .unwrap();
+    let probe =
+        "with a as (select count(*) as n from public.all_parts) select n as parts from a;\n";
+    let tier = "insert into public.parts (at) values (1);\nselect pg_sleep(0.3);\n";
+    let release = release
+        .finalized(probe, "{ parts = \"+1\" }")
+        .rolled_back("{ tag = false }")
+        .file("tiers/items.sql", tier);
+    let bundle = site.pack(&release);
+    let operator = site.operator(&bundle, &db.url());
+    let write = "insert into public.parts (at) values (1)";
+    let writer = Writer::start(&db, write);
+    operator.run().done();
+    writer.stop();
+}
+
+#[test]
+fn a_tier_without_a_transaction_has_no_start() {
+    let (_, release, site) = shop("relativealone");
+    let release = release.alone(
+        "more",
+        "create index concurrently more on public.items (name);\n",
+    );
+    let packed = site.try_pack(&release, &site.path("bundle"));
+    packed.fails_saying(
+        2,
+        &["events = \"unchanged\" compares the begin and the end of one transaction, and a tier of this release has none"],
+    );
+}
