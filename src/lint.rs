@@ -9,7 +9,7 @@
 //! - `analysis`: runs squawk on all definitions of a release; `squawk`: the worker process
 //! - `points`: statements after which a release with non-transactional tiers can stop, and the
 //!   effect of a rollback there; `undoing` reads the rollback scripts
-//! - `rollback`, `search_path`, `timeouts`: pgseal's own rules
+//! - `rollback`, `search_path`, `timeouts`, `live_counts`: pgseal's own rules
 //! - `touches`: effects of a statement on objects, for `plan`; `modes`: its locks
 //! - `scripts`: one pass over every script; `objects`, `effects`, `alterations`: objects that a statement
 //!   creates, drops and changes
@@ -20,6 +20,7 @@ mod acknowledged;
 mod alterations;
 mod analysis;
 mod effects;
+mod live_counts;
 pub mod modes;
 mod objects;
 pub mod pages;
@@ -54,6 +55,7 @@ pub fn warnings(definition: &Definition, client: &dyn SquawkClient) -> Vec<Findi
     let points = points
         .filter(|problem| problem.rule != "undo-unseen" || !reported.contains(&line(problem)));
     problems.extend(points);
+    problems.extend(live_counts::problems(definition, &readings));
     problems.extend(analysis::problems(&readings, client));
     problems.extend(readings.into_iter().flat_map(|reading| reading.problems));
     let toml = release_toml(definition);

@@ -172,6 +172,11 @@ pub static RULES: &[Rule] = &[
         "let [limits] lock_timeout be at most a minute; a run that gives up changed nothing and can be repeated",
     ),
     warning(
+        "pinned-live-count",
+        "a count of rows that production writes is expected as a constant",
+        "write \"unchanged\", \"+N\" or bounds in the state; in a script, count only rows of the release",
+    ),
+    warning(
         "syntax",
         "the parser of the linter could not read a statement",
         "try it on a server; if the server takes it, acknowledge the warning: the other rules did not see this statement",

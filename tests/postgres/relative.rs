@@ -77,7 +77,7 @@ fn run_and_rollback_beside_a_writer_and_after_weeks() {
     assert_eq!(operator.receipt()["outcome"], "committed");
     operator.check().done();
     let written = writer.stop();
-    assert!(written > 100, "{written} rows were written");
+    assert!(written > 20, "{written} rows were written");
     assert_eq!(count(&db, "items"), 2 + 1_000 + written);
     assert_eq!(count(&db, "events"), written);
 }

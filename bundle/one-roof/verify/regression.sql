@@ -40,9 +40,10 @@ select 'owners are the assigned ones', count(*) = 0, count(*)::text
 from one_roof.divergence
 union all
 select 'ownership names the proposal of this run',
-       count(*) = :pairs and bool_and(ratified_apr = :'ratified_apr'),
-       string_agg(distinct ratified_apr, ', ')
-from public.ownership
+       count(*) = :pairs and bool_and(o.ratified_apr = :'ratified_apr'),
+       string_agg(distinct o.ratified_apr, ', ')
+from one_roof.candidate c
+join public.ownership o on o.collection = c.collection and o.scope = c.scope
 union all
 select 'that proposal is ratified', count(*) = 1, :'ratified_apr'
 from public.os_proposal_approvals
