@@ -2,8 +2,8 @@
 //! digest for every table. Two databases with the same fingerprint are equal; otherwise
 //! [`differences`] lists the objects that differ, with their changes.
 //!
-//! It covers the content of a dump. Object identifiers, column numbers, the order of columns in
-//! tables and of rows on disk, statistics and the database's own name do not count. Temporary
+//! It covers the content of a dump. Object identifiers, column numbers, the order of
+//! rows on disk, statistics and the database's own name do not count. Temporary
 //! schemas, the server's own objects (except grants and comments on them) and the ledger are
 //! excluded. Roles and tablespaces belong to the server, not to the database.
 //!

@@ -34,6 +34,7 @@ mod relative;
 pub mod report;
 pub mod residue;
 pub mod resolve;
+pub mod restored;
 pub mod resume;
 pub mod retry;
 pub mod rollback;

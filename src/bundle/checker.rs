@@ -132,6 +132,7 @@ impl Checker<'_> {
             runbooks,
             limits: toml.limits,
             acknowledged,
+            reordered: toml.reordered,
             require_rehearsal: toml.require_rehearsal,
             rehearsal_max_age_days: toml.rehearsal_max_age_days.map(|days| days.into_inner().0),
             files: Vec::new(),

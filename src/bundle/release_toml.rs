@@ -28,6 +28,9 @@ pub const FILE: &str = "release.toml";
 pub struct ReleaseToml {
     #[expect(dead_code, reason = "its type only admits 1")]
     format: Format1,
+    /// Tables whose columns a rollback may leave in another order.
+    #[serde(default)]
+    pub reordered: Vec<String>,
     /// Whether a run needs the receipt of a rehearsal.
     #[serde(default)]
     pub require_rehearsal: bool,

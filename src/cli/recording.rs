@@ -3,6 +3,7 @@
 
 use super::args::{PassphraseArgs, now};
 use super::error;
+use super::schema_digests;
 use super::table;
 use super::{CliError, Exit, Kind, Output, Paint, display_path, escape};
 use crate::bundle::AuthenticatedBundle;
@@ -16,6 +17,7 @@ use crate::release::failure::{Cause, Failure};
 use crate::release::report::FailureKind;
 use crate::trust::{SecretKey, TrustRoot};
 use pgseal_verify::digest::hex;
+use pgseal_verify::format::fingerprint::Fingerprint;
 use pgseal_verify::format::manifest::Manifest;
 use pgseal_verify::format::receipt::{Action, Outcome, Receipt};
 use pgseal_verify::format::rehearsal::Rehearsal;
@@ -111,6 +113,11 @@ impl Prepared {
         self.reserved =
             Some(reserved.map_err(|error| self.unwritable("receipt", "run", 4, &error))?);
         Ok(journal)
+    }
+
+    /// Stores the definitions before a run, for its rollback.
+    pub fn keep(&self, definitions: &Fingerprint) -> Result<(), CliError> {
+        schema_digests::keep(&self.dir, &self.stem, definitions)
     }
 
     /// Reserves space for a rehearsal's receipt.

@@ -5,7 +5,7 @@ use super::database_command::DatabaseCommand;
 use super::interrupt::Command;
 use super::progress::Progress;
 use super::recording::ReceiptArgs;
-use super::schema_digests::SchemaDigestArgs;
+use super::schema_digests::{self, SchemaDigestArgs};
 use super::{CliError, Exit, Output, Paint};
 use crate::release::rollback::{self, Found};
 use crate::release::run_context;
@@ -27,6 +27,9 @@ pub struct Args {
     receipts: ReceiptArgs,
     #[command(flatten)]
     schema: SchemaDigestArgs,
+    /// Commit only if every definition is as before the run, which was a `run --fingerprint`
+    #[arg(long, requires = "fingerprint")]
+    require_exact: bool,
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
@@ -65,11 +68,19 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         .schema
         .before(&order)
         .map_err(|error| ordered.or_interrupted(error))?;
+    let start = match args.schema.fingerprint {
+        true => {
+            let receipts = &args.receipts.receipts;
+            schema_digests::start_of(applied.run_id(), receipts, args.require_exact, out)?
+        }
+        false => None,
+    };
     let journal = prepared.journal()?;
-    let report = applied.rollback(&prepared.run_id, journal, &mut progress);
+    let report = applied.rollback(&prepared.run_id, start.as_ref(), journal, &mut progress);
     ordered.stop.ended();
     progress.finish();
     let mut report = report?;
     args.schema.add(schema, &order, &mut report, out);
+    schema_digests::show_restored(&report, out);
     prepared.conclude(&bundle, report, out)
 }

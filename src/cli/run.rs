@@ -99,6 +99,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         .before(&order.authentic())
         .map_err(|error| ordered.or_interrupted(error))?;
     let journal = prepared.journal()?;
+    if let Some(definitions) = &schema {
+        prepared.keep(definitions)?;
+    }
     let report = ready.run(
         &admission,
         rehearsed.as_ref(),

@@ -30,6 +30,10 @@ pub fn differences(a: &Fingerprint, b: &Fingerprint) -> Vec<Difference> {
     let mut found = Vec::new();
     let names: BTreeSet<&String> = a.objects.keys().chain(b.objects.keys()).collect();
     for name in names {
+        if name.starts_with(COLUMN_ORDER) && !is_reordered(a.objects.get(name), b.objects.get(name))
+        {
+            continue;
+        }
         compare(
             name.clone(),
             a.objects.get(name).cloned(),
@@ -50,6 +54,29 @@ pub fn differences(a: &Fingerprint, b: &Fingerprint) -> Vec<Difference> {
         compare(object, a_rows.map(text), b_rows.map(text), &mut found);
     }
     found
+}
+
+/// Prefix of the identity of a table's column order.
+const COLUMN_ORDER: &str = "column order of ";
+
+/// Whether columns that both have are in another order. New and missing columns are differences of
+/// their own.
+fn is_reordered(before: Option<&String>, after: Option<&String>) -> bool {
+    let (Some(before), Some(after)) = (before, after) else {
+        return false;
+    };
+    let (before, after) = (columns(before), columns(after));
+    let both = |of: &[&str], other: &[&str]| -> Vec<String> {
+        let both = of.iter().filter(|column| other.contains(column));
+        both.map(ToString::to_string).collect()
+    };
+    both(&before, &after) != both(&after, &before)
+}
+
+/// The columns of a column order.
+fn columns(definition: &str) -> Vec<&str> {
+    let columns = definition.strip_prefix("columns: ").unwrap_or_default();
+    columns.lines().map(str::trim_start).collect()
 }
 
 fn compare(
@@ -76,6 +103,11 @@ fn text(data: &TableData) -> String {
 }
 
 impl Difference {
+    /// The table, `schema.table`, whose columns are in another order.
+    pub fn reordered(&self) -> Option<&str> {
+        self.object.strip_prefix(COLUMN_ORDER)
+    }
+
     /// The lines of each definition that are missing in the other, in order.
     pub fn lines(&self) -> (Vec<&str>, Vec<&str>) {
         match &self.change {
@@ -109,6 +141,11 @@ impl fmt::Display for Difference {
         match &self.change {
             Change::Missing => write!(f, "{object} is missing"),
             Change::Added => write!(f, "{object} is new"),
+            Change::Changed { before, after } if self.reordered().is_some() => {
+                let list = |definition| columns(definition).join(", ");
+                let (before, after) = (list(before), list(after));
+                write!(f, "{object} differs: ({before}) is now ({after})")
+            }
             Change::Changed { .. } => {
                 let verb = if object.starts_with("rows of ") {
                     "differ"
@@ -152,6 +189,37 @@ fn properties(definition: &str) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn columns_in_another_order() {
+        let order = |list: &str| format!("columns: {}", list.replace(' ', "\n    "));
+        let reordered = |a: &str, b: &str| is_reordered(Some(&order(a)), Some(&order(b)));
+        assert!(reordered("a b c", "a c b"));
+        assert!(reordered("a b", "b new a"));
+        for (a, b) in [
+            ("a b", "a b"),
+            ("a b", "a new b"),
+            ("a b c", "a c"),
+            ("a", "b"),
+        ] {
+            assert!(!reordered(a, b), "{a}, {b}");
+        }
+        assert!(!is_reordered(None, Some(&order("a"))));
+        let difference = Difference {
+            object: "column order of public.t".to_owned(),
+            change: Change::Changed {
+                before: order("a b"),
+                after: order("b a"),
+            },
+        };
+        assert_eq!(
+            (difference.to_string().as_str(), difference.reordered()),
+            (
+                "column order of public.t differs: (a, b) is now (b, a)",
+                Some("public.t")
+            )
+        );
+    }
 
     #[test]
     fn lines_and_properties_that_differ() {

@@ -7,6 +7,8 @@ const OWN: &[&str] = &[
     "schema pgseal",
     "table pgseal.ledger",
     "table pgseal.steps",
+    "column order of pgseal.ledger",
+    "column order of pgseal.steps",
     "view pgseal.runs",
     "view pgseal.in_effect",
     "sequence pgseal.ledger_id_seq",

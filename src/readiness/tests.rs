@@ -8,6 +8,7 @@ use crate::record::ledger::Entry;
 use crate::runbook::Known;
 use crate::trust::policy::Tally;
 use pgseal_verify::digest::Digest;
+use pgseal_verify::format::expectation::Expectation;
 use pgseal_verify::format::manifest::{Manifest, ReleaseState};
 use pgseal_verify::format::receipt::{
     Asked, GateAnswer, ObservedTarget, TrustReference, VerifyRecord,
@@ -393,7 +394,30 @@ fn done_is_proved_now() {
         (mark(&done, Row::Gate), judged(&done)),
         (CellStatus::Unknown, (Status::Done, 0))
     );
-    assert_eq!(judged(&in_effect("1", true)), (Status::Stop, 22));
+    let changed = in_effect("1", true);
+    assert_eq!(judged(&changed), (Status::Stop, 22));
+    let advice =
+        |facts: &ReadinessFacts| verdict(facts, &Matrix::of(facts)).missing[0].what.clone();
+    assert!(advice(&changed).contains("`pgseal rollback` with its bundle leads back"));
+    // A rollback that would end in 30 is not advised.
+    let mut pinned = in_effect("0", true);
+    let release = pinned.release.as_mut().expect("a release");
+    let states = &mut release.manifest.states;
+    for state in [&mut states.baseline, &mut states.finalized] {
+        let rows = ("rows".to_owned(), Expectation::Integer(3));
+        state.expect.extend([rows]);
+    }
+    let Database::Answered(answers) = &mut release.database else {
+        panic!("an answer")
+    };
+    let observed = answers.observed.as_mut().expect("a row");
+    observed.insert("rows".to_owned(), Some("4".to_owned()));
+    let advice = advice(&pinned);
+    assert!(
+        advice.contains("The rollback would refuse as well")
+            && advice.contains("rows is 4 instead of 3"),
+        "{advice}"
+    );
     assert_eq!(judged(&in_effect("0", false)), (Status::Blocked, 20));
     let release = done.release.as_deref().expect("a release");
     let value = &values(release)[0];

@@ -51,7 +51,10 @@ pub(super) fn shorten_receipt(statement: &mut ReceiptStatement, step: Step) {
         .chain(&mut it.start)
         .chain(&mut it.after);
     rows.for_each(|row| cut_values(row, step.1));
-    it.error.iter_mut().for_each(|text| cut(text, step.1));
+    let lines = it.not_restored.iter_mut().flatten();
+    lines
+        .chain(&mut it.error)
+        .for_each(|text| cut(text, step.1));
 }
 
 pub(super) fn shorten_rehearsal(statement: &mut RehearsalStatement, step: Step) {

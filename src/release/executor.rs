@@ -10,6 +10,7 @@ use super::phases::{NumberedTier, Phase, phases};
 use super::probe::Observed;
 use super::proof;
 use super::report::{FailureKind, Halt, Report, blank_receipt};
+use super::restored::StartOfRun;
 use super::resume::{Decision, UnfinishedRun};
 use super::retry;
 use super::run_context::{MissingScript, RunContext};
@@ -28,6 +29,8 @@ pub(super) struct ExecutionPlan<'b> {
     pub kind: RunKind,
     /// The first and the last phase are transactions.
     pub phases: Vec<Phase<NamedScript<'b>>>,
+    /// The definitions with which a rollback compares its end.
+    pub start: Option<&'b StartOfRun>,
     /// The approvals that authorize the run.
     pub approvals: &'b [SignedApproval],
 }
@@ -330,6 +333,7 @@ impl Executor<'_, '_> {
             self.receipt.tiers.truncate(tiers);
             self.receipt.verify.clear();
             (self.receipt.start, self.receipt.after) = (None, None);
+            self.receipt.not_restored = None;
             self.receipt.transaction_id = None;
         }
     }

@@ -101,6 +101,7 @@ pub(super) fn blank_receipt(
         verify: Vec::new(),
         transaction_id: None,
         schema: None,
+        not_restored: None,
         journal_sha256: None,
         signer: None,
     }

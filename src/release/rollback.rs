@@ -11,6 +11,7 @@ use super::phases::Phase;
 use super::preflight;
 use super::question::Within;
 use super::report::Report;
+use super::restored::StartOfRun;
 use super::resume::UnfinishedRun;
 use super::run_context::{MissingScript, RunContext, inherit_variables};
 use super::target;
@@ -35,6 +36,7 @@ pub struct AppliedRelease<'b> {
     session: Box<dyn Session>,
     target: ObservedTarget,
     variables: BTreeMap<String, String>,
+    run_id: String,
     /// The unfinished run, if the release is not in effect.
     unfinished: Option<UnfinishedRun>,
 }
@@ -86,6 +88,7 @@ pub fn find<'b>(
                 session,
                 target,
                 variables,
+                run_id: top.run_id.clone(),
                 unfinished,
             })))
         }
@@ -100,10 +103,17 @@ pub fn find<'b>(
 }
 
 impl AppliedRelease<'_> {
-    /// Runs the rollback scripts in one transaction, which must end in baseline.
+    /// The run that is in effect or unfinished.
+    pub fn run_id(&self) -> &str {
+        &self.run_id
+    }
+
+    /// Runs the rollback scripts in one transaction, which must end in the rolled-back state. Its
+    /// definitions are compared with those at the `start` of the run, if they are known.
     pub fn rollback(
         self,
         run_id: &str,
+        start: Option<&StartOfRun>,
         journal: Journal,
         observer: &mut dyn Observer,
     ) -> Result<Report, MissingScript> {
@@ -142,6 +152,7 @@ impl AppliedRelease<'_> {
             kind: RunKind::Rollback(self.unfinished),
             phases: vec![Phase::Transactional(scripts)],
             approvals: &[],
+            start,
         };
         let start = Start {
             target: self.target,

@@ -13,6 +13,7 @@ use super::rehearse::locks;
 use super::relative;
 use super::report::{FailureKind, Halt};
 use super::resolve::{self, Resolution};
+use super::restored;
 use super::settings::durable;
 use super::verify;
 use super::{script, settings};
@@ -61,6 +62,7 @@ impl Executor<'_, '_> {
         if which.ends() {
             self.state()?;
             self.verify()?;
+            self.compare_with_start()?;
         }
         self.gates(Asked::Last)?;
         settings::reset(self.session, limits).context("can't reset the session")?;
@@ -220,6 +222,25 @@ impl Executor<'_, '_> {
             }
         }
         Ok(())
+    }
+
+    /// Compares all definitions with those before the run that this rollback undoes.
+    fn compare_with_start(&mut self) -> Result<(), Halt> {
+        let Some(start) = self.work.start else {
+            return Ok(());
+        };
+        let differs = match restored::differences(self.session, &self.order, start) {
+            Ok(differs) => differs,
+            Err(error) => {
+                let why =
+                    format!("cannot compare the definitions with those before the run: {error}");
+                return Err(Failure::plain(why).into());
+            }
+        };
+        let is_refused = start.is_required && !differs.is_empty();
+        let failure = is_refused.then(|| restored::not_exact(&differs));
+        self.receipt.not_restored = Some(differs);
+        failure.map_or(Ok(()), |failure| Err(failure.into()))
     }
 
     /// Writes the ledger: the run's row, its tiers and the end of this transaction.

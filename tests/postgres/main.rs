@@ -46,6 +46,7 @@ mod rehearse_left;
 mod rehearse_proof;
 mod relative;
 mod report;
+mod restored;
 mod runbook;
 mod script;
 mod servers;

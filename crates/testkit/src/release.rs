@@ -57,6 +57,7 @@ pub struct Release {
     baseline: String,
     finalized: String,
     rolled_back: Option<String>,
+    reordered: Option<String>,
     limits: String,
     files: BTreeMap<String, Vec<u8>>,
 }
@@ -78,6 +79,7 @@ impl Release {
             baseline: "{ widgets = false }".to_owned(),
             finalized: "{ widgets = true }".to_owned(),
             rolled_back: None,
+            reordered: None,
             limits: "lock_timeout = \"5s\"\nstatement_timeout = \"1min\"\nidle_timeout = \"1min\""
                 .to_owned(),
             files: BTreeMap::new(),
@@ -166,6 +168,12 @@ impl Release {
         self
     }
 
+    /// Names a table whose columns the rollback may leave in another order.
+    pub fn reordered(mut self, table: &str) -> Self {
+        self.reordered = Some(table.to_owned());
+        self
+    }
+
     /// Adds lines to `[target]`.
     pub fn target(mut self, lines: &str) -> Self {
         self.target = format!("{}{lines}\n", self.target);
@@ -206,8 +214,12 @@ impl Release {
     }
 
     fn toml(&self) -> String {
+        let reordered = self.reordered.iter();
+        let reordered: String = reordered
+            .map(|table| format!("reordered = [\"{table}\"]\n"))
+            .collect();
         let mut toml = format!(
-            "format = 1\n\n[release]\nname = \"{}\"\nversion = \"{}\"\nsequence = {}\nsummary = \"A release for a test.\"\n\n\
+            "format = 1\n{reordered}\n[release]\nname = \"{}\"\nversion = \"{}\"\nsequence = {}\nsummary = \"A release for a test.\"\n\n\
              [target]\ndatabase = \"{}\"\n{}\n{}",
             self.name, self.version, self.sequence, self.database, self.target, self.variables
         );

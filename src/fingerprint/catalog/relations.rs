@@ -51,6 +51,14 @@ pub(super) const QUERIES: &[Query] = &[
            from pg_class c join pg_namespace n on n.oid = c.relnamespace
            where c.relkind in ('v', 'm') and {ours n pg_class c.oid}"#,
     ),
+    // SELECT *, and INSERT and COPY without a list of columns, follow this order.
+    always(
+        r#"select format('column order of %I.%I', n.nspname, c.relname),
+               (select string_agg(quote_ident(a.attname), E'\n' order by a.attnum) from pg_attribute a
+                   where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns
+           from pg_class c join pg_namespace n on n.oid = c.relnamespace
+           where c.relkind in ('r', 'p', 'f') and {ours n pg_class c.oid}"#,
+    ),
     // The server chooses the names of NOT NULL constraints (PostgreSQL 18), unless the author gave
     // one. Column options are those documented for ALTER TABLE ... ALTER COLUMN ... SET, not a list
     // of exceptions: the server can store options of its own there, which pg_dump omits (15.20

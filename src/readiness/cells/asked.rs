@@ -7,7 +7,7 @@ use super::super::human_time::{count, day_and_time, day_and_time_of};
 use super::super::values::spelled;
 use super::ANSWER_SECONDS;
 use super::signed::{database, later, receipt_proof, scripts_of};
-use pgseal_verify::format::manifest::{ReleaseState, State};
+use pgseal_verify::format::manifest::{ReleaseState, State, States};
 use pgseal_verify::format::receipt::{
     Action, GateAnswer, ObservedTarget, Outcome, Receipt, VerifyRecord,
 };
@@ -167,7 +167,35 @@ pub(super) fn state(facts: &ReadinessFacts, release: &ReleaseFacts) -> Cell {
     let are = if wrong.len() == 1 { "is" } else { "are" };
     let values = count(wrong.len() as u64, "value");
     let says = format!("{values} {are} not {when}: {first}{more}.");
-    now(Row::State, CellStatus::Stop(PREFLIGHT), says, answers).details(wrong)
+    let cell = now(Row::State, CellStatus::Stop(PREFLIGHT), says, answers).details(wrong);
+    let stuck = answers
+        .in_effect
+        .as_ref()
+        .map(|_| stays_wrong(states, observed));
+    match stuck.filter(|stuck| !stuck.is_empty()) {
+        None => cell,
+        Some(stuck) => {
+            let stuck = stuck.join(", ");
+            let text = format!(
+                "These values were changed since the run: find out by whom, and why, and change them back. The rollback would refuse as well, because it does not change this: {stuck}."
+            );
+            cell.way_out(text, None)
+        }
+    }
+}
+
+/// Differences that a rollback expects to end without, and that it does not remove: the release
+/// expects the same value before and after its run.
+fn stays_wrong(
+    states: &States,
+    observed: &std::collections::BTreeMap<String, Option<String>>,
+) -> Vec<String> {
+    let mut state = states.after_rollback().into_owned();
+    let finalized = &states.finalized.expect;
+    state
+        .expect
+        .retain(|column, expected| finalized.get(column) == Some(expected));
+    differing(&state, observed)
 }
 
 /// Exit code of `run` and `check` for a database outside of the expected state.

@@ -7,6 +7,7 @@ use super::error::RehearsalError;
 use crate::database::Connect;
 use crate::fingerprint::{self, Change, Difference};
 use crate::release::cancellable::CancellableConnector;
+use crate::release::restored::accepts;
 use pgseal_verify::format::fingerprint::Fingerprint;
 use pgseal_verify::plural::count;
 
@@ -62,9 +63,15 @@ pub(super) struct Restored {
     pub differ: Vec<String>,
     /// Advanced sequences.
     pub values: Vec<String>,
+    /// Orders of columns that the release accepts.
+    pub accepted: Vec<String>,
 }
 
-pub(super) fn restored(before: &Fingerprint, after: &Fingerprint) -> Restored {
+pub(super) fn restored(
+    before: &Fingerprint,
+    after: &Fingerprint,
+    reordered: &[String],
+) -> Restored {
     let is_value = |difference: &Difference| {
         let sequence = difference.object.strip_prefix("value of ");
         matches!(difference.change, Change::Changed { .. })
@@ -73,10 +80,14 @@ pub(super) fn restored(before: &Fingerprint, after: &Fingerprint) -> Restored {
     let (values, differ): (Vec<_>, Vec<_>) = fingerprint::differences(before, after)
         .into_iter()
         .partition(|difference| is_value(difference));
+    let (accepted, differ) = differ
+        .into_iter()
+        .partition(|difference| accepts(reordered, difference));
     let lines = |list: Vec<Difference>| list.iter().map(Difference::to_string).collect();
     Restored {
         differ: lines(differ),
         values: lines(values),
+        accepted: lines(accepted),
     }
 }
 

@@ -97,7 +97,7 @@ impl RunningRehearsal<'_, '_> {
                 ]));
             };
             let report = applied
-                .rollback(&run_id, journal?, steps)
+                .rollback(&run_id, None, journal?, steps)
                 .map_err(|error| RehearsalError::Run(error.into()))?;
             let report = committed(order.stop, report)?;
             let sentence = sentence(&report);
@@ -112,7 +112,11 @@ impl RunningRehearsal<'_, '_> {
             "fingerprint after the rollback",
             FingerprintOf::AfterRollback,
         )?;
-        let compared = compare::restored(before, &after);
+        let reordered = &self.order.authentic().manifest().reordered;
+        let compared = compare::restored(before, &after, reordered);
+        let accepted = compared.accepted.iter();
+        self.remarks
+            .extend(accepted.map(|line| format!("the release accepts this: {line}")));
         // Sequences are not transactional, and their values may have gaps.
         self.remarks.extend(
             compared

@@ -11,6 +11,11 @@ use pgseal_testkit::server::{ask, session};
 const CHANGES: &[(u32, &str, &str)] = &[
     (
         0,
+        "alter table app.parts drop column part cascade; alter table app.parts add part int",
+        "column order of app.parts differs: (widget, part, during) is now (widget, during, part)",
+    ),
+    (
+        0,
         "drop index app.widgets_kind",
         "index app.widgets_kind is missing",
     ),

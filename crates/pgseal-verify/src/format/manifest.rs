@@ -55,6 +55,9 @@ pub struct Manifest {
     /// Warnings of `lint` that the author reviewed and accepted.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub acknowledged: Vec<Acknowledgement>,
+    /// Tables, `schema.table`, whose columns a rollback may leave in another order.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub reordered: Vec<String>,
     /// True if a run needs a rehearsal receipt of this exact release.
     #[serde(skip_serializing_if = "is_false", default)]
     pub require_rehearsal: bool,

@@ -75,6 +75,10 @@ pub struct Receipt {
     /// The digests of all definitions, if they were requested.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub schema: Option<SchemaDigests>,
+    /// The differences between the definitions at the end of a rollback and those before the run
+    /// that it undid, as lines, of at most 100 differences; absent if they were not compared.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub not_restored: Option<Vec<String>>,
     /// The executed scripts.
     pub tiers: Vec<TierRecord>,
     /// The executed verify scripts.

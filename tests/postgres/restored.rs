@@ -1,0 +1,121 @@
+//! The end of a rollback compared with the start of the run that it undoes.
+
+use super::small;
+use pgseal_testkit::release::{assert_same, dump};
+use pgseal_testkit::writer::Writer;
+
+#[test]
+fn what_others_made_meanwhile_is_named() {
+    let (db, release, site) = small("restored");
+    let mut client = db.client();
+    client
+        .batch_execute(
+            "create table public.daily (id bigint generated always as identity, name text)",
+        )
+        .unwrap();
+    let bundle = site.pack(&release);
+    let operator = site.operator(&bundle, &db.url());
+    let before = dump(&db);
+    let writer = Writer::start(&db, "insert into public.daily (name) values ('x')");
+    operator.ask_with("run", &["--fingerprint"]).done();
+    assert_eq!(operator.records(".fingerprint.json").len(), 1);
+    client
+        .batch_execute("create table public.left_behind (id int); create index daily_name on public.daily (name)")
+        .unwrap();
+    let exact = ["--fingerprint", "--require-exact"];
+    operator.ask_with("rollback", &exact).fails_saying(
+        30,
+        &[
+            "the definitions would not be those before the run",
+            "index public.daily_name is new",
+            "table public.left_behind is new",
+        ],
+    );
+    let names = |receipt: serde_json::Value| {
+        let lines = receipt["not_restored"].as_array().unwrap().clone();
+        lines
+            .iter()
+            .any(|line| line == "table public.left_behind is new")
+    };
+    assert!(names(operator.receipt()));
+    let (_, status) = operator.status();
+    assert_eq!(status["in_effect"][0]["release"], "small");
+
+    let undone = operator.ask_with("rollback", &["--fingerprint"]);
+    undone.done().says(&[
+        "from the definitions before the run",
+        "table public.left_behind is new",
+    ]);
+    let receipt = operator.receipt();
+    assert_eq!(receipt["outcome"], "committed");
+    assert!(names(receipt));
+
+    client
+        .batch_execute("drop table public.left_behind; drop index public.daily_name")
+        .unwrap();
+    operator.ask_with("run", &["--fingerprint"]).done();
+    let undone = operator.ask_with("rollback", &exact);
+    undone.done().says(&["as before the run"]);
+    assert_eq!(operator.receipt()["not_restored"], serde_json::json!([]));
+    writer.stop();
+    client
+        .batch_execute("truncate public.daily restart identity")
+        .unwrap();
+    assert_same(&before, &dump(&db));
+}
+
+#[test]
+fn a_run_that_kept_no_definitions() {
+    let (db, release, site) = small("restoredless");
+    let bundle = site.pack(&release);
+    let operator = site.operator(&bundle, &db.url());
+    operator.run().done();
+    let exact = ["--fingerprint", "--require-exact"];
+    operator
+        .ask_with("rollback", &exact)
+        .fails_saying(2, &["no fingerprint of the run", "run --fingerprint"]);
+    operator.ask_with("rollback", &["--require-exact"]).fails(2);
+    let undone = operator.ask_with("rollback", &["--fingerprint"]);
+    undone.done().says(&["is not compared with its start"]);
+    assert!(operator.receipt()["not_restored"].is_null());
+}
+
+/// A column that is dropped and added again stands last, which `INSERT` without a list follows.
+#[test]
+fn columns_in_another_order() {
+    let (db, release, site) = small("reordered");
+    db.client()
+        .batch_execute("create table public.moves (debit int, credit int)")
+        .unwrap();
+    let release = release
+        .tier("moves", "alter table public.moves drop column debit;\n")
+        .rollback(
+            "moves",
+            "alter table public.moves add column if not exists debit int;\n",
+        );
+    let bundle = site.pack(&release);
+    let operator = site.operator(&bundle, &db.url());
+    let swapped = "column order of public.moves differs: (debit, credit) is now (credit, debit)";
+    let rehearsal = site.pgseal([
+        "rehearse",
+        bundle.to_str().unwrap(),
+        "--trust",
+        "trust.json",
+        "--db",
+        &db.url().replace(db.name(), "postgres"),
+        "--from",
+        db.name(),
+    ]);
+    rehearsal.fails_saying(50, &[swapped]);
+    operator.ask_with("run", &["--fingerprint"]).done();
+    operator
+        .ask_with("rollback", &["--fingerprint", "--require-exact"])
+        .fails_saying(30, &[swapped]);
+    let accepted = site.pack(&release.named("small", "1.0.1", 2).reordered("public.moves"));
+    operator.rollback().done();
+    let operator = site.operator(&accepted, &db.url());
+    operator.ask_with("run", &["--fingerprint"]).done();
+    operator
+        .ask_with("rollback", &["--fingerprint", "--require-exact"])
+        .done();
+}
