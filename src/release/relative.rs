@@ -6,15 +6,32 @@
 // docs/decisions/076
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
-use super::failure::Failure;
+use super::failure::{Cause, Context as _, Failure};
 use super::probe::{self, Observed};
 use super::question::{self, QuestionError, Within};
+use super::retry::jittered;
 use super::run_context::RunContext;
 use crate::database::Session;
 use pgseal_verify::entry_path::EntryPath;
 use pgseal_verify::format::manifest::{Manifest, State};
 use pgseal_verify::format::receipt::Action;
+
+/// Milliseconds that one attempt waits for all locks together. A writer that waits for this session
+/// while this session waits for it must not be ended as the victim of a deadlock: the server looks
+/// for one after `deadlock_timeout`, one second by default.
+const ATTEMPT: u32 = 400;
+
+/// Milliseconds between attempts, before [`jittered`]: writers go on meanwhile.
+const PAUSE: u32 = 200;
+
+/// Columns of a probe that are compared, and the tables that they read.
+struct Compared<'a> {
+    probe: &'a EntryPath,
+    columns: Vec<&'a str>,
+    relations: BTreeSet<u32>,
+}
 
 /// Asks for the values at the start, in the transaction that will be compared with them. Empty if
 /// the state has no relative columns.
@@ -29,49 +46,38 @@ pub(super) fn at_start(
     within: Within,
 ) -> Result<Observed, Failure> {
     let mut columns: BTreeSet<&str> = state.relative().collect();
-    let mut start = Observed::new();
-    for path in probes(order.manifest(), action, state) {
+    let (mut compared, mut locks) = (Vec::new(), Locks::default());
+    for probe in probes(order.manifest(), action, state) {
         if columns.is_empty() {
             break;
         }
-        let sql = order.sql(path)?;
-        let known = probe::relations(session, sql, order, within)?;
-        let (mut here, mut read) = (Vec::new(), BTreeSet::new());
+        let known = probe::relations(session, order.sql(probe)?, order, within)?;
+        let mut of_probe = Compared {
+            probe,
+            columns: Vec::new(),
+            relations: BTreeSet::new(),
+        };
         for column in &columns {
             let Some(relations) = known.of_column(column) else {
                 continue;
             };
-            lock(session, path, column, relations)?;
-            here.push(*column);
-            read.extend(relations);
+            locks.add(session, probe, column, relations)?;
+            of_probe.columns.push(*column);
+            of_probe.relations.extend(relations);
         }
-        if here.is_empty() {
-            continue;
-        }
-        // Names can mean other tables by now.
-        let now = probe::relations(session, sql, order, within)?;
-        for column in &here {
-            if !now
-                .of_column(column)
-                .is_some_and(|now| now.is_subset(&read))
-            {
-                let why = format!("the tables of column {column} changed meanwhile; try again");
-                return Err(Failure::plain(why).at(path));
-            }
-        }
-        let mut row = probe::ask(session, sql, order, within)?.row;
-        for column in here {
-            start.extend(row.remove_entry(column));
-            columns.remove(column);
-        }
+        columns.retain(|column| !of_probe.columns.contains(column));
+        compared.push(of_probe);
     }
-    match columns.first() {
-        None => Ok(start),
-        Some(column) => {
-            let why = format!("the probe has no column {column}, whose value is compared");
-            Err(Failure::plain(why).at(&state.probe))
-        }
+    if let Some(column) = columns.first() {
+        let why = format!("the probe has no column {column}, whose value is compared");
+        return Err(Failure::plain(why).at(&state.probe));
     }
+    locks.take(session, order)?;
+    let mut start = Observed::new();
+    for of_probe in &compared {
+        of_probe.ask(session, order, within, &mut start)?;
+    }
+    Ok(start)
 }
 
 /// The probes that may have the columns at the start.
@@ -85,27 +91,117 @@ fn probes<'m>(
     baseline.into_iter().chain([&state.probe])
 }
 
-fn lock(
-    session: &mut dyn Session,
-    path: &EntryPath,
-    column: &str,
-    relations: &BTreeSet<u32>,
-) -> Result<(), Failure> {
-    let failed = |error| match error {
+impl Compared<'_> {
+    /// Asks the probe, whose tables are locked.
+    fn ask(
+        &self,
+        session: &mut dyn Session,
+        order: &RunContext<'_>,
+        within: Within,
+        start: &mut Observed,
+    ) -> Result<(), Failure> {
+        if self.columns.is_empty() {
+            return Ok(());
+        }
+        let sql = order.sql(self.probe)?;
+        // Names can mean other tables by now.
+        let now = probe::relations(session, sql, order, within)?;
+        let is_locked = |column: &&&str| {
+            let relations = now.of_column(column);
+            relations.is_some_and(|now| now.is_subset(&self.relations))
+        };
+        if let Some(column) = self.columns.iter().find(|column| !is_locked(column)) {
+            let why = format!("the tables of column {column} changed meanwhile; try again");
+            return Err(Failure::plain(why).at(self.probe));
+        }
+        let mut row = probe::ask(session, sql, order, within)?.row;
+        start.extend(
+            self.columns
+                .iter()
+                .filter_map(|column| row.remove_entry(*column)),
+        );
+        Ok(())
+    }
+}
+
+/// Tables to lock against writers.
+#[derive(Default)]
+struct Locks {
+    relations: BTreeSet<u32>,
+    names: Vec<String>,
+}
+
+impl Locks {
+    fn add(
+        &mut self,
+        session: &mut dyn Session,
+        probe: &EntryPath,
+        column: &str,
+        relations: &BTreeSet<u32>,
+    ) -> Result<(), Failure> {
+        match question::lockable(session, relations).map_err(failed)? {
+            Ok(names) => {
+                let new = names.into_iter().filter(|name| !self.names.contains(name));
+                let new: Vec<String> = new.collect();
+                self.names.extend(new);
+                self.relations.extend(relations);
+                Ok(())
+            }
+            Err(name) => {
+                let why = format!(
+                    "column {column} is compared with its value at the start, but this role cannot keep others from writing to {name} meanwhile"
+                );
+                let hint = "Grant it UPDATE on the table, or write bounds in the place of the relative value; catalogs, sequences and materialized views cannot be locked";
+                Err(Failure::plain(why).at(probe).hint(hint))
+            }
+        }
+    }
+
+    /// Takes all locks, or none for long: an attempt that lasts gives back what it has, so that
+    /// writers go on.
+    fn take(mut self, session: &mut dyn Session, order: &RunContext<'_>) -> Result<(), Failure> {
+        if self.names.is_empty() {
+            return Ok(());
+        }
+        // One order for all runs.
+        self.names.sort();
+        let limit = order.limits.lock_timeout.milliseconds();
+        let each = (ATTEMPT.min(limit) / self.names.len() as u32).max(1);
+        let (begun, seed) = (Instant::now(), session.process().to_string());
+        for attempt in 0.. {
+            let begin = format!("SAVEPOINT pgseal_relative; SET LOCAL lock_timeout = {each}");
+            session
+                .batch(&begin)
+                .context("cannot lock the tables of relative values")?;
+            let locked = question::lock_against_writers(session, &self.relations, &self.names);
+            let failure = match locked.map_err(failed) {
+                Ok(()) => {
+                    let end = format!(
+                        "RELEASE SAVEPOINT pgseal_relative; SET LOCAL lock_timeout = {limit}"
+                    );
+                    return session
+                        .batch(&end)
+                        .context("cannot set the time limits again");
+                }
+                Err(failure) => failure,
+            };
+            let waited = begun.elapsed() >= Duration::from_millis(limit.into());
+            if failure.cause != Cause::LockNotAvailable || waited {
+                return Err(failure);
+            }
+            let undo = "ROLLBACK TO SAVEPOINT pgseal_relative; RELEASE SAVEPOINT pgseal_relative";
+            session.batch(undo).context("cannot give back the locks")?;
+            order.stop.pause(jittered(PAUSE, &seed, attempt))?;
+        }
+        Ok(())
+    }
+}
+
+fn failed(error: QuestionError) -> Failure {
+    match error {
         QuestionError::Database(error) => {
-            let doing = format!("cannot lock the tables of column {column}");
-            Failure::database(&doing, &error)
+            Failure::database("cannot lock the tables of relative values", &error)
         }
         error => Failure::plain(error),
-    };
-    match question::lock_against_writers(session, relations).map_err(failed)? {
-        None => Ok(()),
-        Some(name) => {
-            let why = format!(
-                "column {column} is compared with its value at the start, but this role cannot keep others from writing to {name} meanwhile"
-            );
-            let hint = "Grant it UPDATE on the table, or write bounds in the place of the relative value; catalogs, sequences and materialized views cannot be locked";
-            Err(Failure::plain(why).at(path).hint(hint))
-        }
     }
 }

@@ -12,6 +12,9 @@ const TABLES: &str =
 
 const WRITE: &str = "insert into public.items (name) values ('daily'); insert into public.events (name) values ('daily')";
 
+/// [`WRITE`] with its tables in the other order.
+const WRITE_BACKWARDS: &str = "insert into public.events (name) values ('daily'); insert into public.items (name) values ('daily')";
+
 const PROBE: &str = "select (select count(*) from public.items) as items,
     (select count(*) from public.events) as events,
     exists (select from pg_catalog.pg_attribute where attrelid = 'public.items'::pg_catalog.regclass and attname = 'tag') as tag;\n";
@@ -54,6 +57,8 @@ fn run_and_rollback_beside_a_writer_and_after_weeks() {
     let bundle = site.pack(&release);
     let operator = site.operator(&bundle, &db.url());
     let writer = Writer::start(&db, WRITE);
+    // In the other order: neither may end as the victim of a deadlock.
+    let other = Writer::start(&db, WRITE_BACKWARDS);
     operator.run().done();
     let receipt = operator.receipt();
     let number = |row: &serde_json::Value, column: &str| -> u64 {
@@ -76,7 +81,7 @@ fn run_and_rollback_beside_a_writer_and_after_weeks() {
     operator.rollback().done();
     assert_eq!(operator.receipt()["outcome"], "committed");
     operator.check().done();
-    let written = writer.stop();
+    let written = writer.stop() + other.stop();
     assert!(written > 20, "{written} rows were written");
     assert_eq!(count(&db, "items"), 2 + 1_000 + written);
     assert_eq!(count(&db, "events"), written);

@@ -58,34 +58,44 @@ impl ColumnRelations {
     }
 }
 
-/// Locks relations against writers until the transaction ends, and not against readers. Returns the
-/// first one that this role cannot lock, by name.
-///
-/// `LOCK` goes by name, and a table can be renamed meanwhile, so the resulting locks are verified.
-pub fn lock_against_writers(
+/// The relations to lock, by quoted name and in one order, or the first one that this role cannot
+/// lock against writers.
+pub fn lockable(
     session: &mut dyn Session,
     relations: &BTreeSet<u32>,
-) -> Result<Option<String>, QuestionError> {
+) -> Result<Result<Vec<String>, String>, QuestionError> {
     let oids: Vec<u32> = relations.iter().copied().collect();
-    let oids = [Parameter::Oids(&oids)];
-    let stored = session.query_with(STORED, &oids, false)?;
+    let stored = session.query_with(STORED, &[Parameter::Oids(&oids)], false)?;
     let mut names = Vec::new();
     for row in stored.rows {
         let mut row = row.into_iter().flatten();
         let name = row.next().unwrap_or_default();
         if row.next().as_deref() != Some("t") {
-            return Ok(Some(name));
+            return Ok(Err(name));
         }
         names.push(name);
     }
-    if !names.is_empty() {
-        // The weakest mode that excludes writers and itself (PostgreSQL manual, 13.3.1).
-        let names = names.join(", ");
-        session.execute(&format!("LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE"))?;
+    Ok(Ok(names))
+}
+
+/// Locks [`lockable`] relations against writers until the transaction ends, and not against readers.
+///
+/// `LOCK` goes by name, and a table can be renamed meanwhile, so the resulting locks are verified.
+pub fn lock_against_writers(
+    session: &mut dyn Session,
+    relations: &BTreeSet<u32>,
+    names: &[String],
+) -> Result<(), QuestionError> {
+    if names.is_empty() {
+        return Ok(());
     }
-    let open = session.query_with(WRITABLE_BY_OTHERS, &oids, false)?;
+    // The weakest mode that excludes writers and itself (PostgreSQL manual, 13.3.1).
+    let names = names.join(", ");
+    session.execute(&format!("LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE"))?;
+    let oids: Vec<u32> = relations.iter().copied().collect();
+    let open = session.query_with(WRITABLE_BY_OTHERS, &[Parameter::Oids(&oids)], false)?;
     match open.rows.into_iter().flatten().flatten().next() {
-        None => Ok(None),
+        None => Ok(()),
         Some(name) => Err(QuestionError::Unlocked(name)),
     }
 }
