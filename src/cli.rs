@@ -170,6 +170,8 @@ enum Command {
     Status(status::Args),
     /// Show or verify the receipt of a run
     Receipt(receipt::Args),
+    /// The definitions that changed since the newest signed run or rollback
+    Drift(drift::Args),
     /// Fingerprint a database by digest and by name, and compare two
     Fingerprint(fingerprint::Args),
     /// GO or NO-GO, from evidence only: READY, BLOCKED, DONE or STOP; read-only
@@ -278,6 +280,7 @@ fn dispatch(command: Command, out: Output) -> Result<Exit, CliError> {
         Command::EndWith(args) => rehearse::end_with::run(&args),
         Command::Status(args) => status::run(&args, out),
         Command::Receipt(args) => receipt::run(&args, out),
+        Command::Drift(args) => drift::run(&args, out),
         Command::Fingerprint(args) => fingerprint::run(&args, out),
         Command::Report(args) => report::run(&args, out),
         Command::Archive(args) => archive::run(&args, out),

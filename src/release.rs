@@ -9,6 +9,7 @@ pub mod cancellable;
 pub mod cancellation;
 pub mod check;
 mod clamp;
+pub mod drift;
 pub mod event;
 pub mod evidence;
 mod excerpt;

@@ -3,11 +3,11 @@
 
 use super::args::{PassphraseArgs, now};
 use super::error;
-use super::schema_digests;
 use super::table;
-use super::{CliError, Exit, Kind, Output, Paint, display_path, escape};
+use super::{CliError, Exit, Kind, Output, Paint, ResultExt as _, display_path, escape};
 use crate::bundle::AuthenticatedBundle;
 use crate::durable;
+use crate::record::definitions::{self, When};
 use crate::record::journal::Journal;
 use crate::record::receipt::{self, Reservation};
 use crate::record::receipt_key;
@@ -115,9 +115,9 @@ impl Prepared {
         Ok(journal)
     }
 
-    /// Stores the definitions before a run, for its rollback.
-    pub fn keep(&self, definitions: &Fingerprint) -> Result<(), CliError> {
-        schema_digests::keep(&self.dir, &self.stem, definitions)
+    /// Stores definitions beside the receipt.
+    pub fn keep(&self, when: When, definitions: &Fingerprint) -> Result<(), CliError> {
+        definitions::keep(&self.dir, &self.stem, when, definitions).at(&self.dir)
     }
 
     /// Reserves space for a rehearsal's receipt.

@@ -80,7 +80,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     ordered.stop.ended();
     progress.finish();
     let mut report = report?;
-    args.schema.add(schema, &order, &mut report, out);
+    args.schema.add(schema, &order, &prepared, &mut report, out);
     schema_digests::show_restored(&report, out);
     prepared.conclude(&bundle, report, out)
 }

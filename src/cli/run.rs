@@ -10,6 +10,7 @@ use super::schema_digests::SchemaDigestArgs;
 use super::stage;
 use super::{CliError, Exit, Output};
 use crate::bundle::BundleToRun;
+use crate::record::definitions::When;
 use crate::record::memory;
 use crate::release::resume::Decision;
 use crate::release::{gate, rehearsal_proof, run_context};
@@ -100,7 +101,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         .map_err(|error| ordered.or_interrupted(error))?;
     let journal = prepared.journal()?;
     if let Some(definitions) = &schema {
-        prepared.keep(definitions)?;
+        prepared.keep(When::Before, definitions)?;
     }
     let report = ready.run(
         &admission,
@@ -113,6 +114,6 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     progress.finish();
     let mut report = report?;
     args.schema
-        .add(schema, &order.authentic(), &mut report, out);
+        .add(schema, &order.authentic(), &prepared, &mut report, out);
     prepared.conclude(&bundle, report, out)
 }

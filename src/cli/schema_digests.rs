@@ -1,27 +1,26 @@
 //! Definitions before and after `run --fingerprint` and `rollback --fingerprint`: digests for the
-//! receipt, and for a rollback the differences from the start of the run that it undoes.
+//! receipt, files beside it, and for a rollback the differences from the start of the run that it
+//! undoes.
 
-use std::io::Write as _;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::args::now;
-use super::{CliError, Output, Paint, ResultExt as _, display_path, escape};
-use crate::durable;
+use super::recording::Prepared;
+use super::{CliError, Kind, Output, Paint, ResultExt as _, display_path, escape};
 use crate::fingerprint;
+use crate::record::definitions::{self, When};
 use crate::record::receipt;
 use crate::release::report::Report;
 use crate::release::restored::StartOfRun;
 use crate::release::run_context::RunContext;
 use pgseal_verify::format::fingerprint::{Fingerprint, Scope};
-use pgseal_verify::format::json;
 use pgseal_verify::format::receipt::{Outcome, SchemaDigests};
-use pgseal_verify::limits;
 use pgseal_verify::plural::count;
 
 #[derive(clap::Args, Debug)]
 pub struct SchemaDigestArgs {
-    /// Record digests of all definitions before and after in the receipt, as `pgseal fingerprint --schema-only` computes them
+    /// Keep all definitions before and after beside the receipt, as `pgseal fingerprint --schema-only` reads them, and their digests in it
     #[arg(long)]
     pub fingerprint: bool,
 }
@@ -38,6 +37,7 @@ impl SchemaDigestArgs {
         &self,
         before: Option<Fingerprint>,
         order: &RunContext<'_>,
+        prepared: &Prepared,
         report: &mut Report,
         out: Output,
     ) {
@@ -45,17 +45,21 @@ impl SchemaDigestArgs {
         let after = match report.receipt.outcome {
             Outcome::Unchanged | Outcome::Unknown => None,
             Outcome::Committed | Outcome::Partial => take(order)
+                .and_then(|after| {
+                    prepared.keep(When::After, &after)?;
+                    Ok(after.sha256)
+                })
                 .map_err(|error| {
                     let why = escape(&error.lines.join(" "));
                     out.warning(format!(
-                        "the definitions could not be read again, so the receipt has no digest of them: {why}"
+                        "the definitions could not be kept again, so the receipt has no digest of them: {why}"
                     ));
                 })
                 .ok(),
         };
         report.receipt.schema = Some(SchemaDigests {
             before: before.sha256,
-            after: after.map(|after| after.sha256),
+            after,
         });
     }
 }
@@ -66,76 +70,43 @@ fn take(order: &RunContext<'_>) -> Result<Fingerprint, CliError> {
     Ok(taken)
 }
 
-/// End of the name of the file with the definitions before a run.
-const ENDING: &str = ".fingerprint.json";
-
-/// Stores the definitions before a run beside its receipt, for its rollback.
-pub fn keep(dir: &Path, stem: &str, fingerprint: &Fingerprint) -> Result<(), CliError> {
-    let path = dir.join(format!("{stem}{ENDING}"));
-    let bytes = json::to_canonical(fingerprint).map_err(CliError::internal)?;
-    durable::create_new(&path, |file| file.write_all(&bytes)).at(&path)
-}
-
-/// Finds the definitions before a run, by the digest in its receipt.
+/// Finds the definitions before a run. Without them, the rollback is refused if they are required,
+/// and else not compared.
 pub fn start_of(
     run_id: &str,
     receipts: &Path,
     is_required: bool,
     out: Output,
 ) -> Result<Option<StartOfRun>, CliError> {
-    match find(run_id, receipts)? {
-        Ok(definitions) => Ok(Some(StartOfRun {
+    if let Some(definitions) = find(run_id, receipts)? {
+        return Ok(Some(StartOfRun {
             definitions,
             is_required,
-        })),
-        Err(why) if is_required => Err(CliError::usage(why).hint(
-            "`run --fingerprint` keeps them beside its receipt; name the directory by --receipts, or leave out --require-exact",
-        )),
-        Err(why) => {
-            out.warning(why);
-            Ok(None)
-        }
+        }));
     }
-}
-
-/// The definitions before a run, or the reason why there are none to compare with.
-fn find(run_id: &str, receipts: &Path) -> Result<Result<Fingerprint, String>, CliError> {
     let dir = display_path(receipts);
-    let missing = |what: &str| {
-        format!(
-            "{dir}: no {what} of the run {run_id}, so the end of this rollback is not compared with its start"
-        )
-    };
-    let files: Vec<PathBuf> = match std::fs::read_dir(receipts) {
-        Ok(entries) => entries
-            .map(|entry| entry.map(|entry| entry.path()))
-            .collect::<Result<_, _>>()
-            .at(receipts)?,
-        Err(_) => return Ok(Err(missing("receipt"))),
-    };
-    let ends = |path: &&PathBuf, ending: &str| path.to_string_lossy().ends_with(ending);
-    let mut documents = files.iter().filter(|path| ends(path, ".receipt.json"));
-    let receipt = documents.find_map(|path| {
-        let receipt = receipt::claimed(path).ok()?.predicate;
-        (receipt.run_id == run_id).then_some(receipt)
-    });
-    let Some(receipt) = receipt else {
-        return Ok(Err(missing("receipt")));
-    };
-    let Some(digest) = receipt.schema.map(|schema| schema.before) else {
-        return Ok(Err(missing("fingerprint")));
-    };
-    let kept = files.iter().filter(|path| ends(path, ENDING));
-    let found = kept
-        .filter_map(|path| read(path))
-        .find(|found| found.sha256 == digest);
-    Ok(found.ok_or_else(|| missing("fingerprint file")))
+    let why = format!(
+        "{dir}: no definitions from before the run {run_id}, so the end of this rollback is not compared with its start"
+    );
+    if !is_required {
+        out.warning(why);
+        return Ok(None);
+    }
+    Err(CliError::new(Kind::NoStart, why).hint(
+        "`run --fingerprint` keeps them beside its receipt; name the directory by --receipts, or leave out --require-exact",
+    ))
 }
 
-fn read(path: &Path) -> Option<Fingerprint> {
-    let file = durable::open_regular(path).ok()?;
-    let bytes = durable::read_limited(file, limits::FINGERPRINT_BYTES).ok()?;
-    fingerprint::parse(&bytes).ok()
+fn find(run_id: &str, receipts: &Path) -> Result<Option<Fingerprint>, CliError> {
+    let files = definitions::receipts_in(receipts).at(receipts)?;
+    let found = files.iter().find_map(|path| {
+        let receipt = receipt::claimed(path).ok()?.predicate;
+        let digest = receipt.schema?.before;
+        (receipt.run_id == run_id)
+            .then(|| definitions::of_receipt(path, When::Before, digest))
+            .flatten()
+    });
+    Ok(found)
 }
 
 /// Prints the differences from the start of the run that was undone.
@@ -149,9 +120,7 @@ pub fn show_restored(report: &Report, out: Output) {
         return;
     }
     let differences = count(differs.len(), "difference");
-    out.warning(format!(
-        "{differences} from the definitions before the run:"
-    ));
+    out.warning(format!("{differences} from the definitions before the run:"));
     for line in differs {
         out.warning(format!("    {}", escape(line)));
     }

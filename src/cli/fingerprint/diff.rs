@@ -60,7 +60,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     Ok(Exit::Faults)
 }
 
-fn document(difference: &Difference) -> serde_json::Value {
+pub fn document(difference: &Difference) -> serde_json::Value {
     let (change, before, after) = match &difference.change {
         Change::Missing => ("missing", None, None),
         Change::Added => ("added", None, None),
@@ -71,7 +71,7 @@ fn document(difference: &Difference) -> serde_json::Value {
     })
 }
 
-fn show(folded: &Folded<'_>, out: Output) {
+pub fn show(folded: &Folded<'_>, out: Output) {
     out.line(escape(&folded.to_string()));
     let (before, after) = folded.difference.lines();
     for (mark, paint, lines) in [("-", Paint::Bad, before), ("+", Paint::Good, after)] {

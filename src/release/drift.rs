@@ -1,0 +1,97 @@
+//! Drift: differences between a database's definitions now and those at the end of the newest
+//! signed run or rollback that kept them.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use crate::database::Connect;
+use crate::fingerprint::{self, Difference, FingerprintError};
+use crate::record::definitions::{self, When};
+use crate::record::receipt;
+use crate::trust::{JudgedAt, TrustRoot};
+use pgseal_verify::format::fingerprint::{Fingerprint, Scope};
+use pgseal_verify::format::receipt::{ObservedTarget, Receipt};
+use pgseal_verify::format::statement::ReleaseId;
+use pgseal_verify::format::timestamp::Timestamp;
+
+/// The state of the definitions that a signed receipt proves.
+pub struct Proven {
+    /// The receipt's file.
+    pub path: PathBuf,
+    pub receipt: Receipt,
+    pub definitions: Fingerprint,
+}
+
+/// Reasons for having nothing to compare with.
+#[derive(Debug, thiserror::Error)]
+pub enum DriftError {
+    #[error("no signed receipt of a run or rollback with a fingerprint on database {database} in {dir}", dir = .dir.display())]
+    NoReceipt { dir: PathBuf, database: String },
+    #[error("{path}: the definitions after it are missing or not those of its digest", path = .0.display())]
+    NoDefinitions(PathBuf),
+    #[error("{path}: {source}", path = .path.display())]
+    Io {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error(transparent)]
+    Fingerprint(#[from] FingerprintError),
+}
+
+/// Finds the newest signed receipt of this database with a fingerprint of its end, of one release or
+/// of any.
+pub fn newest(
+    receipts: &Path,
+    root: &TrustRoot,
+    target: &ObservedTarget,
+    release: Option<ReleaseId>,
+    now: Timestamp,
+) -> Result<Proven, DriftError> {
+    let files = definitions::receipts_in(receipts).map_err(|source| DriftError::Io {
+        path: receipts.to_owned(),
+        source,
+    })?;
+    let of_database = files.into_iter().filter_map(|path| {
+        let read = receipt::read(&path, root, JudgedAt::At(now)).ok()?;
+        read.signed.as_ref()?;
+        if let Some(release) = release {
+            read.is_evidence_of(release).ok()?;
+        }
+        let receipt = read.statement.predicate;
+        let after = receipt.schema.as_ref()?.after?;
+        is_of(&receipt.target, target).then_some((path, receipt, after))
+    });
+    let newest = of_database.max_by_key(|(_, receipt, _)| receipt.finished);
+    let Some((path, receipt, after)) = newest else {
+        return Err(DriftError::NoReceipt {
+            dir: receipts.to_owned(),
+            database: target.database.clone(),
+        });
+    };
+    match definitions::of_receipt(&path, When::After, after) {
+        Some(definitions) => Ok(Proven {
+            path,
+            receipt,
+            definitions,
+        }),
+        None => Err(DriftError::NoDefinitions(path)),
+    }
+}
+
+/// Whether a receipt is about this database. A role may not be allowed to read the system
+/// identifier; then the name decides.
+fn is_of(of: &ObservedTarget, target: &ObservedTarget) -> bool {
+    let systems = of.system_identifier.as_ref().zip(target.system_identifier.as_ref());
+    of.database == target.database && systems.is_none_or(|(one, other)| one == other)
+}
+
+/// Reads the definitions now, and compares.
+pub fn since(
+    proven: &Proven,
+    connect: &dyn Connect,
+    now: Timestamp,
+) -> Result<(Fingerprint, Vec<Difference>), DriftError> {
+    let found = fingerprint::take(connect, &Scope::Schema, NonZeroUsize::MIN, now, &|_| ())?;
+    let differences = fingerprint::differences(&proven.definitions, &found);
+    Ok((found, differences))
+}
