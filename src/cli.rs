@@ -33,6 +33,7 @@ mod lines;
 mod lint;
 mod log_proof;
 mod man;
+mod missing;
 mod notarise;
 mod output;
 mod pack;
@@ -61,6 +62,7 @@ mod tbs;
 mod trust;
 mod unpack;
 mod verify;
+mod waiting;
 mod withdraw;
 
 use std::io::IsTerminal;
