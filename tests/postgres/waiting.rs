@@ -1,6 +1,8 @@
 //! Waiting for people: `gate` names everything that a run lacks, `gate --watch` and `run --wait` outlive lost
 //! connections and replaced files, and a release runs exactly once.
 
+mod unit;
+
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
