@@ -1,6 +1,7 @@
 //! Records of a run: in the database (ledger), on the host during the run (journal), and
 //! permanent (receipt).
 
+pub mod definitions;
 pub mod journal;
 pub mod ledger;
 pub mod memory;

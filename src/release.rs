@@ -45,6 +45,7 @@ pub mod script;
 mod server_variables;
 pub mod settings;
 pub mod status;
+pub mod survey;
 pub mod target;
 mod tier_log;
 mod transaction;

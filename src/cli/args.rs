@@ -148,21 +148,22 @@ impl ApprovalArgs {
     /// Adds the approvals of these files to the bundle, each by calling `with`.
     pub fn add_to<B>(
         &self,
-        mut bundle: B,
+        bundle: B,
         with: impl Fn(B, &ClaimedStatement) -> Result<B, AttestationError>,
     ) -> Result<B, CliError> {
-        for file in self.files()? {
-            let source = open_file::open(&file).map_err(|error| open_error(&file, &error))?;
-            let added = Attestations::parse(source).about(&file)?;
-            for claimed in &added.statements {
-                bundle = with(bundle, claimed)
-                    .map_err(|error| CliError::from(AuthenticateError::from(error)).about(&file))?;
-            }
-        }
-        Ok(bundle)
+        add(self.files(false)?, bundle, with)
     }
 
-    fn files(&self) -> Result<Vec<PathBuf>, CliError> {
+    /// Like [`Self::add_to`], for a command that waits: a directory may still be empty.
+    pub fn add_arrived_to<B>(
+        &self,
+        bundle: B,
+        with: impl Fn(B, &ClaimedStatement) -> Result<B, AttestationError>,
+    ) -> Result<B, CliError> {
+        add(self.files(true)?, bundle, with)
+    }
+
+    fn files(&self, may_be_empty: bool) -> Result<Vec<PathBuf>, CliError> {
         let mut files = Vec::new();
         for path in &self.approvals {
             if !path.is_dir() {
@@ -187,7 +188,7 @@ impl ApprovalArgs {
                 return Err(CliError::usage(text)
                     .hint("a directory given by --approval holds approval files and nothing else; or name each file"));
             }
-            if found.is_empty() {
+            if found.is_empty() && !may_be_empty {
                 let text = format!("{} holds no approval", display_path(path));
                 return Err(CliError::usage(text));
             }
@@ -195,6 +196,22 @@ impl ApprovalArgs {
         }
         Ok(files)
     }
+}
+
+fn add<B>(
+    files: Vec<PathBuf>,
+    mut bundle: B,
+    with: impl Fn(B, &ClaimedStatement) -> Result<B, AttestationError>,
+) -> Result<B, CliError> {
+    for file in files {
+        let source = open_file::open(&file).map_err(|error| open_error(&file, &error))?;
+        let added = Attestations::parse(source).about(&file)?;
+        for claimed in &added.statements {
+            bundle = with(bundle, claimed)
+                .map_err(|error| CliError::from(AuthenticateError::from(error)).about(&file))?;
+        }
+    }
+    Ok(bundle)
 }
 
 /// Opens a bundle once and authenticates it.

@@ -50,6 +50,26 @@ impl DatabaseCommand {
         })
     }
 
+    /// The same command with a connector that chooses a server anew.
+    pub fn reconnecting(
+        &self,
+        database: &DatabaseArgs,
+        signed: &RunLimits,
+        notifier: Notifier,
+    ) -> Result<Self, CliError> {
+        let (connect, runs_as) =
+            database.cancellable_connector(&self.stop, signed, &self.limits, notifier)?;
+        Ok(Self {
+            command: self.command.clone(),
+            stop: self.stop.clone(),
+            connect,
+            runs_as,
+            limits: self.limits.clone(),
+            lock_retries: self.lock_retries,
+            operator: self.operator.clone(),
+        })
+    }
+
     /// Sets the number of retries for transactions that cannot acquire their locks.
     pub fn retrying(self, lock_retries: u32) -> Self {
         Self {

@@ -33,7 +33,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let root = args.trust.load()?;
     // As for a rollback: a release that ran can be asked about after its keys have expired.
     let bundle = args.file.as_deref();
-    let bundle = bundle.map(|file| authenticate(file, &root, JudgedAt::Undo)).transpose()?;
+    let bundle = bundle
+        .map(|file| authenticate(file, &root, JudgedAt::Undo))
+        .transpose()?;
     let release = bundle.as_ref().map(|bundle| bundle.release_id());
     let connect = connection::connector(args.db.as_deref())?;
     let mut session = connect.connect(Purpose::Read)?;
@@ -55,7 +57,10 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     folded.iter().for_each(|folded| diff::show(folded, out));
     let since = since(&proven);
     if differences.is_empty() {
-        out.line(format!("{} since {since}", out.paint(Paint::Good, "no drift")));
+        out.line(format!(
+            "{} since {since}",
+            out.paint(Paint::Good, "no drift")
+        ));
         return Ok(Exit::Done);
     }
     let number = count(differences.len(), "difference");
@@ -68,7 +73,10 @@ fn since(proven: &Proven) -> String {
     let receipt = &proven.receipt;
     let title = title(&receipt.release.name, &receipt.release.version);
     let (action, at) = (receipt.action.as_str(), receipt.finished);
-    format!("the {action} of {title} at {at} ({})", display_path(&proven.path))
+    format!(
+        "the {action} of {title} at {at} ({})",
+        display_path(&proven.path)
+    )
 }
 
 impl From<DriftError> for CliError {
@@ -76,7 +84,7 @@ impl From<DriftError> for CliError {
         match error {
             DriftError::Fingerprint(error) => error.into(),
             DriftError::Io { ref path, ref source } => Self::io(path, source),
-            error => Self::new(Kind::NoStart, escape(&error.to_string())).hint(
+            error => Self::new(Kind::NoDefinitions, escape(&error.to_string())).hint(
                 "`run` and `rollback` keep the definitions with --fingerprint and a receipt key; name their directory by --receipts",
             ),
         }

@@ -1,6 +1,6 @@
 //! `pgseal fingerprint --db URL [-o FILE]` and `pgseal fingerprint diff A B`
 
-mod diff;
+pub mod diff;
 
 use std::io::Write;
 use std::num::NonZeroUsize;

@@ -1,19 +1,24 @@
 //! `pgseal gate FILE`
 
-use std::time::Duration;
+use std::path::PathBuf;
 
 use super::approvals;
-use super::args::{BundleArgs, DatabaseArgs, LimitArgs, now};
+use super::args::{ApprovalArgs, BundleArgs, DatabaseArgs, LimitArgs, now};
 use super::database_command::DatabaseCommand;
 use super::interrupt::Command;
+use super::missing::{self, Permission};
 use super::progress::Notifier;
-use super::{CliError, Exit, Output, Paint, escape};
+use super::waiting::{Begun, GivenUp, Waiting};
+use super::{CliError, Exit, Kind, Output, Paint, escape};
+use crate::bundle::BundleToRun;
 use crate::release::event::Silent;
-use crate::release::gate::{self, GateError, OpenError};
-use crate::release::run_context;
+use crate::release::gate::{self, GateError};
+use crate::release::run_context::{self, ContextToRun};
+use crate::release::survey::{Obstacle, survey};
 use crate::trust::policy::Tally;
 use crate::trust::{JudgedAt, policy};
 use pgseal_verify::format::receipt::GateAnswer;
+use pgseal_verify::format::timestamp::Timestamp;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -22,7 +27,18 @@ pub struct Args {
     #[command(flatten)]
     database: DatabaseArgs,
     #[command(flatten)]
+    approvals: ApprovalArgs,
+    #[command(flatten)]
     limits: LimitArgs,
+    /// Directory of the journals
+    #[arg(long, value_name = "DIR", default_value = "pgseal-receipts")]
+    receipts: PathBuf,
+    /// A rehearsal of this release: *.rehearsal.json [default: one of those in --receipts]
+    #[arg(long, value_name = "FILE")]
+    rehearsal: Option<PathBuf>,
+    /// Evaluate the gate queries alone
+    #[arg(long)]
+    only: bool,
     /// Repeat until READY
     #[arg(long)]
     watch: bool,
@@ -31,56 +47,149 @@ pub struct Args {
     interval: u64,
 }
 
+/// Everything about one moment.
+#[derive(Default)]
+struct Answer {
+    /// The answers of the gates; `None` if they could not be queried.
+    gates: Option<Vec<GateAnswer>>,
+    missing: Vec<CliError>,
+}
+
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
+    let notifier = match args.watch {
+        true => Notifier::drawing(out),
+        false => Notifier::plain(out),
+    };
+    let mut waiting = Waiting::begin(args.interval, None, notifier.clone(), &args.bundle.file);
+    let mut begun = None;
+    let answer = loop {
+        let attempt = attempt(args, &mut begun, &notifier, out);
+        let Some(Begun { command, .. }) = &begun else {
+            return attempt.and_then(|answer| conclude(args, answer, out));
+        };
+        if command.stop.is_requested() {
+            notifier.finish();
+            return Err(command.command.interrupted());
+        }
+        let (gates, paused) = match attempt {
+            Ok(answer) if answer.missing.is_empty() || !args.watch => break answer,
+            Ok(answer) => (answer.gates, waiting.pause_for(answer.missing, command)),
+            Err(error) if args.watch => (None, waiting.pause_for_fault(error, command)),
+            Err(error) => return Err(error),
+        };
+        if let Err(GivenUp(missing)) = paused {
+            break Answer { gates, missing };
+        }
+    };
+    notifier.finish();
+    conclude(args, answer, out)
+}
+
+/// Asks once. An error is a fault of the host's files or of the command line.
+fn attempt(
+    args: &Args,
+    begun: &mut Option<Begun>,
+    notifier: &Notifier,
+    out: Output,
+) -> Result<Answer, CliError> {
     let at = now();
     let root = args.bundle.root()?;
-    let bundle = args.bundle.authenticate(&root, JudgedAt::At(at))?;
-    let (release, id) = (&bundle.manifest().release, bundle.release_id());
-    policy::check_policy(&root, release, id, JudgedAt::At(at))?;
-    let variables = run_context::values(bundle.manifest(), &args.database.variables()?, true)?;
-    let limits = (&args.limits, &bundle.manifest().limits);
-    let command = Command {
-        exit: Exit::Unanswered,
-        ..Command::reads("gate")
-    };
-    let ordered =
-        DatabaseCommand::prepare(&args.database, limits, command, out, Notifier::plain(out))?;
-    let order = ordered.order(&bundle, &variables);
-    let (given, takes_apr) = (bundle.approvals(), bundle.takes_apr());
-    let tallies = approvals::tallies(&root, given, takes_apr, JudgedAt::At(at));
-    let is_unmet = |tallies: &[Tally]| tallies.iter().any(|tally| !tally.is_met());
-    if tallies.iter().all(|(_, tallies)| is_unmet(tallies)) {
-        let lines = approvals::lines(&tallies);
-        lines.into_iter().for_each(|line| out.note(line));
+    let bundle = args.bundle.authenticate_to_run(&root, at)?;
+    let bundle = args
+        .approvals
+        .add_arrived_to(bundle, BundleToRun::with_approval)?;
+    let (manifest, id) = (bundle.manifest(), bundle.release_id());
+    policy::check_policy(&root, &manifest.release, id, JudgedAt::At(at))?;
+    let variables = run_context::values(manifest, &args.database.variables()?, true)?;
+    if begun.is_none() {
+        let limits = (&args.limits, &manifest.limits);
+        let command = Command {
+            exit: Exit::Unanswered,
+            ..Command::reads("gate")
+        };
+        let (database, notifier) = (&args.database, notifier.clone());
+        let command = DatabaseCommand::prepare(database, limits, command, out, notifier)?;
+        note_approvals(args, &bundle, at, out);
+        *begun = Some(Begun::new(id, command));
     }
-    let mut shown = None;
-    loop {
-        let answers = gate::answers(&order, &mut Silent)
-            .map_err(|error| ordered.or_interrupted(closed(error)))?;
-        let ready = answers.iter().all(|answer| answer.ready);
-        if ready || !args.watch {
-            out.document(&document(&answers, ready));
-            show(&answers, out);
-            return Ok(if ready { Exit::Done } else { Exit::Blocked });
+    let Some(begun) = begun else {
+        return Err(CliError::internal("nothing was begun"));
+    };
+    begun.check(id, &args.bundle.file)?;
+    let command = begun
+        .command
+        .reconnecting(&args.database, &manifest.limits, notifier.clone())?;
+    let order = command.order(&bundle, &variables);
+    if args.only {
+        return Ok(only(order));
+    }
+    let rehearsal = args.rehearsal.as_deref();
+    let permission = Permission::gather(&bundle, &variables, rehearsal, &args.receipts, at);
+    let mut missing = permission.err().unwrap_or_default();
+    let survey = survey(order, &mut Silent);
+    missing.extend(survey.obstacles.into_iter().map(missing::for_gate));
+    let gates = survey.gates;
+    Ok(Answer { gates, missing })
+}
+
+/// Evaluates the gate queries, and nothing else.
+fn only(order: ContextToRun<'_>) -> Answer {
+    match gate::answers(&order.authentic(), &mut Silent) {
+        Ok(gates) => {
+            let is_ready = gates.iter().all(|answer| answer.ready);
+            let closed = (!is_ready).then(|| GateError::Blocked(gates.clone()).into());
+            Answer {
+                gates: Some(gates),
+                missing: closed.into_iter().collect(),
+            }
         }
-        let reasons: Vec<String> = answers.iter().map(sentence).collect();
-        if shown.as_ref() != Some(&reasons) {
-            reasons.iter().for_each(|reason| out.note(reason));
-            shown = Some(reasons);
-        }
-        let pause = ordered.stop.pause(Duration::from_secs(args.interval));
-        pause.map_err(|_| ordered.command.interrupted())?;
+        Err(error) => Answer {
+            gates: None,
+            missing: vec![missing::for_gate(Obstacle::Gate(error))],
+        },
     }
 }
 
-/// Maps a failed connection to [`Exit::Unanswered`]: a gate without an answer counts as closed.
-fn closed(error: GateError) -> CliError {
-    let is_connection = matches!(error, GateError::Open(OpenError::Connect(_)));
-    let error = CliError::from(error);
-    match is_connection {
-        true => error.exit(Exit::Unanswered),
-        false => error,
+/// Notes missing approvals where only the gate queries count.
+fn note_approvals(args: &Args, bundle: &BundleToRun<'_>, at: Timestamp, out: Output) {
+    let (given, takes_apr) = (bundle.approvals(), bundle.takes_apr());
+    let tallies = approvals::tallies(bundle.root(), given, takes_apr, JudgedAt::At(at));
+    let is_unmet = |tallies: &[Tally]| tallies.iter().any(|tally| !tally.is_met());
+    if args.only && tallies.iter().all(|(_, tallies)| is_unmet(tallies)) {
+        let lines = approvals::lines(&tallies);
+        lines.into_iter().for_each(|line| out.note(line));
     }
+}
+
+/// Prints the answer; the errors say more about each missing condition. The exit code is the one
+/// that `run` would end with.
+fn conclude(args: &Args, answer: Answer, out: Output) -> Result<Exit, CliError> {
+    let Answer { gates, missing } = answer;
+    let is_interrupted = missing.iter().any(|one| one.kind == Kind::Interrupted);
+    if is_interrupted || args.only && gates.is_none() {
+        return Err(GivenUp(missing).into());
+    }
+    let answers = gates.as_deref().unwrap_or_default();
+    let mut document = document(answers, missing.is_empty());
+    document["missing"] = missing.iter().map(missing::document).collect();
+    out.document(&document);
+    if !answers.is_empty() || missing.is_empty() {
+        show(answers, out);
+    }
+    let Some(exit) = missing.first().map(|first| first.exit) else {
+        return Ok(Exit::Done);
+    };
+    // A closed gate has its own line above.
+    let others = missing.into_iter();
+    let others: Vec<_> = others.filter(|one| one.kind != Kind::GateBlocked).collect();
+    if others.is_empty() {
+        return Ok(exit);
+    }
+    for one in &others {
+        let blocked = out.paint(Paint::Bad, "BLOCKED");
+        out.line(format!("{blocked} {}", one.kind.as_str()));
+    }
+    Err(CliError::from(GivenUp(others)).exit(exit).answered())
 }
 
 /// Gate answers in `gate --json` and `plan --json`.
@@ -110,9 +219,4 @@ pub fn show_evidence(answer: &GateAnswer, out: Output) {
         let value = escape(value.as_deref().unwrap_or("NULL"));
         out.line(format!("    {} = {value}", escape(column)));
     }
-}
-
-fn sentence(answer: &GateAnswer) -> String {
-    let verdict = if answer.ready { "READY" } else { "BLOCKED" };
-    format!("{verdict} {}: {}", answer.name, escape(&answer.reason))
 }

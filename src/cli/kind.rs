@@ -92,6 +92,7 @@ kinds! {
     ClockBehind "clock-behind" NotAuthentic "This host's clock is behind a time that was seen."
     ApprovalsMissing "approvals-missing" NotAuthentic "Fewer approvals count than the policy requires."
     AprMismatch "apr-mismatch" NotAuthentic "The approvals are for another APR code than the run's."
+    ReleaseChanged "release-changed" NotAuthentic "The file holds another release than when the command began to wait."
     RehearsalMissing "rehearsal-missing" NotAuthentic "A required rehearsal is missing or does not count."
     JournalDamaged "journal-damaged" NotAuthentic "A journal cannot be read, so the newest time is not known."
     LedgerTime "ledger-time" NotAuthentic "A row of the ledger has a time that pgseal does not write."
@@ -125,6 +126,7 @@ kinds! {
     LedgerCreateDenied "ledger-create-denied" Preflight "The role may not create the ledger."
     ProbeFailed "probe-failed" Preflight "The probe gave no answer."
     NotBaseline "not-baseline" Preflight "The database is not in the state `baseline`."
+    NoDefinitions "no-definitions" Preflight "No definitions were kept to compare with."
     CheckFailed "check-failed" Preflight "`check` found a difference from the state of the ledger."
     CloneRefused "clone-refused" Preflight "The clone of a rehearsal cannot be made."
     ReachesOut "reaches-out" Preflight "A rehearsal could reach outside of its clone."
@@ -138,6 +140,28 @@ kinds! {
     NoReceipt "no-receipt" NoReceipt "It is done, but the receipt is not stored."
     Faults "faults" Faults "Faults were found."
     NotRestored "not-restored" Faults "The rollback did not restore the database."
+}
+
+impl Kind {
+    /// Whether people, another run or the network may mend this while a command waits. Any other
+    /// kind ends the wait.
+    // docs/decisions/077. Windows and freezes of the trust policy will be kinds of this list.
+    pub fn may_pass(self) -> bool {
+        matches!(
+            self,
+            // The connection, and a server that restarts, recovers or fails over.
+            Self::NoConnection | Self::ConnectionLost | Self::ServerError | Self::Standby
+                // The host.
+                | Self::Io | Self::ClockBehind
+                // Approvers and rehearsals.
+                | Self::ApprovalsMissing | Self::AprMismatch | Self::RehearsalMissing
+                // Gates, and rights in the database.
+                | Self::GateBlocked | Self::GateUnanswered | Self::GateRole
+                | Self::LedgerDenied | Self::LedgerCreateDenied
+                // Other runs, and the state that they leave.
+                | Self::Locked | Self::Unfinished | Self::ProbeFailed | Self::NotBaseline
+        )
+    }
 }
 
 /// The default kind for an exit code.

@@ -9,19 +9,17 @@ use std::path::PathBuf;
 use super::approvals;
 use super::args::{ApprovalArgs, BundleArgs, DatabaseArgs, LimitArgs, now};
 use super::database_command::DatabaseCommand;
-use super::error;
 use super::gate;
 use super::interrupt::Command;
+use super::missing::{self, Permission};
 use super::points;
 use super::progress::Notifier;
 use super::stage;
 use super::{CliError, Exit, Output};
 use crate::bundle::BundleToRun;
-use crate::record::memory;
 use crate::release::event::Silent;
 use crate::release::indexes;
-use crate::release::plan::{self, Obstacle, Plan};
-use crate::release::rehearsal_proof;
+use crate::release::plan::{self, Plan};
 use crate::release::run_context;
 use crate::trust::JudgedAt;
 use crate::trust::policy::{self, Tally};
@@ -66,15 +64,12 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let bundle = args.approvals.add_to(bundle, BundleToRun::with_approval)?;
     let manifest = bundle.manifest();
     let variables = run_context::values(manifest, &args.database.variables()?, true)?;
-    let clock = memory::check_clock(&args.receipts, at).map_err(CliError::from);
     let code = variables.get(APR_VARIABLE).map(String::as_str);
-    let admitted = bundle.authorize_run(code).map_err(CliError::from);
     let named = args.rehearsal.as_deref();
     let receipts = &args.receipts;
     let when = JudgedAt::At(at);
     let rehearsed = measured::find(named, receipts, (&root, &bundle), when, out)?;
-    let proof = rehearsal_proof::proof(named, &root, &bundle, &variables, receipts, at);
-    let proof = proof.map_err(CliError::from);
+    let permission = Permission::gather(&bundle, &variables, named, receipts, at);
     let limits = (&args.limits, &manifest.limits);
     let (command, notifier) = (Command::reads("plan"), Notifier::plain(out));
     let ordered = DatabaseCommand::prepare(&args.database, limits, command, out, notifier)?;
@@ -87,10 +82,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         Some(rehearsed) => indexes::tables(&order.authentic(), rehearsed.relations()),
         None => BTreeMap::new(),
     };
-    let earlier = [clock.err(), admitted.err(), proof.err()];
-    let found = std::mem::take(&mut plan.obstacles).into_iter();
-    let obstacles = earlier.into_iter().flatten().chain(found.map(obstacle));
-    let obstacles: Vec<CliError> = obstacles.collect();
+    let mut obstacles = permission.err().unwrap_or_default();
+    obstacles.extend(plan.obstacles.drain(..).map(missing::obstacle));
     let tallies = policy::tally(&root, bundle.approvals(), code, when);
     let approvals = match tallies.is_empty() {
         true => Vec::new(),
@@ -108,24 +101,13 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     Ok(obstacles.first().map_or(Exit::Done, |first| first.exit))
 }
 
-/// The error with which `run` would end.
-pub fn obstacle(obstacle: Obstacle) -> CliError {
-    match obstacle {
-        Obstacle::Gate(error) => CliError::from(error),
-        Obstacle::Preflight(error) => CliError::from(error),
-        Obstacle::Script(failure) => error::failure(Exit::Failed, "", &failure),
-    }
-}
-
 fn document(manifest: &Manifest, plan: &Plan, answer: &Answer<'_>) -> serde_json::Value {
     let all_ready = |gates: &Vec<GateAnswer>| gates.iter().all(|gate| gate.ready);
     let gate = plan.gates.as_ref();
     let gate = gate.map(|gates| gate::document(gates, all_ready(gates)));
     serde_json::json!({
         "would_run": answer.obstacles.is_empty(),
-        "obstacles": answer.obstacles.iter()
-            .map(|error| serde_json::json!({ "exit": error.exit.code(), "kind": error.kind.as_str(), "message": error.lines.join("\n") }))
-            .collect::<Vec<_>>(),
+        "obstacles": answer.obstacles.iter().map(missing::document).collect::<Vec<_>>(),
         "gate": gate,
         "approvals": approvals::quorum(answer.approvals.first().map(|(_, of)| of.as_slice()).unwrap_or_default()),
         "now": plan.now,

@@ -41,6 +41,11 @@ impl Progress {
         }
     }
 
+    /// Measures the elapsed time from now on.
+    pub fn restart(&mut self) {
+        self.started = Instant::now();
+    }
+
     /// Buffers all further lines, while a moving line shows `what`, which must be escaped.
     pub fn keep_lines(&mut self, what: &str) {
         self.kept = Some(Vec::new());

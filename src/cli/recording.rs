@@ -76,32 +76,51 @@ impl ReceiptArgs {
         manifest: &Manifest,
         what: &str,
     ) -> Result<Prepared, CliError> {
-        if let Some(key) = &key {
-            receipt_key::check(root, &key.public_key().id(), now())?;
-        }
+        check_key(key.as_ref(), root)?;
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(CliError::internal)?;
         let run_id = hex(&random);
-        let (name, version) = (&manifest.release.name, &manifest.release.version);
-        let stem = format!(
-            "{name}-{version}-{what}-{}-{}",
-            now().compact(),
-            &run_id[..8]
-        );
         Ok(Prepared {
+            stem: stem(manifest, what, &run_id),
             run_id,
             key,
             dir: self.receipts.clone(),
-            stem,
             reserved: None,
         })
     }
+}
+
+/// Whether the trust root lets the key sign receipts.
+fn check_key(key: Option<&SecretKey>, root: &TrustRoot) -> Result<(), CliError> {
+    match key {
+        Some(key) => Ok(receipt_key::check(root, &key.public_key().id(), now())?),
+        None => Ok(()),
+    }
+}
+
+/// Common part of the names of journal and receipt.
+fn stem(manifest: &Manifest, what: &str, run_id: &str) -> String {
+    let (name, version) = (&manifest.release.name, &manifest.release.version);
+    let id = &run_id[..8];
+    format!("{name}-{version}-{what}-{}-{id}", now().compact())
 }
 
 impl Prepared {
     /// Whether the receipt will be signed.
     pub fn is_signed(&self) -> bool {
         self.key.is_some()
+    }
+
+    /// Checks the key by a trust root that was read anew, and names the files by the current time.
+    pub fn renew(
+        &mut self,
+        root: &TrustRoot,
+        manifest: &Manifest,
+        action: Action,
+    ) -> Result<(), CliError> {
+        check_key(self.key.as_ref(), root)?;
+        self.stem = stem(manifest, action.as_str(), &self.run_id);
+        Ok(())
     }
 
     /// Opens the journal and reserves space for the receipt. This is the last point at which a full
@@ -118,6 +137,13 @@ impl Prepared {
     /// Stores definitions beside the receipt.
     pub fn keep(&self, when: When, definitions: &Fingerprint) -> Result<(), CliError> {
         definitions::keep(&self.dir, &self.stem, when, definitions).at(&self.dir)
+    }
+
+    /// Tests whether journal and receipt can be written. Nothing is left of it but the directory.
+    pub fn try_out(&mut self) -> Result<(), CliError> {
+        drop(self.journal()?);
+        self.reserved = None;
+        Ok(())
     }
 
     /// Reserves space for a rehearsal's receipt.
@@ -158,7 +184,7 @@ impl Prepared {
 
     /// Stores the receipt and reports the outcome.
     pub fn conclude(
-        mut self,
+        &mut self,
         bundle: &AuthenticatedBundle,
         report: Report,
         out: Output,

@@ -1,21 +1,28 @@
 //! `pgseal run FILE`
 
-use super::args::{ApprovalArgs, BundleArgs, DatabaseArgs, LimitArgs, RetryArgs, now};
+mod wait;
+
+use super::args::{self, ApprovalArgs, BundleArgs, DatabaseArgs, LimitArgs, RetryArgs, now};
 use super::database_command::DatabaseCommand;
 use super::interrupt::Command;
+use super::missing::{self, Permission};
 use super::progress::Progress;
-use super::recording::ReceiptArgs;
+use super::recording::{Prepared, ReceiptArgs};
 use super::rehearsal_proof::RehearsedArgs;
 use super::schema_digests::SchemaDigestArgs;
 use super::stage;
 use super::{CliError, Exit, Output};
 use crate::bundle::BundleToRun;
 use crate::record::definitions::When;
-use crate::record::memory;
+use crate::release::gate;
 use crate::release::resume::Decision;
-use crate::release::{gate, rehearsal_proof, run_context};
-use pgseal_verify::format::approval::APR_VARIABLE;
-use pgseal_verify::format::receipt::Action;
+use crate::release::run::ReadyRelease;
+use crate::release::run_context::{self, ContextToRun};
+use pgseal_verify::format::fingerprint::Fingerprint;
+use pgseal_verify::format::manifest::Manifest;
+use pgseal_verify::format::receipt::{Action, Waited};
+use pgseal_verify::format::timestamp::Timestamp;
+use std::collections::BTreeMap;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -42,6 +49,15 @@ pub struct Args {
     /// sends it again
     #[arg(long, value_name = "WHAT", requires = "resume", value_parser = decision)]
     interrupted: Option<Decision>,
+    /// Wait until gates, approvals and rehearsal are there, then run once
+    #[arg(long, conflicts_with = "resume")]
+    wait: bool,
+    /// With --wait: give up at this time, with the code of what is missing then
+    #[arg(long, value_name = "TIME", requires = "wait", value_parser = args::time)]
+    until: Option<Timestamp>,
+    /// With --wait: seconds between two attempts
+    #[arg(long, value_name = "SECONDS", requires = "wait", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+    interval: u64,
 }
 
 fn decision(text: &str) -> Result<Decision, String> {
@@ -54,6 +70,9 @@ fn decision(text: &str) -> Result<Decision, String> {
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let key = args.receipts.key()?;
+    if args.wait {
+        return wait::run(args, key, out);
+    }
     let at = now();
     let root = args.bundle.root()?;
     let bundle = args.bundle.authenticate_to_run(&root, at)?;
@@ -61,25 +80,11 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let manifest = bundle.manifest();
     stage::warn(manifest, out);
     let variables = run_context::values(manifest, &args.database.variables()?, true)?;
-    memory::check_clock(&args.receipts.receipts, at)?;
-    let admission = bundle.authorize_run(variables.get(APR_VARIABLE).map(String::as_str))?;
-    let named = args.rehearsed.rehearsal.as_deref();
-    let receipts = &args.receipts.receipts;
-    let rehearsed = rehearsal_proof::proof(named, &root, &bundle, &variables, receipts, at)?;
+    let permission = args.permission(&bundle, &variables, at);
+    let permission = permission.map_err(missing::first)?;
     let mut prepared = args.receipts.prepare(key, &root, manifest, Action::Run)?;
     let mut progress = Progress::new(out);
-    let limits = (&args.limits, &manifest.limits);
-    let writes = Command::writes("run", &args.receipts.receipts);
-    // A partial run stays partial until the resumed run continues.
-    let exit = if args.resume {
-        Exit::Partial
-    } else {
-        Exit::Failed
-    };
-    let command = Command { exit, ..writes };
-    let ordered =
-        DatabaseCommand::prepare(&args.database, limits, command, out, progress.notifier())?;
-    let ordered = ordered.retrying(args.retries.lock_retries);
+    let ordered = args.prepare(manifest, out, &progress)?;
     let order = ordered.order(&bundle, &variables);
     let ready = gate::pass(order, &mut progress).map_err(CliError::from);
     let ready = ready.and_then(|gated| {
@@ -99,21 +104,89 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         .schema
         .before(&order.authentic())
         .map_err(|error| ordered.or_interrupted(error))?;
-    let journal = prepared.journal()?;
-    if let Some(definitions) = &schema {
-        prepared.keep(When::Before, definitions)?;
+    let permitted = Permitted {
+        order,
+        ready,
+        permission,
+        schema,
+    };
+    args.begin(permitted, &mut prepared, &mut progress, Vec::new(), out)
+}
+
+/// A release that may run: the next step writes.
+struct Permitted<'b> {
+    order: ContextToRun<'b>,
+    ready: ReadyRelease<'b>,
+    permission: Permission<'b>,
+    /// All definitions, if requested.
+    schema: Option<Fingerprint>,
+}
+
+impl Args {
+    /// Prepares connection and signals.
+    fn prepare(
+        &self,
+        manifest: &Manifest,
+        out: Output,
+        progress: &Progress,
+    ) -> Result<DatabaseCommand, CliError> {
+        let limits = (&self.limits, &manifest.limits);
+        let writes = Command::writes("run", &self.receipts.receipts);
+        // A partial run stays partial until the resumed run continues.
+        let exit = if self.resume {
+            Exit::Partial
+        } else {
+            Exit::Failed
+        };
+        let command = Command { exit, ..writes };
+        let notifier = progress.notifier();
+        let ordered = DatabaseCommand::prepare(&self.database, limits, command, out, notifier)?;
+        Ok(ordered.retrying(self.retries.lock_retries))
     }
-    let report = ready.run(
-        &admission,
-        rehearsed.as_ref(),
-        &prepared.run_id,
-        journal,
-        &mut progress,
-    );
-    ordered.stop.ended();
-    progress.finish();
-    let mut report = report?;
-    args.schema
-        .add(schema, &order.authentic(), &prepared, &mut report, out);
-    prepared.conclude(&bundle, report, out)
+
+    /// Checks clock, policy, approvals and rehearsal.
+    fn permission<'b>(
+        &self,
+        bundle: &'b BundleToRun<'_>,
+        variables: &BTreeMap<String, String>,
+        at: Timestamp,
+    ) -> Result<Permission<'b>, Vec<CliError>> {
+        let rehearsal = self.rehearsed.rehearsal.as_deref();
+        Permission::gather(bundle, variables, rehearsal, &self.receipts.receipts, at)
+    }
+
+    /// Opens the journal, runs the release, and stores its receipt.
+    fn begin(
+        &self,
+        permitted: Permitted<'_>,
+        prepared: &mut Prepared,
+        progress: &mut Progress,
+        waited: Vec<Waited>,
+        out: Output,
+    ) -> Result<Exit, CliError> {
+        let Permitted {
+            order,
+            ready,
+            permission,
+            schema,
+        } = permitted;
+        let journal = prepared.journal()?;
+        if let Some(definitions) = &schema {
+            prepared.keep(When::Before, definitions)?;
+        }
+        let report = ready.run(
+            &permission.admission,
+            permission.rehearsed.as_ref(),
+            &prepared.run_id,
+            journal,
+            progress,
+        );
+        order.stop.ended();
+        progress.finish();
+        let mut report = report?;
+        report.receipt.waited = waited;
+        self.schema
+            .add(schema, &order.authentic(), prepared, &mut report, out);
+        prepared.conclude(order.bundle, report, out)
+    }
 }

@@ -92,7 +92,7 @@ pub fn start_of(
         out.warning(why);
         return Ok(None);
     }
-    Err(CliError::new(Kind::NoStart, why).hint(
+    Err(CliError::new(Kind::NoDefinitions, why).hint(
         "`run --fingerprint` keeps them beside its receipt; name the directory by --receipts, or leave out --require-exact",
     ))
 }
@@ -120,7 +120,9 @@ pub fn show_restored(report: &Report, out: Output) {
         return;
     }
     let differences = count(differs.len(), "difference");
-    out.warning(format!("{differences} from the definitions before the run:"));
+    out.warning(format!(
+        "{differences} from the definitions before the run:"
+    ));
     for line in differs {
         out.warning(format!("    {}", escape(line)));
     }

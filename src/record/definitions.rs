@@ -26,7 +26,10 @@ pub fn keep(dir: &Path, stem: &str, when: When, fingerprint: &Fingerprint) -> io
 
 /// Reads the definitions beside a receipt. `None` if they are missing, or not those of the digest.
 pub fn of_receipt(receipt: &Path, when: When, digest: Digest) -> Option<Fingerprint> {
-    let stem = receipt.file_name()?.to_str()?.strip_suffix(".receipt.json")?;
+    let stem = receipt
+        .file_name()?
+        .to_str()?
+        .strip_suffix(".receipt.json")?;
     let file = durable::open_regular(&path(receipt.parent()?, stem, when)).ok()?;
     let bytes = durable::read_limited(file, limits::FINGERPRINT_BYTES).ok()?;
     let fingerprint = fingerprint::parse(&bytes).ok()?;

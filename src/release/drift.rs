@@ -81,7 +81,10 @@ pub fn newest(
 /// Whether a receipt is about this database. A role may not be allowed to read the system
 /// identifier; then the name decides.
 fn is_of(of: &ObservedTarget, target: &ObservedTarget) -> bool {
-    let systems = of.system_identifier.as_ref().zip(target.system_identifier.as_ref());
+    let systems = of
+        .system_identifier
+        .as_ref()
+        .zip(target.system_identifier.as_ref());
     of.database == target.database && systems.is_none_or(|(one, other)| one == other)
 }
 

@@ -82,11 +82,7 @@ pub fn pass<'b>(
     observer: &mut dyn Observer,
 ) -> Result<GatedRelease<'b>, GateError> {
     let order = order.authentic();
-    let (mut session, target) =
-        open(&order, order.root().policy(), Purpose::Write).map_err(GateError::Open)?;
-    target::check_primary(session.as_ref())
-        .map_err(|error| GateError::Open(OpenError::Target(error)))?;
-    lock::take(session.as_mut(), order.stop, observer).map_err(GateError::Lock)?;
+    let (session, target) = open_locked(&order, observer)?;
     let answers = ask_all(&order, observer)?;
     if answers.iter().any(|answer| !answer.ready) {
         return Err(GateError::Blocked(answers));
@@ -97,6 +93,30 @@ pub fn pass<'b>(
         target,
         answers,
     })
+}
+
+/// Like [`pass`], but gives the lock back before it queries the gates; answers may be BLOCKED.
+pub(super) fn look(
+    order: &RunContext<'_>,
+    observer: &mut dyn Observer,
+) -> Result<Vec<GateAnswer>, GateError> {
+    let (mut session, _) = open_locked(order, observer)?;
+    lock::give_back(session.as_mut()).map_err(GateError::Lock)?;
+    drop(session);
+    ask_all(order, observer)
+}
+
+/// Opens a session to the right target, and takes the lock.
+fn open_locked(
+    order: &RunContext<'_>,
+    observer: &mut dyn Observer,
+) -> Result<(Box<dyn Session>, ObservedTarget), GateError> {
+    let (mut session, target) =
+        open(order, order.root().policy(), Purpose::Write).map_err(GateError::Open)?;
+    target::check_primary(session.as_ref())
+        .map_err(|error| GateError::Open(OpenError::Target(error)))?;
+    lock::take(session.as_mut(), order.stop, observer).map_err(GateError::Lock)?;
+    Ok((session, target))
 }
 
 /// Opens a session to the right target.

@@ -62,6 +62,15 @@ fn try_once(session: &mut dyn Session) -> Result<bool, DatabaseError> {
     Ok(taken.single() == Some("true"))
 }
 
+/// Gives the lock back before the session ends.
+pub(super) fn give_back(session: &mut dyn Session) -> Result<(), LockError> {
+    session.query(
+        "select pg_catalog.pg_advisory_unlock($1::text::bigint)::text",
+        &[KEY],
+    )?;
+    Ok(())
+}
+
 /// Whether this session holds the lock.
 pub(super) fn is_held(session: &mut dyn Session) -> Result<bool, DatabaseError> {
     // Every operator has its schema: the session may be in a tier, with the release's search path.

@@ -4,13 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::event::Observer;
 use super::failure::Failure;
-use super::gate::{self, GateError};
 use super::phases::{self, NumberedTier};
-use super::preflight::{self, PreflightError};
 use super::probe::Observed;
-use super::run::ReadyRelease;
 use super::run_context::{ContextToRun, RunContext};
 use super::server_variables;
+use super::survey::{Obstacle, survey};
 use crate::lint::modes::Lock;
 use crate::lint::points::{self, Point};
 use crate::lint::touches::{How, Touch, touches};
@@ -59,18 +57,7 @@ pub struct PlannedTier {
     pub dispatch: Vec<String>,
 }
 
-/// An obstacle to the run.
-#[derive(Debug)]
-pub enum Obstacle {
-    /// Target, lock or gate.
-    Gate(GateError),
-    Preflight(PreflightError),
-    /// A script that cannot be read with these variables.
-    Script(Box<Failure>),
-}
-
-/// Makes a plan without writing. The run's lock is taken, as `run` would, and released with the
-/// session.
+/// Makes a plan without writing.
 pub fn make(to_run: ContextToRun<'_>, observer: &mut dyn Observer) -> Plan {
     let order = to_run.authentic();
     let (phases, points) = (phases(order.manifest()), points_of(&order));
@@ -89,22 +76,9 @@ pub fn make(to_run: ContextToRun<'_>, observer: &mut dyn Observer) -> Plan {
             Err(failure) => plan.obstacles.push(Obstacle::Script(Box::new(failure))),
         }
     }
-    match gate::pass(to_run, observer) {
-        Ok(gated) => {
-            plan.gates = Some(gated.answers().to_vec());
-            match gated.preflight().as_ref().map(ReadyRelease::before) {
-                Ok(before) => plan.now = before.cloned(),
-                Err(_) => look_further(order, &mut plan),
-            }
-        }
-        Err(GateError::Blocked(answers)) => {
-            plan.gates = Some(answers.clone());
-            plan.obstacles
-                .push(Obstacle::Gate(GateError::Blocked(answers)));
-            look_further(order, &mut plan);
-        }
-        Err(error) => plan.obstacles.push(Obstacle::Gate(error)),
-    }
+    let survey = survey(to_run, observer);
+    (plan.gates, plan.now) = (survey.gates, survey.now);
+    plan.obstacles.extend(survey.obstacles);
     plan
 }
 
@@ -133,24 +107,6 @@ fn points_of(order: &RunContext<'_>) -> Vec<Point> {
             }
         });
     })
-}
-
-/// Probes the state even if a gate is closed or the ledger refuses the run.
-fn look_further(order: RunContext<'_>, plan: &mut Plan) {
-    let Ok((mut session, _)) = gate::open(
-        &order,
-        order.root().policy(),
-        crate::database::Purpose::Read,
-    ) else {
-        return;
-    };
-    match preflight::run(session.as_mut(), &order) {
-        Ok(now) => plan.now = Some(now),
-        Err(error) => plan.obstacles.push(Obstacle::Preflight(error)),
-    }
-    if plan.now.is_none() {
-        plan.now = preflight::before(&order).ok();
-    }
 }
 
 /// Counts a tier's statements by kind.

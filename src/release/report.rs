@@ -76,6 +76,7 @@ pub(super) fn blank_receipt(
         resumes: work.kind.resumed().map(|run| run.entry.run_id.clone()),
         operator: order.operator.clone(),
         retries: 0,
+        waited: Vec::new(),
         started,
         finished: started,
         pgseal: PGSEAL.to_owned(),

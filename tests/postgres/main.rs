@@ -58,6 +58,7 @@ mod throwaway;
 mod tls;
 mod together;
 mod undo;
+mod waiting;
 
 use pgseal_testkit::cluster::{Cluster, TestDatabase};
 use pgseal_testkit::release::{BEFORE, Release, Site};

@@ -59,6 +59,30 @@ fn the_schema_lists_exactly_the_kinds() {
     assert_eq!(listed, &serde_json::json!(kinds));
 }
 
+#[test]
+fn the_page_about_waiting_lists_exactly_the_kinds_that_pass() {
+    let page = read("docs/waiting.md");
+    let (_, table) = page.split_once("| kind | mended by |").expect("a table");
+    let (table, _) = table.split_once("\n\n").expect("an end");
+    let listed: BTreeSet<&str> = table.split('`').skip(1).step_by(2).collect();
+    let kinds = Kind::ALL.iter().filter(|kind| kind.may_pass());
+    let passing: BTreeSet<&str> = kinds.map(|kind| kind.as_str()).collect();
+    assert_eq!(listed, passing);
+    // Nobody waits for these, whatever else becomes a condition.
+    for kind in [
+        Kind::NotAuthentic,
+        Kind::Usage,
+        Kind::WrongTarget,
+        Kind::AlreadyInEffect,
+        Kind::OlderSequence,
+        Kind::ReleaseBlocked,
+        Kind::ReleaseChanged,
+        Kind::TrustExpired,
+    ] {
+        assert!(!kind.may_pass(), "{kind:?}");
+    }
+}
+
 /// Every kind must be used by an error: a documented kind that never occurs is a promise that the program does not
 /// keep.
 #[test]

@@ -636,6 +636,7 @@ fn commands_on_a_database() {
     };
     desk.ok("status", &["status", "--db", &url]);
     expect(20, "gate", "gate", &[]);
+    expect(20, "gate", "gate", &["--only"]);
     expect(20, "plan", "plan", &[]);
     expect(20, "report", "report", &[]);
     assert_eq!(
@@ -700,9 +701,24 @@ fn commands_on_a_database() {
         "a.approval",
         "--receipt-key",
         "host.key",
+        "--wait",
+        "--interval",
+        "1",
     ];
-    let done = expect(0, "run", "run", &approved);
+    let name = database.name();
+    client
+        .batch_execute(&format!("comment on database {name} is null"))
+        .expect("a comment");
+    let done = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(std::time::Duration::from_secs(2));
+            let open = format!("comment on database {name} is 'approved OPS-1'");
+            client.batch_execute(&open).expect("a comment");
+        });
+        expect(0, "run", "run", &approved)
+    });
     assert_eq!(done["result"]["outcome"], "committed");
+    assert_eq!(done["result"]["waited"][0]["for"], "gate-blocked");
     assert_eq!(done["result"]["approvals"][0]["apr"], "A-1");
     assert_eq!(
         expect(22, "error", "run", &[])["error"]["kind"],

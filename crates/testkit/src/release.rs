@@ -392,8 +392,9 @@ impl Operator<'_> {
         self
     }
 
+    /// Evaluates the gate queries alone; `ask("gate")` names everything that a run lacks.
     pub fn gate(&self) -> Answer {
-        self.ask("gate")
+        self.ask_with("gate", &["--only"])
     }
 
     pub fn plan(&self) -> Answer {

@@ -169,6 +169,10 @@ fn show_run(receipt: &Receipt, id: &str, out: Output) {
             count(receipt.retries, "time")
         ));
     }
+    for waited in &receipt.waited {
+        let (seconds, kind) = (waited.seconds, escape(&waited.condition));
+        out.line(format!("waited {seconds} s for {kind}"));
+    }
     for (name, value) in &receipt.variables {
         out.line(format!("variable {} = {}", escape(name), escape(value)));
     }

@@ -41,6 +41,9 @@ pub struct Receipt {
     /// each retry.
     #[serde(skip_serializing_if = "is_zero", default)]
     pub retries: u32,
+    /// For a `run --wait`: the conditions that it waited for before it began.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub waited: Vec<Waited>,
     /// Start by the host's clock.
     pub started: Timestamp,
     /// End by the host's clock.
@@ -107,6 +110,17 @@ pub struct Operator {
     pub user: String,
     /// Name of the machine.
     pub host: String,
+}
+
+/// A condition that a run waited for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Waited {
+    /// The kind of the error that a run would have ended with, such as `gate-blocked`.
+    #[serde(rename = "for")]
+    pub condition: String,
+    /// Time for which the condition was missing.
+    pub seconds: u64,
 }
 
 /// An approval that a run relies on.

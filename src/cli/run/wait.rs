@@ -1,0 +1,134 @@
+//! `pgseal run --wait FILE`: waits in one process until everything is there, then runs once.
+//!
+//! Every attempt reads trust root, bundle and approvals anew, and chooses a server anew. Between two
+//! attempts there is no session, so no transaction and no lock.
+
+use super::{Args, Permitted};
+use crate::bundle::BundleToRun;
+use crate::cli::args::now;
+use crate::cli::missing;
+use crate::cli::progress::Progress;
+use crate::cli::recording::Prepared;
+use crate::cli::stage;
+use crate::cli::waiting::{Begun, Waiting};
+use crate::cli::{CliError, Exit, Output};
+use crate::release::event::Silent;
+use crate::release::survey::survey;
+use crate::release::{gate, run_context};
+use crate::trust::SecretKey;
+use pgseal_verify::format::receipt::Action;
+
+/// Result of one attempt.
+enum Attempt {
+    /// The run was begun.
+    Ended(Result<Exit, CliError>),
+    /// The conditions that are still missing, in the order of a run.
+    Missing(Vec<CliError>),
+}
+
+/// The state between two attempts.
+struct Waiter<'a> {
+    args: &'a Args,
+    out: Output,
+    progress: Progress,
+    prepared: Prepared,
+    begun: Begun,
+    waiting: Waiting,
+}
+
+pub fn run(args: &Args, key: Option<SecretKey>, out: Output) -> Result<Exit, CliError> {
+    if let Some(until) = args.until.filter(|until| now() >= *until) {
+        return Err(CliError::usage(format!("--until {until} is over")).hint("nothing was run"));
+    }
+    let mut waiter = Waiter::begin(args, key, out)?;
+    let mut is_first = true;
+    loop {
+        let attempt = waiter.attempt();
+        let command = &waiter.begun.command;
+        match attempt {
+            Ok(Attempt::Ended(ended)) => return ended,
+            _ if command.stop.is_requested() => return Err(command.command.interrupted()),
+            Ok(Attempt::Missing(missing)) => waiter.waiting.pause_for(missing, command)?,
+            // The command line, or files that were never whole.
+            Err(error) if is_first => return Err(error),
+            Err(error) => waiter.waiting.pause_for_fault(error, command)?,
+        }
+        is_first = false;
+    }
+}
+
+impl<'a> Waiter<'a> {
+    /// Reads the bundle for the first time, for its id and its limits, and tries out the directory of
+    /// receipts: a full or read-only medium ends the command now, not when everything is there.
+    fn begin(args: &'a Args, key: Option<SecretKey>, out: Output) -> Result<Self, CliError> {
+        let root = args.bundle.root()?;
+        let bundle = args.bundle.authenticate_to_run(&root, now())?;
+        let manifest = bundle.manifest();
+        stage::warn(manifest, out);
+        let mut prepared = args.receipts.prepare(key, &root, manifest, Action::Run)?;
+        prepared.try_out()?;
+        let progress = Progress::new(out);
+        let command = args.prepare(manifest, out, &progress)?;
+        let (file, notifier) = (&args.bundle.file, progress.notifier());
+        Ok(Self {
+            args,
+            out,
+            prepared,
+            begun: Begun::new(bundle.release_id(), command),
+            waiting: Waiting::begin(args.interval, args.until, notifier, file),
+            progress,
+        })
+    }
+
+    /// Begins the run if everything is there. An error is a fault of the host's files.
+    fn attempt(&mut self) -> Result<Attempt, CliError> {
+        let (args, at) = (self.args, now());
+        let root = args.bundle.root()?;
+        let bundle = args.bundle.authenticate_to_run(&root, at)?;
+        self.begun.check(bundle.release_id(), &args.bundle.file)?;
+        let bundle = args
+            .approvals
+            .add_arrived_to(bundle, BundleToRun::with_approval)?;
+        let manifest = bundle.manifest();
+        let variables = run_context::values(manifest, &args.database.variables()?, true)?;
+        self.prepared.renew(&root, manifest, Action::Run)?;
+        let (first, notifier) = (&self.begun.command, self.progress.notifier());
+        let command = first.reconnecting(&args.database, &manifest.limits, notifier)?;
+        let order = command.order(&bundle, &variables);
+        let permission = args.permission(&bundle, &variables, at);
+        let survey = survey(order, &mut Silent);
+        let obstacles = survey.obstacles.into_iter().map(missing::obstacle);
+        let permission = match permission {
+            Ok(permission) if obstacles.len() == 0 => permission,
+            permission => {
+                let missing = permission.err().unwrap_or_default();
+                let missing = missing.into_iter().chain(obstacles);
+                return Ok(Attempt::Missing(missing.collect()));
+            }
+        };
+        // From here on with the lock, which a run keeps until its end.
+        let ready = gate::pass(order, &mut self.progress).map_err(CliError::from);
+        let ready = ready.and_then(|gated| {
+            let ready = gated.preflight()?;
+            let schema = args.schema.before(&order.authentic())?;
+            Ok((ready, schema))
+        });
+        let (ready, schema) = match ready {
+            Ok(ready) => ready,
+            Err(error) => return Ok(Attempt::Missing(vec![error])),
+        };
+        self.waiting.end();
+        self.progress.restart();
+        let permitted = Permitted {
+            order,
+            ready,
+            permission,
+            schema,
+        };
+        let (prepared, progress) = (&mut self.prepared, &mut self.progress);
+        let waited = self.waiting.waited();
+        Ok(Attempt::Ended(
+            args.begin(permitted, prepared, progress, waited, self.out),
+        ))
+    }
+}

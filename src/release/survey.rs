@@ -1,0 +1,99 @@
+//! Everything in the database that would stop a run, found without writing.
+
+use super::event::Observer;
+use super::failure::Failure;
+use super::gate::{self, GateError, OpenError};
+use super::preflight::{self, PreflightError};
+use super::probe::Observed;
+use super::run_context::{ContextToRun, RunContext};
+use crate::database::Purpose;
+use pgseal_verify::format::receipt::GateAnswer;
+
+/// The facts of a moment.
+pub struct Survey {
+    /// All answers of the gates; `None` if they could not be queried.
+    pub gates: Option<Vec<GateAnswer>>,
+    /// Current result of the baseline probe, if it could be queried.
+    pub now: Option<Observed>,
+    /// Obstacles in the order of the run: the first one is the error that the run would end with.
+    /// If empty, the release would run.
+    pub obstacles: Vec<Obstacle>,
+}
+
+/// An obstacle to the run.
+#[derive(Debug)]
+pub enum Obstacle {
+    /// Target, lock or gate.
+    Gate(GateError),
+    Preflight(PreflightError),
+    /// A script that cannot be read with these variables.
+    Script(Box<Failure>),
+}
+
+/// Walks the steps of a run up to the first one that writes, beyond obstacles where that makes
+/// sense. The run's lock is taken and given back at once, so that a survey stops no run.
+pub fn survey(to_run: ContextToRun<'_>, observer: &mut dyn Observer) -> Survey {
+    let order = to_run.authentic();
+    let mut survey = Survey {
+        gates: None,
+        now: None,
+        obstacles: Vec::new(),
+    };
+    match gate::look(&order, observer) {
+        Ok(answers) => {
+            if answers.iter().any(|answer| !answer.ready) {
+                let blocked = GateError::Blocked(answers.clone());
+                survey.obstacles.push(Obstacle::Gate(blocked));
+            }
+            survey.gates = Some(answers);
+            look_further(&order, &mut survey);
+        }
+        Err(error) => {
+            // While another run holds the lock, ledger and state are in between.
+            let goes_on = matches!(
+                error,
+                GateError::Unanswered(..) | GateError::Open(OpenError::Role(_))
+            );
+            survey.obstacles.push(Obstacle::Gate(error));
+            if goes_on {
+                look_further(&order, &mut survey);
+            }
+        }
+    }
+    survey
+}
+
+/// Checks ledger and state.
+fn look_further(order: &RunContext<'_>, survey: &mut Survey) {
+    let opened = gate::open(order, order.root().policy(), Purpose::Read);
+    let mut session = match opened {
+        Ok((session, _)) => session,
+        Err(error) => {
+            let lost = Obstacle::Gate(GateError::Open(error));
+            return survey.obstacles.push(lost);
+        }
+    };
+    let role_is_known =
+        survey.has(|one| matches!(one, Obstacle::Gate(GateError::Open(OpenError::Role(_)))));
+    match preflight::run(session.as_mut(), order) {
+        Ok(now) => survey.now = Some(now),
+        // The gates are asked as the same role.
+        Err(PreflightError::Open(OpenError::Role(_))) if role_is_known => {}
+        Err(error) => survey.obstacles.push(Obstacle::Preflight(error)),
+    }
+    let was_probed = survey.has(|one| {
+        matches!(
+            one,
+            Obstacle::Preflight(PreflightError::Probe(_) | PreflightError::Open(_))
+        )
+    });
+    if survey.now.is_none() && !role_is_known && !was_probed {
+        survey.now = preflight::before(order).ok();
+    }
+}
+
+impl Survey {
+    fn has(&self, is: impl Fn(&Obstacle) -> bool) -> bool {
+        self.obstacles.iter().any(is)
+    }
+}
