@@ -18,7 +18,7 @@ fn what_others_made_meanwhile_is_named() {
     let before = dump(&db);
     let writer = Writer::start(&db, "insert into public.daily (name) values ('x')");
     operator.ask_with("run", &["--fingerprint"]).done();
-    assert_eq!(operator.records(".fingerprint.json").len(), 1);
+    assert_eq!(operator.records(".fingerprint.json").len(), 2);
     client
         .batch_execute("create table public.left_behind (id int); create index daily_name on public.daily (name)")
         .unwrap();
@@ -71,9 +71,10 @@ fn a_run_that_kept_no_definitions() {
     let operator = site.operator(&bundle, &db.url());
     operator.run().done();
     let exact = ["--fingerprint", "--require-exact"];
-    operator
-        .ask_with("rollback", &exact)
-        .fails_saying(2, &["no fingerprint of the run", "run --fingerprint"]);
+    operator.ask_with("rollback", &exact).fails_saying(
+        22,
+        &["no definitions from before the run", "run --fingerprint"],
+    );
     operator.ask_with("rollback", &["--require-exact"]).fails(2);
     let undone = operator.ask_with("rollback", &["--fingerprint"]);
     undone.done().says(&["is not compared with its start"]);
@@ -118,4 +119,50 @@ fn columns_in_another_order() {
     operator
         .ask_with("rollback", &["--fingerprint", "--require-exact"])
         .done();
+}
+
+#[test]
+fn drift_since_the_newest_signed_receipt() {
+    let (db, release, site) = small("drift");
+    let bundle = site.pack(&release);
+    let operator = site.operator(&bundle, &db.url());
+    let drift = |more: &[&str]| {
+        let receipts = operator.receipts().to_str().unwrap();
+        let arguments = [
+            "drift",
+            "--trust",
+            "trust.json",
+            "--db",
+            &db.url(),
+            "--receipts",
+            receipts,
+        ];
+        site.pgseal([&arguments[..], more].concat())
+    };
+    drift(&[]).fails_saying(22, &["no signed receipt", "--fingerprint"]);
+    // An unsigned receipt proves nothing.
+    operator.ask_with("run", &["--fingerprint"]).done();
+    drift(&[]).fails(22);
+    operator.rollback().done();
+    let signed = ["--fingerprint", "--receipt-key", "receipt.key"];
+    operator.ask_with("run", &signed).done();
+    let writer = Writer::start(&db, "update public.widgets set name = name where id = 1");
+    drift(&[])
+        .done()
+        .says(&["no drift since the run of small 1.0.0"]);
+    db.client()
+        .batch_execute("alter table public.widgets alter name set default 'x'")
+        .unwrap();
+    assert_eq!(drift(&[]).code, 50);
+    let changed = drift(&["--json", bundle.to_str().unwrap()]).json();
+    assert_eq!(
+        changed["differences"][0]["object"],
+        "column public.widgets.name"
+    );
+    writer.stop();
+    // Definitions that are not those of the digest are no basis.
+    for path in operator.records(".after.fingerprint.json") {
+        std::fs::write(path, "{}").unwrap();
+    }
+    drift(&[]).fails_saying(22, &["missing or not those of its digest"]);
 }
