@@ -8,11 +8,13 @@ use super::database_command::DatabaseCommand;
 use super::interrupt::Command;
 use super::progress::Notifier;
 use super::{CliError, Exit, Output, Paint, escape};
+use crate::release::approvals::check_unused;
 use crate::release::event::Silent;
 use crate::release::gate::{self, GateError, OpenError};
 use crate::release::run_context;
 use crate::trust::policy::Tally;
 use crate::trust::{JudgedAt, policy};
+use pgseal_verify::format::approval::APR_VARIABLE;
 use pgseal_verify::format::receipt::GateAnswer;
 
 #[derive(clap::Args, Debug)]
@@ -34,7 +36,7 @@ pub struct Args {
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let at = now();
     let root = args.bundle.root()?;
-    let bundle = args.bundle.authenticate(&root, JudgedAt::At(at))?;
+    let bundle = args.bundle.authenticate_to_run(&root, at)?;
     let (release, id) = (&bundle.manifest().release, bundle.release_id());
     policy::check_policy(&root, release, id, JudgedAt::At(at))?;
     let variables = run_context::values(bundle.manifest(), &args.database.variables()?, true)?;
@@ -45,13 +47,18 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     };
     let ordered =
         DatabaseCommand::prepare(&args.database, limits, command, out, Notifier::plain(out))?;
-    let order = ordered.order(&bundle, &variables);
+    let order = ordered.order(&bundle, &variables).authentic();
     let (given, takes_apr) = (bundle.approvals(), bundle.takes_apr());
     let tallies = approvals::tallies(&root, given, takes_apr, JudgedAt::At(at));
     let is_unmet = |tallies: &[Tally]| tallies.iter().any(|tally| !tally.is_met());
     if tallies.iter().all(|(_, tallies)| is_unmet(tallies)) {
         let lines = approvals::lines(&tallies);
         lines.into_iter().for_each(|line| out.note(line));
+    }
+    let code = variables.get(APR_VARIABLE).map(String::as_str);
+    if let Ok(admission) = bundle.authorize_run(code) {
+        let unused = check_unused(&order, &admission).map_err(CliError::from);
+        unused.map_err(|error| ordered.or_interrupted(error))?;
     }
     let mut shown = None;
     loop {

@@ -91,6 +91,7 @@ kinds! {
     SequenceTooLow "sequence-too-low" NotAuthentic "The trust root wants a later sequence of this release."
     ClockBehind "clock-behind" NotAuthentic "This host's clock is behind a time that was seen."
     ApprovalsMissing "approvals-missing" NotAuthentic "Fewer approvals count than the policy requires."
+    ApprovalsUsed "approvals-used" NotAuthentic "The runs that the approvals allow are used on this database."
     AprMismatch "apr-mismatch" NotAuthentic "The approvals are for another APR code than the run's."
     RehearsalMissing "rehearsal-missing" NotAuthentic "A required rehearsal is missing or does not count."
     JournalDamaged "journal-damaged" NotAuthentic "A journal cannot be read, so the newest time is not known."

@@ -21,10 +21,11 @@ use crate::record::memory;
 use crate::release::event::Silent;
 use crate::release::indexes;
 use crate::release::plan::{self, Obstacle, Plan};
+use crate::release::preflight::PreflightError;
 use crate::release::rehearsal_proof;
 use crate::release::run_context;
 use crate::trust::JudgedAt;
-use crate::trust::policy::{self, Tally};
+use crate::trust::policy::{self, PolicyError, Tally};
 use measured::Rehearsed;
 use pgseal_verify::format::approval::APR_VARIABLE;
 use pgseal_verify::format::manifest::Manifest;
@@ -68,7 +69,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let variables = run_context::values(manifest, &args.database.variables()?, true)?;
     let clock = memory::check_clock(&args.receipts, at).map_err(CliError::from);
     let code = variables.get(APR_VARIABLE).map(String::as_str);
-    let admitted = bundle.authorize_run(code).map_err(CliError::from);
+    let admission = bundle.authorize_run(code);
     let named = args.rehearsal.as_deref();
     let receipts = &args.receipts;
     let when = JudgedAt::At(at);
@@ -79,7 +80,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let (command, notifier) = (Command::reads("plan"), Notifier::plain(out));
     let ordered = DatabaseCommand::prepare(&args.database, limits, command, out, notifier)?;
     let order = ordered.order(&bundle, &variables);
-    let mut plan = plan::make(order, &mut Silent);
+    let mut plan = plan::make(order, admission.as_ref().ok(), &mut Silent);
     if ordered.stop.is_requested() {
         return Err(ordered.command.interrupted());
     }
@@ -87,11 +88,15 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         Some(rehearsed) => indexes::tables(&order.authentic(), rehearsed.relations()),
         None => BTreeMap::new(),
     };
+    let tallies = match plan.obstacles.iter().find_map(used) {
+        Some(tallies) => tallies,
+        None => policy::tally(&root, bundle.approvals(), code, when),
+    };
+    let admitted = admission.map_err(CliError::from);
     let earlier = [clock.err(), admitted.err(), proof.err()];
     let found = std::mem::take(&mut plan.obstacles).into_iter();
     let obstacles = earlier.into_iter().flatten().chain(found.map(obstacle));
     let obstacles: Vec<CliError> = obstacles.collect();
-    let tallies = policy::tally(&root, bundle.approvals(), code, when);
     let approvals = match tallies.is_empty() {
         true => Vec::new(),
         false => vec![(code.and_then(|code| code.parse().ok()), tallies)],
@@ -106,6 +111,16 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     show::show(manifest, &plan, &answer, out);
     // The first obstacle is the one that `run` would end with.
     Ok(obstacles.first().map_or(Exit::Done, |first| first.exit))
+}
+
+/// The approvals with runs left, if they do not meet the policy.
+pub fn used(obstacle: &Obstacle) -> Option<Vec<Tally>> {
+    match obstacle {
+        Obstacle::Preflight(PreflightError::Approvals(PolicyError::Used(tallies))) => {
+            Some(tallies.clone())
+        }
+        _ => None,
+    }
 }
 
 /// The error with which `run` would end.

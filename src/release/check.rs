@@ -63,6 +63,42 @@ pub enum CheckError {
     Probe(Box<Failure>),
 }
 
+/// A release in effect, with its `finalized` probe.
+pub struct InEffect {
+    pub entry: Entry,
+    /// The probe's row.
+    pub observed: Observed,
+    /// Columns that differ from `finalized`.
+    pub mismatches: Vec<Mismatch>,
+}
+
+/// Finds out whether this very release is in effect, and runs its `finalized` probe with the values
+/// of its run.
+pub fn in_effect(order: &RunContext<'_>) -> Result<Option<InEffect>, CheckError> {
+    let policy = order.root().policy();
+    let (mut session, _) = gate::open(order, policy, Purpose::Read).map_err(CheckError::Open)?;
+    let rows = ledger::of_release(session.as_mut(), &order.manifest().release.name)
+        .map_err(CheckError::Database)?;
+    let id = order.bundle.release_id().to_string();
+    let top = ledger::in_effect(&rows).last().copied();
+    let Some(entry) = top.filter(|top| top.release_id == id) else {
+        return Ok(None);
+    };
+    let order = &RunContext {
+        variables: &entry.variables,
+        ..*order
+    };
+    let state = &order.manifest().states.finalized;
+    let (mut asking, _) = gate::open_to_ask(order, policy).map_err(CheckError::Open)?;
+    let observed = preflight::seen(asking.as_mut(), order, state, Within::OwnTransaction)
+        .map_err(CheckError::Probe)?;
+    Ok(Some(InEffect {
+        mismatches: probe::compare(state, &observed),
+        observed,
+        entry: entry.clone(),
+    }))
+}
+
 /// Runs the probe and every verify script of the state that the ledger reports. Each script is
 /// read-only or rolled back, on its own session. Residue is searched for and reported.
 pub fn run(order: &RunContext<'_>, observer: &mut dyn Observer) -> Result<Checked, CheckError> {

@@ -11,6 +11,7 @@ use super::probe::Observed;
 use super::run::ReadyRelease;
 use super::run_context::{ContextToRun, RunContext};
 use super::server_variables;
+use crate::bundle::Admission;
 use crate::lint::modes::Lock;
 use crate::lint::points::{self, Point};
 use crate::lint::touches::{How, Touch, touches};
@@ -70,8 +71,12 @@ pub enum Obstacle {
 }
 
 /// Makes a plan without writing. The run's lock is taken, as `run` would, and released with the
-/// session.
-pub fn make(to_run: ContextToRun<'_>, observer: &mut dyn Observer) -> Plan {
+/// session. Without an admission, approvals are missing, and their uses are not checked.
+pub fn make(
+    to_run: ContextToRun<'_>,
+    admission: Option<&Admission<'_>>,
+    observer: &mut dyn Observer,
+) -> Plan {
     let order = to_run.authentic();
     let (phases, points) = (phases(order.manifest()), points_of(&order));
     let mut plan = Plan {
@@ -92,16 +97,20 @@ pub fn make(to_run: ContextToRun<'_>, observer: &mut dyn Observer) -> Plan {
     match gate::pass(to_run, observer) {
         Ok(gated) => {
             plan.gates = Some(gated.answers().to_vec());
-            match gated.preflight().as_ref().map(ReadyRelease::before) {
+            match gated
+                .preflight(admission)
+                .as_ref()
+                .map(ReadyRelease::before)
+            {
                 Ok(before) => plan.now = before.cloned(),
-                Err(_) => look_further(order, &mut plan),
+                Err(_) => look_further(order, admission, &mut plan),
             }
         }
         Err(GateError::Blocked(answers)) => {
             plan.gates = Some(answers.clone());
             plan.obstacles
                 .push(Obstacle::Gate(GateError::Blocked(answers)));
-            look_further(order, &mut plan);
+            look_further(order, admission, &mut plan);
         }
         Err(error) => plan.obstacles.push(Obstacle::Gate(error)),
     }
@@ -136,7 +145,7 @@ fn points_of(order: &RunContext<'_>) -> Vec<Point> {
 }
 
 /// Probes the state even if a gate is closed or the ledger refuses the run.
-fn look_further(order: RunContext<'_>, plan: &mut Plan) {
+fn look_further(order: RunContext<'_>, admission: Option<&Admission<'_>>, plan: &mut Plan) {
     let Ok((mut session, _)) = gate::open(
         &order,
         order.root().policy(),
@@ -144,8 +153,8 @@ fn look_further(order: RunContext<'_>, plan: &mut Plan) {
     ) else {
         return;
     };
-    match preflight::run(session.as_mut(), &order) {
-        Ok(now) => plan.now = Some(now),
+    match preflight::run(session.as_mut(), &order, admission) {
+        Ok((now, _)) => plan.now = Some(now),
         Err(error) => plan.obstacles.push(Obstacle::Preflight(error)),
     }
     if plan.now.is_none() {
