@@ -5,7 +5,7 @@ use std::{fs, path::Path, thread, time::Duration};
 
 use pgseal_testkit::cluster::{Cluster, TestDatabase};
 use pgseal_testkit::proxy::{Fate, Proxy};
-use pgseal_testkit::release::{Answer, Operator, Release, Site, assert_same, dump, wait_until};
+use pgseal_testkit::release::{Answer, Operator, Release, assert_same, dump, wait_until};
 use pgseal_testkit::tar::Tar;
 use serde_json::{Value, json};
 
@@ -59,12 +59,20 @@ fn a_rollback_holds_until_the_release_is_approved_anew() {
     // Each approval is named by key and statement, in the ledger as in the receipt.
     let (first, receipt) = (used(&db), operator.receipt());
     let named = receipt["approvals"].as_array().unwrap();
-    let mut digests: Vec<&str> = named.iter().map(|on| on["sha256"].as_str().unwrap()).collect();
+    let mut digests: Vec<&str> = named
+        .iter()
+        .map(|on| on["sha256"].as_str().unwrap())
+        .collect();
     digests.sort_unstable();
-    assert_eq!((&first, named.len()), (&digests.iter().map(|one| (*one).to_owned()).collect(), 3));
+    assert_eq!(
+        (&first, named.len()),
+        (&digests.iter().map(|one| (*one).to_owned()).collect(), 3)
+    );
     assert_eq!(named[0]["runs"], 1);
     // In effect, the reason is another one.
-    operator.run().fails_saying(22, &["is already applied here"]);
+    operator
+        .run()
+        .fails_saying(22, &["is already applied here"]);
     operator.gate().done();
     operator.rollback().done();
     assert_eq!(used(&db), [""; 0], "a rollback uses none");
@@ -83,7 +91,7 @@ fn a_rollback_holds_until_the_release_is_approved_anew() {
     // Two of three are not enough.
     approve(&site, &bundle, EVERYBODY[0], &[]);
     approve(&site, &bundle, EVERYBODY[1], &[]);
-    held(&db, &operator, &["l2 2 of 2, l4 0 of 1"]);
+    held(&db, &operator, &["used here: l4 0 of 1; key"]);
     approve(&site, &bundle, EVERYBODY[2], &[]);
     operator.run().done();
     let second = used(&db);
@@ -144,7 +152,7 @@ fn only_the_used_ones_have_to_be_given_anew() {
     operator.run().done();
     assert_eq!(used(&db).len(), 3, "the used one is not named again");
     operator.rollback().done();
-    held(&db, &operator, &["l2 1 of 2, l4 1 of 1"]);
+    held(&db, &operator, &["used here: l2 1 of 2; key"]);
     approve(&site, &bundle, EVERYBODY[1], &[]);
     operator.run().done();
 }
@@ -208,7 +216,9 @@ fn a_resumed_run_uses_no_second_one() {
     mend();
     operator.ask_with("run", &["--resume"]).done();
     operator.rollback().done();
-    self::operator(&db, &site, &old).run().fails_saying(11, &["HELD"]);
+    self::operator(&db, &site, &old)
+        .run()
+        .fails_saying(11, &["HELD"]);
     operator.run().fails(31);
     // What stopped half way has committed something.
     operator.rollback().done();
@@ -339,9 +349,10 @@ fn a_ledger_row_without_readable_approvals() {
              update pgseal.ledger set approvals = '[{\"key_id\": 1}]' where action = 'run'",
         )
         .unwrap();
-    operator
-        .run()
-        .fails_saying(22, &["names approvals in a form that pgseal does not write"]);
+    operator.run().fails_saying(
+        22,
+        &["names approvals in a form that pgseal does not write"],
+    );
 }
 
 /// An approval counts on each database by itself.
@@ -392,7 +403,11 @@ fn an_audit_counts_the_runs() {
         .batch_execute("drop schema pgseal cascade")
         .unwrap();
     signed("run");
-    let words = ["approvals-used", "3 times by one approval", "which allows 2"];
+    let words = [
+        "approvals-used",
+        "3 times by one approval",
+        "which allows 2",
+    ];
     audit(50).says(&words);
 }
 
@@ -421,7 +436,10 @@ fn if_needed() {
         .ask_with("run", &["--if-needed"])
         .done()
         .says(&["small 1.0.0 is in effect already, and its state holds: run "]);
-    assert_eq!((operator.records("").len(), rows(&db)), (records, "1".to_owned()));
+    assert_eq!(
+        (operator.records("").len(), rows(&db)),
+        (records, "1".to_owned())
+    );
     // Neither gate nor approvals are asked of what is in effect.
     db.client()
         .batch_execute("delete from public.approvals")
@@ -434,15 +452,18 @@ fn if_needed() {
     ask().done();
     // Its state does not hold.
     db.client()
-        .batch_execute("delete from public.widgets")
+        .batch_execute("drop table public.widgets")
         .unwrap();
     let differs = ask();
     assert_eq!(differs.code, 22, "{differs}");
     assert_eq!(differs.json()["error"]["kind"], "check-failed", "{differs}");
+    operator.ask_with("run", &["--if-needed"]).fails_saying(
+        22,
+        &["is in effect (run ", "not in the state \"finalized\""],
+    );
     operator
-        .ask_with("run", &["--if-needed"])
-        .fails_saying(22, &["is in effect (run ", "not in the state \"finalized\""]);
-    operator.ask_with("run", &["--if-needed", "--resume"]).fails(2);
+        .ask_with("run", &["--if-needed", "--resume"])
+        .fails(2);
 }
 
 /// What the trust root blocks is reported although it is in effect.
@@ -455,11 +476,23 @@ fn if_needed_of_a_blocked_release() {
     ran.done();
     operator.ask_with("run", &IF_NEEDED).done();
     let id = site
-        .pgseal(["inspect", bundle.to_str().unwrap(), "--trust", "trust.json", "--json"])
+        .pgseal([
+            "inspect",
+            bundle.to_str().unwrap(),
+            "--trust",
+            "trust.json",
+            "--json",
+        ])
         .json()["release_id"]
         .clone();
     let block = [
-        "trust", "set-policy", "trust.json", "--block", id.as_str().unwrap(), "--root-key", "root.key",
+        "trust",
+        "set-policy",
+        "trust.json",
+        "--block",
+        id.as_str().unwrap(),
+        "--root-key",
+        "root.key",
     ];
     site.pgseal(block).done();
     let blocked = operator.ask_with("run", &IF_NEEDED);
@@ -470,7 +503,9 @@ fn if_needed_of_a_blocked_release() {
 /// Rolled back, it is an ordinary run again, and HELD; another release in effect is in the way.
 #[test]
 fn if_needed_of_another_release() {
-    let (db, site, bundle) = approved("other");
+    let (db, site, packed) = approved("other");
+    let bundle = site.path("first.pgseal");
+    fs::rename(packed, &bundle).unwrap();
     everybody_approves(&site, &bundle);
     let operator = operator(&db, &site, &bundle);
     operator.run().done();
