@@ -9,6 +9,7 @@ use super::question::Within;
 use super::residue::{Before, Residue, Traces};
 use super::run_context::{RunContext, inherit_variables};
 use super::settings;
+use super::target;
 use super::verify::{self, Asked, FAILED_KEPT, Row};
 use crate::database::{DatabaseError, Purpose};
 use crate::record::ledger::{self, Entry};
@@ -77,6 +78,9 @@ pub struct InEffect {
 pub fn in_effect(order: &RunContext<'_>) -> Result<Option<InEffect>, CheckError> {
     let policy = order.root().policy();
     let (mut session, _) = gate::open(order, policy, Purpose::Read).map_err(CheckError::Open)?;
+    // A standby may not know of a rollback yet.
+    target::check_primary(session.as_ref())
+        .map_err(|error| CheckError::Open(OpenError::Target(error)))?;
     let rows = ledger::of_release(session.as_mut(), &order.manifest().release.name)
         .map_err(CheckError::Database)?;
     let id = order.bundle.release_id().to_string();
