@@ -205,7 +205,10 @@ fn show_word(word: &AttestationDraft, out: Output) {
         1 => "one run".to_owned(),
         runs => format!("{runs} runs"),
     };
-    out.line(format!("you approve {runs} as {}{apr}{until}", word.role));
+    out.line(format!(
+        "you approve as {}{apr}{until}, for {runs}",
+        word.role
+    ));
 }
 
 /// Requires the release's name, typed or given by `--yes`. Any other input approves nothing.

@@ -86,7 +86,6 @@ fn answers() -> Answers {
         in_effect: None,
         rows: 0,
         gates: Some(vec![gate]),
-        held: None,
         observed: Some(BTreeMap::from([("gap".to_owned(), Some("210".to_owned()))])),
         held: None,
         checks: Some((ReleaseState::Baseline, vec![check])),

@@ -766,7 +766,7 @@ fn the_number_of_runs_is_signed() {
     let site = desk();
     let runs = |site: &Site| verified(site, &[])["approvals"][0]["runs"].clone();
     let shown = site.run(approve("ann", "l2")).done();
-    assert!(shown.text().contains("you approve one run as l2"));
+    assert!(shown.text().contains(", for one run"));
     assert_eq!(runs(&site), 1);
     // A newer approval takes the place of the older one.
     let more = with(&approve("ann", "l2"), &["--runs", "3", "--json"]);
