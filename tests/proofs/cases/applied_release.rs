@@ -9,6 +9,7 @@ fn forged() -> AppliedRelease<'static> {
         session: todo!(),
         target: todo!(),
         variables: todo!(),
+        run_id: todo!(),
         unfinished: todo!(),
     }
 }
