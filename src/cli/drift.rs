@@ -1,6 +1,6 @@
 //! `pgseal drift`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::args::{TrustArgs, authenticate, now};
 use super::connection;
@@ -8,6 +8,7 @@ use super::fingerprint::diff;
 use super::{CliError, Exit, Kind, Output, Paint, display_path, escape};
 use crate::database::{Connect as _, Purpose};
 use crate::fingerprint;
+use crate::record::receipt::ReceiptError;
 use crate::release::drift::{self, DriftError, Proven};
 use crate::release::target;
 use crate::trust::JudgedAt;
@@ -41,7 +42,11 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let mut session = connect.connect(Purpose::Read)?;
     let here = target::observe(session.as_mut())?;
     drop(session);
-    let proven = drift::newest(&args.receipts, &root, &here, release, now())?;
+    let skipped = |error: &ReceiptError, path: &Path| {
+        let why = escape(&error.to_string());
+        out.warning(format!("{}: not considered: {why}", display_path(path)));
+    };
+    let proven = drift::newest(&args.receipts, &root, &here, release, now(), &skipped)?;
     let (found, differences) = drift::since(&proven, &connect, now())?;
     out.document(&serde_json::json!({
         "target": here,

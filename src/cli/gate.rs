@@ -101,19 +101,21 @@ fn attempt(
     let (manifest, id) = (bundle.manifest(), bundle.release_id());
     policy::check_policy(&root, &manifest.release, id, JudgedAt::At(at))?;
     let variables = run_context::values(manifest, &args.database.variables()?, true)?;
-    if begun.is_none() {
-        let limits = (&args.limits, &manifest.limits);
-        let command = Command {
-            exit: Exit::Unanswered,
-            ..Command::reads("gate")
-        };
-        let (database, notifier) = (&args.database, notifier.clone());
-        let command = DatabaseCommand::prepare(database, limits, command, out, notifier)?;
-        note_approvals(args, &bundle, at, out);
-        *begun = Some(Begun::new(id, command));
-    }
-    let Some(begun) = begun else {
-        return Err(CliError::internal("nothing was begun"));
+    let begun = match begun {
+        Some(begun) => begun,
+        first => {
+            let limits = (&args.limits, &manifest.limits);
+            let command = Command {
+                exit: Exit::Unanswered,
+                ..Command::reads("gate")
+            };
+            let (database, notifier) = (&args.database, notifier.clone());
+            let command = DatabaseCommand::prepare(database, limits, command, out, notifier)?;
+            if args.only {
+                note_approvals(&bundle, at, out);
+            }
+            first.insert(Begun::new(id, command))
+        }
     };
     begun.check(id, &args.bundle.file)?;
     let command = begun
@@ -151,11 +153,11 @@ fn only(order: ContextToRun<'_>) -> Answer {
 }
 
 /// Notes missing approvals where only the gate queries count.
-fn note_approvals(args: &Args, bundle: &BundleToRun<'_>, at: Timestamp, out: Output) {
+fn note_approvals(bundle: &BundleToRun<'_>, at: Timestamp, out: Output) {
     let (given, takes_apr) = (bundle.approvals(), bundle.takes_apr());
     let tallies = approvals::tallies(bundle.root(), given, takes_apr, JudgedAt::At(at));
     let is_unmet = |tallies: &[Tally]| tallies.iter().any(|tally| !tally.is_met());
-    if args.only && tallies.iter().all(|(_, tallies)| is_unmet(tallies)) {
+    if tallies.iter().all(|(_, tallies)| is_unmet(tallies)) {
         let lines = approvals::lines(&tallies);
         lines.into_iter().for_each(|line| out.note(line));
     }

@@ -208,7 +208,7 @@ impl Prepared {
         out.document(&document);
         let ended = match result.outcome {
             Outcome::Committed => {
-                success(&result, out);
+                success(&result, bundle.manifest(), out);
                 if let Some(doubt) = unproved {
                     out.warning(escape(&doubt));
                 }
@@ -250,10 +250,13 @@ pub fn exit_of(kind: FailureKind) -> Exit {
     }
 }
 
-fn success(receipt: &Receipt, out: Output) {
+fn success(receipt: &Receipt, manifest: &Manifest, out: Output) {
     let title = title(&receipt.release.name, &receipt.release.version);
     let state = match receipt.action {
         Action::Run => out.paint(Paint::Good, "finalized"),
+        Action::Rollback if manifest.states.rolled_back.is_some() => {
+            out.paint(Paint::Good, "rolled back")
+        }
         Action::Rollback => {
             let baseline = out.paint(Paint::Good, "baseline");
             format!("rolled back, the database is {baseline} again")

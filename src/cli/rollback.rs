@@ -71,7 +71,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let start = match args.schema.fingerprint {
         true => {
             let receipts = &args.receipts.receipts;
-            schema_digests::start_of(applied.run_id(), receipts, args.require_exact, out)?
+            schema_digests::start_of(applied.run_id(), receipts, &root, args.require_exact, out)?
         }
         false => None,
     };

@@ -14,6 +14,7 @@ use crate::record::receipt;
 use crate::release::report::Report;
 use crate::release::restored::StartOfRun;
 use crate::release::run_context::RunContext;
+use crate::trust::{JudgedAt, TrustRoot};
 use pgseal_verify::format::fingerprint::{Fingerprint, Scope};
 use pgseal_verify::format::receipt::{Outcome, SchemaDigests};
 use pgseal_verify::plural::count;
@@ -75,10 +76,17 @@ fn take(order: &RunContext<'_>) -> Result<Fingerprint, CliError> {
 pub fn start_of(
     run_id: &str,
     receipts: &Path,
+    root: &TrustRoot,
     is_required: bool,
     out: Output,
 ) -> Result<Option<StartOfRun>, CliError> {
-    if let Some(definitions) = find(run_id, receipts)? {
+    if let Some(found) = find(run_id, receipts, root)? {
+        let (definitions, is_signed) = found;
+        if !is_signed {
+            out.warning(
+                "the definitions before the run are those of a receipt without a signature",
+            );
+        }
         return Ok(Some(StartOfRun {
             definitions,
             is_required,
@@ -97,16 +105,23 @@ pub fn start_of(
     ))
 }
 
-fn find(run_id: &str, receipts: &Path) -> Result<Option<Fingerprint>, CliError> {
+/// The definitions of the run's receipt, and whether it is signed. A receipt whose signature does
+/// not count is none.
+fn find(
+    run_id: &str,
+    receipts: &Path,
+    root: &TrustRoot,
+) -> Result<Option<(Fingerprint, bool)>, CliError> {
     let files = definitions::receipts_in(receipts).at(receipts)?;
-    let found = files.iter().find_map(|path| {
-        let receipt = receipt::claimed(path).ok()?.predicate;
+    let of_run = files.iter().filter_map(|path| {
+        let read = receipt::read(path, root, JudgedAt::Undo).ok()?;
+        let receipt = read.statement.predicate;
         let digest = receipt.schema?.before;
-        (receipt.run_id == run_id)
-            .then(|| definitions::of_receipt(path, When::Before, digest))
-            .flatten()
+        let of_run = (receipt.run_id == run_id)
+            .then(|| definitions::of_receipt(path, When::Before, digest))?;
+        Some((of_run?, read.signed.is_some()))
     });
-    Ok(found)
+    Ok(of_run.max_by_key(|(_, is_signed)| *is_signed))
 }
 
 /// Prints the differences from the start of the run that was undone.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::database::Connect;
 use crate::fingerprint::{self, Difference, FingerprintError};
 use crate::record::definitions::{self, When};
-use crate::record::receipt;
+use crate::record::receipt::{self, ReceiptError};
 use crate::trust::{JudgedAt, TrustRoot};
 use pgseal_verify::format::fingerprint::{Fingerprint, Scope};
 use pgseal_verify::format::receipt::{ObservedTarget, Receipt};
@@ -39,20 +39,23 @@ pub enum DriftError {
 }
 
 /// Finds the newest signed receipt of this database with a fingerprint of its end, of one release or
-/// of any.
+/// of any. Receipts that are not authentic are `skipped`.
 pub fn newest(
     receipts: &Path,
     root: &TrustRoot,
     target: &ObservedTarget,
     release: Option<ReleaseId>,
     now: Timestamp,
+    skipped: &dyn Fn(&ReceiptError, &Path),
 ) -> Result<Proven, DriftError> {
     let files = definitions::receipts_in(receipts).map_err(|source| DriftError::Io {
         path: receipts.to_owned(),
         source,
     })?;
     let of_database = files.into_iter().filter_map(|path| {
-        let read = receipt::read(&path, root, JudgedAt::At(now)).ok()?;
+        // A key that has expired since then signed a true receipt.
+        let read = receipt::read(&path, root, JudgedAt::AsOf(now));
+        let read = read.map_err(|error| skipped(&error, &path)).ok()?;
         read.signed.as_ref()?;
         if let Some(release) = release {
             read.is_evidence_of(release).ok()?;

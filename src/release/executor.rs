@@ -30,7 +30,7 @@ pub(super) struct ExecutionPlan<'b> {
     /// The first and the last phase are transactions.
     pub phases: Vec<Phase<NamedScript<'b>>>,
     /// The definitions with which a rollback compares its end.
-    pub start: Option<&'b StartOfRun>,
+    pub start_of_run: Option<&'b StartOfRun>,
     /// The approvals that authorize the run.
     pub approvals: &'b [SignedApproval],
 }

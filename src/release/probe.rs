@@ -149,22 +149,23 @@ fn question(
     Failure::undefined(&statement).map_or(Ok(statement), Err)
 }
 
-/// Compares a row with a state. Columns that the state does not name are ignored, and relative ones
-/// without their value at the start.
+/// Compares a row with a state. Columns that the state does not name are ignored. Relative ones are
+/// compared with the values at the `start`, or not at all if there was none.
 pub fn compare(state: &State, observed: &Observed, start: Option<&Observed>) -> Vec<Mismatch> {
     let differs = |(column, expected): (&String, &Expectation)| {
         let found = observed.get(column);
-        let start = start.and_then(|start| start.get(column));
         let start = start.filter(|_| expected.is_relative());
-        let fits = found.is_some_and(|value| match start {
-            Some(start) => expected.accepts_after(start.as_deref(), value.as_deref()),
-            None => expected.accepts(value.as_deref()),
+        let at_start = start.and_then(|start| start.get(column));
+        let fits = found.is_some_and(|value| match (start, at_start) {
+            (None, _) => expected.accepts(value.as_deref()),
+            (Some(_), None) => false,
+            (_, Some(start)) => expected.accepts_after(start.as_deref(), value.as_deref()),
         });
         let mismatch = || Mismatch {
             column: column.clone(),
             expected: expected.clone(),
             found: found.cloned(),
-            start: start.cloned(),
+            start: at_start.cloned(),
         };
         (!fits).then(mismatch)
     };

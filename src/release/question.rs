@@ -235,8 +235,11 @@ pub fn relations(
 ) -> Result<ColumnRelations, QuestionError> {
     refuse_foreign_modifiers(question.sql)?;
     let blank = without_literals(question.sql, session.server_version_num());
-    let parsed = Parsed::of_blank(session, "SAVEPOINT pgseal_question", &blank, question)?;
-    let relations = ColumnRelations::of(&parsed.tree);
+    let begin = "SAVEPOINT pgseal_question";
+    let relations = unshadowed(session, question, begin, |session, question, begin, _| {
+        let parsed = Parsed::of_blank(session, begin, &blank, question)?;
+        Ok(ColumnRelations::of(&parsed.tree))
+    })?;
     session.batch(UNDO)?;
     session.notices();
     Ok(relations)
@@ -251,7 +254,26 @@ fn attempt(
     blank: &WithoutLiterals,
     begin: &str,
 ) -> Result<(Vec<Column>, Table), QuestionError> {
-    let (begun, mut begin) = (Instant::now(), begin);
+    let begun = Instant::now();
+    unshadowed(
+        session,
+        question,
+        begin,
+        |session, question, begin, by_superuser| {
+            attempt_in_schemas(session, question, blank, begin, begun, by_superuser)
+        },
+    )
+}
+
+/// Works with a question whose path has no schema where other roles can shadow a name. The work is
+/// given the statement to begin with, and whether a superuser runs.
+fn unshadowed<T>(
+    session: &mut dyn Session,
+    question: &Question<'_>,
+    begin: &str,
+    work: impl FnOnce(&mut dyn Session, &Question<'_>, &str, bool) -> Result<T, QuestionError>,
+) -> Result<T, QuestionError> {
+    let mut begin = begin;
     let look = match question.within {
         Within::BeforeSuperusersRun => Look::of_superuser(question),
         within if within == Within::Run || question.path.len() > 2 => {
@@ -268,15 +290,8 @@ fn attempt(
     let path = unhidden
         .as_ref()
         .map_or(question.path, |unhidden| &unhidden.path);
-    let answer = attempt_in_schemas(
-        session,
-        &Question { path, ..*question },
-        blank,
-        begin,
-        begun,
-        by_superuser,
-    );
-    answer.map_err(|error| match unhidden {
+    let question = Question { path, ..*question };
+    work(session, &question, begin, by_superuser).map_err(|error| match &unhidden {
         Some(unhidden) => unhidden.explained(error, question.sql),
         None => error,
     })

@@ -168,7 +168,8 @@ impl Locks {
         let limit = order.limits.lock_timeout.milliseconds();
         let each = (ATTEMPT.min(limit) / self.names.len() as u32).max(1);
         let (begun, seed) = (Instant::now(), session.process().to_string());
-        for attempt in 0.. {
+        let mut attempt = 0;
+        loop {
             let begin = format!("SAVEPOINT pgseal_relative; SET LOCAL lock_timeout = {each}");
             session
                 .batch(&begin)
@@ -192,8 +193,8 @@ impl Locks {
             let undo = "ROLLBACK TO SAVEPOINT pgseal_relative; RELEASE SAVEPOINT pgseal_relative";
             session.batch(undo).context("cannot give back the locks")?;
             order.stop.pause(jittered(PAUSE, &seed, attempt))?;
+            attempt += 1;
         }
-        Ok(())
     }
 }
 

@@ -109,11 +109,11 @@ impl AppliedRelease<'_> {
     }
 
     /// Runs the rollback scripts in one transaction, which must end in the rolled-back state. Its
-    /// definitions are compared with those at the `start` of the run, if they are known.
+    /// definitions are compared with those at the start of the run, if they are known.
     pub fn rollback(
         self,
         run_id: &str,
-        start: Option<&StartOfRun>,
+        start_of_run: Option<&StartOfRun>,
         journal: Journal,
         observer: &mut dyn Observer,
     ) -> Result<Report, MissingScript> {
@@ -152,7 +152,7 @@ impl AppliedRelease<'_> {
             kind: RunKind::Rollback(self.unfinished),
             phases: vec![Phase::Transactional(scripts)],
             approvals: &[],
-            start,
+            start_of_run,
         };
         let start = Start {
             target: self.target,

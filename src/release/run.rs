@@ -136,7 +136,7 @@ impl<'b> ReadyRelease<'b> {
     ) -> Result<Report, RunError> {
         let (order, session, target, answers) = self.gated.into_parts();
         let work = ExecutionPlan {
-            start: None,
+            start_of_run: None,
             kind: self.resumed.map_or(RunKind::Fresh, RunKind::Resumed),
             phases: executor::load_phases(&order)?,
             approvals,

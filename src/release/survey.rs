@@ -16,7 +16,7 @@ pub struct Survey {
     /// Current result of the baseline probe, if it could be queried.
     pub now: Option<Observed>,
     /// Obstacles in the order of the run: the first one is the error that the run would end with.
-    /// If empty, the release would run.
+    /// If empty, the run would begin.
     pub obstacles: Vec<Obstacle>,
 }
 

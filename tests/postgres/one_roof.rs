@@ -324,7 +324,10 @@ fn signature_holds(operator: &Operator<'_>, site: &Site, bundle: &Path) {
 }
 
 fn roll_back(operator: &Operator<'_>) {
-    operator.rollback().done().says(&["baseline"]);
+    operator
+        .rollback()
+        .done()
+        .says(&["one-roof 1.0.0 is rolled back"]);
     let receipt = operator.receipt();
     assert_eq!(receipt["action"], "rollback");
     assert_eq!(

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::cluster::TestDatabase;
 
-/// Commits a statement 200 times a second until it is stopped.
+/// Commits a statement up to 200 times a second until it is stopped.
 pub struct Writer {
     stop: Arc<AtomicBool>,
     written: Arc<AtomicU64>,
