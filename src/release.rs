@@ -44,6 +44,7 @@ pub mod run_context;
 pub mod script;
 mod server_variables;
 pub mod settings;
+pub mod staging;
 pub mod status;
 pub mod survey;
 pub mod target;

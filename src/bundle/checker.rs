@@ -224,11 +224,6 @@ impl Checker<'_> {
                 "release.summary is empty",
                 "say in one sentence what the release does; approvers read it",
             ),
-            (
-                toml.target.database.is_empty(),
-                "target.database is empty",
-                "name the one database that the release is for",
-            ),
         ] {
             if is_missing {
                 self.problems.push(Problem::file(FILE, message).hint(hint));

@@ -10,6 +10,7 @@ use toml::Spanned;
 
 use super::problem::Problem;
 use pgseal_verify::entry_path::EntryPath;
+use pgseal_verify::format::database_pattern::{DatabasePattern, Databases};
 use pgseal_verify::format::expectation::Expectation;
 use pgseal_verify::format::manifest::{
     Audience, Release, ReleaseState, Target, Transaction, Variable, VerifyMode, default_search_path,
@@ -236,15 +237,48 @@ pub struct RunbookToml {
 
 /// `[target]`.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "WrittenTarget")]
 pub struct TargetToml {
-    /// `current_database()`.
-    pub database: String,
+    databases: Databases,
     server: Option<ServerRange>,
     /// Schemas in which unqualified names are looked up.
     pub search_path: Option<Vec<Spanned<String>>>,
     role: Option<String>,
-    system_identifier: Option<String>,
+    system_identifiers: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenTarget {
+    /// Instead of a list of one.
+    database: Option<DatabasePattern>,
+    #[serde(default)]
+    databases: Vec<DatabasePattern>,
+    server: Option<ServerRange>,
+    search_path: Option<Vec<Spanned<String>>>,
+    role: Option<String>,
+    #[serde(default)]
+    system_identifiers: Vec<String>,
+}
+
+impl TryFrom<WrittenTarget> for TargetToml {
+    type Error = &'static str;
+
+    fn try_from(written: WrittenTarget) -> Result<Self, Self::Error> {
+        let databases = match written.database {
+            Some(one) if written.databases.is_empty() => vec![one],
+            Some(_) => return Err("write `database` or `databases`, not both"),
+            None => written.databases,
+        };
+        let none = "no database: write database = \"app\", or databases = [\"app\", \"tenant_*\"]";
+        Ok(Self {
+            databases: Databases::new(databases).ok_or(none)?,
+            server: written.server,
+            search_path: written.search_path,
+            role: written.role,
+            system_identifiers: written.system_identifiers,
+        })
+    }
 }
 
 impl TargetToml {
@@ -254,11 +288,11 @@ impl TargetToml {
             .search_path
             .map(|path| path.into_iter().map(Spanned::into_inner).collect());
         Target {
-            database: self.database,
+            database: self.databases,
             server: self.server,
             search_path: path.unwrap_or_else(default_search_path),
             role: self.role,
-            system_identifier: self.system_identifier,
+            system_identifiers: self.system_identifiers,
         }
     }
 }

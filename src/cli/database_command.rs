@@ -89,6 +89,7 @@ impl DatabaseCommand {
             connect: &self.connect,
             runs_as: self.runs_as.as_deref(),
             clone: None,
+            ran_on: &[],
             variables,
             limits: &self.limits,
             lock_retries: self.lock_retries,

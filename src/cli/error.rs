@@ -191,7 +191,7 @@ impl From<RunError> for CliError {
     fn from(error: RunError) -> Self {
         match error {
             RunError::Script(error) => error.into(),
-            RunError::Rehearsal(_) => Self::new(Kind::RehearsalMissing, error).hint(REHEARSE_HINT),
+            RunError::Rehearsal => Self::new(Kind::RehearsalMissing, error).hint(REHEARSE_HINT),
             RunError::Clone(_) => Self::new(Kind::CloneRefused, error),
             RunError::Admission(_) => Self::new(Kind::NotAuthentic, error),
         }

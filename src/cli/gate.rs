@@ -121,7 +121,11 @@ fn attempt(
     let command = begun
         .command
         .reconnecting(&args.database, &manifest.limits, notifier.clone())?;
-    let order = command.order(&bundle, &variables);
+    let ran_on = missing::ran_on(&bundle, &args.receipts, at)?;
+    let order = ContextToRun {
+        ran_on: &ran_on,
+        ..command.order(&bundle, &variables)
+    };
     if args.only {
         return Ok(only(order));
     }

@@ -94,6 +94,8 @@ kinds! {
     AprMismatch "apr-mismatch" NotAuthentic "The approvals are for another APR code than the run's."
     ReleaseChanged "release-changed" NotAuthentic "The file holds another release than when the command began to wait."
     RehearsalMissing "rehearsal-missing" NotAuthentic "A required rehearsal is missing or does not count."
+    StagingMissing "staging-missing" NotAuthentic "A required run on another database is not proved."
+    OutsideWindow "outside-window" NotAuthentic "The trust root lets no run begin at this time."
     JournalDamaged "journal-damaged" NotAuthentic "A journal cannot be read, so the newest time is not known."
     LedgerTime "ledger-time" NotAuthentic "A row of the ledger has a time that pgseal does not write."
     LogBroken "log-broken" NotAuthentic "The log of an archive contradicts itself."
@@ -145,7 +147,7 @@ kinds! {
 impl Kind {
     /// Whether people, another run or the network may mend this while a command waits. Any other
     /// kind ends the wait.
-    // docs/decisions/077. Windows and freezes of the trust policy will be kinds of this list.
+    // docs/decisions/077
     pub fn may_pass(self) -> bool {
         matches!(
             self,
@@ -155,6 +157,8 @@ impl Kind {
                 | Self::Io | Self::ClockBehind
                 // Approvers and rehearsals.
                 | Self::ApprovalsMissing | Self::AprMismatch | Self::RehearsalMissing
+                // Runs elsewhere, windows and freezes.
+                | Self::StagingMissing | Self::OutsideWindow
                 // Gates, and rights in the database.
                 | Self::GateBlocked | Self::GateUnanswered | Self::GateRole
                 | Self::LedgerDenied | Self::LedgerCreateDenied

@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{CliError, Exit, error};
+use super::{CliError, Exit, ResultExt as _, error};
 use crate::bundle::{Admission, BundleToRun};
 use crate::record::memory;
 use crate::record::rehearsal::Proved;
 use crate::release::gate::{GateError, OpenError};
 use crate::release::rehearsal_proof;
+use crate::release::staging;
 use crate::release::survey::Obstacle;
+use crate::trust::policy::PolicyError;
 use pgseal_verify::format::approval::APR_VARIABLE;
+use pgseal_verify::format::receipt::ObservedTarget;
 use pgseal_verify::format::timestamp::Timestamp;
 
 /// The permission to run that this host's files give.
@@ -18,6 +21,20 @@ pub struct Permission<'b> {
     pub admission: Admission<'b>,
     /// The proof of a rehearsal, if one is required or named.
     pub rehearsed: Option<Proved>,
+}
+
+/// The errors of an authorization: the first one, and the closed window behind it.
+fn refusals(bundle: &BundleToRun<'_>, error: PolicyError) -> Vec<CliError> {
+    let is_window = |error: &PolicyError| matches!(error, PolicyError::OutsideWindow { .. });
+    let window = match is_window(&error) {
+        true => None,
+        false => bundle.check_window().err(),
+    };
+    [Some(error), window]
+        .into_iter()
+        .flatten()
+        .map(CliError::from)
+        .collect()
 }
 
 impl<'b> Permission<'b> {
@@ -32,7 +49,7 @@ impl<'b> Permission<'b> {
     ) -> Result<Self, Vec<CliError>> {
         let clock = memory::check_clock(receipts, at).map_err(CliError::from);
         let code = variables.get(APR_VARIABLE).map(String::as_str);
-        let admission = bundle.authorize_run(code).map_err(CliError::from);
+        let admission = bundle.authorize_run(code);
         let root = bundle.root();
         let rehearsed = rehearsal_proof::proof(rehearsal, root, bundle, variables, receipts, at)
             .map_err(CliError::from);
@@ -42,11 +59,23 @@ impl<'b> Permission<'b> {
                 rehearsed,
             }),
             (clock, admission, rehearsed) => {
-                let errors = [clock.err(), admission.err(), rehearsed.err()];
-                Err(errors.into_iter().flatten().collect())
+                let mut errors: Vec<CliError> = clock.err().into_iter().collect();
+                let refused = admission.err().into_iter();
+                errors.extend(refused.flat_map(|error| refusals(bundle, error)));
+                errors.extend(rehearsed.err());
+                Err(errors)
             }
         }
     }
+}
+
+/// The databases on which the release ran, by the receipts of this host.
+pub fn ran_on(
+    bundle: &BundleToRun<'_>,
+    receipts: &Path,
+    at: Timestamp,
+) -> Result<Vec<ObservedTarget>, CliError> {
+    staging::ran_on(receipts, bundle.root(), bundle.release_id(), at).at(receipts)
 }
 
 /// The error that a run ends with.

@@ -20,7 +20,7 @@ use crate::bundle::BundleToRun;
 use crate::release::event::Silent;
 use crate::release::indexes;
 use crate::release::plan::{self, Plan};
-use crate::release::run_context;
+use crate::release::run_context::{self, ContextToRun};
 use crate::trust::JudgedAt;
 use crate::trust::policy::{self, Tally};
 use measured::Rehearsed;
@@ -73,7 +73,11 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let limits = (&args.limits, &manifest.limits);
     let (command, notifier) = (Command::reads("plan"), Notifier::plain(out));
     let ordered = DatabaseCommand::prepare(&args.database, limits, command, out, notifier)?;
-    let order = ordered.order(&bundle, &variables);
+    let ran_on = missing::ran_on(&bundle, receipts, at)?;
+    let order = ContextToRun {
+        ran_on: &ran_on,
+        ..ordered.order(&bundle, &variables)
+    };
     let mut plan = plan::make(order, &mut Silent);
     if ordered.stop.is_requested() {
         return Err(ordered.command.interrupted());

@@ -18,8 +18,10 @@ pub fn target(manifest: &Manifest) -> String {
     let target = &manifest.target;
     let server = optional(", server ", target.server.as_ref());
     let role = optional(", role ", target.role.as_ref());
-    let system = optional(", system ", target.system_identifier.as_ref());
-    let database = escape(&target.database);
+    let systems = &target.system_identifiers;
+    let systems = (!systems.is_empty()).then(|| escape(&systems.join(", ")));
+    let system = optional(", system ", systems.as_ref());
+    let database = escape(&target.database.to_string());
     format!("target: database {database}{server}{role}{system}")
 }
 

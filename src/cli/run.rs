@@ -85,7 +85,11 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let mut prepared = args.receipts.prepare(key, &root, manifest, Action::Run)?;
     let mut progress = Progress::new(out);
     let ordered = args.prepare(manifest, out, &progress)?;
-    let order = ordered.order(&bundle, &variables);
+    let ran_on = missing::ran_on(&bundle, &args.receipts.receipts, at)?;
+    let order = ContextToRun {
+        ran_on: &ran_on,
+        ..ordered.order(&bundle, &variables)
+    };
     let ready = gate::pass(order, &mut progress).map_err(CliError::from);
     let ready = ready.and_then(|gated| {
         Ok(match args.resume {

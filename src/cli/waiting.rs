@@ -265,6 +265,7 @@ fn is_of_host(kind: Kind) -> bool {
             | Kind::ApprovalsMissing
             | Kind::AprMismatch
             | Kind::RehearsalMissing
+            | Kind::OutsideWindow
     )
 }
 

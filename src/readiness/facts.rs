@@ -163,6 +163,14 @@ impl ReleaseFacts {
         self.receipts.iter().rfind(of_it)
     }
 
+    /// The database that was asked, or those of the release.
+    pub fn database(&self) -> String {
+        match self.answers() {
+            Some(answers) => answers.target.database.clone(),
+            None => self.manifest.target.database.to_string(),
+        }
+    }
+
     pub fn newest_receipt(&self) -> Option<&Kept<Receipt>> {
         self.receipts.last()
     }

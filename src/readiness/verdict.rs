@@ -315,9 +315,9 @@ fn run_steps(facts: &ReadinessFacts) -> Vec<String> {
     steps.into_iter().chain(stage).collect()
 }
 
-fn database(facts: &ReadinessFacts) -> &str {
+fn database(facts: &ReadinessFacts) -> String {
     let release = facts.release.as_ref();
-    release.map_or("the database", |release| &release.manifest.target.database)
+    release.map_or_else(|| "the database".to_owned(), |release| release.database())
 }
 
 fn lower(sentence: &str) -> String {

@@ -137,8 +137,8 @@ pub(super) fn open(
         role: runs_as,
         ..observed.clone()
     };
-    target::check(&order.manifest().target, policy, order.clone, &running)
-        .map_err(OpenError::Target)?;
+    let wanted = &order.manifest().target;
+    target::check(wanted, policy, order.clone, &running).map_err(OpenError::Target)?;
     if let Some(clone) = order.clone {
         clone.check(session.as_mut()).map_err(OpenError::Connect)?;
     }

@@ -10,6 +10,7 @@ use crate::bundle::stage;
 use crate::database::{DatabaseError, Session};
 use crate::record::ledger::{self, Entry};
 use crate::trust::policy::is_behind;
+use pgseal_verify::format::database_pattern::DatabasePattern;
 use pgseal_verify::format::manifest::{Manifest, State};
 use pgseal_verify::format::timestamp::Timestamp;
 
@@ -47,6 +48,8 @@ pub enum PreflightError {
     /// No session for the probe.
     Open(OpenError),
     Probe(Box<Failure>),
+    /// No receipt proves a run on a database on which the trust root wants one first.
+    NotRunOn(DatabasePattern),
     /// The database is not in the release's baseline state.
     State(Vec<Mismatch>),
 }

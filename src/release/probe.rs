@@ -210,3 +210,22 @@ pub fn ask_read_only(
         _ => observed,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relative_column_needs_its_value_at_the_start() {
+        let state = State {
+            probe: "verify/probe.sql".parse().unwrap(),
+            expect: BTreeMap::from([("rows".to_owned(), Expectation::Change(3))]),
+        };
+        let row = |value: &str| Observed::from([("rows".to_owned(), Some(value.to_owned()))]);
+        let wrong = |start: Option<&Observed>| compare(&state, &row("5"), start).len();
+        assert_eq!(wrong(Some(&row("2"))), 0);
+        assert_eq!(wrong(Some(&row("3"))), 1);
+        assert_eq!(wrong(Some(&Observed::new())), 1);
+        assert_eq!(wrong(None), 0);
+    }
+}

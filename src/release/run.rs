@@ -8,6 +8,7 @@ use super::probe::Observed;
 use super::report::Report;
 use super::resume::{Decision, UnfinishedRun};
 use super::run_context::{MissingScript, RunContext};
+use super::staging;
 use crate::bundle::Admission;
 use crate::record::journal::Journal;
 use crate::record::rehearsal::Proved;
@@ -25,9 +26,12 @@ pub struct ReadyRelease<'b> {
 }
 
 impl<'b> GatedRelease<'b> {
-    /// Checks ledger and baseline on the locked session.
+    /// Checks runs elsewhere, the ledger and the baseline on the locked session.
     pub fn preflight(mut self) -> Result<ReadyRelease<'b>, PreflightError> {
-        let (session, order, _) = self.session();
+        let (session, order, target) = self.session();
+        if order.clone.is_none() {
+            staging::check(order, target)?;
+        }
         let before = preflight::run(session, order)?;
         Ok(ReadyRelease::new(self, Some(before), None))
     }
@@ -53,9 +57,9 @@ pub enum RunError {
     Admission(ReleaseId),
     /// The release or the trust root requires a rehearsal, and there is no proof of one.
     #[error(
-        "a run needs the receipt of a rehearsal of this release with these values for {0:?}, and there is none"
+        "a run needs the receipt of a rehearsal of this release with these values, and there is none"
     )]
-    Rehearsal(String),
+    Rehearsal,
     /// A run on a clone, or a rehearsal on a database that is no clone.
     #[error("{0}")]
     Clone(&'static str),
@@ -103,11 +107,9 @@ impl<'b> ReadyRelease<'b> {
                 "this database is a clone, on which the release is only rehearsed",
             ));
         }
-        let target = &order.manifest().target.database;
-        let is_for =
-            |proved: &Proved| proved.is_for(order.bundle.release_id(), target, order.variables);
+        let is_for = |proved: &Proved| proved.is_for(order.bundle.release_id(), order.variables);
         if needs_rehearsal(order) && !rehearsed.is_some_and(is_for) {
-            return Err(RunError::Rehearsal(target.clone()));
+            return Err(RunError::Rehearsal);
         }
         self.execute(admission.approvals(), run_id, journal, observer)
     }

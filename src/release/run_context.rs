@@ -10,7 +10,7 @@ use crate::database::Connect;
 use crate::trust::TrustRoot;
 use pgseal_verify::entry_path::EntryPath;
 use pgseal_verify::format::manifest::Manifest;
-use pgseal_verify::format::receipt::Operator;
+use pgseal_verify::format::receipt::{ObservedTarget, Operator};
 use pgseal_verify::format::run_limits::RunLimits;
 use pgseal_verify::format::timestamp::Timestamp;
 
@@ -24,6 +24,8 @@ pub struct RunContext<'b, B = &'b AuthenticatedBundle<'b>> {
     /// The rehearsal clone that `connect` leads to; `None` for a run on the target. Only the maker
     /// of clones can construct one.
     pub clone: Option<&'b ClonedDatabase>,
+    /// Databases on which signed receipts prove a run of the release: `staging::ran_on`.
+    pub ran_on: &'b [ObservedTarget],
     /// Values of the variables, as [`values`] resolved them.
     pub variables: &'b BTreeMap<String, String>,
     /// Time limits: those of the manifest, or lower ones.
@@ -47,6 +49,7 @@ impl<'b> ContextToRun<'b> {
             connect,
             runs_as,
             clone,
+            ran_on,
             variables,
             limits,
             lock_retries,
@@ -59,6 +62,7 @@ impl<'b> ContextToRun<'b> {
             connect,
             runs_as,
             clone,
+            ran_on,
             variables,
             limits,
             lock_retries,

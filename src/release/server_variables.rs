@@ -28,7 +28,12 @@ pub fn variables(session: &dyn Session) -> BTreeMap<String, String> {
 pub fn expected(manifest: &Manifest) -> BTreeMap<String, String> {
     let role = manifest.target.role.clone().unwrap_or_default();
     named(
-        manifest.target.database.clone(),
+        manifest
+            .target
+            .database
+            .first_name()
+            .unwrap_or_default()
+            .to_owned(),
         role,
         "13.0".to_owned(),
         "130000".to_owned(),

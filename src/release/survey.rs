@@ -6,6 +6,7 @@ use super::gate::{self, GateError, OpenError};
 use super::preflight::{self, PreflightError};
 use super::probe::Observed;
 use super::run_context::{ContextToRun, RunContext};
+use super::staging;
 use crate::database::Purpose;
 use pgseal_verify::format::receipt::GateAnswer;
 
@@ -66,13 +67,16 @@ pub fn survey(to_run: ContextToRun<'_>, observer: &mut dyn Observer) -> Survey {
 /// Checks ledger and state.
 fn look_further(order: &RunContext<'_>, survey: &mut Survey) {
     let opened = gate::open(order, order.root().policy(), Purpose::Read);
-    let mut session = match opened {
-        Ok((session, _)) => session,
+    let (mut session, target) = match opened {
+        Ok(opened) => opened,
         Err(error) => {
             let lost = Obstacle::Gate(GateError::Open(error));
             return survey.obstacles.push(lost);
         }
     };
+    if let Err(error) = staging::check(order, &target) {
+        survey.obstacles.push(Obstacle::Preflight(error));
+    }
     let role_is_known =
         survey.has(|one| matches!(one, Obstacle::Gate(GateError::Open(OpenError::Role(_)))));
     match preflight::run(session.as_mut(), order) {

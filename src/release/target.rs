@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::rehearse::ClonedDatabase;
 use crate::database::{DatabaseError, Identity, Session};
+use pgseal_verify::format::database_pattern::DatabasePattern;
 use pgseal_verify::format::manifest::Target;
 use pgseal_verify::format::receipt::ObservedTarget;
 use pgseal_verify::format::trust_document::Policy;
@@ -99,9 +100,15 @@ pub fn check(
             found: found.to_owned(),
         })
     };
-    let database = clone.map_or(wanted.database.as_str(), ClonedDatabase::name);
-    if database != found.database {
-        return differs(TargetPart::Database, database, &found.database);
+    match clone {
+        Some(clone) if clone.name() != found.database => {
+            return differs(TargetPart::Database, clone.name(), &found.database);
+        }
+        None if !wanted.database.matches(found) => {
+            let wanted = wanted.database.to_string();
+            return differs(TargetPart::Database, &wanted, &named(found, &wanted));
+        }
+        _ => {}
     }
     match &wanted.server {
         Some(range) if !range.contains(found.server_version_num) => {
@@ -120,18 +127,39 @@ pub fn check(
     if clone.is_some() {
         return Ok(());
     }
-    let identifier = found.system_identifier.as_deref().unwrap_or("unknown");
-    match &wanted.system_identifier {
-        Some(wanted) if wanted != identifier => {
-            return differs(TargetPart::SystemIdentifier, wanted, identifier);
-        }
-        _ => {}
+    let (clusters, unknown) = (&wanted.system_identifiers, UNKNOWN.to_owned());
+    let identifier = found.system_identifier.as_ref().unwrap_or(&unknown);
+    if !clusters.is_empty() && !clusters.contains(identifier) {
+        return differs(
+            TargetPart::SystemIdentifier,
+            &clusters.join(", "),
+            identifier,
+        );
     }
-    if !policy.targets.is_empty() && !policy.targets.contains(&found.database) {
-        let (allowed, found) = (policy.targets.join(", "), found.database.clone());
+    if !policy.targets.is_empty() && !policy.targets.iter().any(|one| one.matches(found)) {
+        let allowed = list(&policy.targets);
+        let found = named(found, &allowed);
         return Err(TargetError::NotAllowed { allowed, found });
     }
     Ok(())
+}
+
+/// A system identifier that the role may not read.
+const UNKNOWN: &str = "unknown";
+
+/// The name of a database, with the system identifier if that was compared.
+fn named(found: &ObservedTarget, wanted: &str) -> String {
+    let system = found.system_identifier.as_deref().unwrap_or(UNKNOWN);
+    match wanted.contains('@') {
+        true => format!("{}@{system}", found.database),
+        false => found.database.clone(),
+    }
+}
+
+/// Formats as `app, tenant_*`.
+pub fn list(databases: &[DatabasePattern]) -> String {
+    let all: Vec<String> = databases.iter().map(ToString::to_string).collect();
+    all.join(", ")
 }
 
 /// Refuses a standby.

@@ -126,7 +126,7 @@ impl RunbookFacts<'_> {
             "release.version" => release.version.to_string(),
             "release.sequence" => release.sequence.to_string(),
             "release.summary" => one_line(&release.summary),
-            "target.database" => self.manifest.target.database.clone(),
+            "target.database" => self.manifest.target.database.to_string(),
             "bundle.file" => self.known.bundle(),
             "bundle.files" => self.files.to_string(),
             "gates" => {

@@ -42,6 +42,7 @@ pub const COMMANDS: [&str; 9] = [
 /// Placeholders in capitals, easy to spot.
 const DATABASE: &str = "URL";
 const ADMIN: &str = "ADMIN-URL";
+const SOURCE: &str = "DATABASE";
 const RECEIPT_KEY: &str = "HOST.key";
 const APPROVE_WITH: &str = "GATES.sql";
 
@@ -66,9 +67,10 @@ impl Known {
             "status" => self.kept(Line("pgseal status".to_owned()).raw("--db", self.db())),
             "rehearse" => {
                 let admin = self.admin.as_deref().unwrap_or(ADMIN);
-                let line = self
-                    .asking(self.of_release(name), admin)
-                    .option("--from", &manifest.target.database);
+                let line = self.asking(self.of_release(name), admin).option(
+                    "--from",
+                    manifest.target.database.first_name().unwrap_or(SOURCE),
+                );
                 let line = line.variables(self, manifest);
                 let gates = (!manifest.gates.is_empty())
                     .then(|| path(self.approve_with.as_deref().unwrap_or(APPROVE_WITH)));

@@ -39,8 +39,29 @@ pub fn changes(before: &TrustDocument, after: &TrustDocument) -> Vec<String> {
     if old.targets != new.targets {
         list.push(format!(
             "releases may run on {}; before: {}",
-            databases(&new.targets),
-            databases(&old.targets)
+            listed(&new.targets, "any database"),
+            listed(&old.targets, "any database")
+        ));
+    }
+    if old.require_run_on != new.require_run_on {
+        list.push(format!(
+            "a release must run first on: {}; before: {}",
+            listed(&new.require_run_on, "none"),
+            listed(&old.require_run_on, "none")
+        ));
+    }
+    if old.windows != new.windows {
+        list.push(format!(
+            "runs may begin: {}; before: {}",
+            listed(&new.windows, "at any time"),
+            listed(&old.windows, "at any time")
+        ));
+    }
+    if old.freezes != new.freezes {
+        list.push(format!(
+            "no run may begin: {}; before: {}",
+            listed(&new.freezes, "no freeze"),
+            listed(&old.freezes, "no freeze")
         ));
     }
     if old.require_rehearsal != new.require_rehearsal {
@@ -188,10 +209,10 @@ fn pairs<'a, K: Ord, V: PartialEq>(
     both.filter(|(_, old, new)| old != new).collect()
 }
 
-fn databases(targets: &[impl Display]) -> String {
-    let list: Vec<String> = targets.iter().map(ToString::to_string).collect();
+fn listed(all: &[impl Display], none: &str) -> String {
+    let list: Vec<String> = all.iter().map(ToString::to_string).collect();
     if list.is_empty() {
-        "any database".to_owned()
+        none.to_owned()
     } else {
         list.join(", ")
     }

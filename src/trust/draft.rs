@@ -8,11 +8,13 @@ use super::public_key::PublicKey;
 use super::root::{DraftRoot, TrustError, TrustRoot};
 use super::timestamp::TimestampAuthority;
 use pgseal_verify::digest::Digest;
+use pgseal_verify::format::database_pattern::DatabasePattern;
 use pgseal_verify::format::name::Name;
 use pgseal_verify::format::timestamp::Timestamp;
 use pgseal_verify::format::trust_document::{
     AuthorityEntry, GateRole, KeyEntry, KeyStatus, Policy, Role, TrustDocument,
 };
+use pgseal_verify::format::window::{Freeze, Window};
 
 /// A key to add, with its role and owner.
 pub struct NewKey {
@@ -255,8 +257,23 @@ impl<'r> NextVersion<'r> {
     }
 
     /// Sets the databases on which releases may run; an empty list allows any.
-    pub fn set_targets(&mut self, targets: Vec<String>) {
+    pub fn set_targets(&mut self, targets: Vec<DatabasePattern>) {
         self.document.policy.targets = targets;
+    }
+
+    /// Sets the databases on which a release must run first.
+    pub fn set_require_run_on(&mut self, databases: Vec<DatabasePattern>) {
+        self.document.policy.require_run_on = databases;
+    }
+
+    /// Sets the times at which runs may begin; an empty list allows any.
+    pub fn set_windows(&mut self, windows: Vec<Window>) {
+        self.document.policy.windows = windows;
+    }
+
+    /// Sets the times at which no run may begin.
+    pub fn set_freezes(&mut self, freezes: Vec<Freeze>) {
+        self.document.policy.freezes = freezes;
     }
 
     pub fn set_require_rehearsal(&mut self, required: bool) {

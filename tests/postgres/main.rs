@@ -54,6 +54,7 @@ mod session;
 mod several_hosts;
 mod shop;
 mod stages;
+mod targets;
 mod throwaway;
 mod tls;
 mod together;

@@ -182,7 +182,7 @@ fn another_role() {
 #[test]
 fn another_system() {
     let db = database("system");
-    let release = Release::on(db.name()).target("system_identifier = \"1234567890123456789\"");
+    let release = Release::on(db.name()).target("system_identifiers = [\"1234567890123456789\"]");
     refused(
         &db,
         &release,
@@ -196,8 +196,9 @@ fn another_system() {
 fn the_right_target_in_every_respect() {
     let (db, release, site) = small("right");
     let identifier = db.ask("select system_identifier from pg_control_system()");
-    let target =
-        format!("server = \">=13\"\nrole = \"postgres\"\nsystem_identifier = \"{identifier}\"");
+    let target = format!(
+        "server = \">=13\"\nrole = \"postgres\"\nsystem_identifiers = [\"1\", \"{identifier}\"]"
+    );
     let bundle = site.pack(&release.target(&target));
     let operator = site.operator(&bundle, &db.url());
     operator.run().done();

@@ -317,6 +317,33 @@ fn blocked_then_ready_then_done_then_back() {
     assert_eq!(document["in_effect"], json!(false));
 }
 
+/// A rollback that would refuse is not advised.
+#[test]
+fn a_value_that_no_rollback_changes() {
+    let (db, release, site) = small("report_stuck");
+    let probe = "select pg_catalog.to_regclass('public.widgets') is not null as widgets,
+        (select count(*) from public.approvals) as approvals;\n";
+    let release = release
+        .baseline(probe, "{ widgets = false, approvals = 1 }")
+        .finalized(probe, "{ widgets = true, approvals = 1 }");
+    let bundle = site.pack(&release);
+    let operator = site.operator(&bundle, &db.url());
+    operator.run().done();
+    let mut client = db.client();
+    client
+        .batch_execute("insert into public.approvals values ('another')")
+        .unwrap();
+    let stuck = "The rollback would refuse as well, because it does not change this: approvals is 2 instead of 1";
+    let stop = report(&operator, &[]);
+    stop.says(&[stuck]);
+    assert!(!stop.stdout.contains("pgseal rollback"), "{stop}");
+    operator.rollback().fails_saying(30, &["approvals is 2"]);
+    client
+        .batch_execute("delete from public.approvals where who = 'another'; alter table public.widgets rename to gadgets")
+        .unwrap();
+    assert!(!report(&operator, &[]).stdout.contains("would refuse"));
+}
+
 /// A receipt records the past; it never permits a run now.
 #[test]
 fn without_a_database_nothing_is_ready_or_done() {

@@ -1,5 +1,7 @@
 //! The end of a rollback compared with the start of the run that it undoes.
 
+use std::fs;
+
 use super::small;
 use pgseal_testkit::release::{assert_same, dump};
 use pgseal_testkit::writer::Writer;
@@ -165,4 +167,43 @@ fn drift_since_the_newest_signed_receipt() {
         std::fs::write(path, "{}").unwrap();
     }
     drift(&[]).fails_saying(22, &["missing or not those of its digest"]);
+}
+
+/// Other definitions than those of the receipt's digest are none.
+#[test]
+fn definitions_that_were_replaced() {
+    let (db, release, site) = small("restoredother");
+    let bundle = site.pack(&release);
+    let operator = site.operator(&bundle, &db.url());
+    let sign = ["--fingerprint", "--receipt-key", "receipt.key"];
+    operator.ask_with("run", &sign).done();
+    let [before] = operator
+        .records(".before.fingerprint.json")
+        .try_into()
+        .unwrap();
+    let [after] = operator
+        .records(".after.fingerprint.json")
+        .try_into()
+        .unwrap();
+    let true_ones = fs::read(&before).unwrap();
+    fs::copy(after, &before).unwrap();
+    let exact = ["--fingerprint", "--require-exact"];
+    let none = ["no definitions from before the run"];
+    operator
+        .ask_with("rollback", &exact)
+        .fails_saying(22, &none);
+    fs::write(before, true_ones).unwrap();
+    // A receipt whose signature does not hold.
+    let [receipt] = operator.records(".receipt.json").try_into().unwrap();
+    let text = fs::read_to_string(&receipt).unwrap();
+    fs::write(
+        &receipt,
+        text.replace("\"outcome\":\"committed\"", "\"outcome\":\"partial\""),
+    )
+    .unwrap();
+    operator
+        .ask_with("rollback", &exact)
+        .fails_saying(22, &none);
+    fs::write(receipt, text).unwrap();
+    operator.ask_with("rollback", &exact).done();
 }

@@ -461,7 +461,7 @@ fn a_full_manifest() {
     let text = fs::read_to_string(&toml).expect("init wrote it");
     let text = text.replace(
         "server = \">=13\"",
-        "server = \">=13.2,<19\"\nrole = \"app\"\nsystem_identifier = \"1\"",
+        "server = \">=13.2,<19\"\nrole = \"app\"\nsystem_identifiers = [\"1\"]",
     );
     let text = text.replace(
         "transaction = \"release\"",

@@ -1,6 +1,7 @@
 //! The documents: serde types and constants. No I/O, no cryptography, no clock.
 
 pub mod approval;
+pub mod database_pattern;
 pub mod dsse;
 pub mod expectation;
 pub mod file_name;
@@ -19,4 +20,5 @@ pub mod statement;
 pub mod timestamp;
 pub mod trust_document;
 pub mod version;
+pub mod window;
 pub mod wire;

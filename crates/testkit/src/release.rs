@@ -47,7 +47,9 @@ pub struct Release {
     pub name: String,
     pub version: String,
     pub sequence: u32,
+    /// Line of `[target]`.
     database: String,
+    /// Further lines.
     target: String,
     gates: Vec<(String, String)>,
     tiers: Vec<(String, String, &'static str)>,
@@ -69,7 +71,7 @@ impl Release {
             name: "small".to_owned(),
             version: "1.0.0".to_owned(),
             sequence: 1,
-            database: database.to_owned(),
+            database: String::new(),
             target: String::new(),
             gates: Vec::new(),
             tiers: Vec::new(),
@@ -85,6 +87,7 @@ impl Release {
             files: BTreeMap::new(),
         };
         empty
+            .targeting(database)
             .gate("approved", GATE)
             .tier("widgets", WIDGETS)
             .rollback("widgets", "drop table if exists public.widgets;\n")
@@ -94,7 +97,13 @@ impl Release {
 
     /// Changes the release's database.
     pub fn targeting(mut self, database: &str) -> Self {
-        self.database = database.to_owned();
+        self.database = format!("database = \"{database}\"");
+        self
+    }
+
+    /// Makes it a release for several databases.
+    pub fn databases(mut self, databases: &[&str]) -> Self {
+        self.database = format!("databases = {databases:?}");
         self
     }
 
@@ -220,7 +229,7 @@ impl Release {
             .collect();
         let mut toml = format!(
             "format = 1\n{reordered}\n[release]\nname = \"{}\"\nversion = \"{}\"\nsequence = {}\nsummary = \"A release for a test.\"\n\n\
-             [target]\ndatabase = \"{}\"\n{}\n{}",
+             [target]\n{}\n{}\n{}",
             self.name, self.version, self.sequence, self.database, self.target, self.variables
         );
         for (name, file) in &self.gates {

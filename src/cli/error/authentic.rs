@@ -179,6 +179,10 @@ impl From<PolicyError> for CliError {
                 "an old release is not run again: ask for the newest one",
             ),
             PolicyError::ClockBehind { .. } => (Kind::ClockBehind, CLOCK_HINT),
+            PolicyError::OutsideWindow { .. } => (
+                Kind::OutsideWindow,
+                "`pgseal run --wait` begins at that moment; a rollback may begin at any time; `pgseal trust show` has the windows",
+            ),
             PolicyError::Approvals(tallies) => {
                 match tallies.iter().flat_map(|tally| &tally.other_codes).next() {
                     Some(code) => {

@@ -27,6 +27,13 @@ impl From<PreflightError> for CliError {
                 ),
                 "ask the database's owner who changed the table pgseal.ledger",
             ),
+            PreflightError::NotRunOn(database) => (
+                Kind::StagingMissing,
+                format!(
+                    "the trust root wants this release to run on {database} first, and no signed receipt here is of such a run"
+                ),
+                "copy the receipt of that run, and its signature, into the directory that --receipts names",
+            ),
             PreflightError::AlreadyApplied(row) => (
                 Kind::AlreadyInEffect,
                 format!(

@@ -148,8 +148,15 @@ fn admission(
         .map(CliError::from)
         .into_iter()
         .chain(admitted.map(CliError::from));
-    errors
-        .map(|error| (Row::Signatures, stop(&error)))
+    let window = policy::check_window(root, at).err().filter(|_| !in_effect);
+    let closed = window.map(|error| Blocker {
+        waits: true,
+        ..stop(&error.into())
+    });
+    let stops = errors.map(|error| stop(&error));
+    stops
+        .chain(closed)
+        .map(|blocker| (Row::Signatures, blocker))
         .collect()
 }
 

@@ -6,7 +6,7 @@ use super::super::database_command::DatabaseCommand;
 use super::super::error::CliError;
 use super::super::exit::Exit;
 use super::super::interrupt::Command;
-use super::super::missing::obstacle;
+use super::super::missing::{self, obstacle};
 use super::super::output::Output;
 use super::super::progress::Notifier;
 use super::Args;
@@ -79,6 +79,7 @@ pub fn ask(
         baseline(
             answers,
             ContextToRun {
+                ran_on: &missing::ran_on(bundle, &args.receipts, now())?,
                 variables: &strict,
                 ..order
             },
@@ -222,6 +223,7 @@ fn row_of(obstacle: &Obstacle, is_seen: bool) -> Option<Row> {
         Obstacle::Preflight(
             PreflightError::Open(_) | PreflightError::Probe(_) | PreflightError::State(_),
         ) => Some(Row::State),
+        Obstacle::Preflight(PreflightError::NotRunOn(_)) => Some(Row::Target),
         Obstacle::Preflight(_) => Some(Row::Ledger),
         Obstacle::Script(_) => Some(Row::Files),
     }

@@ -13,8 +13,9 @@ use crate::cli::stage;
 use crate::cli::waiting::{Begun, Waiting};
 use crate::cli::{CliError, Exit, Output};
 use crate::release::event::Silent;
+use crate::release::gate;
+use crate::release::run_context::{self, ContextToRun};
 use crate::release::survey::survey;
-use crate::release::{gate, run_context};
 use crate::trust::SecretKey;
 use pgseal_verify::format::receipt::Action;
 
@@ -94,7 +95,11 @@ impl<'a> Waiter<'a> {
         self.prepared.renew(&root, manifest, Action::Run)?;
         let (first, notifier) = (&self.begun.command, self.progress.notifier());
         let command = first.reconnecting(&args.database, &manifest.limits, notifier)?;
-        let order = command.order(&bundle, &variables);
+        let ran_on = missing::ran_on(&bundle, &args.receipts.receipts, at)?;
+        let order = ContextToRun {
+            ran_on: &ran_on,
+            ..command.order(&bundle, &variables)
+        };
         let permission = args.permission(&bundle, &variables, at);
         let survey = survey(order, &mut Silent);
         let obstacles = survey.obstacles.into_iter().map(missing::obstacle);

@@ -10,6 +10,7 @@ use super::{WHEN, gate_role, requirement, role_name, show, stem};
 use crate::trust::draft::{self, NewKey};
 use crate::trust::root::name;
 use crate::trust::{DraftRoot, PublicKey, Signer, signatures, store};
+use pgseal_verify::format::database_pattern::DatabasePattern;
 use pgseal_verify::format::name::Name;
 use pgseal_verify::format::timestamp::Timestamp;
 use pgseal_verify::format::trust_document::{GateRole, Policy, Role};
@@ -36,9 +37,9 @@ pub struct Args {
     /// That rehearsal may be at most so many days old [default: any age]
     #[arg(long, value_name = "DAYS", requires = "require_rehearsal")]
     rehearsal_max_age: Option<NonZeroU32>,
-    /// Releases may run only on this database; may be repeated
-    #[arg(long, value_name = "DATABASE")]
-    target: Vec<String>,
+    /// Releases may run only on this database: a name, * for any characters; may be repeated
+    #[arg(long, value_name = "NAME[@SYSTEM_IDENTIFIER]")]
+    target: Vec<DatabasePattern>,
     /// The role that gates and probes are asked as: one that may only read, or any, also a superuser
     #[arg(long, value_name = "WHAT", value_parser = gate_role(), default_value = "reader")]
     gate_role: GateRole,

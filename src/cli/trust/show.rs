@@ -8,6 +8,7 @@ use super::super::args::{TrustArgs, now};
 use super::super::rehearsal_proof;
 use super::super::{CliError, Exit, Output, Paint, escape};
 use super::roles;
+use crate::release::target;
 use crate::trust::change::{authority_standing, standing};
 use crate::trust::root::SignatureError;
 use crate::trust::signatures::{self, Progress, Tally};
@@ -109,8 +110,18 @@ fn show(draft: &DraftRoot, progress: &Progress, out: Output) {
         out.line(format!("a run needs {approvals} of {role}"));
     }
     if !policy.targets.is_empty() {
-        let targets = escape(&policy.targets.join(", "));
+        let targets = escape(&target::list(&policy.targets));
         out.line(format!("releases may run on: {targets}"));
+    }
+    if !policy.require_run_on.is_empty() {
+        let databases = escape(&target::list(&policy.require_run_on));
+        out.line(format!("a release must run first on: {databases}"));
+    }
+    for window in &policy.windows {
+        out.line(format!("runs may begin: {window}"));
+    }
+    for freeze in &policy.freezes {
+        out.line(format!("no run may begin: {freeze}"));
     }
     if policy.require_rehearsal {
         out.line(rehearsal_proof::needed(policy.rehearsal_max_age_days));

@@ -6,7 +6,7 @@ use super::super::facts::{Answers, Database, Kept, ReadinessFacts, ReleaseFacts}
 use super::super::human_time::{count, day_and_time, day_and_time_of};
 use super::super::values::spelled;
 use super::ANSWER_SECONDS;
-use super::signed::{database, later, receipt_proof, scripts_of};
+use super::signed::{later, receipt_proof, scripts_of};
 use pgseal_verify::format::manifest::{ReleaseState, State, States};
 use pgseal_verify::format::receipt::{
     Action, GateAnswer, ObservedTarget, Outcome, Receipt, VerifyRecord,
@@ -296,7 +296,7 @@ fn not_asked(
         Some(kept) => with_receipt(Cell::unknown(row, asked), kept, &then(&kept.document)),
     };
     let command = facts.known.command("report", &release.manifest);
-    let database = database(release);
+    let database = release.database();
     let way_out = format!("Ask the database {database} from a host that reaches it.");
     cell.way_out(way_out, command)
 }

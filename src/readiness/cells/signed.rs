@@ -206,7 +206,9 @@ fn rehearsed(
         let says =
             format!("The rehearsal ended at {at}, which is in the future by this host's clock.");
         (CellStatus::Unknown, says, None)
-    } else if database_of_source.is_some_and(|source| source != database(release)) {
+    } else if database_of_source
+        .is_some_and(|source| !release.manifest.target.database.has_name(source))
+    {
         unknown(
             format!("It was rehearsed on {source}, and the release is for another database."),
             ON_A_COPY,
@@ -234,10 +236,6 @@ fn copied(source: &Source) -> String {
 }
 
 const DAY: i64 = 24 * 60 * 60;
-
-pub(super) fn database(release: &ReleaseFacts) -> &str {
-    &release.manifest.target.database
-}
 
 /// The moment this many seconds later; `None` beyond the last representable one.
 pub(super) fn later(at: Timestamp, seconds: i64) -> Option<Timestamp> {

@@ -25,7 +25,8 @@ pub(super) fn create(
     job: &Job<'_>,
     admin: &mut Admin,
 ) -> Result<(ClonedDatabase, CloneMethod), RehearsalError> {
-    let target = &job.order.bundle.manifest().target.database;
+    let target = job.order.bundle.manifest().target.database.first_name();
+    let target = target.unwrap_or("release");
     let make = |admin: &mut Admin, source, template, owner| {
         clone::create(admin, job.rehearsal_id, source, target, template, owner)
     };

@@ -77,6 +77,7 @@ impl BundleToRun<'_> {
         if tallies.iter().any(|tally| !tally.is_met()) {
             return Err(PolicyError::Approvals(tallies));
         }
+        self.check_window()?;
         let counting = bundle
             .approvals()
             .iter()
@@ -85,6 +86,11 @@ impl BundleToRun<'_> {
             bundle,
             approvals: counting.cloned().collect(),
         })
+    }
+
+    /// Checks whether its trust root lets a run begin now.
+    pub fn check_window(&self) -> Result<(), PolicyError> {
+        policy::check_window(self.root(), self.now)
     }
 }
 

@@ -7,6 +7,7 @@ use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
+use super::database_pattern::Databases;
 use super::expectation::Expectation;
 use super::name::{Name, VariableName, Version};
 use super::run_limits::RunLimits;
@@ -123,8 +124,8 @@ pub struct StageOf {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
-    /// `current_database()`.
-    pub database: String,
+    /// Databases on which it may run.
+    pub database: Databases,
     /// `server_version_num`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub server: Option<ServerRange>,
@@ -138,9 +139,10 @@ pub struct Target {
     /// `current_user`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub role: Option<String>,
-    /// `pg_control_system().system_identifier`: identifies one cluster worldwide.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub system_identifier: Option<String>,
+    /// Clusters on which it may run, by `pg_control_system().system_identifier`, which identifies
+    /// one worldwide; empty: any.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub system_identifiers: Vec<String>,
 }
 
 /// Search path of a release without one.

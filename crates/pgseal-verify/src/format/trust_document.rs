@@ -5,9 +5,11 @@ use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
+use super::database_pattern::DatabasePattern;
 use super::manifest::is_false;
 use super::name::Name;
 use super::timestamp::Timestamp;
+use super::window::{Freeze, Window};
 use crate::digest::Digest;
 
 /// The DSSE payload type of a trust document.
@@ -112,7 +114,16 @@ pub struct Policy {
     pub approvals: BTreeMap<Name, u8>,
     /// Databases on which releases may run; empty: any.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub targets: Vec<String>,
+    pub targets: Vec<DatabasePattern>,
+    /// Databases on which a release must have run before it runs on another one.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub require_run_on: Vec<DatabasePattern>,
+    /// Times at which runs may begin; empty: any.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub windows: Vec<Window>,
+    /// Times at which no run may begin, also within `windows`.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub freezes: Vec<Freeze>,
     /// The lowest sequence that may still run, by release name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub minimum_sequence: BTreeMap<Name, u32>,

@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 
 use super::signed::{self, Parts, ReceiptError};
 use crate::digest::Digest;
+use crate::format::database_pattern::Databases;
 use crate::format::manifest::Manifest;
 use crate::format::rehearsal::{Rehearsal, RehearsalOutcome, RehearsalStatement};
 use crate::format::statement::{ReleaseId, Subject};
@@ -65,9 +66,9 @@ impl signed::Signed for RehearsalStatement {
 pub struct Demand<'a> {
     /// Id of the rehearsed release.
     pub release: ReleaseId,
-    /// Database from which the clone was made. A dump has no database name; the receipt contains
-    /// its digest.
-    pub database: &'a str,
+    /// Databases of the release; the clone was made from one of them. A dump has no database name;
+    /// the receipt contains its digest.
+    pub databases: &'a Databases,
     /// Values of the variables: a script can behave differently with others.
     pub variables: &'a BTreeMap<String, String>,
     /// Maximum age in days; `None` for no limit.
@@ -89,7 +90,7 @@ pub fn max_age_days(manifest: &Manifest, policy: &Policy) -> Option<NonZeroU32> 
 }
 
 /// Selects the relevant one of several rehearsals of one release: the newest conclusive one for
-/// this database and these values.
+/// these databases and these values.
 ///
 /// A `Limited` rehearsal does not supersede an older proof. One on a clone of another database, or
 /// with other values, is conclusive only if it failed. Without a conclusive one, the newest is
@@ -97,7 +98,7 @@ pub fn max_age_days(manifest: &Manifest, policy: &Policy) -> Option<NonZeroU32> 
 pub fn newest<T>(
     all: impl IntoIterator<Item = T>,
     of: impl Fn(&T) -> &Rehearsal,
-    database: &str,
+    databases: &Databases,
     variables: Option<&BTreeMap<String, String>>,
 ) -> Option<T> {
     // docs/decisions/057
@@ -105,7 +106,7 @@ pub fn newest<T>(
         RehearsalOutcome::Failed => true,
         RehearsalOutcome::Limited => false,
         RehearsalOutcome::Proved | RehearsalOutcome::Incomplete => {
-            is_of(rehearsal, database)
+            is_of(rehearsal, databases)
                 && variables.is_none_or(|values| *values == rehearsal.variables)
         }
     };
@@ -120,12 +121,12 @@ pub fn newest<T>(
     })
 }
 
-fn is_of(rehearsal: &Rehearsal, database: &str) -> bool {
+fn is_of(rehearsal: &Rehearsal, databases: &Databases) -> bool {
     rehearsal
         .source
         .database
         .as_ref()
-        .is_none_or(|source| source == database)
+        .is_none_or(|source| databases.has_name(source))
 }
 
 /// The proof that a release was rehearsed, for a run to rely on. It replaces neither approvals nor
@@ -135,19 +136,13 @@ fn is_of(rehearsal: &Rehearsal, database: &str) -> bool {
 #[derive(Debug)]
 pub struct Proved {
     release: ReleaseId,
-    database: String,
     variables: BTreeMap<String, String>,
 }
 
 impl Proved {
-    /// True if it covers this release with these values of its variables, for this database.
-    pub fn is_for(
-        &self,
-        release: ReleaseId,
-        database: &str,
-        variables: &BTreeMap<String, String>,
-    ) -> bool {
-        self.release == release && self.database == database && self.variables == *variables
+    /// True if it covers this release with these values of its variables.
+    pub fn is_for(&self, release: ReleaseId, variables: &BTreeMap<String, String>) -> bool {
+        self.release == release && self.variables == *variables
     }
 }
 
@@ -250,7 +245,7 @@ impl ReadRehearsal {
             .source
             .database
             .as_ref()
-            .filter(|_| !is_of(rehearsal, demand.database))
+            .filter(|_| !is_of(rehearsal, demand.databases))
         {
             return Err(UnprovedError::Source(source.clone()));
         }
@@ -268,7 +263,6 @@ impl ReadRehearsal {
             }
             _ => Ok(Proved {
                 release: demand.release,
-                database: demand.database.to_owned(),
                 variables: rehearsal.variables.clone(),
             }),
         }

@@ -11,6 +11,7 @@ use crate::format::manifest::Release;
 use crate::format::name::{AprCode, Name};
 use crate::format::statement::ReleaseId;
 use crate::format::timestamp::Timestamp;
+use crate::format::window::{Freeze, Window, next_open};
 
 /// Maximum lag of this host's clock behind a time from another clock, in seconds. Five minutes is
 /// Kerberos's tolerance (RFC 4120, section 1.6); a clock set back to revive an expired document
@@ -53,6 +54,16 @@ pub enum PolicyError {
         minimum: u32,
         /// The release's sequence.
         found: u32,
+    },
+    /// No run may begin at this time.
+    #[error("{}{}", rule(.freeze, .windows), opens(.next))]
+    OutsideWindow {
+        /// The freeze that the time is in.
+        freeze: Option<Freeze>,
+        /// The windows, if there are any.
+        windows: Vec<Window>,
+        /// The next moment at which a run may begin; `None` if there is none in the next years.
+        next: Option<Timestamp>,
     },
     /// Required approvals are missing.
     #[error("approvals are missing: {}", missing(.0))]
@@ -124,6 +135,21 @@ pub fn check_policy(
         }),
         _ => Ok(()),
     }
+}
+
+/// Checks whether a run may begin at a time.
+pub fn check_window(root: &TrustRoot, now: Timestamp) -> Result<(), PolicyError> {
+    let policy = root.policy();
+    let next = next_open(&policy.windows, &policy.freezes, now);
+    if next == Some(now) {
+        return Ok(());
+    }
+    let freeze = policy.freezes.iter().find(|freeze| freeze.contains(now));
+    Err(PolicyError::OutsideWindow {
+        freeze: freeze.cloned(),
+        windows: policy.windows.clone(),
+        next,
+    })
 }
 
 /// Whether a clock is behind an observed time by more than [`CLOCK_SKEW_SECONDS`].
@@ -247,6 +273,26 @@ pub fn counts(
             given.unwrap_or("no APR code")
         )),
         _ => Ok(()),
+    }
+}
+
+fn rule(freeze: &Option<Freeze>, windows: &[Window]) -> String {
+    match freeze {
+        Some(Freeze { from, to }) => {
+            format!("the trust root lets no run begin from {from} until {to}")
+        }
+        None => {
+            let windows: Vec<String> = windows.iter().map(ToString::to_string).collect();
+            let windows = windows.join(", ");
+            format!("the trust root lets runs begin in this window only: {windows}")
+        }
+    }
+}
+
+fn opens(next: &Option<Timestamp>) -> String {
+    match next {
+        Some(next) => format!("; the next moment is {next}"),
+        None => String::new(),
     }
 }
 

@@ -1,0 +1,216 @@
+//! Databases that a release or a trust root names.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::receipt::ObservedTarget;
+use crate::digest::string_conversions;
+
+/// `app`, `tenant_*`, or `app@7301234567890123456`: the name of a database, in which `*` stands for
+/// any characters, and optionally the system identifier of its cluster.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct DatabasePattern {
+    name: String,
+    /// `pg_control_system().system_identifier`: identifies one cluster worldwide.
+    system_identifier: Option<String>,
+}
+
+/// Reason why a text names no database.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{found:?} names no database: write a name of 1 to 63 bytes, * for any characters, and @ before the system identifier of its cluster if only that one is meant"
+)]
+pub struct DatabasePatternError {
+    found: String,
+}
+
+/// Maximum bytes of a name (PostgreSQL, `NAMEDATALEN - 1`).
+const NAME_BYTES: usize = 63;
+
+impl DatabasePattern {
+    /// Whether it means the database of this name, on any cluster.
+    pub fn has_name(&self, database: &str) -> bool {
+        let mut parts = self.name.split('*');
+        let first = parts.next().unwrap_or_default();
+        let Some(mut rest) = database.strip_prefix(first) else {
+            return false;
+        };
+        let Some(last) = parts.next_back() else {
+            return rest.is_empty();
+        };
+        for part in parts {
+            match rest.find(part) {
+                Some(at) => rest = &rest[at + part.len()..],
+                None => return false,
+            }
+        }
+        rest.ends_with(last)
+    }
+
+    /// Whether it means this database. An unknown system identifier is never the one that is
+    /// named.
+    pub fn matches(&self, target: &ObservedTarget) -> bool {
+        self.has_name(&target.database)
+            && (self.system_identifier.is_none()
+                || self.system_identifier == target.system_identifier)
+    }
+
+    /// The name, if it is one of a single database.
+    fn single(&self) -> Option<&str> {
+        (!self.name.contains('*')).then_some(&self.name)
+    }
+}
+
+impl FromStr for DatabasePattern {
+    type Err = DatabasePatternError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let is_identifier = |digits: &&str| {
+            !digits.is_empty() && digits.len() <= 20 && digits.bytes().all(|b| b.is_ascii_digit())
+        };
+        let split = text.rsplit_once('@').filter(|(_, id)| is_identifier(id));
+        let (name, system_identifier) = match split {
+            Some((name, id)) => (name, Some(id.to_owned())),
+            None => (text, None),
+        };
+        if name.is_empty() || name.len() > NAME_BYTES || name.contains(char::is_control) {
+            return Err(DatabasePatternError {
+                found: text.chars().take(80).collect(),
+            });
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            system_identifier,
+        })
+    }
+}
+
+impl fmt::Display for DatabasePattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        match &self.system_identifier {
+            Some(id) => write!(f, "@{id}"),
+            None => Ok(()),
+        }
+    }
+}
+
+string_conversions!(DatabasePattern);
+
+/// The databases of a release, at least one. A single one is written as a string, more as a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Databases(Vec<DatabasePattern>);
+
+impl Databases {
+    /// `None` for an empty list.
+    pub fn new(list: Vec<DatabasePattern>) -> Option<Self> {
+        (!list.is_empty()).then_some(Self(list))
+    }
+
+    /// Whether one of them has this name.
+    pub fn has_name(&self, database: &str) -> bool {
+        self.0.iter().any(|one| one.has_name(database))
+    }
+
+    /// Whether one of them is this database.
+    pub fn matches(&self, target: &ObservedTarget) -> bool {
+        self.0.iter().any(|one| one.matches(target))
+    }
+
+    /// The first one that is a name and no pattern.
+    pub fn first_name(&self) -> Option<&str> {
+        self.0.iter().find_map(DatabasePattern::single)
+    }
+}
+
+/// Formats as `app, tenant_*`.
+impl fmt::Display for Databases {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let all: Vec<String> = self.0.iter().map(ToString::to_string).collect();
+        f.write_str(&all.join(", "))
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Spelled {
+    One(DatabasePattern),
+    Several(Vec<DatabasePattern>),
+}
+
+impl Serialize for Databases {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0.as_slice() {
+            [one] => one.serialize(serializer),
+            several => several.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Databases {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let list = match Spelled::deserialize(deserializer)? {
+            Spelled::One(one) => vec![one],
+            Spelled::Several(list) => list,
+        };
+        Self::new(list).ok_or_else(|| serde::de::Error::custom("no database is named"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pattern(text: &str) -> DatabasePattern {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn names_and_patterns() {
+        let fits = [
+            ("app", "app"),
+            ("tenant_*", "tenant_"),
+            ("tenant_*", "tenant_1"),
+            ("*", "x"),
+            ("a*b*c", "a--b--c"),
+            ("a*b*c", "abc"),
+            ("*_x", "a_x_x"),
+        ];
+        let differs = [
+            ("app", "apps"),
+            ("app", "App"),
+            ("tenant_*", "tenant"),
+            ("a*b*c", "acb"),
+            ("ab*ba", "aba"),
+            ("a*b*c", "a--c--b"),
+            ("app@7", "app@7"),
+        ];
+        for (text, name) in fits {
+            assert!(pattern(text).has_name(name), "{text} {name}");
+        }
+        for (text, name) in differs {
+            assert!(!pattern(text).has_name(name), "{text} {name}");
+        }
+    }
+
+    #[test]
+    fn spellings() {
+        for text in ["app", "app@7301234567890123456", "a@b", "*"] {
+            assert_eq!(pattern(text).to_string(), text);
+        }
+        let long = "x".repeat(64);
+        for wrong in ["", "@7", "a\nb", &long] {
+            assert!(wrong.parse::<DatabasePattern>().is_err(), "{wrong}");
+        }
+        let read = |json: &str| serde_json::from_str::<Databases>(json);
+        let written = |json: &str| serde_json::to_string(&read(json).unwrap()).unwrap();
+        assert_eq!(written(r#""app""#), r#""app""#);
+        assert_eq!(written(r#"["app"]"#), r#""app""#);
+        assert_eq!(written(r#"["app","b_*"]"#), r#"["app","b_*"]"#);
+        assert!(read("[]").is_err());
+        assert!(read("7").is_err());
+    }
+}
