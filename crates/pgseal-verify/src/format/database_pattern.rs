@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::receipt::ObservedTarget;
@@ -134,13 +135,6 @@ impl fmt::Display for Databases {
     }
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(untagged)]
-enum Spelled {
-    One(DatabasePattern),
-    Several(Vec<DatabasePattern>),
-}
-
 impl Serialize for Databases {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0.as_slice() {
@@ -152,11 +146,30 @@ impl Serialize for Databases {
 
 impl<'de> Deserialize<'de> for Databases {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let list = match Spelled::deserialize(deserializer)? {
-            Spelled::One(one) => vec![one],
-            Spelled::Several(list) => list,
-        };
-        Self::new(list).ok_or_else(|| serde::de::Error::custom("no database is named"))
+        deserializer.deserialize_any(OneOrSeveral)
+    }
+}
+
+struct OneOrSeveral;
+
+impl<'de> Visitor<'de> for OneOrSeveral {
+    type Value = Databases;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a database, or a list of databases")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Databases, E> {
+        let one = text.parse().map_err(E::custom)?;
+        Ok(Databases(vec![one]))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Databases, A::Error> {
+        let mut all = Vec::new();
+        while let Some(one) = list.next_element()? {
+            all.push(one);
+        }
+        Databases::new(all).ok_or_else(|| A::Error::custom("no database is named"))
     }
 }
 
