@@ -8,8 +8,10 @@ use crate::bundle::{Admission, BundleToRun};
 use crate::record::memory;
 use crate::record::rehearsal::Proved;
 use crate::release::gate::{GateError, OpenError};
+use crate::release::preflight::PreflightError;
 use crate::release::rehearsal_proof;
 use crate::release::survey::Obstacle;
+use crate::trust::policy::{PolicyError, Tally};
 use pgseal_verify::format::approval::APR_VARIABLE;
 use pgseal_verify::format::timestamp::Timestamp;
 
@@ -18,6 +20,23 @@ pub struct Permission<'b> {
     pub admission: Admission<'b>,
     /// The proof of a rehearsal, if one is required or named.
     pub rehearsed: Option<Proved>,
+}
+
+/// A permission that this host's files do not give.
+pub struct Refused<'b> {
+    /// The admission, if only other conditions are missing.
+    pub admission: Option<Admission<'b>>,
+    pub errors: Vec<CliError>,
+}
+
+/// The admission of a permission, given or refused.
+pub fn admission<'p, 'b>(
+    permission: &'p Result<Permission<'b>, Refused<'b>>,
+) -> Option<&'p Admission<'b>> {
+    match permission {
+        Ok(permission) => Some(&permission.admission),
+        Err(refused) => refused.admission.as_ref(),
+    }
 }
 
 impl<'b> Permission<'b> {
@@ -29,21 +48,27 @@ impl<'b> Permission<'b> {
         rehearsal: Option<&Path>,
         receipts: &Path,
         at: Timestamp,
-    ) -> Result<Self, Vec<CliError>> {
+    ) -> Result<Self, Refused<'b>> {
         let clock = memory::check_clock(receipts, at).map_err(CliError::from);
         let code = variables.get(APR_VARIABLE).map(String::as_str);
-        let admission = bundle.authorize_run(code).map_err(CliError::from);
+        let (admission, refused) = match bundle.authorize_run(code) {
+            Ok(admission) => (Some(admission), None),
+            Err(error) => (None, Some(CliError::from(error))),
+        };
         let root = bundle.root();
         let rehearsed = rehearsal_proof::proof(rehearsal, root, bundle, variables, receipts, at)
             .map_err(CliError::from);
         match (clock, admission, rehearsed) {
-            (Ok(()), Ok(admission), Ok(rehearsed)) => Ok(Self {
+            (Ok(()), Some(admission), Ok(rehearsed)) => Ok(Self {
                 admission,
                 rehearsed,
             }),
             (clock, admission, rehearsed) => {
-                let errors = [clock.err(), admission.err(), rehearsed.err()];
-                Err(errors.into_iter().flatten().collect())
+                let errors = [clock.err(), refused, rehearsed.err()];
+                Err(Refused {
+                    admission,
+                    errors: errors.into_iter().flatten().collect(),
+                })
             }
         }
     }
@@ -62,6 +87,16 @@ pub fn obstacle(obstacle: Obstacle) -> CliError {
         Obstacle::Preflight(error) => CliError::from(error),
         Obstacle::Script(failure) => error::failure(Exit::Failed, "", &failure),
     }
+}
+
+/// The approvals with runs left, if they do not meet the policy.
+pub fn used(obstacles: &[Obstacle]) -> Option<&[Tally]> {
+    obstacles.iter().find_map(|obstacle| match obstacle {
+        Obstacle::Preflight(PreflightError::Approvals(PolicyError::Used(tallies))) => {
+            Some(tallies.as_slice())
+        }
+        _ => None,
+    })
 }
 
 /// Like [`obstacle`], for `gate`: without a connection a gate has no answer, which counts as closed

@@ -3,6 +3,7 @@
 
 mod adapter;
 mod approvals;
+mod approved_runs;
 mod as_new;
 mod attack;
 mod between;

@@ -179,6 +179,10 @@ impl From<PolicyError> for CliError {
                 "an old release is not run again: ask for the newest one",
             ),
             PolicyError::ClockBehind { .. } => (Kind::ClockBehind, CLOCK_HINT),
+            PolicyError::Used(_) => (
+                Kind::ApprovalsUsed,
+                "nothing was changed; if it is to run again, each of them approves it anew by `pgseal approve FILE`, for more than one run by --runs N",
+            ),
             PolicyError::Approvals(tallies) => {
                 match tallies.iter().flat_map(|tally| &tally.other_codes).next() {
                     Some(code) => {

@@ -95,21 +95,24 @@ impl<'a> Waiter<'a> {
         let (first, notifier) = (&self.begun.command, self.progress.notifier());
         let command = first.reconnecting(&args.database, &manifest.limits, notifier)?;
         let order = command.order(&bundle, &variables);
+        if let Some(ended) = args.ended(order, at, self.out) {
+            return Ok(Attempt::Ended(ended));
+        }
         let permission = args.permission(&bundle, &variables, at);
-        let survey = survey(order, &mut Silent);
+        let survey = survey(order, missing::admission(&permission), &mut Silent);
         let obstacles = survey.obstacles.into_iter().map(missing::obstacle);
         let permission = match permission {
             Ok(permission) if obstacles.len() == 0 => permission,
             permission => {
-                let missing = permission.err().unwrap_or_default();
-                let missing = missing.into_iter().chain(obstacles);
+                let missing = permission.err().map(|refused| refused.errors);
+                let missing = missing.into_iter().flatten().chain(obstacles);
                 return Ok(Attempt::Missing(missing.collect()));
             }
         };
         // From here on with the lock, which a run keeps until its end.
         let ready = gate::pass(order, &mut self.progress).map_err(CliError::from);
         let ready = ready.and_then(|gated| {
-            let ready = gated.preflight()?;
+            let ready = gated.preflight(Some(&permission.admission))?;
             let schema = args.schema.before(&order.authentic())?;
             Ok((ready, schema))
         });

@@ -73,18 +73,8 @@ impl BundleToRun<'_> {
     pub fn authorize_run(&self, apr: Option<&str>) -> Result<Admission<'_>, PolicyError> {
         let (bundle, root, now) = (&self.bundle, self.root(), JudgedAt::At(self.now));
         bundle.check_policy()?;
-        let tallies = policy::tally(root, bundle.approvals(), apr, now);
-        if tallies.iter().any(|tally| !tally.is_met()) {
-            return Err(PolicyError::Approvals(tallies));
-        }
-        let counting = bundle
-            .approvals()
-            .iter()
-            .filter(|approval| policy::counts(root, approval, apr, now).is_ok());
-        Ok(Admission {
-            bundle,
-            approvals: counting.cloned().collect(),
-        })
+        let approvals = policy::counting(root, bundle.approvals(), apr, now)?;
+        Ok(Admission { bundle, approvals })
     }
 }
 
@@ -97,5 +87,14 @@ impl<'b> Admission<'b> {
     /// The approvals that counted.
     pub fn approvals(&self) -> &[SignedApproval] {
         &self.approvals
+    }
+
+    /// The approvals that counted and have runs left; fails if they do not meet the policy. `used`
+    /// is the number of runs that an approval was used for on the database of the run.
+    pub fn unused(
+        &self,
+        used: impl Fn(&SignedApproval) -> u64,
+    ) -> Result<Vec<SignedApproval>, PolicyError> {
+        policy::unused(self.bundle.root(), &self.approvals, used)
     }
 }
