@@ -87,7 +87,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let mut progress = Progress::new(out);
     let ordered = args.prepare(manifest, out, &progress)?;
     let order = ordered.order(&bundle, &variables);
-    if let Some(ended) = args.ended(order, at, out) {
+    if let Some(ended) = args.ended(order, at, &progress, out) {
         return ended;
     }
     let permission = args.permission(&bundle, &variables, at);
@@ -101,7 +101,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         })
     });
     if ready.is_err()
-        && let Some(ended) = args.ended(order, at, out)
+        && let Some(ended) = args.ended(order, at, &progress, out)
     {
         // Another process has run it since.
         return ended;

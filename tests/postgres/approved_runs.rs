@@ -7,28 +7,31 @@ use pgseal_testkit::cluster::{Cluster, TestDatabase};
 use pgseal_testkit::proxy::{Fate, Proxy};
 use pgseal_testkit::release::{Answer, Operator, Release, assert_same, dump, wait_until};
 use pgseal_testkit::tar::Tar;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::approvals::{EVERYBODY, approve, approved, everybody_approves, operator};
 
 /// Asserts that `run`, `plan`, `gate` and `report` say HELD, and that nothing was written.
 #[track_caller]
-fn held(db: &TestDatabase<'_>, operator: &Operator<'_>, words: &[&str]) {
+pub(super) fn held(db: &TestDatabase<'_>, operator: &Operator<'_>, words: &[&str]) {
     let (before, rows) = (dump(db), rows(db));
     let words = [&["HELD: the approved runs are used here"], words].concat();
     operator.run().fails_saying(11, &words);
-    operator.gate().fails_saying(11, &words);
+    let gate = operator.ask("gate");
+    gate.fails_saying(11, &words);
+    gate.says(&["BLOCKED approvals-used\n"]);
+    let document = operator.json("gate");
+    assert_eq!(document["verdict"], "BLOCKED", "{document}");
+    assert_eq!(kinds(&document, "missing"), ["approvals-used"]);
     let plan = operator.plan();
     assert_eq!(plan.code, 11, "{plan}");
     plan.says(&words);
-    for command in ["run", "gate"] {
-        let document = operator.json(command);
-        assert_eq!(document["error"]["kind"], "approvals-used", "{document}");
-    }
-    let document = operator.json("plan");
-    let kinds = document["obstacles"].as_array().unwrap().iter();
-    let kinds: Vec<&Value> = kinds.map(|obstacle| &obstacle["kind"]).collect();
-    assert_eq!(kinds, ["approvals-used"], "{document}");
+    let document = operator.json("run");
+    assert_eq!(document["error"]["kind"], "approvals-used", "{document}");
+    assert_eq!(
+        kinds(&operator.json("plan"), "obstacles"),
+        ["approvals-used"]
+    );
     let report = operator.ask_with("report", &["--format", "json"]);
     assert_eq!(report.code, 11, "{report}");
     assert_eq!(report.json()["word"], "HELD", "{report}");
@@ -36,7 +39,13 @@ fn held(db: &TestDatabase<'_>, operator: &Operator<'_>, words: &[&str]) {
     assert_eq!(self::rows(db), rows);
 }
 
-fn rows(db: &TestDatabase<'_>) -> String {
+fn kinds(document: &Value, list: &str) -> Vec<String> {
+    let all = document[list].as_array().unwrap().iter();
+    all.map(|one| one["kind"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+pub(super) fn rows(db: &TestDatabase<'_>) -> String {
     db.ask("select count(*) from pgseal.ledger")
 }
 
@@ -123,7 +132,7 @@ fn an_approval_of_two_runs() {
     operator.run().done();
     assert_eq!(operator.receipt()["approvals"][0]["runs"], 2);
     operator.rollback().done();
-    operator.gate().done();
+    operator.ask("gate").done();
     operator.run().done();
     operator.rollback().done();
     held(&db, &operator, &["approved 2 runs at 20"]);
@@ -305,7 +314,7 @@ fn a_run_behind_a_rollback() {
     assert_eq!(rows(&db), "2");
 }
 
-const SLEEPERS: &str = "select count(*) from pg_stat_activity
+pub(super) const SLEEPERS: &str = "select count(*) from pg_stat_activity
                         where query like '%pg_sleep(%' and pid <> pg_backend_pid() and datname = current_database()";
 
 /// The number is part of what is signed.
@@ -411,135 +420,132 @@ fn an_audit_counts_the_runs() {
     audit(50).says(&words);
 }
 
-// --- run --if-needed --------------------------------------------------------------------------------------------------
-
-const IF_NEEDED: [&str; 2] = ["--if-needed", "--json"];
-
+/// Another process uses the last run while this one waits for the lock: the count is made under the lock.
 #[test]
-fn if_needed() {
-    let (db, site, bundle) = approved("needed");
-    let operator = operator(&db, &site, &bundle);
-    let ask = || operator.ask_with("run", &IF_NEEDED);
-    // Not in effect, it is an ordinary run.
-    assert_eq!(ask().json()["error"]["kind"], "approvals-missing");
-    everybody_approves(&site, &bundle);
-    let ran = ask();
-    ran.done();
-    assert_eq!(ran.json()["result"]["outcome"], "committed");
-    let records = operator.records("").len();
-    let again = ask();
-    again.done();
-    let document = again.json();
-    assert_eq!(document["outcome"], "already-in-effect", "{document}");
-    assert_eq!(document["run_id"], ran.json()["run_id"], "{document}");
-    operator
-        .ask_with("run", &["--if-needed"])
-        .done()
-        .says(&["small 1.0.0 is in effect already, and its state holds: run "]);
-    assert_eq!(
-        (operator.records("").len(), rows(&db)),
-        (records, "1".to_owned())
-    );
-    // Neither gate nor approvals are asked of what is in effect.
-    db.client()
-        .batch_execute("delete from public.approvals")
-        .unwrap();
+fn the_count_is_under_the_lock() {
+    let (db, site, bundle) = approved("counted");
     for who in EVERYBODY {
-        let (file, key) = (bundle.to_str().unwrap(), format!("{}.key", who.0));
+        approve(&site, &bundle, who, &["--runs", "2"]);
+    }
+    let operator = operator(&db, &site, &bundle);
+    operator.run().done();
+    operator.rollback().done();
+    operator.ask("gate").done();
+    let mut other = db.client();
+    other
+        .batch_execute("select pg_advisory_lock(-2437371639947053445)")
+        .unwrap();
+    let polls = "select count(*) from pg_stat_activity
+                 where query like '%pg_locks%' and pid <> pg_backend_pid() and datname = current_database()";
+    let run = operator.start("run");
+    wait_until("it polls", || db.ask(polls) == "1");
+    // A run and its rollback, as another host writes them.
+    let columns = "action, release, version, sequence, release_id, transaction_id, signers, pgseal, variables, approvals,
+                   trust_version, trust_sha256, operator, host, server_version, system_identifier, timeline, before";
+    other
+        .batch_execute(&format!(
+            "insert into pgseal.ledger (run_id, {columns})
+                 select md5(run_id), {columns} from pgseal.ledger order by id;
+             insert into pgseal.steps (run_id, by_run, happened) select md5(run_id), md5(run_id), 'finished' from pgseal.ledger
+                 where run_id in (select run_id from pgseal.steps);
+             select pg_advisory_unlock_all()"
+        ))
+        .unwrap();
+    run.end().fails_saying(11, &["HELD"]);
+    assert_eq!(rows(&db), "4");
+}
+
+/// A copy of the bundle that does not show the newer approvals revives no older ones.
+#[test]
+fn an_approval_that_was_replaced() {
+    let (db, site, bundle) = approved("replaced");
+    everybody_approves(&site, &bundle);
+    let old = site.path("old.pgseal");
+    fs::copy(&bundle, &old).unwrap();
+    for (who, _) in EVERYBODY {
+        let (file, key) = (bundle.to_str().unwrap(), format!("{who}.key"));
         site.pgseal(["withdraw", file, "--key", &key, "--trust", "trust.json"])
             .done();
     }
-    ask().done();
-    // Its state does not hold.
-    db.client()
-        .batch_execute("drop table public.widgets")
-        .unwrap();
-    let differs = ask();
-    assert_eq!(differs.code, 22, "{differs}");
-    assert_eq!(differs.json()["error"]["kind"], "check-failed", "{differs}");
-    operator.ask_with("run", &["--if-needed"]).fails_saying(
-        22,
-        &["is in effect (run ", "not in the state \"finalized\""],
-    );
-    operator
-        .ask_with("run", &["--if-needed", "--resume"])
-        .fails(2);
-}
-
-/// What the trust root blocks is reported although it is in effect.
-#[test]
-fn if_needed_of_a_blocked_release() {
-    let (db, site, bundle) = approved("blocked");
-    everybody_approves(&site, &bundle);
-    let operator = operator(&db, &site, &bundle);
-    let ran = operator.ask_with("run", &["--json"]);
-    ran.done();
-    operator.ask_with("run", &IF_NEEDED).done();
-    let id = site
-        .pgseal([
-            "inspect",
-            bundle.to_str().unwrap(),
-            "--trust",
-            "trust.json",
-            "--json",
-        ])
-        .json()["release_id"]
-        .clone();
-    let block = [
-        "trust",
-        "set-policy",
-        "trust.json",
-        "--block",
-        id.as_str().unwrap(),
-        "--root-key",
-        "root.key",
-    ];
-    site.pgseal(block).done();
-    let blocked = operator.ask_with("run", &IF_NEEDED);
-    assert_eq!(blocked.code, 11, "{blocked}");
-    assert_eq!(blocked.json()["error"]["kind"], json!("release-blocked"));
-}
-
-/// Rolled back, it is an ordinary run again, and HELD; another release in effect is in the way.
-#[test]
-fn if_needed_of_another_release() {
-    let (db, site, packed) = approved("other");
-    let bundle = site.path("first.pgseal");
-    fs::rename(packed, &bundle).unwrap();
     everybody_approves(&site, &bundle);
     let operator = operator(&db, &site, &bundle);
     operator.run().done();
-    let same = site.pack(
-        &Release::on(db.name())
-            .variable("ratified_apr")
-            .file("more.txt", "another content"),
-    );
-    everybody_approves(&site, &same);
-    self::operator(&db, &site, &same)
-        .ask_with("run", &["--if-needed"])
-        .fails_saying(22, &["another release with sequence 1 is in effect"]);
     operator.rollback().done();
-    operator
-        .ask_with("run", &["--if-needed"])
-        .fails_saying(11, &["HELD"]);
+    held(&db, &self::operator(&db, &site, &old), &[]);
+    held(&db, &operator, &[]);
 }
 
-/// Two hosts converge at once: one runs, and the one that waited for the lock finds it in effect.
+/// Days later the approvals have expired: the run that stopped half way is resumed by new ones, and these still
+/// allow a run.
 #[test]
-fn if_needed_beside_a_run() {
-    let (db, site, _) = approved("converge");
-    let bundle = site.pack(
-        &Release::on(db.name())
-            .variable("ratified_apr")
-            .tier("slow", "select pg_catalog.pg_sleep(1);\n"),
+fn a_run_is_resumed_days_later() {
+    let (db, site, _) = approved("days");
+    let bundle = site.pack(&stops(&db));
+    let soon = db.ask(
+        "select to_char(timezone('UTC', now()) + interval '8 s', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')",
     );
+    for who in EVERYBODY {
+        approve(&site, &bundle, who, &["--expires", &soon]);
+    }
+    let operator = operator(&db, &site, &bundle);
+    operator.run().fails(31);
+    let is_over = format!("select (now() > '{soon}'::timestamptz + interval '1 s')::int");
+    wait_until("they expire", || db.ask(&is_over) == "1");
+    days_pass(&db);
+    db.client()
+        .batch_execute("update public.widgets set name = 'two' where id = 2")
+        .unwrap();
+    operator
+        .ask_with("run", &["--resume"])
+        .fails_saying(11, &["approvals are missing"]);
+    everybody_approves(&site, &bundle);
+    operator.ask_with("run", &["--resume"]).done();
+    days_pass(&db);
+    operator.rollback().done();
+    days_pass(&db);
+    // The new approvals resumed a run, and are not used.
+    operator.run().fails(31);
+    operator.rollback().done();
+    days_pass(&db);
+    held(&db, &operator, &[]);
+}
+
+/// Makes everything in the ledger three days older.
+pub(super) fn days_pass(db: &TestDatabase<'_>) {
+    db.client()
+        .batch_execute(
+            "alter table pgseal.ledger disable trigger only_added;
+             alter table pgseal.steps disable trigger only_added;
+             update pgseal.ledger set at = at - interval '3 days';
+             update pgseal.steps set at = at - interval '3 days';
+             alter table pgseal.ledger enable trigger only_added;
+             alter table pgseal.steps enable trigger only_added",
+        )
+        .unwrap();
+}
+
+/// A rehearsal needs no approval and uses none, also of a release that is HELD.
+#[test]
+fn a_rehearsal_uses_none() {
+    let (db, site, bundle) = approved("rehearsed");
     everybody_approves(&site, &bundle);
     let operator = operator(&db, &site, &bundle);
-    let run = operator.start("run");
-    wait_until("it sleeps", || db.ask(SLEEPERS) == "1");
-    let beside = operator.ask_with("run", &IF_NEEDED);
-    run.end().done();
-    beside.done();
-    assert_eq!(beside.json()["outcome"], "already-in-effect");
-    assert_eq!(rows(&db), "1");
+    let rehearse = || {
+        let admin = Cluster::shared().server().url("postgres");
+        let mut rehearse = site.command();
+        rehearse
+            .arg("rehearse")
+            .arg(&bundle)
+            .args(["--trust", "trust.json", "--db", &admin, "--from", db.name()])
+            .args(["-v", "ratified_apr=APR-1"])
+            .args(["--receipt-key", "receipt.key", "--receipts"])
+            .arg(site.path("rehearsals"));
+        Answer::of(rehearse.output().unwrap()).done();
+    };
+    rehearse();
+    operator.run().done();
+    operator.rollback().done();
+    held(&db, &operator, &[]);
+    rehearse();
+    held(&db, &operator, &[]);
 }

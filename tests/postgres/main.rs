@@ -28,6 +28,8 @@ mod gate_told;
 mod gate_written;
 mod generated;
 mod harmless;
+mod held;
+mod if_needed;
 mod interrupt;
 mod ledger;
 mod locks;

@@ -1,6 +1,7 @@
 //! `pgseal run --if-needed`: ends with success if the release is in effect.
 
 use super::Args;
+use crate::cli::progress::Progress;
 use crate::cli::{CliError, Exit, Kind, Output, check, escape};
 use crate::record::memory;
 use crate::release::check::{InEffect, in_effect};
@@ -14,12 +15,13 @@ impl Args {
         &self,
         order: ContextToRun<'_>,
         at: Timestamp,
+        progress: &Progress,
         out: Output,
     ) -> Option<Result<Exit, CliError>> {
         if !self.if_needed {
             return None;
         }
-        match self.look(order, at, out) {
+        match self.look(order, at, progress, out) {
             Ok(exit) => exit.map(Ok),
             Err(error) if matches!(error.kind, Kind::CheckFailed | Kind::ProbeFailed) => {
                 Some(Err(error))
@@ -33,6 +35,7 @@ impl Args {
         &self,
         order: ContextToRun<'_>,
         at: Timestamp,
+        progress: &Progress,
         out: Output,
     ) -> Result<Option<Exit>, CliError> {
         memory::check_clock(&self.receipts.receipts, at)?;
@@ -56,6 +59,7 @@ impl Args {
             return Err(CliError::new(Kind::CheckFailed, text)
                 .hint("nothing was changed; find out who changed these values, and why"));
         }
+        progress.finish();
         out.document(&serde_json::json!({
             "outcome": "already-in-effect",
             "run_id": entry.run_id,

@@ -14,13 +14,14 @@ use crate::cli::waiting::{Begun, Waiting};
 use crate::cli::{CliError, Exit, Output};
 use crate::release::event::Silent;
 use crate::release::survey::survey;
-use crate::release::{gate, run_context};
+use crate::release::{ContextToRun, gate, run_context};
 use crate::trust::SecretKey;
 use pgseal_verify::format::receipt::Action;
+use pgseal_verify::format::timestamp::Timestamp;
 
 /// Result of one attempt.
 enum Attempt {
-    /// The run was begun.
+    /// The run was begun, or is not needed.
     Ended(Result<Exit, CliError>),
     /// The conditions that are still missing, in the order of a run.
     Missing(Vec<CliError>),
@@ -95,9 +96,6 @@ impl<'a> Waiter<'a> {
         let (first, notifier) = (&self.begun.command, self.progress.notifier());
         let command = first.reconnecting(&args.database, &manifest.limits, notifier)?;
         let order = command.order(&bundle, &variables);
-        if let Some(ended) = args.ended(order, at, self.out) {
-            return Ok(Attempt::Ended(ended));
-        }
         let permission = args.permission(&bundle, &variables, at);
         let survey = survey(order, missing::admission(&permission), &mut Silent);
         let obstacles = survey.obstacles.into_iter().map(missing::obstacle);
@@ -106,7 +104,7 @@ impl<'a> Waiter<'a> {
             permission => {
                 let missing = permission.err().map(|refused| refused.errors);
                 let missing = missing.into_iter().flatten().chain(obstacles);
-                return Ok(Attempt::Missing(missing.collect()));
+                return Ok(self.lacks(missing.collect(), order, at));
             }
         };
         // From here on with the lock, which a run keeps until its end.
@@ -118,7 +116,7 @@ impl<'a> Waiter<'a> {
         });
         let (ready, schema) = match ready {
             Ok(ready) => ready,
-            Err(error) => return Ok(Attempt::Missing(vec![error])),
+            Err(error) => return Ok(self.lacks(vec![error], order, at)),
         };
         self.waiting.end();
         self.progress.restart();
@@ -133,5 +131,14 @@ impl<'a> Waiter<'a> {
         Ok(Attempt::Ended(
             args.begin(permitted, prepared, progress, waited, self.out),
         ))
+    }
+
+    /// The result of an attempt that lacks something, which does not matter to a release in effect if
+    /// `--if-needed` is given.
+    fn lacks(&self, missing: Vec<CliError>, order: ContextToRun<'_>, at: Timestamp) -> Attempt {
+        match self.args.ended(order, at, &self.progress, self.out) {
+            Some(ended) => Attempt::Ended(ended),
+            None => Attempt::Missing(missing),
+        }
     }
 }
