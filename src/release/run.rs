@@ -94,8 +94,8 @@ impl<'b> ReadyRelease<'b> {
         self.before.as_ref()
     }
 
-    /// Runs all tiers, as authorized by the trust root and by approvals with runs left. If the release or the trust root requires a
-    /// rehearsal, its proof is required.
+    /// Runs all tiers, as authorized by the trust root and by approvals with runs left. If the
+    /// release or the trust root requires a rehearsal, its proof is required.
     pub fn run(
         self,
         admission: &Admission<'_>,

@@ -3,7 +3,9 @@
 
 use std::{fs, path::Path, thread, time::Duration};
 
+use pgseal::trust::SecretKey;
 use pgseal_testkit::cluster::{Cluster, TestDatabase};
+use pgseal_testkit::people;
 use pgseal_testkit::proxy::{Fate, Proxy};
 use pgseal_testkit::release::{Answer, Operator, Release, assert_same, dump, wait_until};
 use pgseal_testkit::tar::Tar;
@@ -14,7 +16,7 @@ use super::approvals::{EVERYBODY, approve, approved, everybody_approves, operato
 /// Asserts that `run`, `plan`, `gate` and `report` say HELD, and that nothing was written.
 #[track_caller]
 pub(super) fn held(db: &TestDatabase<'_>, operator: &Operator<'_>, words: &[&str]) {
-    let (before, rows) = (dump(db), rows(db));
+    let (before, rows, records) = (dump(db), rows(db), operator.records("").len());
     let words = [&["HELD: the approved runs are used here"], words].concat();
     operator.run().fails_saying(11, &words);
     let gate = operator.ask("gate");
@@ -37,6 +39,7 @@ pub(super) fn held(db: &TestDatabase<'_>, operator: &Operator<'_>, words: &[&str
     assert_eq!(report.json()["word"], "HELD", "{report}");
     assert_same(&before, &dump(db));
     assert_eq!(self::rows(db), rows);
+    assert_eq!(operator.records("").len(), records);
 }
 
 fn kinds(document: &Value, list: &str) -> Vec<String> {
@@ -248,10 +251,12 @@ fn a_run_is_not_resumed_by_approvals_of_an_earlier_one() {
     everybody_approves(&site, &bundle);
     operator.run().fails(31);
     let stale = self::operator(&db, &site, &old);
+    let records = operator.records("").len();
     stale
         .ask_with("run", &["--resume"])
         .fails_saying(11, &["HELD: the approved runs are used here"]);
     assert_eq!(operator.status().0.code, 31);
+    assert_eq!(operator.records("").len(), records);
 }
 
 /// The program is killed between COMMIT and its answer: the run counts.
@@ -453,6 +458,33 @@ fn the_count_is_under_the_lock() {
         .unwrap();
     run.end().fails_saying(11, &["HELD"]);
     assert_eq!(rows(&db), "4");
+}
+
+/// Two people sign the same words in the same second: these are two approvals.
+#[test]
+fn equal_statements_of_two_keys() {
+    let (db, site, bundle) = approved("equal");
+    let packed = fs::read(&bundle).unwrap();
+    let now = "select to_char(timezone('UTC', now()), 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')";
+    let mut said = people::approval(&packed, "l2");
+    said["predicate"]["at"] = db.ask(now).into();
+    said["predicate"]["runs"] = 2.into();
+    let mut approved = packed;
+    for who in ["ann", "bob"] {
+        let key = site.path(&format!("{who}.key"));
+        let key = SecretKey::read(&key, || unreachable!("no passphrase")).unwrap();
+        approved = people::say(&approved, &key, &said);
+    }
+    fs::write(&bundle, approved).unwrap();
+    approve(&site, &bundle, EVERYBODY[2], &["--runs", "2"]);
+    let operator = operator(&db, &site, &bundle);
+    operator.run().done();
+    let used = used(&db);
+    assert!(used.windows(2).any(|two| two[0] == two[1]), "{used:?}");
+    operator.rollback().done();
+    operator.run().done();
+    operator.rollback().done();
+    held(&db, &operator, &["l2 0 of 2, l4 0 of 1"]);
 }
 
 /// A copy of the bundle that does not show the newer approvals revives no older ones.

@@ -28,6 +28,7 @@ fn a_waiting_run_is_held_until_it_is_approved_anew() {
             }
             written
         });
+        let stop = Stop(&is_over);
         everybody_approves(&site, &bundle);
         operator.run().done();
         days_pass(&db);
@@ -42,7 +43,7 @@ fn a_waiting_run_is_held_until_it_is_approved_anew() {
         assert_eq!(db.ask(RUNS), "1");
         approve(&site, &bundle, EVERYBODY[2], &[]);
         waiting.end().done();
-        is_over.store(true, Ordering::Relaxed);
+        drop(stop);
         writer.join().unwrap()
     });
     assert_eq!(db.ask(RUNS), "2");
@@ -53,6 +54,15 @@ fn a_waiting_run_is_held_until_it_is_approved_anew() {
     let orders = db.ask("select count(*) from public.orders");
     assert_eq!(orders, written.to_string());
     held(&db, &operator, &[]);
+}
+
+/// Ends the writer, also if the test fails.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Two processes wait for one new yes: one runs, and after its rollback the other one is HELD as well.
