@@ -4,6 +4,7 @@
 //! AuthenticatedBundle --gate--> GatedRelease --run--> Report
 //! ```
 
+mod approvals;
 mod batch;
 pub mod cancellable;
 pub mod cancellation;

@@ -165,7 +165,7 @@ for key in ${added_keys[@]+"${added_keys[@]}"}; do
         is_true --slurpfile release "$statement" '$release[0].predicate as $m | .predicate |
             (.decision == "approve" or .decision == "withdraw") and .release == $m.release and .target == $m.target' "$said" ||
             fail "approvals/$id.json is about another release or target"
-        jq -r --arg id "$id" '.predicate | "\(.decision) by \($id) \({role, apr, at, expires} | tojson)"' "$said" >>"$work/told"
+        jq -r --arg id "$id" '.predicate | "\(.decision) by \($id) \({role, apr, at, expires, runs: (.runs // 1)} | tojson)"' "$said" >>"$work/told"
         ;;
     urn:pgseal:notarisation:v1)
         jq -r --arg id "$id" '.predicate.signatures[] | "\(.key_id) \(.sha256) \(.at) \($id)"' "$said" >>"$work/seen"

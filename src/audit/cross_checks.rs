@@ -11,6 +11,7 @@ mod revoked;
 mod runs;
 mod same_second;
 mod trust_roots;
+mod uses;
 
 use super::fault::{Fault, FaultKind};
 use super::file;
@@ -88,6 +89,7 @@ pub fn check(findings: &mut [Finding], root: &TrustRoot, extent: Coverage) {
         releases::sequences,
         bundles::check,
         approvals::check,
+        uses::check,
         rehearsals::check,
         runs::blocked,
         runs::repeated_ids,

@@ -84,6 +84,7 @@ words! {
     RehearsalWithoutBundle = "rehearsal-without-bundle", Archive;
     ReceiptDiffers = "receipt-differs", Archive;
     RunWithoutApprovals = "run-without-approvals", Archive;
+    ApprovalsUsed = "approvals-used", Archive;
     RunWithoutRehearsal = "run-without-rehearsal", Archive;
     RunOfBlocked = "run-of-blocked", Archive;
     RunTwice = "run-twice", Archive;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::num::NonZeroU32;
 
 use serde::Serialize;
 
@@ -112,6 +113,10 @@ pub struct ApprovalFacts {
     /// Time by the person's clock.
     pub at: Timestamp,
     pub expires: Option<Timestamp>,
+    /// Digest of the signed statement.
+    pub sha256: Digest,
+    /// Number of runs on one database that it allows.
+    pub runs: NonZeroU32,
     pub reason: Option<String>,
     pub evidence: Seen,
     /// Whether it counts at the requested time.
@@ -164,7 +169,11 @@ pub struct ReceiptFacts {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RestsOn {
     pub key_id: KeyId,
+    /// Digest of the signed statement.
+    pub sha256: Digest,
     pub role: Name,
+    /// Number of runs on one database that it allows, according to the receipt.
+    pub runs: NonZeroU32,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

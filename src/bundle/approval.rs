@@ -1,6 +1,7 @@
 //! Builds the statements that are added to a release: approvals, withdrawals, notarisations.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use crate::trust::root::ClaimedSignature;
 use pgseal_verify::digest::Digest;
@@ -24,6 +25,8 @@ pub struct AttestationDraft {
     pub at: Timestamp,
     /// Last moment at which it counts.
     pub expires: Option<Timestamp>,
+    /// Number of runs on one database.
+    pub runs: NonZeroU32,
     /// The person's own words.
     pub reason: Option<String>,
 }
@@ -44,6 +47,7 @@ pub fn statement(
             target: manifest.target.clone(),
             at: draft.at,
             expires: draft.expires,
+            runs: draft.runs,
             reason: draft.reason,
         },
     })

@@ -1,5 +1,7 @@
 //! Approvals and evidence as text and JSON.
 
+use std::num::NonZeroU32;
+
 use serde_json::Value;
 
 use super::{escape, optional};
@@ -21,6 +23,7 @@ pub fn sentence(root: &TrustRoot, signed: &SignedApproval, when: JudgedAt) -> St
     };
     let apr = optional(", ", approval.apr.as_ref());
     let until = optional(", until ", approval.expires.as_ref());
+    let runs = for_runs(approval.runs);
     let why = match policy::counts(root, signed, None, when) {
         Err(reason) if approval.decision == Decision::Approve => {
             format!("; does not count: it {}", escape(&reason))
@@ -30,7 +33,15 @@ pub fn sentence(root: &TrustRoot, signed: &SignedApproval, when: JudgedAt) -> St
     let reason = approval.reason.as_deref();
     let reason = reason.map_or(String::new(), |reason| format!(" ({})", escape(reason)));
     let (owner, role, evidence) = (escape(signed.owner()), &approval.role, signed.evidence());
-    format!("{what} {owner} as {role}{apr}, {evidence}{until}{reason}{why}")
+    format!("{what} {owner} as {role}{apr}, {evidence}{until}{runs}{reason}{why}")
+}
+
+/// Text for a number of runs other than one, such as `, for 2 runs`.
+pub fn for_runs(runs: NonZeroU32) -> String {
+    match runs.get() {
+        1 => String::new(),
+        runs => format!(", for {runs} runs"),
+    }
 }
 
 /// Text for the time at which evidence proves that a signature existed, such as
@@ -49,12 +60,14 @@ pub fn document(root: &TrustRoot, signed: &SignedApproval, when: JudgedAt) -> Va
     let counts = policy::counts(root, signed, None, when);
     serde_json::json!({
         "key_id": signed.key(),
+        "sha256": signed.sha256(),
         "owner": signed.owner(),
         "role": approval.role,
         "decision": approval.decision,
         "apr": approval.apr,
         "at": approval.at,
         "expires": approval.expires,
+        "runs": approval.runs,
         "reason": approval.reason,
         "evidence": evidence(signed.evidence()),
         "counts": counts.is_ok(),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, IsTerminal};
+use std::num::NonZeroU32;
 
 use super::approvals;
 use super::args::{now, time};
@@ -36,6 +37,9 @@ pub struct Args {
     /// The approval counts up to then [default: 30 days from now]
     #[arg(long, value_name = "TIME", value_parser = time)]
     expires: Option<Timestamp>,
+    /// Number of runs that the approval allows on one database
+    #[arg(long, value_name = "N", default_value_t = NonZeroU32::MIN)]
+    runs: NonZeroU32,
     /// The release's name, instead of typing it when asked
     #[arg(long, value_name = "RELEASE-NAME")]
     yes: Option<String>,
@@ -62,6 +66,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         apr: args.apr.clone(),
         at,
         expires,
+        runs: args.runs,
         reason: args.attest.reason.clone(),
     };
     if let Some(root) = &root {
@@ -196,7 +201,14 @@ fn warn(
 fn show_word(word: &AttestationDraft, out: Output) {
     let apr = optional(", for ", word.apr.as_ref());
     let until = optional(", until ", word.expires.as_ref());
-    out.line(format!("you approve as {}{apr}{until}", word.role));
+    let runs = match word.runs.get() {
+        1 => "one run".to_owned(),
+        runs => format!("{runs} runs"),
+    };
+    out.line(format!(
+        "you approve as {}{apr}{until}, for {runs}",
+        word.role
+    ));
 }
 
 /// Requires the release's name, typed or given by `--yes`. Any other input approves nothing.

@@ -195,6 +195,7 @@ impl<'a> Attestor<'a> {
             "apr": word.apr,
             "at": word.at,
             "expires": word.expires,
+            "runs": (word.decision == Decision::Approve).then_some(word.runs),
             "key_id": key,
         }));
         let (decision, role, path) = (&word.decision, &word.role, display_path(place));

@@ -194,6 +194,7 @@ impl From<RunError> for CliError {
             RunError::Rehearsal => Self::new(Kind::RehearsalMissing, error).hint(REHEARSE_HINT),
             RunError::Clone(_) => Self::new(Kind::CloneRefused, error),
             RunError::Admission(_) => Self::new(Kind::NotAuthentic, error),
+            RunError::Policy(error) => error.into(),
         }
     }
 }

@@ -131,8 +131,9 @@ fn attempt(
     }
     let rehearsal = args.rehearsal.as_deref();
     let permission = Permission::gather(&bundle, &variables, rehearsal, &args.receipts, at);
-    let mut missing = permission.err().unwrap_or_default();
-    let survey = survey(order, &mut Silent);
+    let survey = survey(order, missing::admission(&permission), &mut Silent);
+    let refused = permission.err().map(|refused| refused.errors);
+    let mut missing = refused.unwrap_or_default();
     missing.extend(survey.obstacles.into_iter().map(missing::for_gate));
     let gates = survey.gates;
     Ok(Answer { gates, missing })

@@ -91,6 +91,7 @@ kinds! {
     SequenceTooLow "sequence-too-low" NotAuthentic "The trust root wants a later sequence of this release."
     ClockBehind "clock-behind" NotAuthentic "This host's clock is behind a time that was seen."
     ApprovalsMissing "approvals-missing" NotAuthentic "Fewer approvals count than the policy requires."
+    ApprovalsUsed "approvals-used" NotAuthentic "The runs that the approvals allow are used on this database."
     AprMismatch "apr-mismatch" NotAuthentic "The approvals are for another APR code than the run's."
     ReleaseChanged "release-changed" NotAuthentic "The file holds another release than when the command began to wait."
     RehearsalMissing "rehearsal-missing" NotAuthentic "A required rehearsal is missing or does not count."
@@ -156,7 +157,7 @@ impl Kind {
                 // The host.
                 | Self::Io | Self::ClockBehind
                 // Approvers and rehearsals.
-                | Self::ApprovalsMissing | Self::AprMismatch | Self::RehearsalMissing
+                | Self::ApprovalsMissing | Self::ApprovalsUsed | Self::AprMismatch | Self::RehearsalMissing
                 // Runs elsewhere, windows and freezes.
                 | Self::StagingMissing | Self::OutsideWindow
                 // Gates, and rights in the database.

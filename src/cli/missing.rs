@@ -8,10 +8,11 @@ use crate::bundle::{Admission, BundleToRun};
 use crate::record::memory;
 use crate::record::rehearsal::Proved;
 use crate::release::gate::{GateError, OpenError};
+use crate::release::preflight::PreflightError;
 use crate::release::rehearsal_proof;
 use crate::release::staging;
 use crate::release::survey::Obstacle;
-use crate::trust::policy::PolicyError;
+use crate::trust::policy::{PolicyError, Tally};
 use pgseal_verify::format::approval::APR_VARIABLE;
 use pgseal_verify::format::receipt::ObservedTarget;
 use pgseal_verify::format::timestamp::Timestamp;
@@ -23,22 +24,25 @@ pub struct Permission<'b> {
     pub rehearsed: Option<Proved>,
 }
 
-/// The errors of an authorization: the first one, and the closed window behind it.
-fn refusals(bundle: &BundleToRun<'_>, error: PolicyError) -> Vec<CliError> {
-    let is_window = |error: &PolicyError| matches!(error, PolicyError::OutsideWindow { .. });
-    let window = match is_window(&error) {
-        true => None,
-        false => bundle.check_window().err(),
-    };
-    [Some(error), window]
-        .into_iter()
-        .flatten()
-        .map(CliError::from)
-        .collect()
+/// A permission that this host's files do not give.
+pub struct Refused<'b> {
+    /// The admission, if only other conditions are missing.
+    pub admission: Option<Admission<'b>>,
+    pub errors: Vec<CliError>,
+}
+
+/// The admission of a permission, given or refused.
+pub fn admission<'p, 'b>(
+    permission: &'p Result<Permission<'b>, Refused<'b>>,
+) -> Option<&'p Admission<'b>> {
+    match permission {
+        Ok(permission) => Some(&permission.admission),
+        Err(refused) => refused.admission.as_ref(),
+    }
 }
 
 impl<'b> Permission<'b> {
-    /// Checks clock, policy, approvals and rehearsal at the time `at`. The errors are in the order
+    /// Checks clock, policy, approvals, window and rehearsal at the time `at`. The errors are in the order
     /// of a run.
     pub fn gather(
         bundle: &'b BundleToRun<'_>,
@@ -46,24 +50,28 @@ impl<'b> Permission<'b> {
         rehearsal: Option<&Path>,
         receipts: &Path,
         at: Timestamp,
-    ) -> Result<Self, Vec<CliError>> {
+    ) -> Result<Self, Refused<'b>> {
         let clock = memory::check_clock(receipts, at).map_err(CliError::from);
         let code = variables.get(APR_VARIABLE).map(String::as_str);
-        let admission = bundle.authorize_run(code);
+        let (admission, refused) = match bundle.authorize_run(code) {
+            Ok(admission) => (Some(admission), None),
+            Err(error) => (None, Some(CliError::from(error))),
+        };
         let root = bundle.root();
         let rehearsed = rehearsal_proof::proof(rehearsal, root, bundle, variables, receipts, at)
             .map_err(CliError::from);
-        match (clock, admission, rehearsed) {
-            (Ok(()), Ok(admission), Ok(rehearsed)) => Ok(Self {
+        let window = bundle.check_window().map_err(CliError::from);
+        match (clock, admission, window, rehearsed) {
+            (Ok(()), Some(admission), Ok(()), Ok(rehearsed)) => Ok(Self {
                 admission,
                 rehearsed,
             }),
-            (clock, admission, rehearsed) => {
-                let mut errors: Vec<CliError> = clock.err().into_iter().collect();
-                let refused = admission.err().into_iter();
-                errors.extend(refused.flat_map(|error| refusals(bundle, error)));
-                errors.extend(rehearsed.err());
-                Err(errors)
+            (clock, admission, window, rehearsed) => {
+                let errors = [clock.err(), refused, window.err(), rehearsed.err()];
+                Err(Refused {
+                    admission,
+                    errors: errors.into_iter().flatten().collect(),
+                })
             }
         }
     }
@@ -91,6 +99,16 @@ pub fn obstacle(obstacle: Obstacle) -> CliError {
         Obstacle::Preflight(error) => CliError::from(error),
         Obstacle::Script(failure) => error::failure(Exit::Failed, "", &failure),
     }
+}
+
+/// The approvals with runs left, if they do not meet the policy.
+pub fn used(obstacles: &[Obstacle]) -> Option<&[Tally]> {
+    obstacles.iter().find_map(|obstacle| match obstacle {
+        Obstacle::Preflight(PreflightError::Approvals(PolicyError::Used(tallies))) => {
+            Some(tallies.as_slice())
+        }
+        _ => None,
+    })
 }
 
 /// Like [`obstacle`], for `gate`: without a connection a gate has no answer, which counts as closed

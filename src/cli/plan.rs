@@ -78,7 +78,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         ran_on: &ran_on,
         ..ordered.order(&bundle, &variables)
     };
-    let mut plan = plan::make(order, &mut Silent);
+    let mut plan = plan::make(order, missing::admission(&permission), &mut Silent);
     if ordered.stop.is_requested() {
         return Err(ordered.command.interrupted());
     }
@@ -86,9 +86,13 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         Some(rehearsed) => indexes::tables(&order.authentic(), rehearsed.relations()),
         None => BTreeMap::new(),
     };
-    let mut obstacles = permission.err().unwrap_or_default();
+    let tallies = match missing::used(&plan.obstacles) {
+        Some(tallies) => tallies.to_vec(),
+        None => policy::tally(&root, bundle.approvals(), code, when),
+    };
+    let refused = permission.err().map(|refused| refused.errors);
+    let mut obstacles = refused.unwrap_or_default();
     obstacles.extend(plan.obstacles.drain(..).map(missing::obstacle));
-    let tallies = policy::tally(&root, bundle.approvals(), code, when);
     let approvals = match tallies.is_empty() {
         true => Vec::new(),
         false => vec![(code.and_then(|code| code.parse().ok()), tallies)],

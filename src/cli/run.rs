@@ -1,11 +1,12 @@
 //! `pgseal run FILE`
 
+mod if_needed;
 mod wait;
 
 use super::args::{self, ApprovalArgs, BundleArgs, DatabaseArgs, LimitArgs, RetryArgs, now};
 use super::database_command::DatabaseCommand;
 use super::interrupt::Command;
-use super::missing::{self, Permission};
+use super::missing::{self, Permission, Refused};
 use super::progress::Progress;
 use super::recording::{Prepared, ReceiptArgs};
 use super::rehearsal_proof::RehearsedArgs;
@@ -45,6 +46,9 @@ pub struct Args {
     /// Resume the run of this release that stopped half way
     #[arg(long)]
     resume: bool,
+    /// End with 0 if this very release is in effect and its state `finalized` holds
+    #[arg(long, conflicts_with = "resume")]
+    if_needed: bool,
     /// Outcome of the interrupted statement, if the catalog cannot decide: `done` continues after it, `again`
     /// sends it again
     #[arg(long, value_name = "WHAT", requires = "resume", value_parser = decision)]
@@ -80,9 +84,6 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let manifest = bundle.manifest();
     stage::warn(manifest, out);
     let variables = run_context::values(manifest, &args.database.variables()?, true)?;
-    let permission = args.permission(&bundle, &variables, at);
-    let permission = permission.map_err(missing::first)?;
-    let mut prepared = args.receipts.prepare(key, &root, manifest, Action::Run)?;
     let mut progress = Progress::new(out);
     let ordered = args.prepare(manifest, out, &progress)?;
     let ran_on = missing::ran_on(&bundle, &args.receipts.receipts, at)?;
@@ -90,13 +91,25 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         ran_on: &ran_on,
         ..ordered.order(&bundle, &variables)
     };
+    if let Some(ended) = args.ended(order, at, &progress, out) {
+        return ended;
+    }
+    let permission = args.permission(&bundle, &variables, at);
+    let permission = permission.map_err(|refused| missing::first(refused.errors))?;
+    let mut prepared = args.receipts.prepare(key, &root, manifest, Action::Run)?;
     let ready = gate::pass(order, &mut progress).map_err(CliError::from);
     let ready = ready.and_then(|gated| {
         Ok(match args.resume {
-            true => gated.resume(args.interrupted)?,
-            false => gated.preflight()?,
+            true => gated.resume(&permission.admission, args.interrupted)?,
+            false => gated.preflight(Some(&permission.admission))?,
         })
     });
+    if ready.is_err()
+        && let Some(ended) = args.ended(order, at, &progress, out)
+    {
+        // Another process has run it since.
+        return ended;
+    }
     let ready = ready.map_err(|error| {
         let error = ordered.or_interrupted(error);
         if !args.resume || error.exit == Exit::Preflight {
@@ -154,7 +167,7 @@ impl Args {
         bundle: &'b BundleToRun<'_>,
         variables: &BTreeMap<String, String>,
         at: Timestamp,
-    ) -> Result<Permission<'b>, Vec<CliError>> {
+    ) -> Result<Permission<'b>, Refused<'b>> {
         let rehearsal = self.rehearsed.rehearsal.as_deref();
         Permission::gather(bundle, variables, rehearsal, &self.receipts.receipts, at)
     }

@@ -1,5 +1,7 @@
 //! `pgseal withdraw FILE`
 
+use std::num::NonZeroU32;
+
 use super::args::now;
 use super::attestor::{AttestArgs, Attestor, look};
 use super::{CliError, Exit, Output};
@@ -23,6 +25,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         apr: None,
         at: now(),
         expires: None,
+        runs: NonZeroU32::MIN,
         reason: args.reason.clone(),
     };
     let exit = speaker.attest(&seen.manifest, seen.bundle.claimed_release_id(), word, out)?;

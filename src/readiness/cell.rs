@@ -78,6 +78,8 @@ pub enum CellStatus {
     NotNeeded,
     /// A person has to act first.
     NoGo,
+    /// Earlier runs used the approvals.
+    Held,
     /// A failure, with the exit code of the command that would report it.
     Stop(u8),
     /// The evidence is missing or too old. Never counts as GO.
@@ -95,6 +97,7 @@ impl CellStatus {
             Self::Go => "GO",
             Self::NotNeeded => "NOT NEEDED",
             Self::NoGo => "NO-GO",
+            Self::Held => "HELD",
             Self::Stop(_) => "STOP",
             Self::Unknown => "UNKNOWN",
         }

@@ -88,6 +88,7 @@ fn answers() -> Answers {
         rows: 0,
         gates: Some(vec![gate]),
         observed: Some(BTreeMap::from([("gap".to_owned(), Some("210".to_owned()))])),
+        held: None,
         checks: Some((ReleaseState::Baseline, vec![check])),
     }
 }
@@ -376,6 +377,7 @@ fn done_is_proved_now() {
         transaction_id: "7".to_owned(),
         role: "r".to_owned(),
         variables: BTreeMap::new(),
+        approvals: Some(Vec::new()),
         finished: true,
     };
     let in_effect = |gap: &str, checks: bool| {

@@ -15,6 +15,8 @@ pub enum Status {
     Ready,
     /// Nothing failed, but a person has to act.
     Blocked,
+    /// It ran here before, and the approvals were for that run.
+    Held,
     /// In effect, and proved now.
     Done,
     Stop,
@@ -25,6 +27,7 @@ impl Status {
         match self {
             Self::Ready => "READY",
             Self::Blocked => "BLOCKED",
+            Self::Held => "HELD",
             Self::Done => "DONE",
             Self::Stop => "STOP",
         }
@@ -34,7 +37,7 @@ impl Status {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
     pub status: Status,
-    /// Exit code: 0, 20, or that of the failure.
+    /// Exit code: 0, 11 or 20 while it waits for a person, or that of the failure.
     pub exit: u8,
     pub sentence: String,
     /// Actions that resolve it.
@@ -88,6 +91,9 @@ const IN_EFFECT: [Row; 6] = [
 
 /// Exit code of BLOCKED.
 const BLOCKED: u8 = 20;
+
+/// Exit code of HELD, that of `run`.
+const HELD: u8 = 11;
 
 pub fn verdict(facts: &ReadinessFacts, matrix: &Matrix) -> Verdict {
     let stop = |row: &Row| {
@@ -218,9 +224,14 @@ fn blocked(facts: &ReadinessFacts, open: &[&Cell], in_effect: bool) -> Verdict {
     } else {
         format!("It can't run yet: {}.", listed(&reasons(facts, open)))
     };
+    let is_held = open.iter().any(|cell| cell.mark == CellStatus::Held);
+    let (status, exit) = match is_held {
+        true => (Status::Held, HELD),
+        false => (Status::Blocked, BLOCKED),
+    };
     Verdict {
-        status: Status::Blocked,
-        exit: BLOCKED,
+        status,
+        exit,
         sentence,
         missing,
         then: run_steps(facts),
@@ -234,6 +245,9 @@ fn reasons<'a>(facts: &ReadinessFacts, open: &[&Cell]) -> Vec<&'a str> {
     let mut reasons: Vec<&str> = Vec::new();
     for cell in open {
         let reason = match cell.row {
+            Row::Approvals if cell.mark == CellStatus::Held => {
+                "it ran here before, and has to be approved anew"
+            }
             Row::Approvals => "approvals are missing",
             Row::Rehearsal => "it has not been rehearsed",
             _ if !asked => "the database was not asked",

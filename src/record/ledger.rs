@@ -10,12 +10,14 @@ mod schema;
 mod step;
 
 use crate::database::{DatabaseError, Session};
+use pgseal_verify::digest::Digest;
 use pgseal_verify::format::manifest::Release;
 use pgseal_verify::format::name::Name;
 use pgseal_verify::format::receipt::{
     Action, CountedApproval, ObservedTarget, Operator, TrustReference,
 };
 use pgseal_verify::format::statement::ReleaseId;
+use pgseal_verify::format::timestamp::Timestamp;
 pub use schema::{ensure, may_be_made};
 use std::collections::BTreeMap;
 pub use step::{Happened, NewStep, Step, add_step, steps_of, unfinished_run};
@@ -38,8 +40,21 @@ pub struct Entry {
     pub transaction_id: String,
     pub role: String,
     pub variables: BTreeMap<String, String>,
+    /// The approvals that the run used; `None` if they are not as pgseal writes them.
+    pub approvals: Option<Vec<UsedApproval>>,
     /// Whether the run is complete; only then it is in effect.
     pub finished: bool,
+}
+
+/// The part of a [`CountedApproval`] that identifies the approval, and its time.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+pub struct UsedApproval {
+    /// Id of the approver's key.
+    pub key_id: Digest,
+    /// Digest of the signed statement.
+    pub sha256: Digest,
+    /// Time by the approver's clock.
+    pub at: Timestamp,
 }
 
 /// The runs of one release's name that were not rolled back, oldest first: a rollback removes the
@@ -83,6 +98,7 @@ pub fn entries(session: &mut dyn Session) -> Result<Vec<Entry>, DatabaseError> {
     let table = session.query(
         "select id::text, to_char(timezone('UTC', at), 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), action, release, version,
                 sequence::text, release_id, run_id, transaction_id, role, variables::text,
+                approvals::text,
                 (exists (select from pgseal.steps s where s.run_id = row.run_id and s.happened = 'finished'))::text
          from pgseal.ledger as row order by row.id",
         &[],
@@ -193,6 +209,7 @@ fn entry(row: Vec<Option<String>>) -> Entry {
         transaction_id: next(),
         role: next(),
         variables: serde_json::from_str(&next()).unwrap_or_default(),
+        approvals: serde_json::from_str(&next()).ok(),
         finished: next() == "true",
     }
 }
@@ -214,6 +231,7 @@ mod tests {
             transaction_id: String::new(),
             role: String::new(),
             variables: BTreeMap::new(),
+            approvals: Some(Vec::new()),
             finished,
         }
     }

@@ -11,6 +11,7 @@ use super::question::Within;
 use super::residue::{Before, Residue, Traces};
 use super::run_context::{RunContext, inherit_variables};
 use super::settings;
+use super::target;
 use super::verify::{self, Asked, FAILED_KEPT, Row};
 use crate::database::{DatabaseError, Purpose};
 use crate::record::ledger::{self, Entry};
@@ -63,6 +64,48 @@ pub enum CheckError {
     /// A run of the release is unfinished, so it is in neither state.
     HalfWay(Box<Entry>),
     Probe(Box<Failure>),
+}
+
+/// A release in effect, with its `finalized` probe.
+pub struct InEffect {
+    pub entry: Entry,
+    /// The probe's row.
+    pub observed: Observed,
+    /// Columns that differ from `finalized`.
+    pub mismatches: Vec<Mismatch>,
+}
+
+/// Finds out whether this very release is in effect and no run stopped half way, and runs its
+/// `finalized` probe with the values of its run.
+pub fn in_effect(order: &RunContext<'_>) -> Result<Option<InEffect>, CheckError> {
+    let policy = order.root().policy();
+    let (mut session, _) = gate::open(order, policy, Purpose::Read).map_err(CheckError::Open)?;
+    // A standby may not know of a rollback yet.
+    target::check_primary(session.as_ref())
+        .map_err(|error| CheckError::Open(OpenError::Target(error)))?;
+    let mut rows = ledger::entries(session.as_mut()).map_err(CheckError::Database)?;
+    if ledger::unfinished(&rows).is_some() {
+        return Ok(None);
+    }
+    rows.retain(|row| row.release == order.manifest().release.name.as_str());
+    let id = order.bundle.release_id().to_string();
+    let top = ledger::in_effect(&rows).last().copied();
+    let Some(entry) = top.filter(|top| top.release_id == id) else {
+        return Ok(None);
+    };
+    let order = &RunContext {
+        variables: &entry.variables,
+        ..*order
+    };
+    let state = &order.manifest().states.finalized;
+    let (mut asking, _) = gate::open_to_ask(order, policy).map_err(CheckError::Open)?;
+    let observed = preflight::seen(asking.as_mut(), order, state, Within::OwnTransaction)
+        .map_err(CheckError::Probe)?;
+    Ok(Some(InEffect {
+        mismatches: probe::compare(state, &observed, None),
+        observed,
+        entry: entry.clone(),
+    }))
 }
 
 /// Runs the probe and every verify script of the state that the ledger reports. Each script is

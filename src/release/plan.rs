@@ -9,6 +9,7 @@ use super::probe::Observed;
 use super::run_context::{ContextToRun, RunContext};
 use super::server_variables;
 use super::survey::{Obstacle, survey};
+use crate::bundle::Admission;
 use crate::lint::modes::Lock;
 use crate::lint::points::{self, Point};
 use crate::lint::touches::{How, Touch, touches};
@@ -57,8 +58,13 @@ pub struct PlannedTier {
     pub dispatch: Vec<String>,
 }
 
-/// Makes a plan without writing.
-pub fn make(to_run: ContextToRun<'_>, observer: &mut dyn Observer) -> Plan {
+/// Makes a plan without writing. Without an admission, the runs left of the approvals are not
+/// checked.
+pub fn make(
+    to_run: ContextToRun<'_>,
+    admission: Option<&Admission<'_>>,
+    observer: &mut dyn Observer,
+) -> Plan {
     let order = to_run.authentic();
     let (phases, points) = (phases(order.manifest()), points_of(&order));
     let mut plan = Plan {
@@ -76,7 +82,7 @@ pub fn make(to_run: ContextToRun<'_>, observer: &mut dyn Observer) -> Plan {
             Err(failure) => plan.obstacles.push(Obstacle::Script(Box::new(failure))),
         }
     }
-    let survey = survey(to_run, observer);
+    let survey = survey(to_run, admission, observer);
     (plan.gates, plan.now) = (survey.gates, survey.now);
     plan.obstacles.extend(survey.obstacles);
     plan

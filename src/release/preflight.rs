@@ -1,15 +1,16 @@
 //! Checks before the first statement: the ledger does not have the release, and the database is
 //! `baseline`.
 
+use super::approvals::Uses;
 use super::failure::Failure;
 use super::gate::{self, OpenError};
 use super::probe::{self, Mismatch, Observed};
 use super::question::Within;
 use super::run_context::RunContext;
-use crate::bundle::stage;
+use crate::bundle::{Admission, stage};
 use crate::database::{DatabaseError, Session};
 use crate::record::ledger::{self, Entry};
-use crate::trust::policy::is_behind;
+use crate::trust::policy::{PolicyError, is_behind};
 use pgseal_verify::format::database_pattern::DatabasePattern;
 use pgseal_verify::format::manifest::{Manifest, State};
 use pgseal_verify::format::timestamp::Timestamp;
@@ -43,6 +44,8 @@ pub enum PreflightError {
     OtherValues(Box<Entry>),
     /// The unfinished run was begun by another role.
     OtherRole(Box<Entry>),
+    /// The approvals are used by earlier runs on this database.
+    Approvals(PolicyError),
     /// The role may not create the ledger.
     NoRight,
     /// No session for the probe.
@@ -54,16 +57,29 @@ pub enum PreflightError {
     State(Vec<Mismatch>),
 }
 
-/// Checks the ledger, then the baseline probe. Returns the probe's row.
-pub fn run(session: &mut dyn Session, order: &RunContext<'_>) -> Result<Observed, PreflightError> {
-    check_ledger(session, order)?;
+/// Checks the ledger, then the baseline probe. Returns the probe's row, and the uses of approvals.
+/// A rehearsal has no admission.
+pub(super) fn run(
+    session: &mut dyn Session,
+    order: &RunContext<'_>,
+    admission: Option<&Admission<'_>>,
+) -> Result<(Observed, Uses), PreflightError> {
+    let uses = check_ledger(session, order, admission)?;
     let observed = before(order)?;
-    let mismatches = probe::compare(&order.manifest().states.baseline, &observed, None);
+    check_state(order, &observed)?;
+    Ok((observed, uses))
+}
+
+/// Compares the baseline probe's row with the baseline.
+pub(super) fn check_state(
+    order: &RunContext<'_>,
+    observed: &Observed,
+) -> Result<(), PreflightError> {
+    let mismatches = probe::compare(&order.manifest().states.baseline, observed, None);
     if mismatches.is_empty() {
-        Ok(observed)
-    } else {
-        Err(PreflightError::State(mismatches))
+        return Ok(());
     }
+    Err(PreflightError::State(mismatches))
 }
 
 /// Runs the baseline probe before a run.
@@ -108,7 +124,13 @@ pub(super) fn check_clock(
     Ok(all)
 }
 
-fn check_ledger(session: &mut dyn Session, order: &RunContext<'_>) -> Result<(), PreflightError> {
+/// Checks that the ledger has neither this release nor one in its way, and that the approvals of the
+/// admission have runs left. Returns the uses of all approvals.
+pub(super) fn check_ledger(
+    session: &mut dyn Session,
+    order: &RunContext<'_>,
+    admission: Option<&Admission<'_>>,
+) -> Result<Uses, PreflightError> {
     let release = &order.manifest().release;
     let all = check_clock(session, order)?;
     if let Some(open) = ledger::unfinished(&all) {
@@ -117,6 +139,7 @@ fn check_ledger(session: &mut dyn Session, order: &RunContext<'_>) -> Result<(),
     if let Some(other) = overlapping(order.manifest(), &all) {
         return Err(PreflightError::Overlaps(Box::new(other)));
     }
+    let uses = Uses::of(&all, None);
     let mut rows = all;
     rows.retain(|row| row.release == release.name.as_str());
     let id = order.bundle.release_id().to_string();
@@ -127,10 +150,16 @@ fn check_ledger(session: &mut dyn Session, order: &RunContext<'_>) -> Result<(),
     if let Some(same) = standing.iter().find(|row| row.release_id == id) {
         return Err(PreflightError::AlreadyApplied(Box::new((*same).clone())));
     }
-    match standing.iter().find(|row| row.sequence == release.sequence) {
-        Some(other) => Err(PreflightError::SameSequence(Box::new((*other).clone()))),
-        None if ledger::may_be_made(session).map_err(PreflightError::Ledger)? => Ok(()),
-        None => Err(PreflightError::NoRight),
+    if let Some(other) = standing.iter().find(|row| row.sequence == release.sequence) {
+        return Err(PreflightError::SameSequence(Box::new((*other).clone())));
+    }
+    let uses = uses?;
+    if let Some(admission) = admission {
+        uses.left(admission).map_err(PreflightError::Approvals)?;
+    }
+    match ledger::may_be_made(session).map_err(PreflightError::Ledger)? {
+        true => Ok(uses),
+        false => Err(PreflightError::NoRight),
     }
 }
 

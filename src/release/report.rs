@@ -112,9 +112,11 @@ fn approval(signed: &SignedApproval) -> CountedApproval {
     let approval = signed.approval();
     CountedApproval {
         key_id: signed.key().digest(),
+        sha256: signed.sha256(),
         role: approval.role.clone(),
         apr: approval.apr.clone(),
         at: approval.at,
         evidence: signed.evidence().level().to_owned(),
+        runs: approval.runs,
     }
 }

@@ -1,5 +1,6 @@
 //! The unfinished run in the ledger, and the decisions of `run --resume` about it.
 
+use super::approvals::Uses;
 use super::preflight::{self, PreflightError};
 use super::run_context::RunContext;
 use crate::database::Session;
@@ -36,14 +37,15 @@ pub(super) enum Progress {
 }
 
 impl UnfinishedRun {
-    /// Finds the unfinished run of this release with these values, by this role.
+    /// Finds the unfinished run of this release with these values, by this role. Also returns the
+    /// uses of approvals by other runs.
     pub(super) fn find(
         session: &mut dyn Session,
         order: &RunContext<'_>,
         target: &ObservedTarget,
         decision: Option<Decision>,
-    ) -> Result<Self, PreflightError> {
-        preflight::check_clock(session, order)?;
+    ) -> Result<(Self, Uses), PreflightError> {
+        let all = preflight::check_clock(session, order)?;
         let found = ledger::unfinished_run(session).map_err(PreflightError::Ledger)?;
         let Some((entry, steps)) = found else {
             return Err(PreflightError::NothingToResume);
@@ -58,11 +60,13 @@ impl UnfinishedRun {
         if entry.role != target.role {
             return Err(PreflightError::OtherRole(Box::new(entry)));
         }
-        Ok(Self {
+        let uses = Uses::of(&all, Some(&entry))?;
+        let unfinished = Self {
             entry,
             steps,
             decision,
-        })
+        };
+        Ok((unfinished, uses))
     }
 
     /// Whether a tier is complete and committed.

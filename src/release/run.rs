@@ -1,5 +1,6 @@
 //! `GatedRelease -> Report`: runs a release from baseline to finalized.
 
+use super::approvals::Uses;
 use super::event::Observer;
 use super::executor::{self, ExecutionPlan, RunKind, Start};
 use super::gate::GatedRelease;
@@ -13,6 +14,7 @@ use crate::bundle::Admission;
 use crate::record::journal::Journal;
 use crate::record::rehearsal::Proved;
 use crate::trust::attestations::SignedApproval;
+use crate::trust::policy::{self, PolicyError};
 use pgseal_verify::format::statement::ReleaseId;
 
 /// A gated release after its preflight checks: the next step writes.
@@ -23,28 +25,46 @@ pub struct ReadyRelease<'b> {
     /// The probe's row; `None` if an unfinished run is resumed.
     before: Option<Observed>,
     resumed: Option<UnfinishedRun>,
+    /// Uses of approvals, as the ledger has them under the lock.
+    uses: Uses,
 }
 
 impl<'b> GatedRelease<'b> {
-    /// Checks runs elsewhere, the ledger and the baseline on the locked session.
-    pub fn preflight(mut self) -> Result<ReadyRelease<'b>, PreflightError> {
+    /// Checks runs elsewhere, ledger and baseline on the locked session, and that the approvals have
+    /// runs left. A rehearsal has no admission.
+    pub fn preflight(
+        mut self,
+        admission: Option<&Admission<'_>>,
+    ) -> Result<ReadyRelease<'b>, PreflightError> {
         let (session, order, target) = self.session();
         if order.clone.is_none() {
             staging::check(order, target)?;
         }
-        let before = preflight::run(session, order)?;
-        Ok(ReadyRelease::new(self, Some(before), None))
+        let (before, uses) = preflight::run(session, order, admission)?;
+        Ok(ReadyRelease {
+            gated: self,
+            before: Some(before),
+            resumed: None,
+            uses,
+        })
     }
 
     /// Finds the unfinished run that this release continues. It has left baseline, so no state is
-    /// probed.
+    /// probed. It goes on by the approvals that it used, or by new ones.
     pub fn resume(
         mut self,
+        admission: &Admission<'_>,
         decision: Option<Decision>,
     ) -> Result<ReadyRelease<'b>, PreflightError> {
         let (session, order, target) = self.session();
-        let resumed = UnfinishedRun::find(session, order, target, decision)?;
-        Ok(ReadyRelease::new(self, None, Some(resumed)))
+        let (resumed, uses) = UnfinishedRun::find(session, order, target, decision)?;
+        uses.left(admission).map_err(PreflightError::Approvals)?;
+        Ok(ReadyRelease {
+            gated: self,
+            before: None,
+            resumed: Some(resumed),
+            uses,
+        })
     }
 }
 
@@ -55,6 +75,9 @@ pub enum RunError {
     Script(#[from] MissingScript),
     #[error("the admission is of another bundle ({0})")]
     Admission(ReleaseId),
+    /// Approvals without runs left, or a closed window.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
     /// The release or the trust root requires a rehearsal, and there is no proof of one.
     #[error(
         "a run needs the receipt of a rehearsal of this release with these values, and there is none"
@@ -71,25 +94,13 @@ pub fn needs_rehearsal(order: &RunContext<'_>) -> bool {
 }
 
 impl<'b> ReadyRelease<'b> {
-    fn new(
-        gated: GatedRelease<'b>,
-        before: Option<Observed>,
-        resumed: Option<UnfinishedRun>,
-    ) -> Self {
-        Self {
-            gated,
-            before,
-            resumed,
-        }
-    }
-
     /// The probe's row before the run; `None` if an unfinished run is resumed.
     pub fn before(&self) -> Option<&Observed> {
         self.before.as_ref()
     }
 
-    /// Runs all tiers, as authorized by the trust root. If the release or the trust root requires a
-    /// rehearsal, its proof is required.
+    /// Runs all tiers, as authorized by the trust root and by approvals with runs left. If the
+    /// release or the trust root requires a rehearsal, its proof is required.
     pub fn run(
         self,
         admission: &Admission<'_>,
@@ -111,7 +122,10 @@ impl<'b> ReadyRelease<'b> {
         if needs_rehearsal(order) && !rehearsed.is_some_and(is_for) {
             return Err(RunError::Rehearsal);
         }
-        self.execute(admission.approvals(), run_id, journal, observer)
+        // Not of the authorization: time has passed since.
+        policy::check_window(order.root(), (order.clock)())?;
+        let approvals = self.uses.left(admission)?;
+        self.execute(&approvals, run_id, journal, observer)
     }
 
     /// Runs all tiers on a clone, without approvals.

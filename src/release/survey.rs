@@ -7,6 +7,7 @@ use super::preflight::{self, PreflightError};
 use super::probe::Observed;
 use super::run_context::{ContextToRun, RunContext};
 use super::staging;
+use crate::bundle::Admission;
 use crate::database::Purpose;
 use pgseal_verify::format::receipt::GateAnswer;
 
@@ -32,8 +33,13 @@ pub enum Obstacle {
 }
 
 /// Walks the steps of a run up to the first one that writes, beyond obstacles where that makes
-/// sense. The run's lock is taken and given back at once, so that a survey stops no run.
-pub fn survey(to_run: ContextToRun<'_>, observer: &mut dyn Observer) -> Survey {
+/// sense. The run's lock is taken and given back at once, so that a survey stops no run. Without an
+/// admission, which is an obstacle of its own, the runs left of the approvals are not checked.
+pub fn survey(
+    to_run: ContextToRun<'_>,
+    admission: Option<&Admission<'_>>,
+    observer: &mut dyn Observer,
+) -> Survey {
     let order = to_run.authentic();
     let mut survey = Survey {
         gates: None,
@@ -47,7 +53,7 @@ pub fn survey(to_run: ContextToRun<'_>, observer: &mut dyn Observer) -> Survey {
                 survey.obstacles.push(Obstacle::Gate(blocked));
             }
             survey.gates = Some(answers);
-            look_further(&order, &mut survey);
+            look_further(&order, admission, &mut survey);
         }
         Err(error) => {
             // While another run holds the lock, ledger and state are in between.
@@ -57,7 +63,7 @@ pub fn survey(to_run: ContextToRun<'_>, observer: &mut dyn Observer) -> Survey {
             );
             survey.obstacles.push(Obstacle::Gate(error));
             if goes_on {
-                look_further(&order, &mut survey);
+                look_further(&order, admission, &mut survey);
             }
         }
     }
@@ -65,7 +71,7 @@ pub fn survey(to_run: ContextToRun<'_>, observer: &mut dyn Observer) -> Survey {
 }
 
 /// Checks ledger and state.
-fn look_further(order: &RunContext<'_>, survey: &mut Survey) {
+fn look_further(order: &RunContext<'_>, admission: Option<&Admission<'_>>, survey: &mut Survey) {
     let opened = gate::open(order, order.root().policy(), Purpose::Read);
     let (mut session, target) = match opened {
         Ok(opened) => opened,
@@ -79,21 +85,22 @@ fn look_further(order: &RunContext<'_>, survey: &mut Survey) {
     }
     let role_is_known =
         survey.has(|one| matches!(one, Obstacle::Gate(GateError::Open(OpenError::Role(_)))));
-    match preflight::run(session.as_mut(), order) {
-        Ok(now) => survey.now = Some(now),
-        // The gates are asked as the same role.
-        Err(PreflightError::Open(OpenError::Role(_))) if role_is_known => {}
-        Err(error) => survey.obstacles.push(Obstacle::Preflight(error)),
+    let refused = preflight::check_ledger(session.as_mut(), order, admission).err();
+    // Beside another release the baseline means nothing; used approvals say nothing about it.
+    let is_judged = refused
+        .as_ref()
+        .is_none_or(|error| matches!(error, PreflightError::Approvals(_)));
+    survey.obstacles.extend(refused.map(Obstacle::Preflight));
+    if role_is_known {
+        // Probes run as the same role.
+        return;
     }
-    let was_probed = survey.has(|one| {
-        matches!(
-            one,
-            Obstacle::Preflight(PreflightError::Probe(_) | PreflightError::Open(_))
-        )
+    let probed = preflight::before(order).and_then(|now| {
+        let now = survey.now.insert(now);
+        preflight::check_state(order, now)
     });
-    if survey.now.is_none() && !role_is_known && !was_probed {
-        survey.now = preflight::before(order).ok();
-    }
+    let differs = probed.err().filter(|_| is_judged);
+    survey.obstacles.extend(differs.map(Obstacle::Preflight));
 }
 
 impl Survey {

@@ -524,3 +524,114 @@ fn what_was_done_within_one_second() {
     well.remove("again2.receipt.json");
     well.has([("again1.receipt.json", "sequence-back")]);
 }
+
+/// Puts a run or rollback of the first release on a database of its own into the archive.
+fn on_own(well: &Well, stem: &str, at: &str, bend: impl FnOnce(&mut Value)) {
+    well.receipt(stem, at, |said| {
+        said["target"]["database"] = "own".into();
+        if stem.starts_with("undo") {
+            said["action"] = "rollback".into();
+        }
+        said["approvals"][0]["sha256"] = approval_digest(&well.one).into();
+        bend(said);
+    });
+}
+
+/// Digest of Ann's approval of a release.
+fn approval_digest(bundle: &[u8]) -> String {
+    let body = pgseal_verify::format::json::to_canonical(&approval(bundle, "l2"));
+    Digest::of(&body.expect("only integers")).to_string()
+}
+
+const USED: [(&str, &str); 1] = [("run2.receipt.json", "approvals-used")];
+
+#[test]
+fn more_runs_than_an_approval_allows() {
+    let well = Well::new();
+    on_own(&well, "run1", "2026-11-21T08:10:00Z", |_| {});
+    on_own(&well, "undo1", "2026-11-21T08:20:00Z", |_| {});
+    // A failed run used none.
+    on_own(&well, "run0", "2026-11-21T08:15:00Z", |said| {
+        said["outcome"] = "unchanged".into();
+    });
+    well.has([]);
+    let second = |bend: fn(&mut Value)| on_own(&well, "run2", "2026-11-21T08:30:00Z", bend);
+    second(|_| {});
+    well.has(USED);
+    // The signed approval says how many, not the receipt.
+    second(|said| said["approvals"][0]["runs"] = 9.into());
+    well.has(USED);
+    // A run that stopped half way has committed something.
+    second(|said| said["outcome"] = "partial".into());
+    well.has(USED);
+    // A new approval, and another database, whose ledger counts by itself.
+    second(|said| said["approvals"][0]["sha256"] = "1".repeat(64).into());
+    well.has([]);
+    second(|said| said["target"]["database"] = "elsewhere".into());
+    well.has([]);
+    second(|said| said["target"]["system_identifier"] = "7000000000000000002".into());
+    well.has([]);
+    // A restored database has lost the first run, and an unknown outcome may be none.
+    for bend in [
+        |said: &mut Value| said["target"]["timeline"] = 2.into(),
+        |said: &mut Value| said["outcome"] = "unknown".into(),
+    ] {
+        second(bend);
+        well.has([]);
+        assert!(notes(&well).contains("approvals-used"), "{}", notes(&well));
+    }
+    // A third run is one more fault.
+    second(|_| {});
+    on_own(&well, "undo2", "2026-11-21T08:40:00Z", |_| {});
+    on_own(&well, "run3", "2026-11-21T08:50:00Z", |_| {});
+    well.has([USED[0], ("run3.receipt.json", "approvals-used")]);
+}
+
+fn notes(well: &Well) -> String {
+    format!("{:?}", well.vault.notes(&[ARCHIVE]))
+}
+
+#[test]
+fn an_approval_of_two_runs() {
+    let well = Well::new();
+    let mut said = approval(&well.one, "l2");
+    said["predicate"]["runs"] = 2.into();
+    let body = pgseal_verify::format::json::to_canonical(&said).expect("only integers");
+    let digest = Digest::of(&body).to_string();
+    well.vault
+        .put("more.approval", people::beside(&well.vault.keys.ann, &said));
+    let run = |stem: &str, at: &str| {
+        on_own(&well, stem, at, |said| {
+            said["approvals"][0]["sha256"] = digest.clone().into();
+        });
+    };
+    run("run1", "2026-11-21T08:10:00Z");
+    run("undo1", "2026-11-21T08:20:00Z");
+    run("run2", "2026-11-21T08:30:00Z");
+    well.has([]);
+    // Without the approval, the lowest number of a receipt counts.
+    well.remove("more.approval");
+    well.has(USED);
+}
+
+/// Receipts of one run, before and after `--resume`, use one run together.
+#[test]
+fn a_resumed_run_uses_one() {
+    let well = Well::new();
+    let run_id = |unique: &str| Digest::of(unique.as_bytes()).to_string()[..32].to_owned();
+    on_own(&well, "run1", "2026-11-21T08:10:00Z", |said| {
+        said["outcome"] = "partial".into();
+    });
+    on_own(&well, "resumed", "2026-11-21T08:20:00Z", |said| {
+        said["resumes"] = run_id("run1").into();
+    });
+    well.has([]);
+    assert!(!notes(&well).contains("approvals-used"));
+    on_own(&well, "undo1", "2026-11-21T08:25:00Z", |_| {});
+    on_own(&well, "run2", "2026-11-21T08:30:00Z", |_| {});
+    well.has(USED);
+    // Only the resumed run has a receipt: its approvals may be newer than those of the run.
+    well.remove("run1.receipt.json");
+    well.has([]);
+    assert!(notes(&well).contains("approvals-used"), "{}", notes(&well));
+}

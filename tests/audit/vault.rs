@@ -189,7 +189,8 @@ pub fn id(bundle: &[u8]) -> String {
     Digest::of(&statement(bundle)).to_string()
 }
 
-/// Returns a receipt of a successful run, to be modified. The run's id is derived from `unique`.
+/// Returns a receipt of a successful run, to be modified. The run's id is derived from `unique`, and so is the approval
+/// that it used: the release was approved anew for each run.
 pub fn ran(bundle: &[u8], trust: Digest, started: &str, unique: &str) -> Value {
     let statement: Value = serde_json::from_slice(&statement(bundle)).expect("a statement is JSON");
     let release = &statement["predicate"]["release"];
@@ -202,7 +203,10 @@ pub fn ran(bundle: &[u8], trust: Digest, started: &str, unique: &str) -> Value {
         "predicate": {
             "format": 1, "run_id": run_id, "action": "run", "outcome": "committed", "started": started,
             "finished": started, "pgseal": "0.1.0", "release": release, "signers": [],
-            "approvals": [{ "key_id": *ANN, "role": "l2", "at": people::AT, "evidence": "claimed" }],
+            "approvals": [{
+                "key_id": *ANN, "sha256": Digest::of(unique.as_bytes()), "role": "l2", "at": people::AT,
+                "evidence": "claimed", "runs": 1,
+            }],
             "trust": { "version": 1, "sha256": trust.to_string() },
             "target": {
                 "database": "app", "server_version": "15.1", "server_version_num": 150_001, "role": "app",

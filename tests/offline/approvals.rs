@@ -762,6 +762,72 @@ fn the_later_word_counts_wherever_it_is() {
 }
 
 #[test]
+fn the_number_of_runs_is_signed() {
+    let site = desk();
+    let runs = |site: &Site| verified(site, &[])["approvals"][0]["runs"].clone();
+    let shown = site.run(approve("ann", "l2")).done();
+    assert!(shown.text().contains(", for one run"));
+    assert_eq!(runs(&site), 1);
+    // A newer approval takes the place of the older one.
+    let more = with(&approve("ann", "l2"), &["--runs", "3", "--json"]);
+    assert_eq!(site.run(more).done().json()["runs"], 3);
+    assert_eq!(runs(&site), 3);
+    let shown = site.run(["verify", "small.pgseal"]).done().text();
+    assert!(shown.contains(", for 3 runs"), "{shown}");
+    site.run(["withdraw", "small.pgseal", "--key", "ann.key"])
+        .done();
+    site.run(approve("ann", "l2")).done();
+    assert_eq!(runs(&site), 1);
+    for none in ["0", "-1", "1.5", "many", "4294967296"] {
+        let runs = format!("--runs={none}");
+        refuses(&site, 2, none, &with(&approve("ann", "l2"), &[&runs]));
+    }
+    // What a key on a token signs has the number, too.
+    let token = [
+        "approve",
+        "small.pgseal",
+        "--role",
+        "l2",
+        "--apr",
+        "APR-1",
+        "--yes",
+        "small",
+        "--runs",
+        "2",
+        "--tbs",
+        "tbs",
+    ];
+    site.run(token).done();
+    let tbs = String::from_utf8(site.read("tbs")).expect("text");
+    assert!(tbs.contains("\"runs\":2"), "{tbs}");
+}
+
+/// One has one encoding, so that a statement has one digest; and there is no approval of no run.
+#[test]
+fn a_number_of_runs_has_one_encoding() {
+    let site = desk();
+    for (runs, accepted) in [
+        (json!(2), true),
+        (json!(4_294_967_295_u32), true),
+        (json!(1), false),
+        (json!(0), false),
+        (json!(-1), false),
+        (json!("2"), false),
+        (json!(null), false),
+        (json!(4_294_967_296_u64), false),
+    ] {
+        let mut said = people::approval(&bundle(), "l2");
+        said["predicate"]["runs"] = runs.clone();
+        site.write("runs.approval", people::beside(&key("ann"), &said));
+        let verify = ["verify", "small.pgseal", "--approval", "runs.approval"];
+        match accepted {
+            true => drop(site.run(verify).done()),
+            false => refuses(&site, 11, "not one of a known format", &verify),
+        }
+    }
+}
+
+#[test]
 fn an_approval_from_the_future_waits() {
     let site = desk();
     word(

@@ -19,7 +19,7 @@ use pgseal_testkit::cluster::TestDatabase;
 use pgseal_testkit::release::{Answer, Operator, Release, Site, assert_same, dump};
 
 /// Creates a database, and a release that needs two approvals of `l2`, one of `l4`, and an APR code.
-fn approved(prefix: &str) -> (TestDatabase<'static>, Site, PathBuf) {
+pub(super) fn approved(prefix: &str) -> (TestDatabase<'static>, Site, PathBuf) {
     let (db, site) = (database(prefix), Site::new());
     for name in ["ann", "bob", "cid", "eve"] {
         site.pgseal(["keygen", name, "--no-passphrase"]).done();
@@ -49,10 +49,10 @@ fn approved(prefix: &str) -> (TestDatabase<'static>, Site, PathBuf) {
     (db, site, bundle)
 }
 
-const EVERYBODY: [(&str, &str); 3] = [("ann", "l2"), ("bob", "l2"), ("eve", "l4")];
+pub(super) const EVERYBODY: [(&str, &str); 3] = [("ann", "l2"), ("bob", "l2"), ("eve", "l4")];
 
 /// Signs an approval into the bundle, unless `more` names another destination.
-fn approve(site: &Site, bundle: &Path, (who, role): (&str, &str), more: &[&str]) {
+pub(super) fn approve(site: &Site, bundle: &Path, (who, role): (&str, &str), more: &[&str]) {
     let (file, key) = (bundle.to_str().unwrap(), format!("{who}.key"));
     let args = [
         "approve", file, "--key", &key, "--role", role, "--apr", "APR-1", "--yes", "small",
@@ -61,13 +61,13 @@ fn approve(site: &Site, bundle: &Path, (who, role): (&str, &str), more: &[&str])
         .done();
 }
 
-fn everybody_approves(site: &Site, bundle: &Path) {
+pub(super) fn everybody_approves(site: &Site, bundle: &Path) {
     EVERYBODY
         .into_iter()
         .for_each(|who| approve(site, bundle, who, &[]));
 }
 
-fn operator<'s>(db: &TestDatabase<'_>, site: &'s Site, bundle: &Path) -> Operator<'s> {
+pub(super) fn operator<'s>(db: &TestDatabase<'_>, site: &'s Site, bundle: &Path) -> Operator<'s> {
     site.operator(bundle, &db.url())
         .variable("ratified_apr", "APR-1")
 }

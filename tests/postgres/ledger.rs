@@ -1,8 +1,8 @@
 //! docs/ledger.md matches the ledger: its columns, and its example queries.
 
-use super::small;
+use super::approvals::{EVERYBODY, approve, approved, operator};
 use pgseal_testkit::cluster::TestDatabase;
-use pgseal_testkit::release::psql;
+use pgseal_testkit::release::{Release, psql};
 
 const PAGE: &str = include_str!("../../docs/ledger.md");
 
@@ -29,10 +29,13 @@ fn columns(db: &TestDatabase<'_>, name: &str) -> Vec<String> {
 
 #[test]
 fn the_page_about_it() {
-    let (db, release, site) = small("ledgerpage");
-    let release = release.alone("steps", "vacuum public.widgets;\n");
-    let bundle = site.pack(&release);
-    let operator = site.operator(&bundle, &db.url());
+    let (db, site, _) = approved("ledgerpage");
+    let release = Release::on(db.name()).variable("ratified_apr");
+    let bundle = site.pack(&release.alone("steps", "vacuum public.widgets;\n"));
+    for who in EVERYBODY {
+        approve(&site, &bundle, who, &["--runs", "2"]);
+    }
+    let operator = operator(&db, &site, &bundle);
     operator.run().done();
     operator.rollback().done();
     operator.run().done();

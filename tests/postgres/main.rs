@@ -3,6 +3,7 @@
 
 mod adapter;
 mod approvals;
+mod approved_runs;
 mod as_new;
 mod attack;
 mod between;
@@ -27,6 +28,8 @@ mod gate_told;
 mod gate_written;
 mod generated;
 mod harmless;
+mod held;
+mod if_needed;
 mod interrupt;
 mod ledger;
 mod locks;

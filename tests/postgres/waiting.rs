@@ -26,7 +26,7 @@ const OPEN: &str = "insert into public.approvals values ('late')";
 const RUNS: &str = "select count(*) from pgseal.ledger where action = 'run'";
 
 /// A waiting command. Its messages go to a file, which the test can read meanwhile.
-struct Waiting {
+pub(super) struct Waiting {
     child: Child,
     stdout: PathBuf,
     stderr: PathBuf,
@@ -47,7 +47,7 @@ impl Waiting {
     }
 
     /// `run --wait`, every second.
-    fn run(operator: &Operator<'_>, site: &Site, name: &str, more: &[&str]) -> Self {
+    pub(super) fn run(operator: &Operator<'_>, site: &Site, name: &str, more: &[&str]) -> Self {
         let mut command = operator.command("run");
         command.args(["--wait", "--interval", "1"]).args(more);
         Self::of(&mut command, site, name)
@@ -66,7 +66,7 @@ impl Waiting {
 
     /// Waits until the command has said something.
     #[track_caller]
-    fn says(&mut self, words: &str) -> &mut Self {
+    pub(super) fn says(&mut self, words: &str) -> &mut Self {
         wait_until(words, || {
             let ended = self.child.try_wait().unwrap();
             let said = self.said();
@@ -76,7 +76,7 @@ impl Waiting {
         self
     }
 
-    fn signal(&self, name: &str) {
+    pub(super) fn signal(&self, name: &str) {
         let mut kill = Command::new("kill");
         let sent = kill.args([name, &self.child.id().to_string()]).status();
         assert!(sent.unwrap().success());
@@ -84,7 +84,7 @@ impl Waiting {
 
     /// The end of the command, which comes soon.
     #[track_caller]
-    fn end(mut self) -> Answer {
+    pub(super) fn end(mut self) -> Answer {
         let since = Instant::now();
         let code = loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -153,7 +153,7 @@ fn kinds(document: &Value) -> Vec<&str> {
         .collect()
 }
 
-fn waited(receipt: &Value) -> Vec<&str> {
+pub(super) fn waited(receipt: &Value) -> Vec<&str> {
     let all = receipt["waited"].as_array().unwrap();
     all.iter().map(|one| one["for"].as_str().unwrap()).collect()
 }

@@ -82,6 +82,8 @@ pub fn facts(judge: &Judge<'_>, signed: &SignedApproval) -> ApprovalFacts {
         apr: approval.apr.clone(),
         at: approval.at,
         expires: approval.expires,
+        sha256: signed.sha256(),
+        runs: approval.runs,
         reason: approval.reason.clone(),
         evidence: Seen::from(signed.evidence()),
         counts: counts.is_ok(),

@@ -202,7 +202,9 @@ fn receipt_facts(said: Receipt, sha256: Digest) -> ReceiptFacts {
             .into_iter()
             .map(|approval| RestsOn {
                 key_id: KeyId::claimed(approval.key_id),
+                sha256: approval.sha256,
                 role: approval.role,
+                runs: approval.runs,
             })
             .collect(),
         trust: said.trust,

@@ -59,12 +59,14 @@ fn release(facts: &FileFacts) -> Option<Value> {
 fn approval(said: &ApprovalFacts) -> Value {
     json!({
         "key_id": said.key_id,
+        "sha256": said.sha256,
         "owner": said.owner,
         "role": said.role,
         "decision": said.decision,
         "apr": said.apr,
         "at": said.at,
         "expires": said.expires,
+        "runs": said.runs,
         "reason": said.reason,
         "evidence": said.evidence,
         "counts": said.counts,

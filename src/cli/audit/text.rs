@@ -6,6 +6,7 @@ use crate::audit::cross_checks::{self, AttachedApprovals};
 use crate::audit::file_facts::{ApprovalFacts, FileFacts, Quorum, Seen};
 use crate::audit::report::Summary;
 use crate::audit::{FaultKind, Finding, Kind, Report};
+use crate::cli::approvals::for_runs;
 use crate::cli::output::{Output, Paint, escape};
 use pgseal_verify::digest::Digest;
 use pgseal_verify::format::approval::Decision;
@@ -304,7 +305,8 @@ fn approval(said: &ApprovalFacts) -> String {
         .map(|reason| format!(" ({})", escape(reason)))
         .unwrap_or_default();
     let (owner, role, evidence) = (escape(&said.owner), &said.role, said.evidence);
-    format!("{what} {owner} as {role}{apr}, {evidence}{until}{reason}{why}")
+    let runs = for_runs(said.runs);
+    format!("{what} {owner} as {role}{apr}, {evidence}{until}{runs}{reason}{why}")
 }
 
 /// `: l2 1 of 1`

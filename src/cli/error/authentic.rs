@@ -183,6 +183,10 @@ impl From<PolicyError> for CliError {
                 Kind::OutsideWindow,
                 "`pgseal run --wait` begins at that moment; a rollback may begin at any time; `pgseal trust show` has the windows",
             ),
+            PolicyError::Used(_) => (
+                Kind::ApprovalsUsed,
+                "nothing was changed; if it is to run again, each of them approves it anew by `pgseal approve FILE`, for more than one run by --runs N",
+            ),
             PolicyError::Approvals(tallies) => {
                 match tallies.iter().flat_map(|tally| &tally.other_codes).next() {
                     Some(code) => {

@@ -12,6 +12,7 @@ impl From<PreflightError> for CliError {
         let (kind, text, hint) = match error {
             PreflightError::Ledger(error) => return connection(&error),
             PreflightError::Open(error) => return error.into(),
+            PreflightError::Approvals(error) => return error.into(),
             PreflightError::ClockBehind { now, seen } => (
                 Kind::ClockBehind,
                 format!(

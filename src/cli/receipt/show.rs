@@ -186,9 +186,12 @@ fn show_run(receipt: &Receipt, id: &str, out: Output) {
     for approval in &receipt.approvals {
         let apr = optional(", ", approval.apr.as_ref());
         let (key, role, at) = (approval.key_id, &approval.role, approval.at);
-        let evidence = escape(&approval.evidence);
+        let (evidence, runs) = (
+            escape(&approval.evidence),
+            approvals::for_runs(approval.runs),
+        );
         out.line(format!(
-            "approved by key {key} as {role}{apr}, {evidence} {at}"
+            "approved by key {key} as {role}{apr}, {evidence} {at}{runs}"
         ));
     }
     gates(receipt, out);

@@ -50,6 +50,7 @@ fn cell(report: &Report, cell: &Cell) -> Value {
         CellStatus::Go => ("go", None),
         CellStatus::NotNeeded => ("not-needed", None),
         CellStatus::NoGo => ("no-go", None),
+        CellStatus::Held => ("held", None),
         CellStatus::Stop(exit) => ("stop", Some(exit)),
         CellStatus::Unknown => ("unknown", None),
     };

@@ -19,7 +19,7 @@ pub fn text(report: &Report) -> String {
     );
     let (class, icon) = match word {
         Status::Ready => ("ready", icon::GO),
-        Status::Blocked => ("blocked", icon::PAUSE),
+        Status::Blocked | Status::Held => ("blocked", icon::PAUSE),
         Status::Done => ("done", icon::TICK),
         Status::Stop => ("stop", icon::HALT),
     };
@@ -146,7 +146,7 @@ fn question(report: &Report, cell: &Cell) -> Markup {
     let (class, shape) = match cell.mark {
         CellStatus::Go => ("badge go", "✓"),
         CellStatus::NotNeeded => ("badge none", "–"),
-        CellStatus::NoGo => ("badge wait", "‖"),
+        CellStatus::NoGo | CellStatus::Held => ("badge wait", "‖"),
         CellStatus::Stop(_) => ("badge halt", "✕"),
         CellStatus::Unknown => ("badge unknown", "?"),
     };

@@ -6,7 +6,7 @@ use super::super::database_command::DatabaseCommand;
 use super::super::error::CliError;
 use super::super::exit::Exit;
 use super::super::interrupt::Command;
-use super::super::missing::{self, obstacle};
+use super::super::missing::{self, obstacle, used};
 use super::super::output::Output;
 use super::super::progress::Notifier;
 use super::Args;
@@ -24,6 +24,7 @@ use crate::release::resolve::Resolution;
 use crate::release::status::{self, Ending, Status};
 use crate::release::survey::Obstacle;
 use crate::release::{ContextToRun, RunContext, run_context, target};
+use pgseal_verify::format::approval::APR_VARIABLE;
 use pgseal_verify::format::receipt::VerifyRecord;
 
 type Troubles = Vec<(Row, Blocker)>;
@@ -101,6 +102,7 @@ fn answers(status: &Status, in_effect: Option<Entry>) -> Answers {
         rows,
         gates: None,
         observed: None,
+        held: None,
         checks: None,
     }
 }
@@ -166,7 +168,10 @@ fn going_on(status: &Status) -> Troubles {
 
 /// Adds the obstacles that `run` would meet, and the baseline checks.
 fn baseline(mut answers: Answers, order: ContextToRun<'_>, blockers: &mut Troubles) -> Answers {
-    let plan = plan::make(order, &mut Silent);
+    let code = order.variables.get(APR_VARIABLE).map(String::as_str);
+    let admission = order.bundle.authorize_run(code);
+    let plan = plan::make(order, admission.as_ref().ok(), &mut Silent);
+    answers.held = used(&plan.obstacles).map(<[_]>::to_vec);
     answers.gates = plan.gates;
     answers.observed = plan.now;
     for met in plan.obstacles {
@@ -207,12 +212,13 @@ fn baseline(mut answers: Answers, order: ContextToRun<'_>, blockers: &mut Troubl
     answers
 }
 
-/// Matrix row of an obstacle. `None` for a closed gate and for known values, which have their own
-/// rows.
+/// Matrix row of an obstacle. `None` for a closed gate, used approvals and known values, which have
+/// their own rows.
 fn row_of(obstacle: &Obstacle, is_seen: bool) -> Option<Row> {
     match obstacle {
         Obstacle::Gate(GateError::Blocked(_)) => None,
         Obstacle::Preflight(PreflightError::State(_)) if is_seen => None,
+        Obstacle::Preflight(PreflightError::Approvals(_)) => None,
         Obstacle::Gate(GateError::Open(OpenError::Connect(_) | OpenError::Target(_))) => {
             Some(Row::Target)
         }

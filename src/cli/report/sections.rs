@@ -64,7 +64,7 @@ pub fn sections(report: &Report) -> Vec<Section> {
     let verdict = &report.verdict;
     let (opens, then) = match verdict.status {
         Status::Ready => ("What opens it", "What happens when it runs"),
-        Status::Blocked => ("What opens it", "What happens then"),
+        Status::Blocked | Status::Held => ("What opens it", "What happens then"),
         Status::Done => ("What opens it", "What happens now"),
         Status::Stop => ("What to repair", "What happens now"),
     };

@@ -18,10 +18,11 @@ use crate::release::run_context::{self, ContextToRun};
 use crate::release::survey::survey;
 use crate::trust::SecretKey;
 use pgseal_verify::format::receipt::Action;
+use pgseal_verify::format::timestamp::Timestamp;
 
 /// Result of one attempt.
 enum Attempt {
-    /// The run was begun.
+    /// The run was begun, or is not needed.
     Ended(Result<Exit, CliError>),
     /// The conditions that are still missing, in the order of a run.
     Missing(Vec<CliError>),
@@ -101,26 +102,26 @@ impl<'a> Waiter<'a> {
             ..command.order(&bundle, &variables)
         };
         let permission = args.permission(&bundle, &variables, at);
-        let survey = survey(order, &mut Silent);
+        let survey = survey(order, missing::admission(&permission), &mut Silent);
         let obstacles = survey.obstacles.into_iter().map(missing::obstacle);
         let permission = match permission {
             Ok(permission) if obstacles.len() == 0 => permission,
             permission => {
-                let missing = permission.err().unwrap_or_default();
-                let missing = missing.into_iter().chain(obstacles);
-                return Ok(Attempt::Missing(missing.collect()));
+                let missing = permission.err().map(|refused| refused.errors);
+                let missing = missing.into_iter().flatten().chain(obstacles);
+                return Ok(self.lacks(missing.collect(), order, at));
             }
         };
         // From here on with the lock, which a run keeps until its end.
         let ready = gate::pass(order, &mut self.progress).map_err(CliError::from);
         let ready = ready.and_then(|gated| {
-            let ready = gated.preflight()?;
+            let ready = gated.preflight(Some(&permission.admission))?;
             let schema = args.schema.before(&order.authentic())?;
             Ok((ready, schema))
         });
         let (ready, schema) = match ready {
             Ok(ready) => ready,
-            Err(error) => return Ok(Attempt::Missing(vec![error])),
+            Err(error) => return Ok(self.lacks(vec![error], order, at)),
         };
         self.waiting.end();
         self.progress.restart();
@@ -135,5 +136,14 @@ impl<'a> Waiter<'a> {
         Ok(Attempt::Ended(
             args.begin(permitted, prepared, progress, waited, self.out),
         ))
+    }
+
+    /// The result of an attempt that lacks something, which does not matter to a release in effect if
+    /// `--if-needed` is given.
+    fn lacks(&self, missing: Vec<CliError>, order: ContextToRun<'_>, at: Timestamp) -> Attempt {
+        match self.args.ended(order, at, &self.progress, self.out) {
+            Some(ended) => Attempt::Ended(ended),
+            None => Attempt::Missing(missing),
+        }
     }
 }

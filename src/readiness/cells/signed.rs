@@ -74,15 +74,20 @@ pub(super) fn approvals(facts: &ReadinessFacts, release: &ReleaseFacts) -> Cell 
         return cell.proved([receipt_proof(kept)]).proved(proofs);
     }
     let list = |tally: &Tally| format!("{} of {} from {}", tally.counted, tally.needed, tally.role);
-    let tallies: Vec<String> = release.tallies.iter().map(list).collect();
-    let is_met = release.tallies.iter().all(Tally::is_met);
-    let (mark, enough) = match is_met {
-        true => (CellStatus::Go, "Enough people said yes"),
-        false => (CellStatus::NoGo, "Not enough yet"),
+    let held = release.answers().and_then(|answers| answers.held.as_ref());
+    let counted = held.unwrap_or(&release.tallies);
+    let tallies: Vec<String> = counted.iter().map(list).collect();
+    let is_met = counted.iter().all(Tally::is_met);
+    let (mark, enough) = match (is_met, held) {
+        (true, _) => (CellStatus::Go, "Enough people said yes"),
+        (false, None) => (CellStatus::NoGo, "Not enough yet"),
+        (false, Some(_)) => (
+            CellStatus::Held,
+            "The runs that people approved are used here",
+        ),
     };
     let says = format!("{enough}: {}.", tallies.join(", "));
-    let why = release
-        .tallies
+    let why = counted
         .iter()
         .flat_map(|tally| &tally.why)
         .map(|why| format!("Does not count: {why}"));
@@ -90,11 +95,11 @@ pub(super) fn approvals(facts: &ReadinessFacts, release: &ReleaseFacts) -> Cell 
         .details(why.collect())
         .dated(newest, until);
     let cell = cell.proved([trust(release)]).proved(proofs);
-    match release.tallies.iter().find(|tally| !tally.is_met()) {
+    match counted.iter().find(|tally| !tally.is_met()) {
         None => cell,
         Some(short) => {
             let command = facts.known.approve(short.role.as_str(), &release.manifest);
-            cell.way_out(missing(&release.tallies), Some(command))
+            cell.way_out(missing(counted), Some(command))
         }
     }
 }

@@ -25,7 +25,7 @@ impl RunningRehearsal<'_, '_> {
         let journal = self.journal(Action::Run);
         let (report, locks) = self.log.step(name, |steps| {
             let mut recorder = Recorder::new(steps);
-            let ready = gate::pass(order, &mut recorder)?.preflight()?;
+            let ready = gate::pass(order, &mut recorder)?.preflight(None)?;
             let report = ready.rehearse(&run_id, journal?, &mut recorder)?;
             let report = committed(order.stop, report)?;
             let sentence = sentence(&report);
@@ -46,12 +46,12 @@ impl RunningRehearsal<'_, '_> {
         let order = self.order;
         self.log.step("run again", |steps| {
             let refusal = match gate::pass(order, steps) {
-                Ok(gated) => gated.preflight().map(drop),
+                Ok(gated) => gated.preflight(None).map(drop),
                 Err(GateError::Blocked(_)) => {
                     let order = order.authentic();
                     let opened = gate::open(&order, order.root().policy(), Purpose::Read);
                     let (mut session, _) = opened.map_err(GateError::Open)?;
-                    preflight::run(session.as_mut(), &order).map(drop)
+                    preflight::run(session.as_mut(), &order, None).map(drop)
                 }
                 Err(error) => return Err(error.into()),
             };

@@ -8,6 +8,7 @@ fn forged() -> ReadyRelease<'static> {
         gated: todo!(),
         before: todo!(),
         resumed: todo!(),
+        uses: todo!(),
     }
 }
 

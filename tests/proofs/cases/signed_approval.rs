@@ -10,6 +10,7 @@ fn forged() -> SignedApproval {
         approval: todo!(),
         evidence: todo!(),
         signature: todo!(),
+        sha256: todo!(),
     }
 }
 

@@ -59,7 +59,8 @@ impl BundleToRun<'_> {
         })
     }
 
-    /// Checks whether the bundle may run now under its trust root. `apr` is the run's APR code; if
+    /// Checks whether the bundle may run now under its trust root; [`Self::check_window`] has the
+    /// rest. `apr` is the run's APR code; if
     /// given, only approvals with the same code count.
     ///
     /// ```
@@ -73,19 +74,8 @@ impl BundleToRun<'_> {
     pub fn authorize_run(&self, apr: Option<&str>) -> Result<Admission<'_>, PolicyError> {
         let (bundle, root, now) = (&self.bundle, self.root(), JudgedAt::At(self.now));
         bundle.check_policy()?;
-        let tallies = policy::tally(root, bundle.approvals(), apr, now);
-        if tallies.iter().any(|tally| !tally.is_met()) {
-            return Err(PolicyError::Approvals(tallies));
-        }
-        self.check_window()?;
-        let counting = bundle
-            .approvals()
-            .iter()
-            .filter(|approval| policy::counts(root, approval, apr, now).is_ok());
-        Ok(Admission {
-            bundle,
-            approvals: counting.cloned().collect(),
-        })
+        let approvals = policy::counting(root, bundle.approvals(), apr, now)?;
+        Ok(Admission { bundle, approvals })
     }
 
     /// Checks whether its trust root lets a run begin now.
@@ -103,5 +93,14 @@ impl<'b> Admission<'b> {
     /// The approvals that counted.
     pub fn approvals(&self) -> &[SignedApproval] {
         &self.approvals
+    }
+
+    /// The approvals that counted and have runs left; fails if they do not meet the policy. `used`
+    /// is the number of runs that an approval was used for on the database of the run.
+    pub fn unused(
+        &self,
+        used: impl Fn(&SignedApproval) -> u64,
+    ) -> Result<Vec<SignedApproval>, PolicyError> {
+        policy::unused(self.bundle.root(), &self.approvals, used)
     }
 }

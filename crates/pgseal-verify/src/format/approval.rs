@@ -1,6 +1,7 @@
 //! The document of an approval: an in-toto Statement v1 by an approver about one release.
 
 use std::fmt;
+use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
@@ -40,9 +41,21 @@ pub struct Approval {
     /// End of the validity, inclusive; absent in a withdrawal.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub expires: Option<Timestamp>,
+    /// Number of runs on one database that it allows. One is not written, so that each number has
+    /// one encoding.
+    #[serde(skip_serializing_if = "is_one", default = "one")]
+    pub runs: NonZeroU32,
     /// Reason in the approver's own words.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
+}
+
+fn one() -> NonZeroU32 {
+    NonZeroU32::MIN
+}
+
+fn is_one(runs: &NonZeroU32) -> bool {
+    *runs == one()
 }
 
 /// Decision of an approver. The order matters: of two statements of the same second, the withdrawal

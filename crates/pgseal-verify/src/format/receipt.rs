@@ -2,6 +2,7 @@
 //! the release.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
@@ -123,12 +124,14 @@ pub struct Waited {
     pub seconds: u64,
 }
 
-/// An approval that a run relies on.
+/// An approval that a run uses. Key and digest identify it: two keys may sign equal statements.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CountedApproval {
     /// Id of the approver's key.
     pub key_id: Digest,
+    /// Digest of the signed statement.
+    pub sha256: Digest,
     /// Role of the approver.
     pub role: Name,
     /// The code of the ratified proposal.
@@ -138,6 +141,8 @@ pub struct CountedApproval {
     pub at: Timestamp,
     /// Strength of the evidence for that time: `claimed`, `notarised`, `timestamped`.
     pub evidence: String,
+    /// Number of runs on one database that it allows.
+    pub runs: NonZeroU32,
 }
 
 /// A version of a trust root.

@@ -45,6 +45,7 @@ pub struct SignedApproval {
     approval: Approval,
     evidence: Evidence,
     signature: [u8; 64],
+    sha256: Digest,
 }
 
 /// A notarisation with a valid signature.
@@ -190,6 +191,7 @@ impl TrustRoot {
             approval,
             evidence,
             signature,
+            sha256: Digest::of(&claimed.body),
         };
         Ok((release, Attestation::Approval(Box::new(signed))))
     }
@@ -216,6 +218,11 @@ impl SignedApproval {
     /// The signed document.
     pub fn approval(&self) -> &Approval {
         &self.approval
+    }
+
+    /// Digest of the signed statement. With the key it identifies the approval.
+    pub fn sha256(&self) -> Digest {
+        self.sha256
     }
 
     /// Evidence of the signature's age.

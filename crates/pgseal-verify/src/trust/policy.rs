@@ -68,6 +68,9 @@ pub enum PolicyError {
     /// Required approvals are missing.
     #[error("approvals are missing: {}", missing(.0))]
     Approvals(Vec<Tally>),
+    /// Required approvals count, and their runs on this database are used.
+    #[error("HELD: the approved runs are used here: {}", missing(.0))]
+    Used(Vec<Tally>),
 }
 
 /// Count of the approvals that a run needs from a role.
@@ -199,6 +202,71 @@ pub fn tally(
         .iter()
         .map(|(role, needed)| of_role(role, *needed))
         .collect()
+}
+
+/// The approvals that a run uses: those that count, of the roles that the policy requires.
+pub fn counting(
+    root: &TrustRoot,
+    approvals: &[SignedApproval],
+    apr: Option<&str>,
+    when: JudgedAt,
+) -> Result<Vec<SignedApproval>, PolicyError> {
+    let tallies = tally(root, approvals, apr, when);
+    if tallies.iter().any(|tally| !tally.is_met()) {
+        return Err(PolicyError::Approvals(tallies));
+    }
+    let required = &root.policy().approvals;
+    let counting = approvals.iter().filter(|approval| {
+        required.contains_key(&approval.approval().role)
+            && counts(root, approval, apr, when).is_ok()
+    });
+    Ok(counting.cloned().collect())
+}
+
+/// The approvals of `counting` with runs left; fails if they do not meet the policy. `used` is the
+/// number of runs that an approval was used for on the database of the run.
+pub fn unused(
+    root: &TrustRoot,
+    counting: &[SignedApproval],
+    used: impl Fn(&SignedApproval) -> u64,
+) -> Result<Vec<SignedApproval>, PolicyError> {
+    let has_left = |approval: &SignedApproval| used(approval) < allowed(approval);
+    let of_role = |(role, needed): (&Name, &u8)| {
+        let given = counting
+            .iter()
+            .filter(|given| given.approval().role == *role);
+        let (left, used): (Vec<_>, Vec<_>) = given.partition(|given| has_left(given));
+        Tally {
+            role: role.clone(),
+            needed: *needed,
+            counted: left.len(),
+            why: used.into_iter().map(used_up).collect(),
+            other_codes: Vec::new(),
+        }
+    };
+    let tallies: Vec<Tally> = root.policy().approvals.iter().map(of_role).collect();
+    if tallies.iter().any(|tally| !tally.is_met()) {
+        return Err(PolicyError::Used(tallies));
+    }
+    let left = counting.iter().filter(|approval| has_left(approval));
+    Ok(left.cloned().collect())
+}
+
+fn allowed(approval: &SignedApproval) -> u64 {
+    u64::from(approval.approval().runs.get())
+}
+
+fn used_up(approval: &SignedApproval) -> String {
+    let (at, owner, key) = (
+        approval.approval().at,
+        approval.owner(),
+        approval.key().digest().short(),
+    );
+    let runs = match allowed(approval) {
+        1 => "one run".to_owned(),
+        runs => format!("{runs} runs"),
+    };
+    format!("key {key} ({owner:?}) approved {runs} at {at}")
 }
 
 /// The APR codes of counting approvals. A run must use one of them.
