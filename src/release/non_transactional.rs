@@ -187,7 +187,7 @@ impl Executor<'_, '_> {
         self.check_constraints()?;
         reading::check(self.session, one.statement, 0)?;
         if let Some(clone) = self.order.clone {
-            locks::look_again(self.session, &self.order, clone)?;
+            locks::look_again(self.session, &self.order, clone, one.tier, self.observer)?;
         }
         self.session
             .batch(OURS)

@@ -43,6 +43,7 @@ mod receipts;
 mod records;
 mod rehearse;
 mod rehearse_left;
+mod rehearse_locks;
 mod rehearse_proof;
 mod relative;
 mod report;

@@ -45,7 +45,7 @@ pub fn show(rehearsal: &Rehearsal, out: Output) {
         };
         let rows = strong.iter().take(LOCKS_SHOWN).map(row).collect();
         out.line(table::render(
-            &["locked", "mode", "by tier", "ms until COMMIT"],
+            &["locked", "mode", "by tier", "ms at most"],
             rows,
         ));
     }
@@ -82,7 +82,7 @@ pub fn locks(rehearsal: &Rehearsal) -> Option<String> {
     };
     let modes: Vec<String> = STRONG.iter().filter_map(of_mode).collect();
     Some(format!(
-        "locks that keep others waiting: {}; the longest {} ms, on {} since tier {}",
+        "locks that keep others waiting: {}; the longest at most {} ms, on {} by tier {}",
         modes.join(", "),
         longest.milliseconds,
         escape(&longest.relation),

@@ -73,14 +73,18 @@ pub(in crate::release) fn look(
     Ok(())
 }
 
-/// The last check before COMMIT, after deferred triggers.
+/// The last check before COMMIT, after deferred triggers, which may take locks too.
 pub(in crate::release) fn look_again(
     session: &mut dyn Session,
     order: &RunContext<'_>,
     clone: &ClonedDatabase,
+    tier: &str,
+    observer: &mut dyn Observer,
 ) -> Result<(), Failure> {
     let what = "what ran at the end of the transaction";
-    held(session, order, clone, what).map(drop)
+    let held = &held(session, order, clone, what)?;
+    observer.event(Event::Locked { tier, held });
+    Ok(())
 }
 
 /// A relation, and the mode of its lock.
@@ -152,57 +156,96 @@ fn changes_others(
 }
 
 /// Observes a run, and records its locks for the receipt.
+///
+/// A lock counts from the last moment at which it was not held, which is before the script that
+/// takes it, to the answer to COMMIT. So the recorded time is never less than the real one.
 pub(super) struct Recorder<'a> {
     to: &'a mut dyn Steps,
-    open: BTreeMap<String, (String, String, Instant)>,
-    records: BTreeMap<String, LockRecord>,
+    times: Times,
 }
 
 impl<'a> Recorder<'a> {
     pub fn new(to: &'a mut dyn Steps) -> Self {
         Self {
             to,
-            open: BTreeMap::new(),
-            records: BTreeMap::new(),
+            times: Times::default(),
         }
     }
 
-    /// The strongest lock of each relation, the strongest first.
+    /// The locks of each relation, the strongest first.
     pub fn locks(self) -> Vec<LockRecord> {
-        let mut locks: Vec<_> = self.records.into_values().collect();
-        locks.sort_by(|a, b| {
+        self.times.locks()
+    }
+}
+
+impl Observer for Recorder<'_> {
+    fn event(&mut self, event: Event<'_>) {
+        let now = Instant::now();
+        match &event {
+            Event::Transaction => self.times.begun(now),
+            Event::Locked { tier, held } => self.times.locked(tier, held, now),
+            Event::Committed => self.times.committed(now),
+            _ => {}
+        }
+        self.to.event(event);
+    }
+}
+
+/// The times of locks.
+#[derive(Default)]
+struct Times {
+    /// The last moment at which the locks of the transaction were known.
+    known: Option<Instant>,
+    /// Locks of the open transaction: the tier that took them, and the last moment before that.
+    open: BTreeMap<Lock, (String, Instant)>,
+    records: Vec<LockRecord>,
+}
+
+impl Times {
+    fn begun(&mut self, now: Instant) {
+        self.open.clear();
+        self.known = Some(now);
+    }
+
+    fn locked(&mut self, tier: &str, held: &[Lock], now: Instant) {
+        let since = self.known.replace(now).unwrap_or(now);
+        for lock in held {
+            let first = || (tier.to_owned(), since);
+            self.open.entry(lock.clone()).or_insert_with(first);
+        }
+    }
+
+    fn committed(&mut self, now: Instant) {
+        for ((relation, mode), (tier, since)) in std::mem::take(&mut self.open) {
+            // Rounded up.
+            let milliseconds = (now - since).as_micros().div_ceil(1000) as u64;
+            self.records.push(LockRecord {
+                tier,
+                relation,
+                mode,
+                milliseconds,
+            });
+        }
+    }
+
+    /// Without the locks that say nothing beside a stronger one that was held at least as long.
+    fn locks(mut self) -> Vec<LockRecord> {
+        self.records.sort_by(|a, b| {
             strength(&b.mode)
                 .cmp(&strength(&a.mode))
                 .then_with(|| a.relation.cmp(&b.relation))
+                .then_with(|| b.milliseconds.cmp(&a.milliseconds))
         });
-        locks
-    }
-
-    fn locked(&mut self, tier: &str, held: &[(String, String)]) {
-        let now = Instant::now();
-        for (relation, mode) in held {
-            let known = self.open.get(relation);
-            if known.is_none_or(|(_, known, _)| strength(mode) > strength(known)) {
-                self.open
-                    .insert(relation.clone(), (tier.to_owned(), mode.clone(), now));
+        let mut longest: BTreeMap<String, u64> = BTreeMap::new();
+        self.records.retain(|lock| {
+            let known = longest.get(&lock.relation);
+            let counts = known.is_none_or(|known| lock.milliseconds > *known);
+            if counts {
+                longest.insert(lock.relation.clone(), lock.milliseconds);
             }
-        }
-    }
-
-    fn committed(&mut self) {
-        for (relation, (tier, mode, since)) in std::mem::take(&mut self.open) {
-            let milliseconds = since.elapsed().as_millis() as u64;
-            let record = LockRecord {
-                tier,
-                relation: relation.clone(),
-                mode,
-                milliseconds,
-            };
-            let known = self.records.get(&relation);
-            if known.is_none_or(|known| strength(&record.mode) > strength(&known.mode)) {
-                self.records.insert(relation, record);
-            }
-        }
+            counts
+        });
+        self.records
     }
 }
 
@@ -213,14 +256,42 @@ fn strength(mode: &str) -> usize {
         .map_or(0, |at| at + 1)
 }
 
-impl Observer for Recorder<'_> {
-    fn event(&mut self, event: Event<'_>) {
-        match &event {
-            Event::Locked { tier, held } => self.locked(tier, held),
-            Event::Commit => self.committed(),
-            Event::Retrying { .. } => self.open.clear(),
-            _ => {}
-        }
-        self.to.event(event);
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_lock_counts_from_before_its_tier_to_the_answer_to_commit() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let lock = |relation: &str, mode: &str| (relation.to_owned(), format!("{mode}Lock"));
+        let (a, b) = (lock("a", "AccessExclusive"), lock("b", "Share"));
+        let read = lock("a", "AccessShare");
+        let mut times = Times::default();
+        // A failed attempt counts for nothing.
+        times.begun(at(0));
+        times.locked("one", &[lock("c", "Share")], at(1));
+        times.begun(at(10));
+        times.locked("one", std::slice::from_ref(&read), at(12));
+        times.locked("two", &[read.clone(), a.clone()], at(15));
+        times.locked("two", &[read, a, b.clone()], at(16));
+        times.committed(at(20));
+        times.begun(at(30));
+        times.locked("three", &[b], at(31));
+        times.committed(at(33));
+        let locks = times.locks().into_iter();
+        let locks: Vec<_> = locks
+            .map(|lock| format!("{} {} {} {}", lock.relation, lock.mode, lock.tier, lock.milliseconds))
+            .collect();
+        assert_eq!(
+            locks,
+            [
+                "a AccessExclusiveLock two 8000",
+                "b ShareLock two 5000",
+                "a AccessShareLock one 10000"
+            ]
+        );
     }
 }

@@ -68,7 +68,8 @@ pub struct Rehearsal {
     pub tiers: Vec<TierRecord>,
     /// The scripts of the rollback.
     pub rollback: Vec<TierRecord>,
-    /// Locks on relations that the first run's transactions held, strongest first by relation.
+    /// Locks on relations that the first run's transactions held, strongest first. A relation has a
+    /// weaker lock too only if that one was held longer.
     pub locks: Vec<LockRecord>,
     /// The verify scripts after the first run.
     pub verify: Vec<VerifyRecord>,
@@ -189,12 +190,13 @@ pub enum FingerprintOf {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LockRecord {
-    /// The tier that acquired it.
+    /// The tier after which it was first held.
     pub tier: String,
     /// `schema.relation`.
     pub relation: String,
     /// `AccessExclusiveLock`, ...
     pub mode: String,
-    /// Time from the end of that tier to COMMIT.
+    /// Time from the last moment at which it was known not to be held, before that tier, to the
+    /// answer to COMMIT: never less than the lock's own time.
     pub milliseconds: u64,
 }
