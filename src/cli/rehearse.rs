@@ -254,6 +254,9 @@ fn conclude(
     if let Some(dump) = result.source.dump() {
         out.line(format!("the clone was {dump}"));
     }
+    if let Some(points) = show::points(&result) {
+        out.line(points);
+    }
     if let Some(locks) = show::locks(&result) {
         out.line(locks);
     }

@@ -118,6 +118,13 @@ pub enum Event<'a> {
     Commit,
     /// The transaction is committed, and has given its locks back.
     Committed,
+    /// A part of a run is committed, and others are to come: the run can stop here.
+    CommitPoint {
+        /// Name of the tier: of a transaction the last; empty if it has none.
+        tier: &'a str,
+        /// Position of the statement; `None` behind a transaction of tiers.
+        at: Option<&'a Position>,
+    },
     /// The answer to COMMIT was lost; the server is queried on a new connection, for the nth time.
     Resolving(u32, &'a str),
 }

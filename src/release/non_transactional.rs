@@ -169,6 +169,7 @@ impl Executor<'_, '_> {
             evidence,
         });
         if !one.is_setting() {
+            self.commit_point(one.tier, Some(at))?;
             self.order.stop.check()?;
             return self.as_new(settings);
         }

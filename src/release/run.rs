@@ -109,12 +109,14 @@ impl<'b> ReadyRelease<'b> {
         if needs_rehearsal(order) && !rehearsed.is_some_and(is_for) {
             return Err(RunError::Rehearsal(target.clone()));
         }
-        self.execute(admission.approvals(), run_id, journal, observer)
+        self.execute(admission.approvals(), None, run_id, journal, observer)
     }
 
-    /// Runs all tiers on a clone, without approvals.
+    /// Runs all tiers on a clone, without approvals; or the tiers and statements up to a commit
+    /// point, from 1.
     pub fn rehearse(
         self,
+        stop_behind: Option<u32>,
         run_id: &str,
         journal: Journal,
         observer: &mut dyn Observer,
@@ -124,12 +126,13 @@ impl<'b> ReadyRelease<'b> {
                 "without approvals a release is rehearsed on a clone, and this is none",
             ));
         }
-        self.execute(&[], run_id, journal, observer)
+        self.execute(&[], stop_behind, run_id, journal, observer)
     }
 
     fn execute(
         self,
         approvals: &[SignedApproval],
+        stop_behind: Option<u32>,
         run_id: &str,
         journal: Journal,
         observer: &mut dyn Observer,
@@ -140,6 +143,7 @@ impl<'b> ReadyRelease<'b> {
             kind: self.resumed.map_or(RunKind::Fresh, RunKind::Resumed),
             phases: executor::load_phases(&order)?,
             approvals,
+            stop_behind,
         };
         let start = Start {
             target,

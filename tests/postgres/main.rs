@@ -44,6 +44,7 @@ mod records;
 mod rehearse;
 mod rehearse_left;
 mod rehearse_locks;
+mod rehearse_points;
 mod rehearse_proof;
 mod relative;
 mod report;

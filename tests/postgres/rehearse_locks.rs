@@ -37,7 +37,10 @@ fn locks_count_from_before_their_script() {
     let release = shop
         .release()
         .tier("slow", tier)
-        .tier("more", "lock table public.twice in access exclusive mode;\n")
+        .tier(
+            "more",
+            "lock table public.twice in access exclusive mode;\n",
+        )
         .alone(
             "alone",
             "update public.alone set n = n + (select count(pg_sleep(1)) from public.alone);\n",

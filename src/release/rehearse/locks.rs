@@ -8,7 +8,7 @@ use crate::database::{DatabaseError, Purpose, Session};
 use crate::release::event::{Event, Observer};
 use crate::release::failure::Failure;
 use crate::release::run_context::RunContext;
-use pgseal_verify::format::rehearsal::LockRecord;
+use pgseal_verify::format::rehearsal::{CommitPoint, FromPoint, LockRecord};
 
 /// Modes from the weakest to the strongest (PostgreSQL manual, "Table-Level Locks").
 const MODES: [&str; 8] = [
@@ -155,26 +155,50 @@ fn changes_others(
     Ok(true)
 }
 
-/// Observes a run, and records its locks for the receipt.
+/// Observes a run, and records its locks and its commit points for the receipt.
 ///
 /// A lock counts from the last moment at which it was not held, which is before the script that
 /// takes it, to the answer to COMMIT. So the recorded time is never less than the real one.
 pub(super) struct Recorder<'a> {
     to: &'a mut dyn Steps,
     times: Times,
+    points: Vec<CommitPoint>,
+    more_points: u64,
 }
+
+/// Records of a run for the receipt.
+pub(super) struct Observed {
+    /// The locks of each relation, the strongest first.
+    pub locks: Vec<LockRecord>,
+    pub points: Vec<CommitPoint>,
+    /// Number of further points.
+    pub more_points: u64,
+}
+
+/// Maximum commit points of a rehearsal. Each costs a run up to it, a rollback and a fingerprint.
+const MAX_POINTS: usize = 500;
 
 impl<'a> Recorder<'a> {
     pub fn new(to: &'a mut dyn Steps) -> Self {
         Self {
             to,
             times: Times::default(),
+            points: Vec::new(),
+            more_points: 0,
         }
     }
 
-    /// The locks of each relation, the strongest first.
-    pub fn locks(self) -> Vec<LockRecord> {
-        self.times.locks()
+    /// Number of commit points so far.
+    pub fn points(&self) -> u64 {
+        self.points.len() as u64 + self.more_points
+    }
+
+    pub fn end(self) -> Observed {
+        Observed {
+            locks: self.times.locks(),
+            points: self.points,
+            more_points: self.more_points,
+        }
     }
 }
 
@@ -185,6 +209,14 @@ impl Observer for Recorder<'_> {
             Event::Transaction => self.times.begun(now),
             Event::Locked { tier, held } => self.times.locked(tier, held, now),
             Event::Committed => self.times.committed(now),
+            Event::CommitPoint { tier, at } if self.points.len() < MAX_POINTS => {
+                self.points.push(CommitPoint {
+                    tier: (*tier).to_owned(),
+                    at: at.map(ToString::to_string),
+                    rollback: FromPoint::Untried,
+                });
+            }
+            Event::CommitPoint { .. } => self.more_points += 1,
             _ => {}
         }
         self.to.event(event);
@@ -283,7 +315,12 @@ mod tests {
         times.committed(at(33));
         let locks = times.locks().into_iter();
         let locks: Vec<_> = locks
-            .map(|lock| format!("{} {} {} {}", lock.relation, lock.mode, lock.tier, lock.milliseconds))
+            .map(|lock| {
+                format!(
+                    "{} {} {} {}",
+                    lock.relation, lock.mode, lock.tier, lock.milliseconds
+                )
+            })
             .collect();
         assert_eq!(
             locks,
@@ -293,5 +330,37 @@ mod tests {
                 "a AccessShareLock one 10000"
             ]
         );
+    }
+
+    struct Quiet;
+
+    impl Observer for Quiet {
+        fn event(&mut self, _: Event<'_>) {}
+    }
+
+    impl Steps for Quiet {
+        fn begins(&mut self, _: &str) {}
+
+        fn ended(&mut self, _: &pgseal_verify::format::rehearsal::RehearsalStep) {}
+    }
+
+    #[test]
+    fn points_beyond_the_most_are_counted() {
+        let mut quiet = Quiet;
+        let mut recorder = Recorder::new(&mut quiet);
+        for _ in 0..MAX_POINTS + 3 {
+            recorder.event(Event::CommitPoint {
+                tier: "index",
+                at: None,
+            });
+        }
+        assert_eq!(recorder.points(), MAX_POINTS as u64 + 3);
+        let observed = recorder.end();
+        assert_eq!(
+            (observed.points.len(), observed.more_points),
+            (MAX_POINTS, 3)
+        );
+        let is_untried = |point: &CommitPoint| point.rollback == FromPoint::Untried;
+        assert!(observed.points.iter().all(is_untried));
     }
 }

@@ -88,8 +88,7 @@ pub(super) fn rehearse(job: &Job<'_>, steps: &mut dyn Steps) -> Result<Rehearsed
         None if left.is_some() || receipt.steps.iter().any(|step| !step.ok) => {
             RehearsalOutcome::Incomplete
         }
-        None if *job.scope == Scope::All => RehearsalOutcome::Proved,
-        None => RehearsalOutcome::Limited,
+        None => held(job.scope, receipt.untried_points()),
         Some(trouble) if trouble.is_of_the_release(has_run(&receipt)) => RehearsalOutcome::Failed,
         Some(_) => RehearsalOutcome::Incomplete,
     };
@@ -101,6 +100,14 @@ pub(super) fn rehearse(job: &Job<'_>, steps: &mut dyn Steps) -> Result<Rehearsed
         left,
         remarks,
     })
+}
+
+/// The outcome of a rehearsal whose every step held.
+fn held(scope: &Scope, untried_points: u64) -> RehearsalOutcome {
+    match (scope, untried_points) {
+        (Scope::All, 0) => RehearsalOutcome::Proved,
+        _ => RehearsalOutcome::Limited,
+    }
 }
 
 /// Whether the release was applied to the clone once.
@@ -170,5 +177,17 @@ fn dropped(job: &Job<'_>, clone: &ClonedDatabase, log: &mut Log<'_>) -> Option<c
     match drop {
         Err(RehearsalError::Clone(error)) => Some(error),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_tried_is_not_proved() {
+        assert_eq!(held(&Scope::All, 0), RehearsalOutcome::Proved);
+        assert_eq!(held(&Scope::All, 1), RehearsalOutcome::Limited);
+        assert_eq!(held(&Scope::Schema, 0), RehearsalOutcome::Limited);
     }
 }
