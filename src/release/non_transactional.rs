@@ -187,7 +187,7 @@ impl Executor<'_, '_> {
         let rows = one.send(self.session, source)?;
         self.check_constraints()?;
         reading::check(self.session, one.statement, 0)?;
-        if let Some(clone) = self.order.clone {
+        if let Some(clone) = self.order.rehearsal() {
             locks::look_again(self.session, &self.order, clone, one.tier, self.observer)?;
         }
         self.session

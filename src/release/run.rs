@@ -100,7 +100,7 @@ impl<'b> ReadyRelease<'b> {
         }
         if order.clone.is_some() {
             return Err(RunError::Clone(
-                "this database is a clone, on which the release is only rehearsed",
+                "this database is a clone, on which the release is not run",
             ));
         }
         let target = &order.manifest().target.database;
@@ -121,7 +121,7 @@ impl<'b> ReadyRelease<'b> {
         journal: Journal,
         observer: &mut dyn Observer,
     ) -> Result<Report, RunError> {
-        if self.gated.order().clone.is_none() {
+        if self.gated.order().rehearsal().is_none() {
             return Err(RunError::Clone(
                 "without approvals a release is rehearsed on a clone, and this is none",
             ));

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::rehearse::ClonedDatabase;
+use super::run_context::CloneOf;
 use crate::database::{DatabaseError, Identity, Session};
 use pgseal_verify::format::manifest::Target;
 use pgseal_verify::format::receipt::ObservedTarget;
@@ -17,6 +17,9 @@ pub enum TargetError {
         expected: String,
         found: String,
     },
+    /// The clone of another database, or of a dump.
+    #[error("wrong target: expected a clone of {expected:?}, found one of {found}")]
+    CloneOf { expected: String, found: String },
     #[error("wrong target: the trust root allows releases on {allowed}, not on {found:?}")]
     NotAllowed { allowed: String, found: String },
     #[error("PostgreSQL {0} is too old: pgseal needs 13 or later")]
@@ -81,12 +84,13 @@ pub fn observe(session: &mut dyn Session) -> Result<ObservedTarget, DatabaseErro
 
 /// Compares the server with the requirements of the release and the trust root.
 ///
-/// A clone has its own name and may be on another server, which the trust root does not list. The
-/// other requirements apply to it too.
+/// A rehearsal's clone has its own name and may be on another server, which the trust root does not
+/// list. The other requirements apply to it too. A standing clone stands for its source, on the
+/// source's server.
 pub fn check(
     wanted: &Target,
     policy: &Policy,
-    clone: Option<&ClonedDatabase>,
+    clone: Option<CloneOf<'_>>,
     found: &ObservedTarget,
 ) -> Result<(), TargetError> {
     if found.server_version_num < 130_000 {
@@ -99,7 +103,18 @@ pub fn check(
             found: found.to_owned(),
         })
     };
-    let database = clone.map_or(wanted.database.as_str(), ClonedDatabase::name);
+    let database = match clone {
+        Some(CloneOf::Standing(clone)) if clone.source() != Some(wanted.database.as_str()) => {
+            let found = clone.source().map(|source| format!("{source:?}"));
+            return Err(TargetError::CloneOf {
+                expected: wanted.database.clone(),
+                found: found.unwrap_or_else(|| "a dump".to_owned()),
+            });
+        }
+        Some(CloneOf::Standing(clone)) => clone.name(),
+        Some(CloneOf::Rehearsal(clone)) => clone.name(),
+        None => wanted.database.as_str(),
+    };
     if database != found.database {
         return differs(TargetPart::Database, database, &found.database);
     }
@@ -117,7 +132,7 @@ pub fn check(
         Some(role) if *role != found.role => return differs(TargetPart::Role, role, &found.role),
         _ => {}
     }
-    if clone.is_some() {
+    if let Some(CloneOf::Rehearsal(_)) = clone {
         return Ok(());
     }
     let identifier = found.system_identifier.as_deref().unwrap_or("unknown");
@@ -127,8 +142,10 @@ pub fn check(
         }
         _ => {}
     }
-    if !policy.targets.is_empty() && !policy.targets.contains(&found.database) {
-        let (allowed, found) = (policy.targets.join(", "), found.database.clone());
+    // That of a clone's source, which was compared above.
+    let target = &wanted.database;
+    if !policy.targets.is_empty() && !policy.targets.contains(target) {
+        let (allowed, found) = (policy.targets.join(", "), target.clone());
         return Err(TargetError::NotAllowed { allowed, found });
     }
     Ok(())

@@ -68,7 +68,7 @@ impl Executor<'_, '_> {
         settings::reset(self.session, limits).context("can't reset the session")?;
         let written = self.ledger(&transaction_id, records, which);
         written.context("can't write the ledger")?;
-        if let Some(clone) = self.order.clone {
+        if let Some(clone) = self.order.rehearsal() {
             let tier = scripts.last().map_or("", |script| &script.name);
             locks::look_again(self.session, &self.order, clone, tier, self.observer)?;
         }
@@ -152,7 +152,7 @@ impl Executor<'_, '_> {
             self.observer.event(Event::Begin(*number, total, name));
             let record = script::run(self.session, *sql, &self.order, name, self.observer)?;
             self.observer.event(Event::Done(*number, total, &record));
-            if let Some(clone) = self.order.clone {
+            if let Some(clone) = self.order.rehearsal() {
                 locks::look(self.session, &self.order, clone, name, self.observer)?;
             }
             self.receipt.tiers.push(record);

@@ -10,6 +10,7 @@ mod branches;
 mod bundle_file;
 mod ceremony;
 mod check;
+mod clones;
 mod connection;
 mod crash;
 mod dialect;

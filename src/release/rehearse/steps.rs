@@ -7,8 +7,10 @@ use super::error::RehearsalError;
 use super::log::Log;
 use super::running::RunningRehearsal;
 use super::server::Admin;
-use super::{ClonedFrom, Job, Rehearsed, Steps, compare, fill};
-use crate::release::run_context::ContextToRun;
+use super::standing::{self, Mark, Signer};
+use super::{ClonedFrom, Job, MARKED, Rehearsed, Steps, compare, fill};
+use crate::release::run_context::{CloneOf, ContextToRun};
+use pgseal_verify::format::clone_marker::ClonedRelease;
 use pgseal_verify::format::fingerprint::{Fingerprint, Scope};
 use pgseal_verify::format::rehearsal::{FingerprintOf, Rehearsal, RehearsalOutcome};
 
@@ -37,7 +39,7 @@ pub(super) fn rehearse(job: &Job<'_>, steps: &mut dyn Steps) -> Result<Rehearsed
     let connect = compare::cancellable(job, job.server.database(clone.name()));
     let order = ContextToRun {
         connect: &connect,
-        clone: Some(&clone),
+        clone: Some(CloneOf::Rehearsal(&clone)),
         ..job.order
     };
     let mut receipt = blank(job, &clone, method, started);
@@ -78,6 +80,15 @@ pub(super) fn rehearse(job: &Job<'_>, steps: &mut dyn Steps) -> Result<Rehearsed
     }
     // Its lock marks the clone as in use.
     drop(admin);
+    if let Some(signer) = job
+        .signer
+        .as_ref()
+        .filter(|_| job.keep && trouble.is_none())
+    {
+        trouble = mark(job, &clone, &receipt, signer, &mut log)
+            .err()
+            .map(stopped);
+    }
     if trouble.is_none() && left.is_none() {
         trouble = source_again(job, source.as_ref(), &mut receipt, &mut remarks, &mut log)
             .err()
@@ -99,6 +110,41 @@ pub(super) fn rehearse(job: &Job<'_>, steps: &mut dyn Steps) -> Result<Rehearsed
         trouble,
         left,
         remarks,
+    })
+}
+
+/// Makes the kept clone a standing one, by a signed marker.
+fn mark(
+    job: &Job<'_>,
+    clone: &ClonedDatabase,
+    receipt: &Rehearsal,
+    signer: &Signer<'_>,
+    log: &mut Log<'_>,
+) -> Result<(), RehearsalError> {
+    log.step(MARKED, |_| {
+        // After its comment was changed.
+        let taken = compare::take(job, job.server.database(clone.name()))?;
+        let order = job.order.authentic();
+        let release = &order.manifest().release;
+        let mark = Mark {
+            source: receipt.source.clone(),
+            source_sha256: receipt
+                .fingerprints
+                .get(&FingerprintOf::SourceBefore)
+                .copied(),
+            taken: &taken,
+            release: Some(ClonedRelease {
+                name: release.name.clone(),
+                version: release.version.clone(),
+                id: order.bundle.release_id(),
+            }),
+            clone_id: job.rehearsal_id,
+            operator: order.operator,
+        };
+        let connect = job.server.database(clone.name());
+        let marked = standing::sign(connect.as_ref(), clone, mark, job.order.clock, signer);
+        let marked = marked.map_err(|error| RehearsalError::Copy(error.to_string()))?;
+        Ok(((), format!("{} is a standing clone", marked.name())))
     })
 }
 
