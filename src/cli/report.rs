@@ -92,7 +92,12 @@ impl Args {
     fn known(&self, values: BTreeMap<String, String>) -> Known {
         let words = |paths: &[PathBuf]| paths.iter().map(|path| lines::word(path)).collect();
         Known {
-            db: self.db.as_deref().and_then(lines::database),
+            // Most of the lines are for the target, and would be refused on a clone.
+            db: self
+                .db
+                .as_deref()
+                .filter(|_| !self.on_clone.clone)
+                .and_then(lines::database),
             gate_user: self.gate_user.given().map(str::to_owned),
             approvals: words(self.approvals.paths()),
             receipts: (self.receipts != Path::new(RECEIPTS)).then(|| lines::word(&self.receipts)),

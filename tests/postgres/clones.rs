@@ -449,6 +449,29 @@ fn a_clone_that_is_not_made() {
     clone(&shop.site, &missing).fails_saying(22, &["there is no database"]);
 }
 
+/// A reset drops the clone first, so it checks before whether it can be made again.
+#[test]
+fn a_reset_that_could_not_succeed_drops_nothing() {
+    let standing = Standing::new("reset");
+    let name = standing.name.as_str();
+    let reset = |key: &str| standing.clone(&["reset", name, "--receipt-key", key]);
+    reset("release.key").fails_saying(2, &["receipts are signed by the role receipt"]);
+    assert!(standing.is_there());
+    let source = standing.shop.db.name();
+    let away = format!("{source}_away");
+    let rename = |from: &str, to: &str| {
+        client("postgres")
+            .batch_execute(&format!("alter database {from} rename to {to}"))
+            .unwrap();
+    };
+    rename(source, &away);
+    reset("receipt.key").fails_saying(22, &["there is no database", source]);
+    rename(&away, source);
+    assert!(standing.is_there());
+    standing.clone(&["check", name]).done();
+    reset("receipt.key").done();
+}
+
 /// `rehearse --keep` with a receipt key leaves a standing clone, with the release in effect.
 #[test]
 fn a_rehearsal_keeps_a_standing_clone() {

@@ -1,14 +1,17 @@
 //! A rehearsal from its first step to its last: makes the clone, runs the release on it
 //! ([`RunningRehearsal`]), and drops the clone in every case.
 
+use std::sync::Arc;
+
 use super::blank::{blank, by};
 use super::clone::{self, ClonedDatabase};
 use super::error::RehearsalError;
 use super::log::Log;
 use super::running::RunningRehearsal;
 use super::server::Admin;
-use super::standing::{self, Mark, Signer};
+use super::standing::{self, Mark, Signer, StandingClone};
 use super::{ClonedFrom, Job, MARKED, Rehearsed, Steps, compare, fill};
+use crate::fingerprint;
 use crate::release::run_context::{CloneOf, ContextToRun};
 use pgseal_verify::format::clone_marker::ClonedRelease;
 use pgseal_verify::format::fingerprint::{Fingerprint, Scope};
@@ -80,14 +83,18 @@ pub(super) fn rehearse(job: &Job<'_>, steps: &mut dyn Steps) -> Result<Rehearsed
     }
     // Its lock marks the clone as in use.
     drop(admin);
-    if let Some(signer) = job
-        .signer
-        .as_ref()
-        .filter(|_| job.keep && trouble.is_none())
+    if let Some(signer) = job.signer.as_ref()
+        && job.keep
+        && trouble.is_none()
     {
-        trouble = mark(job, &clone, &receipt, signer, &mut log)
-            .err()
-            .map(stopped);
+        // The rehearsal is over: without a marker the clone is one for looking at.
+        match mark(job, &clone, &receipt, signer) {
+            Ok(marked) => {
+                let detail = format!("{} is a standing clone", marked.name());
+                trouble = log.report(MARKED, detail).err();
+            }
+            Err(error) => remarks.push(format!("the kept clone is no standing clone: {error}")),
+        }
     }
     if trouble.is_none() && left.is_none() {
         trouble = source_again(job, source.as_ref(), &mut receipt, &mut remarks, &mut log)
@@ -119,33 +126,34 @@ fn mark(
     clone: &ClonedDatabase,
     receipt: &Rehearsal,
     signer: &Signer<'_>,
-    log: &mut Log<'_>,
-) -> Result<(), RehearsalError> {
-    log.step(MARKED, |_| {
-        // After its comment was changed.
-        let taken = compare::take(job, job.server.database(clone.name()))?;
-        let order = job.order.authentic();
-        let release = &order.manifest().release;
-        let mark = Mark {
-            source: receipt.source.clone(),
-            source_sha256: receipt
-                .fingerprints
-                .get(&FingerprintOf::SourceBefore)
-                .copied(),
-            taken: &taken,
-            release: Some(ClonedRelease {
-                name: release.name.clone(),
-                version: release.version.clone(),
-                id: order.bundle.release_id(),
-            }),
-            clone_id: job.rehearsal_id,
-            operator: order.operator,
-        };
-        let connect = job.server.database(clone.name());
-        let marked = standing::sign(connect.as_ref(), clone, mark, job.order.clock, signer);
-        let marked = marked.map_err(|error| RehearsalError::Copy(error.to_string()))?;
-        Ok(((), format!("{} is a standing clone", marked.name())))
-    })
+) -> Result<StandingClone, String> {
+    let connect = job.server.database(clone.name());
+    // Once more, because its comment was changed.
+    let taken = fingerprint::take(
+        &compare::cancellable(job, Arc::clone(&connect)),
+        job.scope,
+        job.workers,
+        (job.order.clock)(),
+        &|_| (),
+    );
+    let taken = taken.map_err(|error| error.to_string())?;
+    let order = job.order.authentic();
+    let release = &order.manifest().release;
+    let source_sha256 = receipt.fingerprints.get(&FingerprintOf::SourceBefore);
+    let mark = Mark {
+        source: receipt.source.clone(),
+        source_sha256: source_sha256.copied(),
+        taken: &taken,
+        release: Some(ClonedRelease {
+            name: release.name.clone(),
+            version: release.version.clone(),
+            id: order.bundle.release_id(),
+        }),
+        clone_id: job.rehearsal_id,
+        operator: order.operator,
+    };
+    let marked = standing::sign(connect.as_ref(), clone, mark, job.order.clock, signer);
+    marked.map_err(|error| error.to_string())
 }
 
 /// The outcome of a rehearsal whose every step held.
