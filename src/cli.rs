@@ -11,6 +11,7 @@ mod audit;
 mod byte_progress;
 mod cat;
 mod check;
+mod clone;
 mod completions;
 mod connection;
 mod database_command;
@@ -166,6 +167,8 @@ enum Command {
     Check(check::Args),
     /// On a clone: run, run again (refused), roll back, compare, run once more; proves it by a receipt
     Rehearse(rehearse::Args),
+    /// Standing clones of a database: made, listed, checked, reset, dropped
+    Clone(clone::Args),
     /// Starts a program that ends when `rehearse` does
     #[command(hide = true)]
     EndWith(rehearse::end_with::Args),
@@ -280,6 +283,7 @@ fn dispatch(command: Command, out: Output) -> Result<Exit, CliError> {
         Command::Rollback(args) => rollback::run(&args, out),
         Command::Check(args) => check::run(&args, out),
         Command::Rehearse(args) => rehearse::run(&args, out),
+        Command::Clone(args) => clone::run(&args, out),
         Command::EndWith(args) => rehearse::end_with::run(&args),
         Command::Status(args) => status::run(&args, out),
         Command::Receipt(args) => receipt::run(&args, out),

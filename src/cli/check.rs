@@ -1,6 +1,7 @@
 //! `pgseal check FILE`
 
 use super::args::{BundleArgs, DatabaseArgs, LimitArgs, now};
+use super::clone::OnCloneArgs;
 use super::database_command::DatabaseCommand;
 use super::error;
 use super::interrupt::Command;
@@ -22,6 +23,8 @@ pub struct Args {
     #[command(flatten)]
     database: DatabaseArgs,
     #[command(flatten)]
+    on_clone: OnCloneArgs,
+    #[command(flatten)]
     limits: LimitArgs,
 }
 
@@ -37,6 +40,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         out,
         Notifier::plain(out),
     )?;
+    let ordered = ordered.on_clone(&args.on_clone, &root)?;
     let order = ordered.order(&bundle, &variables);
     let checked = check::run(&order, &mut Silent);
     if ordered.stop.is_requested() {

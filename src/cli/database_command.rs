@@ -1,6 +1,7 @@
 //! Connection, time limits, operator and cancellation shared by commands that use a database.
 
 use super::args::{DatabaseArgs, LimitArgs, now};
+use super::clone::OnCloneArgs;
 use super::host::operator;
 use super::interrupt::{self, Command};
 use super::progress::Notifier;
@@ -8,6 +9,9 @@ use super::{CliError, Output};
 use crate::release::RunContext;
 use crate::release::cancellable::CancellableConnector;
 use crate::release::cancellation::CancellationToken;
+use crate::release::rehearse::standing::{self, StandingClone};
+use crate::release::run_context::CloneOf;
+use crate::trust::{JudgedAt, TrustRoot};
 use pgseal_verify::format::receipt::Operator;
 use pgseal_verify::format::run_limits::RunLimits;
 use std::collections::BTreeMap;
@@ -22,6 +26,7 @@ pub struct DatabaseCommand {
     limits: RunLimits,
     lock_retries: u32,
     operator: Operator,
+    standing: Option<StandingClone>,
 }
 
 impl DatabaseCommand {
@@ -47,6 +52,7 @@ impl DatabaseCommand {
             limits,
             lock_retries: 0,
             operator: operator(),
+            standing: None,
         })
     }
 
@@ -67,6 +73,20 @@ impl DatabaseCommand {
             limits: self.limits.clone(),
             lock_retries: self.lock_retries,
             operator: self.operator.clone(),
+            standing: None,
+        })
+    }
+
+    /// With `--clone`: requires that the database is a standing clone by the trust root.
+    pub fn on_clone(self, args: &OnCloneArgs, root: &TrustRoot) -> Result<Self, CliError> {
+        if !args.clone {
+            return Ok(self);
+        }
+        let found = standing::find(&self.connect, root, JudgedAt::At(now()));
+        let standing = found.map_err(|error| self.or_interrupted(error.into()))?;
+        Ok(Self {
+            standing: Some(standing),
+            ..self
         })
     }
 
@@ -88,7 +108,7 @@ impl DatabaseCommand {
             bundle,
             connect: &self.connect,
             runs_as: self.runs_as.as_deref(),
-            clone: None,
+            clone: self.standing.as_ref().map(CloneOf::Standing),
             ran_on: &[],
             variables,
             limits: &self.limits,

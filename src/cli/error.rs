@@ -218,7 +218,7 @@ impl From<TargetError> for CliError {
                 part: TargetPart::Role,
                 ..
             } => Kind::WrongRole,
-            TargetError::Differs { .. } => Kind::WrongTarget,
+            TargetError::Differs { .. } | TargetError::CloneOf { .. } => Kind::WrongTarget,
             TargetError::NotAllowed { .. } => Kind::TargetNotAllowed,
             TargetError::TooOld(_) => Kind::ServerTooOld,
             TargetError::Standby => Kind::Standby,

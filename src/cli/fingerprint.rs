@@ -6,12 +6,15 @@ use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use super::args::now;
+use super::args::{TrustArgs, now};
+use super::clone::OnCloneArgs;
 use super::connection;
 use super::progress::Notifier;
 use super::{CliError, Exit, Kind, Output, ResultExt, display_path, escape};
 use crate::durable;
 use crate::fingerprint::{self, FingerprintError, Progress};
+use crate::release::rehearse::standing;
+use crate::trust::JudgedAt;
 use pgseal_verify::format::fingerprint::{Fingerprint, Scope};
 use pgseal_verify::format::json;
 use pgseal_verify::plural::count;
@@ -24,6 +27,10 @@ pub struct Args {
     /// The database [default: libpq's environment, service and password files]
     #[arg(long, value_name = "URL")]
     db: Option<String>,
+    #[command(flatten)]
+    on_clone: OnCloneArgs,
+    #[command(flatten)]
+    trust: TrustArgs,
     /// Write the fingerprint to this file, which must not exist
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -64,6 +71,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         (false, tables) => Scope::Tables(tables.to_vec()),
     };
     let connect = connection::connector(args.db.as_deref())?;
+    if args.on_clone.clone {
+        standing::find(&connect, &args.trust.load()?, JudgedAt::At(now()))?;
+    }
     let notifier = Notifier::drawing(out);
     let taken = fingerprint::take(&connect, &scope, args.workers, now(), &|progress| {
         show_progress(&notifier, progress)

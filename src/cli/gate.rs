@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::approvals;
 use super::args::{ApprovalArgs, BundleArgs, DatabaseArgs, LimitArgs, now};
+use super::clone::OnCloneArgs;
 use super::database_command::DatabaseCommand;
 use super::interrupt::Command;
 use super::missing::{self, Permission};
@@ -26,6 +27,8 @@ pub struct Args {
     bundle: BundleArgs,
     #[command(flatten)]
     database: DatabaseArgs,
+    #[command(flatten)]
+    on_clone: OnCloneArgs,
     #[command(flatten)]
     approvals: ApprovalArgs,
     #[command(flatten)]
@@ -120,7 +123,8 @@ fn attempt(
     begun.check(id, &args.bundle.file)?;
     let command = begun
         .command
-        .reconnecting(&args.database, &manifest.limits, notifier.clone())?;
+        .reconnecting(&args.database, &manifest.limits, notifier.clone())?
+        .on_clone(&args.on_clone, &root)?;
     let ran_on = missing::ran_on(&bundle, &args.receipts, at)?;
     let order = ContextToRun {
         ran_on: &ran_on,

@@ -131,7 +131,9 @@ kinds! {
     NotBaseline "not-baseline" Preflight "The database is not in the state `baseline`."
     NoDefinitions "no-definitions" Preflight "No definitions were kept to compare with."
     CheckFailed "check-failed" Preflight "`check` found a difference from the state of the ledger."
-    CloneRefused "clone-refused" Preflight "The clone of a rehearsal cannot be made."
+    CloneRefused "clone-refused" Preflight "A clone cannot be made, or is left alone."
+    NotAClone "not-a-clone" Preflight "The database is not a standing clone by the trust root."
+    CloneInUse "clone-in-use" Preflight "Other sessions are connected to the clone."
     ReachesOut "reaches-out" Preflight "A rehearsal could reach outside of its clone."
     SetupScript "setup-script" Preflight "A script of `--approve-with` failed."
     Failed "failed" Failed "The run failed, and the database is as before."
@@ -142,6 +144,7 @@ kinds! {
     Unknown "unknown" Unknown "COMMIT was sent, and its result is not known."
     NoReceipt "no-receipt" NoReceipt "It is done, but the receipt is not stored."
     Faults "faults" Faults "Faults were found."
+    CloneChanged "clone-changed" Faults "The clone is not as it was made."
     NotRestored "not-restored" Faults "The rollback did not restore the database."
 }
 

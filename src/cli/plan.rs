@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use super::approvals;
 use super::args::{ApprovalArgs, BundleArgs, DatabaseArgs, LimitArgs, now};
+use super::clone::OnCloneArgs;
 use super::database_command::DatabaseCommand;
 use super::gate;
 use super::interrupt::Command;
@@ -35,6 +36,8 @@ pub struct Args {
     bundle: BundleArgs,
     #[command(flatten)]
     database: DatabaseArgs,
+    #[command(flatten)]
+    on_clone: OnCloneArgs,
     #[command(flatten)]
     limits: LimitArgs,
     #[command(flatten)]
@@ -73,6 +76,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let limits = (&args.limits, &manifest.limits);
     let (command, notifier) = (Command::reads("plan"), Notifier::plain(out));
     let ordered = DatabaseCommand::prepare(&args.database, limits, command, out, notifier)?;
+    let ordered = ordered.on_clone(&args.on_clone, &root)?;
     let ran_on = missing::ran_on(&bundle, receipts, at)?;
     let order = ContextToRun {
         ran_on: &ran_on,

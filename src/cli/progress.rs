@@ -203,7 +203,10 @@ impl Observer for Progress {
                     self.moving(str::to_owned);
                 }
             }
-            Event::Locked { .. } => {}
+            Event::Transaction
+            | Event::Locked { .. }
+            | Event::Committed
+            | Event::CommitPoint { .. } => {}
             Event::Verified(record) => {
                 let (name, held, checks) = (&record.name, record.held, record.checks);
                 self.line(format!("verify {name} {held}/{checks}"));

@@ -111,6 +111,11 @@ impl Prepared {
         self.key.is_some()
     }
 
+    /// The key that signs the receipt.
+    pub fn key(&self) -> Option<&SecretKey> {
+        self.key.as_ref()
+    }
+
     /// Checks the key by a trust root that was read anew, and names the files by the current time.
     pub fn renew(
         &mut self,

@@ -11,6 +11,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use server::Here;
 pub use show::{headline, show};
 
 use super::args::{BundleArgs, DatabaseArgs, LimitArgs, RetryArgs, now};
@@ -24,7 +25,8 @@ use crate::bundle::AuthenticatedBundle;
 use crate::database::Connect;
 use crate::durable::Scratch;
 use crate::release::cancellation::CancellationToken;
-use crate::release::rehearse::{self, Approval, ClonedFrom, Job, Rehearsed};
+use crate::release::rehearse::standing::Signer;
+use crate::release::rehearse::{self, Approval, ClonedFrom, Job, MARKED, Rehearsed};
 use crate::release::run_context::{self, RunContext};
 use crate::trust::{JudgedAt, policy};
 use narrator::Narrator;
@@ -120,7 +122,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let (connector, parameters) =
         connection::connector_for_gates(args.database.db(), gate_user.as_deref())?;
     let runs_as = connector.runs_as().map(str::to_owned);
-    let server = server::Here::new(connector, parameters);
+    let server = Here::new(connector, parameters);
     let mut narrator = Narrator {
         progress: Progress::new(out),
         out,
@@ -163,19 +165,23 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         scope: &scope,
         workers: args.workers.unwrap_or_else(workers),
         keep: args.keep,
+        signer: prepared.key().map(|key| Signer { root: &root, key }),
         scratch: scratch.path(),
         rehearsal_id: &rehearsal_id,
     };
     let rehearsed = rehearse::rehearse(&job, &mut narrator);
     narrator.progress.finish();
     match rehearsed {
-        Ok(rehearsed) => conclude(&bundle, prepared, rehearsed, out),
+        Ok(rehearsed) => {
+            drop(job);
+            conclude(&bundle, prepared, rehearsed, out)
+        }
         Err(error) => Err(error.into()),
     }
 }
 
 /// One worker per processor, at most four, to keep the load on the source low.
-fn workers() -> NonZeroUsize {
+pub fn workers() -> NonZeroUsize {
     let four = NonZeroUsize::MIN.saturating_add(3);
     std::thread::available_parallelism().map_or(NonZeroUsize::MIN, |all| all.min(four))
 }
@@ -255,14 +261,24 @@ fn conclude(
     if let Some(dump) = result.source.dump() {
         out.line(format!("the clone was {dump}"));
     }
+    if let Some(points) = show::points(&result) {
+        out.line(points);
+    }
     if let Some(locks) = show::locks(&result) {
         out.line(locks);
     }
     if result.kept && rehearsed.left.is_none() {
         let name = &result.clone.database;
+        let is_marked = result
+            .steps
+            .iter()
+            .any(|step| step.name == MARKED && step.ok);
+        let drop = match is_marked {
+            true => format!("pgseal clone drop {name}"),
+            false => drop_statement(name),
+        };
         out.line(escape(&format!(
-            "kept: the clone {name}; when you have looked at it: {}",
-            drop_statement(name)
+            "kept: the clone {name}; when you have looked at it: {drop}"
         )));
     }
     if let Ok(path) = &stored {

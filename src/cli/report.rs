@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 
 use super::args::{ApprovalArgs, BundleArgs, DatabaseArgs, LimitArgs, name_and_value};
+use super::clone::OnCloneArgs;
 use super::error::CliError;
 use super::exit::Exit;
 use super::gate_user::GateUserArgs;
@@ -35,6 +36,8 @@ pub struct Args {
     /// The database to ask; without it nothing is known of it, and the word can't be READY or DONE
     #[arg(long, value_name = "URL")]
     db: Option<String>,
+    #[command(flatten)]
+    on_clone: OnCloneArgs,
     #[command(flatten)]
     gate_user: GateUserArgs,
     /// A variable of the release
@@ -89,7 +92,12 @@ impl Args {
     fn known(&self, values: BTreeMap<String, String>) -> Known {
         let words = |paths: &[PathBuf]| paths.iter().map(|path| lines::word(path)).collect();
         Known {
-            db: self.db.as_deref().and_then(lines::database),
+            // Most of the lines are for the target, and would be refused on a clone.
+            db: self
+                .db
+                .as_deref()
+                .filter(|_| !self.on_clone.clone)
+                .and_then(lines::database),
             gate_user: self.gate_user.given().map(str::to_owned),
             approvals: words(self.approvals.paths()),
             receipts: (self.receipts != Path::new(RECEIPTS)).then(|| lines::word(&self.receipts)),
@@ -109,6 +117,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             "--json and another --format both want standard output",
         )
         .hint("name a file for the report: -o FILE"));
+    }
+    if args.on_clone.clone && args.db.is_none() {
+        return Err(CliError::usage("--clone without --db").hint("--db names the clone"));
     }
     let facts = gather::gather(args, out)?;
     let matrix = Matrix::of(&facts);

@@ -25,6 +25,8 @@ pub trait BackgroundObserver: Send + Sync {
 #[derive(Debug)]
 pub enum Event<'a> {
     Gate(&'a GateAnswer),
+    /// A transaction of tiers or of a single statement is about to begin.
+    Transaction,
     /// A tier or rollback script begins: its number from 1, the total, its name.
     Begin(usize, usize, &'a str),
     /// Statements were sent in one message and the server works on them. Each is reported when
@@ -53,9 +55,9 @@ pub enum Event<'a> {
     },
     /// A tier is done, not yet committed.
     Done(usize, usize, &'a TierRecord),
-    /// In a rehearsal, the locks of a tier's transaction after the tier.
+    /// In a rehearsal, the locks of a transaction after a tier, and again before its COMMIT.
     Locked {
-        /// Name of the tier.
+        /// Name of the tier that ran last.
         tier: &'a str,
         /// `schema.relation` and mode of every lock that can block other sessions.
         held: &'a [(String, String)],
@@ -114,6 +116,15 @@ pub enum Event<'a> {
     },
     /// The transaction is complete and about to be committed.
     Commit,
+    /// The transaction is committed, and has given its locks back.
+    Committed,
+    /// A part of a run is committed, and others are to come: the run can stop here.
+    CommitPoint {
+        /// Name of the tier: of a transaction the last; empty if it has none.
+        tier: &'a str,
+        /// Position of the statement; `None` behind a transaction of tiers.
+        at: Option<&'a Position>,
+    },
     /// The answer to COMMIT was lost; the server is queried on a new connection, for the nth time.
     Resolving(u32, &'a str),
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::event::Observer;
+use super::event::{Event, Observer};
 use super::failure::{Context as _, Failure};
 use super::fresh;
 use super::generated;
@@ -20,6 +20,7 @@ use crate::record::journal::{Journal, JournalStep};
 use crate::trust::attestations::SignedApproval;
 use pgseal_verify::format::manifest::{Manifest, ReleaseState, State};
 use pgseal_verify::format::receipt::{Action, GateAnswer, ObservedTarget, Outcome, Receipt};
+use psql_script::Position;
 
 /// Ends a transaction; without effect if none is open.
 const ROLLBACK: &str = "ROLLBACK";
@@ -33,6 +34,8 @@ pub(super) struct ExecutionPlan<'b> {
     pub start_of_run: Option<&'b StartOfRun>,
     /// The approvals that authorize the run.
     pub approvals: &'b [SignedApproval],
+    /// The commit point, from 1, behind which a rehearsal stops.
+    pub stop_behind: Option<u32>,
 }
 
 /// Kinds of runs.
@@ -183,6 +186,7 @@ pub(super) fn execute(
         receipt: &mut receipt,
         observer: &mut *observer,
         committed,
+        points: 0,
     };
     let mut result = executor.phases();
     if result.is_err() {
@@ -246,6 +250,8 @@ pub(super) struct Executor<'a, 'b> {
     /// Whether a transaction before the last is committed, by this run or by the one that it
     /// resumes.
     pub committed: bool,
+    /// Commit points so far.
+    points: u32,
 }
 
 impl Executor<'_, '_> {
@@ -301,12 +307,27 @@ impl Executor<'_, '_> {
                             .context("can't reset the session")?;
                     }
                     self.transactions(scripts, TransactionPosition::of(at, last))?;
+                    if at < last {
+                        let tier = scripts.last().map_or("", |script| &script.name);
+                        self.commit_point(tier, None)?;
+                    }
                 }
                 Phase::NonTransactional(script) if is_done(script) => {}
                 Phase::NonTransactional(script) => self.statements(script)?,
             }
         }
         Ok(())
+    }
+
+    /// Reports that the run can stop here, and does so if a rehearsal is to.
+    pub fn commit_point(&mut self, tier: &str, at: Option<&Position>) -> Result<(), Halt> {
+        self.points += 1;
+        self.observer.event(Event::CommitPoint { tier, at });
+        if self.work.stop_behind != Some(self.points) {
+            return Ok(());
+        }
+        let failure = Failure::plain("the rehearsal stopped the run here");
+        Err(Halt::Stopped(Box::new(failure)))
     }
 
     /// Runs a transaction, with retries while it cannot get its locks and leaves no trace.

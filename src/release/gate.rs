@@ -6,7 +6,7 @@ use super::gate_role::{self, TooMuch};
 use super::lock::{self, LockError};
 use super::probe::{self, Answer};
 use super::question::Within;
-use super::run_context::{ContextToRun, RunContext};
+use super::run_context::{CloneOf, ContextToRun, RunContext};
 use super::settings;
 use super::target::{self, TargetError};
 use crate::database::{DatabaseError, Purpose, Session};
@@ -139,9 +139,12 @@ pub(super) fn open(
     };
     let wanted = &order.manifest().target;
     target::check(wanted, policy, order.clone, &running).map_err(OpenError::Target)?;
-    if let Some(clone) = order.clone {
-        clone.check(session.as_mut()).map_err(OpenError::Connect)?;
-    }
+    let checked = match order.clone {
+        Some(CloneOf::Rehearsal(clone)) => clone.check(session.as_mut()),
+        Some(CloneOf::Standing(clone)) => clone.check(session.as_mut()),
+        None => Ok(()),
+    };
+    checked.map_err(OpenError::Connect)?;
     settings::reset(session.as_mut(), order.limits).map_err(OpenError::Connect)?;
     Ok((session, observed))
 }
@@ -153,7 +156,7 @@ pub(super) fn open_to_ask(
     policy: &Policy,
 ) -> Result<(Box<dyn Session>, Within), OpenError> {
     let (mut session, _) = open(order, policy, Purpose::Ask)?;
-    let runs_as = order.runs_as.filter(|_| order.clone.is_none());
+    let runs_as = order.runs_as.filter(|_| order.rehearsal().is_none());
     let roles = gate_role::check(session.as_mut(), order.root().policy().gate_role, runs_as);
     let roles = roles.map_err(OpenError::Connect)?;
     let within = if roles.superuser_runs {

@@ -169,6 +169,7 @@ impl Executor<'_, '_> {
             evidence,
         });
         if !one.is_setting() {
+            self.commit_point(one.tier, Some(at))?;
             self.order.stop.check()?;
             return self.as_new(settings);
         }
@@ -186,8 +187,8 @@ impl Executor<'_, '_> {
         let rows = one.send(self.session, source)?;
         self.check_constraints()?;
         reading::check(self.session, one.statement, 0)?;
-        if let Some(clone) = self.order.clone {
-            locks::look_again(self.session, &self.order, clone)?;
+        if let Some(clone) = self.order.rehearsal() {
+            locks::look_again(self.session, &self.order, clone, one.tier, self.observer)?;
         }
         self.session
             .batch(OURS)

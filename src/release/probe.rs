@@ -129,7 +129,8 @@ fn with_question<T>(
 /// The mode of questions in a run. Owners of objects are trusted on a clone, and if the trust root
 /// allows any gate role.
 pub fn within_run(order: &RunContext<'_>) -> Within {
-    let trusts_owners = order.clone.is_some() || order.root().policy().gate_role == GateRole::Any;
+    let trusts_owners =
+        order.rehearsal().is_some() || order.root().policy().gate_role == GateRole::Any;
     if trusts_owners {
         Within::TrustingRun
     } else {

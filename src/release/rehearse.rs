@@ -21,6 +21,7 @@ mod log;
 mod reach;
 mod running;
 mod server;
+pub mod standing;
 mod steps;
 
 use std::num::NonZeroUsize;
@@ -32,6 +33,7 @@ pub use error::RehearsalError;
 pub use server::Server;
 
 use server::Admin;
+use standing::Signer;
 
 use super::cancellation::CancellationToken;
 use super::event::{BackgroundObserver, Observer};
@@ -58,6 +60,8 @@ pub struct Job<'b> {
     pub workers: NonZeroUsize,
     /// Whether the clone stays.
     pub keep: bool,
+    /// The key that makes a kept clone a standing one.
+    pub signer: Option<Signer<'b>>,
     /// A temporary directory for the journals of its runs.
     pub scratch: &'b Path,
     /// Id of the rehearsal, and part of the clone's name: 32 hexadecimal digits.
@@ -92,6 +96,9 @@ pub struct Approval<'b> {
     /// Its bytes, read once.
     pub bytes: &'b [u8],
 }
+
+/// Name of the step that makes a kept clone a standing one.
+pub const MARKED: &str = "mark the kept clone";
 
 /// Observes a rehearsal.
 pub trait Steps: Observer {

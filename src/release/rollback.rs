@@ -153,6 +153,7 @@ impl AppliedRelease<'_> {
             phases: vec![Phase::Transactional(scripts)],
             approvals: &[],
             start_of_run,
+            stop_behind: None,
         };
         let start = Start {
             target: self.target,

@@ -37,9 +37,7 @@ impl<'b> GatedRelease<'b> {
         admission: Option<&Admission<'_>>,
     ) -> Result<ReadyRelease<'b>, PreflightError> {
         let (session, order, target) = self.session();
-        if order.clone.is_none() {
-            staging::check(order, target)?;
-        }
+        staging::check(order, target)?;
         let (before, uses) = preflight::run(session, order, admission)?;
         Ok(ReadyRelease {
             gated: self,
@@ -115,7 +113,7 @@ impl<'b> ReadyRelease<'b> {
         }
         if order.clone.is_some() {
             return Err(RunError::Clone(
-                "this database is a clone, on which the release is only rehearsed",
+                "this database is a clone, on which the release is not run",
             ));
         }
         let is_for = |proved: &Proved| proved.is_for(order.bundle.release_id(), order.variables);
@@ -125,27 +123,30 @@ impl<'b> ReadyRelease<'b> {
         // Not of the authorization: time has passed since.
         policy::check_window(order.root(), (order.clock)())?;
         let approvals = self.uses.left(admission)?;
-        self.execute(&approvals, run_id, journal, observer)
+        self.execute(&approvals, None, run_id, journal, observer)
     }
 
-    /// Runs all tiers on a clone, without approvals.
+    /// Runs all tiers on a clone, without approvals; or the tiers and statements up to a commit
+    /// point, from 1.
     pub fn rehearse(
         self,
+        stop_behind: Option<u32>,
         run_id: &str,
         journal: Journal,
         observer: &mut dyn Observer,
     ) -> Result<Report, RunError> {
-        if self.gated.order().clone.is_none() {
+        if self.gated.order().rehearsal().is_none() {
             return Err(RunError::Clone(
                 "without approvals a release is rehearsed on a clone, and this is none",
             ));
         }
-        self.execute(&[], run_id, journal, observer)
+        self.execute(&[], stop_behind, run_id, journal, observer)
     }
 
     fn execute(
         self,
         approvals: &[SignedApproval],
+        stop_behind: Option<u32>,
         run_id: &str,
         journal: Journal,
         observer: &mut dyn Observer,
@@ -156,6 +157,7 @@ impl<'b> ReadyRelease<'b> {
             kind: self.resumed.map_or(RunKind::Fresh, RunKind::Resumed),
             phases: executor::load_phases(&order)?,
             approvals,
+            stop_behind,
         };
         let start = Start {
             target,

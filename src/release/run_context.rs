@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::cancellation::CancellationToken;
 use super::rehearse::ClonedDatabase;
+use super::rehearse::standing::StandingClone;
 use crate::bundle::AuthenticatedSql;
 use crate::bundle::{AuthenticatedBundle, BundleToRun};
 use crate::database::Connect;
@@ -21,9 +22,8 @@ pub struct RunContext<'b, B = &'b AuthenticatedBundle<'b>> {
     pub connect: &'b dyn Connect,
     /// The role of the run, if gates and probes use another one.
     pub runs_as: Option<&'b str>,
-    /// The rehearsal clone that `connect` leads to; `None` for a run on the target. Only the maker
-    /// of clones can construct one.
-    pub clone: Option<&'b ClonedDatabase>,
+    /// The clone that `connect` leads to; `None` for the target.
+    pub clone: Option<CloneOf<'b>>,
     /// Databases on which signed receipts prove a run of the release: `staging::ran_on`.
     pub ran_on: &'b [ObservedTarget],
     /// Values of the variables, as [`values`] resolved them.
@@ -36,6 +36,15 @@ pub struct RunContext<'b, B = &'b AuthenticatedBundle<'b>> {
     /// Cancellation by the operator.
     pub stop: &'b CancellationToken,
     pub clock: &'b dyn Fn() -> Timestamp,
+}
+
+/// The kind of clone that a context leads to.
+#[derive(Clone, Copy)]
+pub enum CloneOf<'b> {
+    /// Of this rehearsal, which runs the release on it. Only the maker of clones constructs one.
+    Rehearsal(&'b ClonedDatabase),
+    /// One that stays: it is asked and checked, and nothing runs on it.
+    Standing(&'b StandingClone),
 }
 
 /// The context of a run.
@@ -77,6 +86,14 @@ impl<'b> RunContext<'b> {
     /// The trust root that authenticates the release.
     pub fn root(&self) -> &'b TrustRoot {
         self.bundle.root()
+    }
+
+    /// The clone of the rehearsal in progress.
+    pub fn rehearsal(&self) -> Option<&'b ClonedDatabase> {
+        match self.clone {
+            Some(CloneOf::Rehearsal(clone)) => Some(clone),
+            Some(CloneOf::Standing(_)) | None => None,
+        }
     }
 
     /// The release's manifest.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::rehearse::ClonedDatabase;
+use super::run_context::CloneOf;
 use crate::database::{DatabaseError, Identity, Session};
 use pgseal_verify::format::database_pattern::DatabasePattern;
 use pgseal_verify::format::manifest::Target;
@@ -18,6 +18,9 @@ pub enum TargetError {
         expected: String,
         found: String,
     },
+    /// The clone of another database, or of a dump.
+    #[error("wrong target: expected a clone of {expected:?}, found one of {found}")]
+    CloneOf { expected: String, found: String },
     #[error("wrong target: the trust root allows releases on {allowed}, not on {found:?}")]
     NotAllowed { allowed: String, found: String },
     #[error("PostgreSQL {0} is too old: pgseal needs 13 or later")]
@@ -82,12 +85,13 @@ pub fn observe(session: &mut dyn Session) -> Result<ObservedTarget, DatabaseErro
 
 /// Compares the server with the requirements of the release and the trust root.
 ///
-/// A clone has its own name and may be on another server, which the trust root does not list. The
-/// other requirements apply to it too.
+/// A rehearsal's clone has its own name and may be on another server, which the trust root does not
+/// list. The other requirements apply to it too. A standing clone stands for its source, on the
+/// source's server.
 pub fn check(
     wanted: &Target,
     policy: &Policy,
-    clone: Option<&ClonedDatabase>,
+    clone: Option<CloneOf<'_>>,
     found: &ObservedTarget,
 ) -> Result<(), TargetError> {
     if found.server_version_num < 130_000 {
@@ -100,11 +104,31 @@ pub fn check(
             found: found.to_owned(),
         })
     };
+    // A standing clone is on the server of its source.
+    let of_source = |name: &str| ObservedTarget {
+        database: name.to_owned(),
+        ..found.clone()
+    };
+    let (name, meant) = match clone {
+        Some(CloneOf::Rehearsal(clone)) => (Some(clone.name()), None),
+        Some(CloneOf::Standing(clone)) => (Some(clone.name()), clone.source().map(of_source)),
+        None => (None, Some(found.clone())),
+    };
+    if let Some(name) = name.filter(|name| *name != found.database) {
+        return differs(TargetPart::Database, name, &found.database);
+    }
+    let fits = meant
+        .as_ref()
+        .is_some_and(|meant| wanted.database.matches(meant));
     match clone {
-        Some(clone) if clone.name() != found.database => {
-            return differs(TargetPart::Database, clone.name(), &found.database);
+        Some(CloneOf::Standing(clone)) if !fits => {
+            let found = clone.source().map(|source| format!("{source:?}"));
+            return Err(TargetError::CloneOf {
+                expected: wanted.database.to_string(),
+                found: found.unwrap_or_else(|| "a dump".to_owned()),
+            });
         }
-        None if !wanted.database.matches(found) => {
+        None if !fits => {
             let wanted = wanted.database.to_string();
             return differs(TargetPart::Database, &wanted, &named(found, &wanted));
         }
@@ -124,7 +148,7 @@ pub fn check(
         Some(role) if *role != found.role => return differs(TargetPart::Role, role, &found.role),
         _ => {}
     }
-    if clone.is_some() {
+    if let Some(CloneOf::Rehearsal(_)) = clone {
         return Ok(());
     }
     let (clusters, unknown) = (&wanted.system_identifiers, UNKNOWN.to_owned());
@@ -136,9 +160,10 @@ pub fn check(
             identifier,
         );
     }
-    if !policy.targets.is_empty() && !policy.targets.iter().any(|one| one.matches(found)) {
+    let is_allowed = |one: &DatabasePattern| meant.as_ref().is_some_and(|meant| one.matches(meant));
+    if !policy.targets.is_empty() && !policy.targets.iter().any(is_allowed) {
         let allowed = list(&policy.targets);
-        let found = named(found, &allowed);
+        let found = named(meant.as_ref().unwrap_or(found), &allowed);
         return Err(TargetError::NotAllowed { allowed, found });
     }
     Ok(())

@@ -68,8 +68,9 @@ impl Executor<'_, '_> {
         settings::reset(self.session, limits).context("can't reset the session")?;
         let written = self.ledger(&transaction_id, records, which);
         written.context("can't write the ledger")?;
-        if let Some(clone) = self.order.clone {
-            locks::look_again(self.session, &self.order, clone)?;
+        if let Some(clone) = self.order.rehearsal() {
+            let tier = scripts.last().map_or("", |script| &script.name);
+            locks::look_again(self.session, &self.order, clone, tier, self.observer)?;
         }
         self.commit(&transaction_id, which)?;
         for tier in &mut self.receipt.tiers[records..] {
@@ -80,6 +81,7 @@ impl Executor<'_, '_> {
 
     /// Begins a transaction that holds the run's lock too, and returns its id.
     pub(super) fn begin(&mut self) -> Result<String, Failure> {
+        self.observer.event(Event::Transaction);
         let begun = self.session.execute(BEGIN);
         begun.context("can't begin the transaction")?;
         lock::hold_in_transaction(self.session)?;
@@ -150,7 +152,7 @@ impl Executor<'_, '_> {
             self.observer.event(Event::Begin(*number, total, name));
             let record = script::run(self.session, *sql, &self.order, name, self.observer)?;
             self.observer.event(Event::Done(*number, total, &record));
-            if let Some(clone) = self.order.clone {
+            if let Some(clone) = self.order.rehearsal() {
                 locks::look(self.session, &self.order, clone, name, self.observer)?;
             }
             self.receipt.tiers.push(record);
@@ -313,7 +315,11 @@ impl Executor<'_, '_> {
         }
         self.observer.event(Event::Commit);
         self.order.stop.committing()?;
-        match self.send_commit(transaction_id, which) {
+        let sent = self.send_commit(transaction_id, which);
+        if sent.is_ok() {
+            self.observer.event(Event::Committed);
+        }
+        match sent {
             Ok(()) if which.ends() => Ok(()),
             Ok(()) => {
                 self.order.stop.between();

@@ -793,6 +793,28 @@ fn commands_on_a_database() {
     );
     assert_eq!(verified["receipts"][0]["action"], "rehearsal");
     desk.ok("audit", &["audit", path]);
+    let made = desk.ok(
+        "clone",
+        &[
+            "clone",
+            "make",
+            "--db",
+            &admin,
+            "--from",
+            database.name(),
+            "--receipt-key",
+            "host.key",
+        ],
+    );
+    let clone = made["clone"]["database"].as_str().expect("its name");
+    desk.ok("clone", &["clone", "list", "--db", &admin]);
+    desk.ok("clone", &["clone", "check", clone, "--db", &admin]);
+    let reset = ["clone", "reset", clone, "--db", &admin];
+    desk.ok(
+        "clone",
+        &[&reset[..], &["--receipt-key", "host.key"]].concat(),
+    );
+    desk.ok("clone", &["clone", "drop", clone, "--db", &admin]);
     client
         .batch_execute("create domain public.greetings as int")
         .expect("DDL");

@@ -1,6 +1,7 @@
 //! The documents: serde types and constants. No I/O, no cryptography, no clock.
 
 pub mod approval;
+pub mod clone_marker;
 pub mod database_pattern;
 pub mod dsse;
 pub mod expectation;

@@ -2,8 +2,11 @@
 
 use super::super::table;
 use super::super::{Output, Paint, escape};
-use pgseal_verify::format::rehearsal::{LockRecord, Rehearsal, RehearsalOutcome, RehearsalStep};
+use pgseal_verify::format::rehearsal::{
+    CommitPoint, FromPoint, LockRecord, Rehearsal, RehearsalOutcome, RehearsalStep,
+};
 use pgseal_verify::format::statement::title;
+use pgseal_verify::plural;
 
 /// Maximum number of locks shown; the receipt has all of them.
 const LOCKS_SHOWN: usize = 20;
@@ -45,11 +48,55 @@ pub fn show(rehearsal: &Rehearsal, out: Output) {
         };
         let rows = strong.iter().take(LOCKS_SHOWN).map(row).collect();
         out.line(table::render(
-            &["locked", "mode", "by tier", "ms until COMMIT"],
+            &["locked", "mode", "by tier", "ms at most"],
             rows,
         ));
     }
+    if !rehearsal.points.is_empty() {
+        let row = |point: &CommitPoint| {
+            vec![
+                escape(&point.tier),
+                escape(point.at.as_deref().unwrap_or("its transaction")),
+                from_point(point.rollback).to_owned(),
+            ]
+        };
+        out.line(table::render(
+            &["commit point of tier", "behind", "rollback from there"],
+            rehearsal.points.iter().map(row).collect(),
+        ));
+    }
     out.line(headline(rehearsal, out));
+}
+
+/// Results of the rollbacks from commit points in one line.
+pub fn points(rehearsal: &Rehearsal) -> Option<String> {
+    let total = rehearsal.points.len() as u64 + rehearsal.more_points;
+    let points = rehearsal.points.iter();
+    let restored = points.filter(|point| point.rollback == FromPoint::Restored);
+    let (restored, untried) = (restored.count() as u64, rehearsal.untried_points());
+    if total == 0 {
+        return None;
+    }
+    let failed = total - restored - untried;
+    let text = format!(
+        "rolled back from {restored} of {} where a run can stop",
+        plural::count(total, "commit point")
+    );
+    let failed = (failed > 0).then(|| format!(", {failed} failed"));
+    let untried = (untried > 0).then(|| format!(", {untried} not tried"));
+    Some(format!(
+        "{text}{}{}",
+        failed.unwrap_or_default(),
+        untried.unwrap_or_default()
+    ))
+}
+
+fn from_point(result: FromPoint) -> &'static str {
+    match result {
+        FromPoint::Restored => "restored",
+        FromPoint::Failed => "FAILED",
+        FromPoint::Untried => "not tried",
+    }
 }
 
 /// `rehearsal of one-roof 1.0.0 on a clone of directus: proved`
@@ -61,6 +108,10 @@ pub fn headline(rehearsal: &Rehearsal, out: Output) -> String {
     };
     let (paint, outcome) = match rehearsal.outcome {
         RehearsalOutcome::Proved => (Paint::Good, "proved"),
+        RehearsalOutcome::Limited if rehearsal.untried_points() > 0 => (
+            Paint::Bad,
+            "held, but not behind every commit point, so it does not prove the rollback",
+        ),
         RehearsalOutcome::Limited => (
             Paint::Bad,
             "held, but not all rows were compared, so it proves nothing about data",
@@ -82,7 +133,7 @@ pub fn locks(rehearsal: &Rehearsal) -> Option<String> {
     };
     let modes: Vec<String> = STRONG.iter().filter_map(of_mode).collect();
     Some(format!(
-        "locks that keep others waiting: {}; the longest {} ms, on {} since tier {}",
+        "locks that keep others waiting: {}; the longest at most {} ms, on {} by tier {}",
         modes.join(", "),
         longest.milliseconds,
         escape(&longest.relation),

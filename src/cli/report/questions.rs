@@ -48,6 +48,7 @@ pub fn ask(
         out,
         Notifier::plain(out),
     )?;
+    let ordered = ordered.on_clone(&args.on_clone, bundle.root())?;
     let told = |error: CliError| Err(ordered.or_interrupted(error));
     let order = ordered.order(bundle, &lenient);
     let status = match status::ask(order.connect, &args.receipts) {
@@ -59,7 +60,7 @@ pub fn ask(
     if let Err(error) = target::check(
         &manifest.target,
         bundle.root().policy(),
-        None,
+        order.clone,
         &status.target,
     ) {
         blockers.push((Row::Target, stop(&error.into())));

@@ -307,6 +307,9 @@ fn summary(kept: &Kept<Rehearsal>) -> String {
     let rehearsal = &kept.document;
     let outcome = match rehearsal.outcome {
         RehearsalOutcome::Proved => "Every step held.".to_owned(),
+        RehearsalOutcome::Limited if rehearsal.untried_points() > 0 => {
+            "Every step held, but not every point where a run can stop was tried.".to_owned()
+        }
         RehearsalOutcome::Limited => "Every step held, but not all rows were compared.".to_owned(),
         RehearsalOutcome::Incomplete => {
             sentence(&format!("It did not come to its end{}", why(rehearsal)))

@@ -183,6 +183,12 @@ fn rehearsed(
             );
             return unknown(sentence(&says), ON_A_COPY);
         }
+        RehearsalOutcome::Limited if rehearsal.untried_points() > 0 => {
+            return unknown(
+                "The last rehearsal did not roll back from every point where a run can stop, so it is not known whether the rollback works there.".to_owned(),
+                "Its author moves statements that can run in a transaction into tiers with one.",
+            );
+        }
         RehearsalOutcome::Limited => {
             return unknown(
                 "The last rehearsal did not compare all rows, so it is not known whether the rollback restores the data.".to_owned(),

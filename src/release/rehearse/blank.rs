@@ -75,6 +75,8 @@ pub(super) fn blank(
         rollback: Vec::new(),
         locks: Vec::new(),
         verify: Vec::new(),
+        points: Vec::new(),
+        more_points: 0,
         signer: None,
     }
 }

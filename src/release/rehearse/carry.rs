@@ -1,4 +1,5 @@
-//! Copies properties of a database that neither templates nor `pg_dump` copy: settings, rights, comment. Without them, a
+//! Copies properties of a database that neither templates nor `pg_dump` copy: settings, rights, limit of
+//! connections, comment. Without them, a
 //! rehearsal would run under other settings than the release.
 
 use super::clone::{CloneError, ClonedDatabase, literal, quoted};
@@ -38,6 +39,7 @@ pub(super) fn carry(
         let commented = admin.session.execute(&comment);
         commented.map_err(failed("the comment"))?;
     }
+    limit(admin, Some(from), clone)?;
     let mut lost = Vec::new();
     for (role, concerns_us, setting) in settings(admin, from).map_err(failed("the settings"))? {
         let whose = match &role {
@@ -55,6 +57,29 @@ pub(super) fn carry(
         }
     }
     Ok(lost)
+}
+
+/// Gives the clone the source's limit of connections, or none.
+pub(super) fn limit(
+    admin: &mut Admin,
+    from: Option<&str>,
+    clone: &ClonedDatabase,
+) -> Result<(), CloneError> {
+    let error = || CloneError::database("the limit of connections can't be given to the clone");
+    let limit = match from {
+        Some(from) => {
+            let limit = admin.session.query(
+                "select datconnlimit::text from pg_catalog.pg_database where datname = $1",
+                &[from],
+            );
+            let limit = limit.map_err(error())?;
+            limit.single().unwrap_or("-1").parse().unwrap_or(-1)
+        }
+        None => -1,
+    };
+    let name = quoted(clone.name());
+    let set = format!("ALTER DATABASE {name} CONNECTION LIMIT {limit}");
+    admin.session.execute(&set).map(drop).map_err(error())
 }
 
 /// Settings: the role, whether it concerns this session's role, `name=value`.

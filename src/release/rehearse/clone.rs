@@ -8,6 +8,12 @@ use crate::database::{Connect, DatabaseError, Purpose, Session};
 /// Maximum bytes of a name (`NAMEDATALEN - 1`).
 const NAME_BYTES: usize = 63;
 
+/// Maximum connections of ordinary roles to a clone until it is filled: pgseal's own and the programs'.
+pub(super) const CONNECTION_LIMIT: u32 = 8;
+
+/// Separator of the source's name and the id in a standing clone's name.
+const STANDING_MARK: &str = "_clone_";
+
 /// Separator of the source's name and the rehearsal's id in a clone's name.
 const MARK: &str = "_rehearsal_";
 
@@ -17,7 +23,7 @@ const ID_DIGITS: usize = 8;
 /// Client timeout: copying may take hours, and can be cancelled.
 pub(super) const PATIENCE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// A database that this process made for one rehearsal.
+/// A database that this process made for one rehearsal, or as one standing clone.
 ///
 /// Only `create` makes one. Every operation that is allowed only on a clone requires it.
 #[derive(Debug)]
@@ -92,7 +98,16 @@ impl ClonedDatabase {
 
 /// The name of a rehearsal's clone: the source's, truncated, and the beginning of the rehearsal's id.
 pub fn name(source: &str, rehearsal_id: &str) -> String {
-    let suffix = suffix(rehearsal_id);
+    truncated(source, &suffix(rehearsal_id))
+}
+
+/// The default name of a standing clone.
+pub(super) fn standing_name(source: &str, clone_id: &str) -> String {
+    let digits = clone_id.get(..ID_DIGITS).unwrap_or(clone_id);
+    truncated(source, &format!("{STANDING_MARK}{digits}"))
+}
+
+fn truncated(source: &str, suffix: &str) -> String {
     let mut end = source.len().min(NAME_BYTES - suffix.len());
     while !source.is_char_boundary(end) {
         end -= 1;
@@ -105,29 +120,63 @@ fn suffix(rehearsal_id: &str) -> String {
     format!("{MARK}{digits}")
 }
 
-/// Creates the clone of `source`, or the clone for `target` from a dump. The server itself refuses
-/// a name that exists.
+/// The name of a new clone, and the names that it must not have.
+pub(super) struct Naming<'a> {
+    pub name: String,
+    /// End of the name that its removal requires.
+    pub suffix: String,
+    pub source: Option<&'a str>,
+    pub target: Option<&'a str>,
+}
+
+impl<'a> Naming<'a> {
+    /// The naming of a rehearsal's clone of `source`, or of that for `target` from a dump.
+    pub fn of_rehearsal(rehearsal_id: &str, source: Option<&'a str>, target: &'a str) -> Self {
+        Self {
+            name: name(source.unwrap_or(target), rehearsal_id),
+            suffix: suffix(rehearsal_id),
+            source,
+            target: Some(target),
+        }
+    }
+
+    /// Refuses names that are no clone's.
+    pub fn check(&self, admin: &Admin) -> Result<(), CloneError> {
+        let refused = |what| {
+            let name = self.name.clone();
+            Err(CloneError::Name { name, what })
+        };
+        let is_name = |taken: Option<&str>| taken == Some(self.name.as_str());
+        if is_name(self.source) {
+            return refused("the source");
+        }
+        if is_name(self.target) {
+            return refused("the release's target");
+        }
+        if self.name == admin.database {
+            return refused("the database that --db names");
+        }
+        if self.name.is_empty() || self.name.len() > NAME_BYTES {
+            return refused("no name of 1 to 63 bytes");
+        }
+        Ok(())
+    }
+}
+
+/// Creates a clone. The server itself refuses a name that exists.
 pub(super) fn create(
     admin: &mut Admin,
-    rehearsal_id: &str,
-    source: Option<&str>,
-    target: &str,
+    naming: Naming<'_>,
     template: Template<'_>,
     owner: Option<&str>,
 ) -> Result<ClonedDatabase, CloneError> {
-    let (name, suffix) = (
-        name(source.unwrap_or(target), rehearsal_id),
-        suffix(rehearsal_id),
-    );
-    for (taken, what) in [
-        (source, "the source"),
-        (Some(target), "the release's target"),
-        (Some(&*admin.database), "the database that --db names"),
-    ] {
-        if taken == Some(name.as_str()) {
-            return Err(CloneError::Name { name, what });
-        }
-    }
+    naming.check(admin)?;
+    let Naming {
+        name,
+        suffix,
+        source,
+        target,
+    } = naming;
     let from = match template {
         Template::Database(database) => {
             format!("TEMPLATE {}{}", quoted(database), admin.strategy(database)?)
@@ -136,12 +185,15 @@ pub(super) fn create(
     };
     let owner = owner.map_or(String::new(), |owner| format!(" OWNER {}", quoted(owner)));
     let error = || CloneError::database(format!("the clone {name:?} can't be made"));
-    let create = format!("CREATE DATABASE {} {from}{owner}", quoted(&name));
-    admin.session.execute(&create).map_err(error())?;
+    let create = format!(
+        "CREATE DATABASE {} {from}{owner} CONNECTION LIMIT {CONNECTION_LIMIT}",
+        quoted(&name)
+    );
+    admin.create(&create).map_err(error())?;
     let oid = admin.oid(&name).map_err(error())?;
     let oid = oid.ok_or_else(|| CloneError::Other(name.clone()))?;
     // The server of a source may be the production server.
-    let from_dump = source.is_none() && target != "postgres";
+    let from_dump = source.is_none() && target != Some("postgres");
     let server_is_its_own = from_dump && admin.is_alone(&name).map_err(error())?;
     Ok(ClonedDatabase {
         name,

@@ -1,5 +1,6 @@
 //! Fingerprints of the source and of the clone, and their differences.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use super::Job;
@@ -8,7 +9,8 @@ use crate::database::Connect;
 use crate::fingerprint::{self, Change, Difference};
 use crate::release::cancellable::CancellableConnector;
 use crate::release::restored::accepts;
-use pgseal_verify::format::fingerprint::Fingerprint;
+use pgseal_verify::format::fingerprint::{Fingerprint, Scope};
+use pgseal_verify::format::timestamp::Timestamp;
 use pgseal_verify::plural::count;
 
 /// Takes the fingerprint of a database. No connection to it remains.
@@ -17,13 +19,17 @@ pub(super) fn take(
     connect: Arc<dyn Connect + Send>,
 ) -> Result<Fingerprint, RehearsalError> {
     let connect = cancellable(job, connect);
-    Ok(fingerprint::take(
-        &connect,
-        job.scope,
-        job.workers,
-        (job.order.clock)(),
-        &|_| (),
-    )?)
+    of(&connect, job.scope, job.workers, (job.order.clock)())
+}
+
+/// Takes a fingerprint. No connection to the database remains.
+pub(super) fn of(
+    connect: &dyn Connect,
+    scope: &Scope,
+    workers: NonZeroUsize,
+    at: Timestamp,
+) -> Result<Fingerprint, RehearsalError> {
+    Ok(fingerprint::take(connect, scope, workers, at, &|_| ())?)
 }
 
 /// A connector whose statements can be cancelled.

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::clone::{self, CloneError, ClonedDatabase, PATIENCE, Template};
+use super::clone::{self, CloneError, ClonedDatabase, Naming, PATIENCE, Template};
 use super::error::RehearsalError;
 use super::load::{self, SetupScript, Text};
 use super::server::{Admin, Described};
 use super::{ClonedFrom, Job, Steps, carry};
 use crate::database::Purpose;
+use crate::release::cancellation::CancellationToken;
 use crate::release::run_context::RunContext;
 use pgseal_verify::format::rehearsal::CloneMethod;
 
@@ -16,6 +17,9 @@ use pgseal_verify::format::rehearsal::CloneMethod;
 /// delay.
 const LOOKS: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// Checks for other sessions of a clone before it is given up.
+const LOOKS_FOR_OTHERS: u32 = 50;
 
 /// SQLSTATEs for a template with connections, and for a missing right to copy it.
 const NOT_BY_TEMPLATE: [&str; 2] = ["55006", "42501"];
@@ -27,18 +31,34 @@ pub(super) fn create(
 ) -> Result<(ClonedDatabase, CloneMethod), RehearsalError> {
     let target = job.order.bundle.manifest().target.database.first_name();
     let target = target.unwrap_or("release");
-    let make = |admin: &mut Admin, source, template, owner| {
-        clone::create(admin, job.rehearsal_id, source, target, template, owner)
-    };
+    let naming = |source| Naming::of_rehearsal(job.rehearsal_id, source, target);
     let ClonedFrom::Database { name, by_dump } = job.from else {
-        let clone = make(admin, None, Template::Empty(""), None)?;
+        let clone = clone::create(admin, naming(None), Template::Empty(""), None)?;
         return Ok((clone, CloneMethod::Dump));
     };
-    let Some(Described { owner, locale }) = admin.describe(name)? else {
-        return Err(RehearsalError::no_source(name));
+    let stop = job.order.stop;
+    create_of(admin, stop, name, by_dump, &mut |admin, template, owner| {
+        clone::create(admin, naming(Some(name)), template, Some(owner))
+    })
+}
+
+/// Creates a database from a template, with an owner.
+type Create<'a> =
+    dyn FnMut(&mut Admin, Template<'_>, &str) -> Result<ClonedDatabase, CloneError> + 'a;
+
+/// Creates the clone of a database by `create`: complete if copied by template, else empty.
+pub(super) fn create_of(
+    admin: &mut Admin,
+    stop: &CancellationToken,
+    source: &str,
+    by_dump: bool,
+    create: &mut Create<'_>,
+) -> Result<(ClonedDatabase, CloneMethod), RehearsalError> {
+    let Some(Described { owner, locale }) = admin.describe(source)? else {
+        return Err(RehearsalError::no_source(source));
     };
-    if !by_dump && is_quiet(job, admin, name)? {
-        match make(admin, Some(name), Template::Database(name), Some(&owner)) {
+    if !by_dump && is_quiet(stop, admin, source)? {
+        match create(admin, Template::Database(source), &owner) {
             Ok(clone) => return Ok((clone, CloneMethod::Template)),
             Err(CloneError::Database { error, .. })
                 if error
@@ -47,21 +67,37 @@ pub(super) fn create(
             Err(error) => return Err(error.into()),
         }
     }
-    let clone = make(admin, Some(name), Template::Empty(&locale), Some(&owner))?;
+    let clone = create(admin, Template::Empty(&locale), &owner)?;
     Ok((clone, CloneMethod::DumpRestore))
 }
 
-fn is_quiet(job: &Job<'_>, admin: &mut Admin, source: &str) -> Result<bool, RehearsalError> {
+fn is_quiet(
+    stop: &CancellationToken,
+    admin: &mut Admin,
+    source: &str,
+) -> Result<bool, RehearsalError> {
     for _ in 0..LOOKS {
         if admin.connections(source)? == 0 {
             return Ok(true);
         }
-        job.order
-            .stop
-            .pause(PAUSE)
-            .map_err(|_| RehearsalError::Interrupted)?;
+        stop.pause(PAUSE).map_err(|_| RehearsalError::Interrupted)?;
     }
     Ok(false)
+}
+
+/// Waits some seconds for the other sessions of a database to end. Returns those that are left.
+pub(super) fn others_end(
+    admin: &mut Admin,
+    stop: &CancellationToken,
+    database: &str,
+) -> Result<Vec<String>, RehearsalError> {
+    for _ in 0..LOOKS_FOR_OTHERS {
+        if admin.connections(database)? == 0 {
+            return Ok(Vec::new());
+        }
+        stop.pause(PAUSE).map_err(|_| RehearsalError::Interrupted)?;
+    }
+    Ok(admin.sessions(database)?)
 }
 
 /// Fills the clone, and copies properties of the database. Returns remarks.
@@ -102,7 +138,10 @@ pub(super) fn fill(
     }
     let lost = match job.from {
         ClonedFrom::Database { name, .. } => carry::carry(admin, name, clone)?,
-        ClonedFrom::Dump { .. } => Vec::new(),
+        ClonedFrom::Dump { .. } => {
+            carry::limit(admin, None, clone)?;
+            Vec::new()
+        }
     };
     Ok(lost
         .into_iter()

@@ -1,9 +1,9 @@
 //! The lifecycle of a release, step by step, by the code of `run`, `check` and `rollback`.
 
-use super::compare;
 use super::error::RehearsalError;
 use super::locks::Recorder;
 use super::running::RunningRehearsal;
+use super::{Steps, compare};
 use crate::database::Purpose;
 use crate::record::journal::Journal;
 use crate::release::cancellation::CancellationToken;
@@ -12,30 +12,33 @@ use crate::release::gate::{self, GateError};
 use crate::release::preflight::{self, PreflightError};
 use crate::release::report::Report;
 use crate::release::rollback::{self, Found};
+use crate::release::run_context::ContextToRun;
 use pgseal_verify::digest::Digest;
 use pgseal_verify::format::fingerprint::Fingerprint;
 use pgseal_verify::format::manifest::ReleaseState;
 use pgseal_verify::format::receipt::{Action, Outcome};
-use pgseal_verify::format::rehearsal::FingerprintOf;
+use pgseal_verify::format::rehearsal::{CommitPoint, FingerprintOf, FromPoint};
 use pgseal_verify::plural::count;
 
 impl RunningRehearsal<'_, '_> {
     pub fn run(&mut self, name: &str, is_first: bool) -> Result<(), RehearsalError> {
         let (order, run_id) = (self.order, self.run_id());
         let journal = self.journal(Action::Run);
-        let (report, locks) = self.log.step(name, |steps| {
+        let (report, observed) = self.log.step(name, |steps| {
             let mut recorder = Recorder::new(steps);
             let ready = gate::pass(order, &mut recorder)?.preflight(None)?;
-            let report = ready.rehearse(&run_id, journal?, &mut recorder)?;
+            let report = ready.rehearse(None, &run_id, journal?, &mut recorder)?;
             let report = committed(order.stop, report)?;
             let sentence = sentence(&report);
-            Ok(((report, recorder.locks()), sentence))
+            Ok(((report, recorder.end()), sentence))
         })?;
         if is_first {
             self.receipt.gates = report.receipt.gates;
             self.receipt.tiers = report.receipt.tiers;
             self.receipt.verify = report.receipt.verify;
-            self.receipt.locks = locks;
+            self.receipt.locks = observed.locks;
+            self.receipt.points = observed.points;
+            self.receipt.more_points = observed.more_points;
         }
         Ok(())
     }
@@ -91,20 +94,70 @@ impl RunningRehearsal<'_, '_> {
         let (order, run_id) = (self.order, self.run_id());
         let journal = self.journal(Action::Rollback);
         let report = self.log.step("rollback", |steps| {
-            let Found::Applied(applied) = rollback::find(order.authentic(), steps)? else {
-                return Err(RehearsalError::NotHeld(vec![
-                    "the ledger does not have the run that was committed".to_owned(),
-                ]));
-            };
-            let report = applied
-                .rollback(&run_id, None, journal?, steps)
-                .map_err(|error| RehearsalError::Run(error.into()))?;
-            let report = committed(order.stop, report)?;
+            let report = undo(order, &run_id, journal?, steps)?;
             let sentence = sentence(&report);
             Ok((report, sentence))
         })?;
         self.receipt.rollback = report.receipt.tiers;
         Ok(())
+    }
+
+    /// Stops a run behind each commit point, and rolls back from there.
+    pub fn points(&mut self, before: &Fingerprint) -> Result<(), RehearsalError> {
+        for at in 0..self.receipt.points.len() {
+            let name = step_name(&self.receipt.points[at]);
+            let done = self.point(&name, at as u32 + 1, before);
+            self.receipt.points[at].rollback = match &done {
+                Ok(()) => FromPoint::Restored,
+                Err(_) if self.order.stop.is_requested() => FromPoint::Untried,
+                Err(_) => FromPoint::Failed,
+            };
+            done?;
+        }
+        match self.receipt.more_points {
+            0 => Ok(()),
+            more => {
+                let detail = format!("{more} more, which were not tried");
+                self.log.report("commit points", detail)
+            }
+        }
+    }
+
+    /// Stops a run behind one commit point, counted from 1, and rolls back from there.
+    fn point(
+        &mut self,
+        name: &str,
+        number: u32,
+        before: &Fingerprint,
+    ) -> Result<(), RehearsalError> {
+        let (job, order) = (self.job, self.order);
+        let run_id = self.run_id();
+        let journal = self.journal(Action::Run);
+        let undo_id = self.run_id();
+        let undo_journal = self.journal(Action::Rollback);
+        let connect = job.server.database(self.clone.name());
+        self.log.step(name, |steps| {
+            let mut recorder = Recorder::new(steps);
+            let ready = gate::pass(order, &mut recorder)?.preflight(None)?;
+            let report = ready.rehearse(Some(number), &run_id, journal?, &mut recorder)?;
+            order.stop.anew();
+            let is_there = recorder.points() == u64::from(number);
+            if report.receipt.outcome != Outcome::Partial || !is_there {
+                return Err(RehearsalError::Report(Box::new(report)));
+            }
+            let back = || {
+                let report = undo(order, &undo_id, undo_journal?, steps)?;
+                let after = compare::take(job, connect)?;
+                let reordered = &order.authentic().manifest().reordered;
+                let differ = compare::restored(before, &after, reordered).differ;
+                if differ.is_empty() {
+                    Ok(((), format!("restored: {}", sentence(&report))))
+                } else {
+                    Err(RehearsalError::NotRestored(differ))
+                }
+            };
+            back().map_err(RehearsalError::of_rollback)
+        })
     }
 
     pub fn restored(&mut self, before: &Fingerprint) -> Result<(), RehearsalError> {
@@ -160,6 +213,34 @@ impl RunningRehearsal<'_, '_> {
         let stem = format!("{}-{}", self.runs, action.as_str());
         Journal::create(self.job.scratch, &stem).map_err(RehearsalError::Journal)
     }
+}
+
+/// Rolls the release back, from wherever its run is.
+fn undo(
+    order: ContextToRun<'_>,
+    run_id: &str,
+    journal: Journal,
+    steps: &mut dyn Steps,
+) -> Result<Report, RehearsalError> {
+    let Found::Applied(applied) = rollback::find(order.authentic(), steps)? else {
+        return Err(RehearsalError::NotHeld(vec![
+            "the ledger does not have the run that was committed".to_owned(),
+        ]));
+    };
+    let report = applied
+        .rollback(run_id, None, journal, steps)
+        .map_err(|error| RehearsalError::Run(error.into()))?;
+    committed(order.stop, report)
+}
+
+/// `stop behind tiers/index.sql:1:1, roll back`
+fn step_name(point: &CommitPoint) -> String {
+    let place = match &point.at {
+        Some(at) => at.clone(),
+        None if point.tier.is_empty() => "the first transaction".to_owned(),
+        None => format!("the transaction of tier {}", point.tier),
+    };
+    format!("stop behind {place}, roll back")
 }
 
 /// Requires a committed run, and makes the next one cancellable again.

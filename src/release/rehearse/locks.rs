@@ -8,7 +8,7 @@ use crate::database::{DatabaseError, Purpose, Session};
 use crate::release::event::{Event, Observer};
 use crate::release::failure::Failure;
 use crate::release::run_context::RunContext;
-use pgseal_verify::format::rehearsal::LockRecord;
+use pgseal_verify::format::rehearsal::{CommitPoint, FromPoint, LockRecord};
 
 /// Modes from the weakest to the strongest (PostgreSQL manual, "Table-Level Locks").
 const MODES: [&str; 8] = [
@@ -73,14 +73,18 @@ pub(in crate::release) fn look(
     Ok(())
 }
 
-/// The last check before COMMIT, after deferred triggers.
+/// The last check before COMMIT, after deferred triggers, which may take locks too.
 pub(in crate::release) fn look_again(
     session: &mut dyn Session,
     order: &RunContext<'_>,
     clone: &ClonedDatabase,
+    tier: &str,
+    observer: &mut dyn Observer,
 ) -> Result<(), Failure> {
     let what = "what ran at the end of the transaction";
-    held(session, order, clone, what).map(drop)
+    let held = &held(session, order, clone, what)?;
+    observer.event(Event::Locked { tier, held });
+    Ok(())
 }
 
 /// A relation, and the mode of its lock.
@@ -151,58 +155,129 @@ fn changes_others(
     Ok(true)
 }
 
-/// Observes a run, and records its locks for the receipt.
+/// Observes a run, and records its locks and its commit points for the receipt.
+///
+/// A lock counts from the last moment at which it was not held, which is before the script that
+/// takes it, to the answer to COMMIT. So the recorded time is never less than the real one.
 pub(super) struct Recorder<'a> {
     to: &'a mut dyn Steps,
-    open: BTreeMap<String, (String, String, Instant)>,
-    records: BTreeMap<String, LockRecord>,
+    times: Times,
+    points: Vec<CommitPoint>,
+    more_points: u64,
 }
+
+/// Records of a run for the receipt.
+pub(super) struct Observed {
+    /// The locks of each relation, the strongest first.
+    pub locks: Vec<LockRecord>,
+    pub points: Vec<CommitPoint>,
+    /// Number of further points.
+    pub more_points: u64,
+}
+
+/// Maximum commit points of a rehearsal. Each costs a run up to it, a rollback and a fingerprint.
+const MAX_POINTS: usize = 500;
 
 impl<'a> Recorder<'a> {
     pub fn new(to: &'a mut dyn Steps) -> Self {
         Self {
             to,
-            open: BTreeMap::new(),
-            records: BTreeMap::new(),
+            times: Times::default(),
+            points: Vec::new(),
+            more_points: 0,
         }
     }
 
-    /// The strongest lock of each relation, the strongest first.
-    pub fn locks(self) -> Vec<LockRecord> {
-        let mut locks: Vec<_> = self.records.into_values().collect();
-        locks.sort_by(|a, b| {
+    /// Number of commit points so far.
+    pub fn points(&self) -> u64 {
+        self.points.len() as u64 + self.more_points
+    }
+
+    pub fn end(self) -> Observed {
+        Observed {
+            locks: self.times.locks(),
+            points: self.points,
+            more_points: self.more_points,
+        }
+    }
+}
+
+impl Observer for Recorder<'_> {
+    fn event(&mut self, event: Event<'_>) {
+        let now = Instant::now();
+        match &event {
+            Event::Transaction => self.times.begun(now),
+            Event::Locked { tier, held } => self.times.locked(tier, held, now),
+            Event::Committed => self.times.committed(now),
+            Event::CommitPoint { tier, at } if self.points.len() < MAX_POINTS => {
+                self.points.push(CommitPoint {
+                    tier: (*tier).to_owned(),
+                    at: at.map(ToString::to_string),
+                    rollback: FromPoint::Untried,
+                });
+            }
+            Event::CommitPoint { .. } => self.more_points += 1,
+            _ => {}
+        }
+        self.to.event(event);
+    }
+}
+
+/// The times of locks.
+#[derive(Default)]
+struct Times {
+    /// The last moment at which the locks of the transaction were known.
+    known: Option<Instant>,
+    /// Locks of the open transaction: the tier that took them, and the last moment before that.
+    open: BTreeMap<Lock, (String, Instant)>,
+    records: Vec<LockRecord>,
+}
+
+impl Times {
+    fn begun(&mut self, now: Instant) {
+        self.open.clear();
+        self.known = Some(now);
+    }
+
+    fn locked(&mut self, tier: &str, held: &[Lock], now: Instant) {
+        let since = self.known.replace(now).unwrap_or(now);
+        for lock in held {
+            let first = || (tier.to_owned(), since);
+            self.open.entry(lock.clone()).or_insert_with(first);
+        }
+    }
+
+    fn committed(&mut self, now: Instant) {
+        for ((relation, mode), (tier, since)) in std::mem::take(&mut self.open) {
+            // Rounded up.
+            let milliseconds = (now - since).as_micros().div_ceil(1000) as u64;
+            self.records.push(LockRecord {
+                tier,
+                relation,
+                mode,
+                milliseconds,
+            });
+        }
+    }
+
+    /// Without the locks that say nothing beside a stronger one that was held at least as long.
+    fn locks(mut self) -> Vec<LockRecord> {
+        self.records.sort_by(|a, b| {
             strength(&b.mode)
                 .cmp(&strength(&a.mode))
                 .then_with(|| a.relation.cmp(&b.relation))
+                .then_with(|| b.milliseconds.cmp(&a.milliseconds))
         });
-        locks
-    }
-
-    fn locked(&mut self, tier: &str, held: &[(String, String)]) {
-        let now = Instant::now();
-        for (relation, mode) in held {
-            let known = self.open.get(relation);
-            if known.is_none_or(|(_, known, _)| strength(mode) > strength(known)) {
-                self.open
-                    .insert(relation.clone(), (tier.to_owned(), mode.clone(), now));
+        let mut longest: BTreeMap<String, u64> = BTreeMap::new();
+        self.records.retain(|lock| {
+            let known = longest.get(&lock.relation);
+            let counts = known.is_none_or(|known| lock.milliseconds > *known);
+            if counts {
+                longest.insert(lock.relation.clone(), lock.milliseconds);
             }
-        }
-    }
-
-    fn committed(&mut self) {
-        for (relation, (tier, mode, since)) in std::mem::take(&mut self.open) {
-            let milliseconds = since.elapsed().as_millis() as u64;
-            let record = LockRecord {
-                tier,
-                relation: relation.clone(),
-                mode,
-                milliseconds,
-            };
-            let known = self.records.get(&relation);
-            if known.is_none_or(|known| strength(&record.mode) > strength(&known.mode)) {
-                self.records.insert(relation, record);
-            }
-        }
+            counts
+        });
+        self.records
     }
 }
 
@@ -213,14 +288,79 @@ fn strength(mode: &str) -> usize {
         .map_or(0, |at| at + 1)
 }
 
-impl Observer for Recorder<'_> {
-    fn event(&mut self, event: Event<'_>) {
-        match &event {
-            Event::Locked { tier, held } => self.locked(tier, held),
-            Event::Commit => self.committed(),
-            Event::Retrying { .. } => self.open.clear(),
-            _ => {}
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_lock_counts_from_before_its_tier_to_the_answer_to_commit() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let lock = |relation: &str, mode: &str| (relation.to_owned(), format!("{mode}Lock"));
+        let (a, b) = (lock("a", "AccessExclusive"), lock("b", "Share"));
+        let read = lock("a", "AccessShare");
+        let mut times = Times::default();
+        // A failed attempt counts for nothing.
+        times.begun(at(0));
+        times.locked("one", &[lock("c", "Share")], at(1));
+        times.begun(at(10));
+        times.locked("one", std::slice::from_ref(&read), at(12));
+        times.locked("two", &[read.clone(), a.clone()], at(15));
+        times.locked("two", &[read, a, b.clone()], at(16));
+        times.committed(at(20));
+        times.begun(at(30));
+        times.locked("three", &[b], at(31));
+        times.committed(at(33));
+        let locks = times.locks().into_iter();
+        let locks: Vec<_> = locks
+            .map(|lock| {
+                format!(
+                    "{} {} {} {}",
+                    lock.relation, lock.mode, lock.tier, lock.milliseconds
+                )
+            })
+            .collect();
+        assert_eq!(
+            locks,
+            [
+                "a AccessExclusiveLock two 8000",
+                "b ShareLock two 5000",
+                "a AccessShareLock one 10000"
+            ]
+        );
+    }
+
+    struct Quiet;
+
+    impl Observer for Quiet {
+        fn event(&mut self, _: Event<'_>) {}
+    }
+
+    impl Steps for Quiet {
+        fn begins(&mut self, _: &str) {}
+
+        fn ended(&mut self, _: &pgseal_verify::format::rehearsal::RehearsalStep) {}
+    }
+
+    #[test]
+    fn points_beyond_the_most_are_counted() {
+        let mut quiet = Quiet;
+        let mut recorder = Recorder::new(&mut quiet);
+        for _ in 0..MAX_POINTS + 3 {
+            recorder.event(Event::CommitPoint {
+                tier: "index",
+                at: None,
+            });
         }
-        self.to.event(event);
+        assert_eq!(recorder.points(), MAX_POINTS as u64 + 3);
+        let observed = recorder.end();
+        assert_eq!(
+            (observed.points.len(), observed.more_points),
+            (MAX_POINTS, 3)
+        );
+        let is_untried = |point: &CommitPoint| point.rollback == FromPoint::Untried;
+        assert!(observed.points.iter().all(is_untried));
     }
 }

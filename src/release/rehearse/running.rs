@@ -49,6 +49,7 @@ impl RunningRehearsal<'_, '_> {
             .map_err(RehearsalError::of_rollback)?;
         self.nothing_to_roll_back()
             .map_err(RehearsalError::of_rollback)?;
+        self.points(&before)?;
         self.run("run once more", false)?;
         let again = self.fingerprint(
             "fingerprint after the second run",

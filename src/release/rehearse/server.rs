@@ -116,6 +116,46 @@ impl Admin {
             .unwrap_or(0))
     }
 
+    /// The other sessions of a database, for people.
+    pub fn sessions(&mut self, database: &str) -> Result<Vec<String>, DatabaseError> {
+        let found = self.session.query(
+            "select format('process %s (%s, user %s)', pid, coalesce(nullif(application_name, ''), 'no name'), usename)
+             from pg_catalog.pg_stat_activity
+             where datname = $1 and pid <> pg_catalog.pg_backend_pid() and backend_type = 'client backend'
+             order by pid limit 5",
+            &[database],
+        )?;
+        let mut sessions: Vec<String> = found.rows.into_iter().flatten().flatten().collect();
+        if sessions.is_empty() {
+            sessions.push("sessions that have ended since, or that are not of clients".to_owned());
+        }
+        Ok(sessions)
+    }
+
+    /// The databases that accept connections, without templates.
+    pub fn databases(&mut self) -> Result<Vec<String>, DatabaseError> {
+        let found = self.session.query(
+            "select datname::text from pg_catalog.pg_database
+             where datallowconn and not datistemplate order by datname::text collate \"C\"",
+            &[],
+        )?;
+        Ok(found.rows.into_iter().flatten().flatten().collect())
+    }
+
+    /// Executes CREATE DATABASE. From PostgreSQL 18 on, files are cloned where the file system can.
+    pub fn create(&mut self, statement: &str) -> Result<(), DatabaseError> {
+        let may_clone = self.session.server_version_num() >= 180_000
+            && self.session.execute("SET file_copy_method = clone").is_ok();
+        match self.session.execute(statement) {
+            // A file system that can't clone.
+            Err(error) if may_clone && error.code().is_some_and(is_of_files) => {
+                self.session.execute("SET file_copy_method = copy")?;
+                self.session.execute(statement).map(drop)
+            }
+            created => created.map(drop),
+        }
+    }
+
     /// The `STRATEGY` of copying a large database by template (PostgreSQL 15 and later).
     pub fn strategy(&mut self, database: &str) -> Result<&'static str, CloneError> {
         let size = self.session.query(
@@ -175,4 +215,9 @@ impl Admin {
             locale,
         }))
     }
+}
+
+/// Whether an SQLSTATE is of the file system: `system_error`, and a feature that it lacks.
+fn is_of_files(code: &str) -> bool {
+    code.starts_with("58") || code == "0A000"
 }

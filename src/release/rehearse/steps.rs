@@ -1,14 +1,19 @@
 //! A rehearsal from its first step to its last: makes the clone, runs the release on it
 //! ([`RunningRehearsal`]), and drops the clone in every case.
 
+use std::sync::Arc;
+
 use super::blank::{blank, by};
 use super::clone::{self, ClonedDatabase};
 use super::error::RehearsalError;
 use super::log::Log;
 use super::running::RunningRehearsal;
 use super::server::Admin;
-use super::{ClonedFrom, Job, Rehearsed, Steps, compare, fill};
-use crate::release::run_context::ContextToRun;
+use super::standing::{self, Mark, Signer, StandingClone};
+use super::{ClonedFrom, Job, MARKED, Rehearsed, Steps, compare, fill};
+use crate::fingerprint;
+use crate::release::run_context::{CloneOf, ContextToRun};
+use pgseal_verify::format::clone_marker::ClonedRelease;
 use pgseal_verify::format::fingerprint::{Fingerprint, Scope};
 use pgseal_verify::format::rehearsal::{FingerprintOf, Rehearsal, RehearsalOutcome};
 
@@ -37,7 +42,7 @@ pub(super) fn rehearse(job: &Job<'_>, steps: &mut dyn Steps) -> Result<Rehearsed
     let connect = compare::cancellable(job, job.server.database(clone.name()));
     let order = ContextToRun {
         connect: &connect,
-        clone: Some(&clone),
+        clone: Some(CloneOf::Rehearsal(&clone)),
         ..job.order
     };
     let mut receipt = blank(job, &clone, method, started);
@@ -78,6 +83,19 @@ pub(super) fn rehearse(job: &Job<'_>, steps: &mut dyn Steps) -> Result<Rehearsed
     }
     // Its lock marks the clone as in use.
     drop(admin);
+    if let Some(signer) = job.signer.as_ref()
+        && job.keep
+        && trouble.is_none()
+    {
+        // The rehearsal is over: without a marker the clone is one for looking at.
+        match mark(job, &clone, &receipt, signer) {
+            Ok(marked) => {
+                let detail = format!("{} is a standing clone", marked.name());
+                trouble = log.report(MARKED, detail).err();
+            }
+            Err(error) => remarks.push(format!("the kept clone is no standing clone: {error}")),
+        }
+    }
     if trouble.is_none() && left.is_none() {
         trouble = source_again(job, source.as_ref(), &mut receipt, &mut remarks, &mut log)
             .err()
@@ -88,8 +106,7 @@ pub(super) fn rehearse(job: &Job<'_>, steps: &mut dyn Steps) -> Result<Rehearsed
         None if left.is_some() || receipt.steps.iter().any(|step| !step.ok) => {
             RehearsalOutcome::Incomplete
         }
-        None if *job.scope == Scope::All => RehearsalOutcome::Proved,
-        None => RehearsalOutcome::Limited,
+        None => held(job.scope, receipt.untried_points()),
         Some(trouble) if trouble.is_of_the_release(has_run(&receipt)) => RehearsalOutcome::Failed,
         Some(_) => RehearsalOutcome::Incomplete,
     };
@@ -101,6 +118,50 @@ pub(super) fn rehearse(job: &Job<'_>, steps: &mut dyn Steps) -> Result<Rehearsed
         left,
         remarks,
     })
+}
+
+/// Makes the kept clone a standing one, by a signed marker.
+fn mark(
+    job: &Job<'_>,
+    clone: &ClonedDatabase,
+    receipt: &Rehearsal,
+    signer: &Signer<'_>,
+) -> Result<StandingClone, String> {
+    let connect = job.server.database(clone.name());
+    // Once more, because its comment was changed.
+    let taken = fingerprint::take(
+        &compare::cancellable(job, Arc::clone(&connect)),
+        job.scope,
+        job.workers,
+        (job.order.clock)(),
+        &|_| (),
+    );
+    let taken = taken.map_err(|error| error.to_string())?;
+    let order = job.order.authentic();
+    let release = &order.manifest().release;
+    let source_sha256 = receipt.fingerprints.get(&FingerprintOf::SourceBefore);
+    let mark = Mark {
+        source: receipt.source.clone(),
+        source_sha256: source_sha256.copied(),
+        taken: &taken,
+        release: Some(ClonedRelease {
+            name: release.name.clone(),
+            version: release.version.clone(),
+            id: order.bundle.release_id(),
+        }),
+        clone_id: job.rehearsal_id,
+        operator: order.operator,
+    };
+    let marked = standing::sign(connect.as_ref(), clone, mark, job.order.clock, signer);
+    marked.map_err(|error| error.to_string())
+}
+
+/// The outcome of a rehearsal whose every step held.
+fn held(scope: &Scope, untried_points: u64) -> RehearsalOutcome {
+    match (scope, untried_points) {
+        (Scope::All, 0) => RehearsalOutcome::Proved,
+        _ => RehearsalOutcome::Limited,
+    }
 }
 
 /// Whether the release was applied to the clone once.
@@ -170,5 +231,17 @@ fn dropped(job: &Job<'_>, clone: &ClonedDatabase, log: &mut Log<'_>) -> Option<c
     match drop {
         Err(RehearsalError::Clone(error)) => Some(error),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_tried_is_not_proved() {
+        assert_eq!(held(&Scope::All, 0), RehearsalOutcome::Proved);
+        assert_eq!(held(&Scope::All, 1), RehearsalOutcome::Limited);
+        assert_eq!(held(&Scope::Schema, 0), RehearsalOutcome::Limited);
     }
 }

@@ -68,10 +68,18 @@ pub struct Rehearsal {
     pub tiers: Vec<TierRecord>,
     /// The scripts of the rollback.
     pub rollback: Vec<TierRecord>,
-    /// Locks on relations that the first run's transactions held, strongest first by relation.
+    /// Locks on relations that the first run's transactions held, strongest first. A relation has a
+    /// weaker lock too only if that one was held longer.
     pub locks: Vec<LockRecord>,
     /// The verify scripts after the first run.
     pub verify: Vec<VerifyRecord>,
+    /// The points behind which a run can stop half way, in order; empty if all of it is one
+    /// transaction.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub points: Vec<CommitPoint>,
+    /// Number of further points, none of which was tried.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub more_points: u64,
     /// The key that signs this receipt.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub signer: Option<Digest>,
@@ -81,9 +89,9 @@ pub struct Rehearsal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RehearsalOutcome {
-    /// Every step succeeded, and every row was compared.
+    /// Every step succeeded, every row was compared, and every commit point was tried.
     Proved,
-    /// Every step succeeded, but not all rows were compared: the rollback of data is not proved.
+    /// Every step succeeded, but not all rows were compared, or not every commit point was tried.
     Limited,
     /// The release failed a check.
     Failed,
@@ -112,6 +120,13 @@ pub struct Source {
 }
 
 impl Rehearsal {
+    /// Number of commit points from which no rollback was tried.
+    pub fn untried_points(&self) -> u64 {
+        let points = self.points.iter();
+        let untried = points.filter(|point| point.rollback == FromPoint::Untried);
+        untried.count() as u64 + self.more_points
+    }
+
     /// The first failed check, followed by the server's report: statement, detail, context.
     pub fn error_lines(&self) -> impl Iterator<Item = &str> {
         self.error.iter().flat_map(|error| error.lines())
@@ -185,16 +200,46 @@ pub enum FingerprintOf {
     AfterSecondRun,
 }
 
+/// A point behind which a part of a run is committed, and others are to come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CommitPoint {
+    /// The tier, the last one of a transaction; empty before the first.
+    pub tier: String,
+    /// Position of the statement that commits by itself; absent behind a transaction of tiers.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub at: Option<String>,
+    /// Result of a rollback from there.
+    pub rollback: FromPoint,
+}
+
+/// Result of a rollback from a commit point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FromPoint {
+    /// It restored everything that was compared.
+    Restored,
+    /// The run did not come to the point, or the rollback failed or did not restore everything.
+    Failed,
+    /// The rehearsal did not stop there.
+    Untried,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
 /// A lock on a relation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LockRecord {
-    /// The tier that acquired it.
+    /// The tier after which it was first held.
     pub tier: String,
     /// `schema.relation`.
     pub relation: String,
     /// `AccessExclusiveLock`, ...
     pub mode: String,
-    /// Time from the end of that tier to COMMIT.
+    /// Time from the last moment at which it was known not to be held, before that tier, to the
+    /// answer to COMMIT: never less than the lock's own time.
     pub milliseconds: u64,
 }

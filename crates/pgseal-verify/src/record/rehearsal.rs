@@ -164,7 +164,7 @@ pub enum UnprovedError {
     Failed(String),
     /// A successful rehearsal that did not compare all rows.
     #[error(
-        "that rehearsal did not compare all rows (--schema-only, --tables): what becomes of data is not proved"
+        "that rehearsal did not compare all rows (--schema-only, --tables) or not roll back from every commit point: what becomes of data is not proved"
     )]
     Limited,
     /// A rehearsal that ended early.
