@@ -6,7 +6,6 @@ use pgseal::record::rehearsal::Proved;
 fn forged() -> Proved {
     Proved {
         release: todo!(),
-        database: todo!(),
         variables: todo!(),
     }
 }
