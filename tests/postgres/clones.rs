@@ -273,7 +273,7 @@ fn a_clone_of_another_database_is_no_clone_of_the_target() {
     }
     // The other requirements of the target hold there too.
     let own = standing.shop.release();
-    let cluster = own.target("system_identifier = \"1\"");
+    let cluster = own.target("system_identifiers = [\"1\"]");
     standing
         .ask("check", &cluster, &["--clone"])
         .fails_saying(22, &["wrong target: expected the system identifier"]);
