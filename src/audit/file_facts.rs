@@ -10,6 +10,7 @@ use crate::trust::KeyId;
 use crate::trust::evidence::Evidence;
 use pgseal_verify::digest::Digest;
 use pgseal_verify::format::approval::Decision;
+use pgseal_verify::format::database_pattern::DatabasePattern;
 use pgseal_verify::format::manifest::Release;
 use pgseal_verify::format::name::{AprCode, Name, Version};
 use pgseal_verify::format::receipt::{Action, Outcome, TrustReference};
@@ -115,6 +116,8 @@ pub struct ApprovalFacts {
     pub expires: Option<Timestamp>,
     /// Digest of the signed statement.
     pub sha256: Digest,
+    /// The databases that it is for, if not all of the release.
+    pub only_on: Option<DatabasePattern>,
     /// Number of runs on one database that it allows.
     pub runs: NonZeroU32,
     pub reason: Option<String>,

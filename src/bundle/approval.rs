@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use crate::trust::root::ClaimedSignature;
 use pgseal_verify::digest::Digest;
 use pgseal_verify::format::approval::{Approval, ApprovalStatement, Decision};
+use pgseal_verify::format::database_pattern::DatabasePattern;
 use pgseal_verify::format::json::{self, JsonError};
 use pgseal_verify::format::manifest::Manifest;
 use pgseal_verify::format::name::{AprCode, Name};
@@ -25,6 +26,8 @@ pub struct AttestationDraft {
     pub at: Timestamp,
     /// Last moment at which it counts.
     pub expires: Option<Timestamp>,
+    /// The databases that it is for, if not all of the release.
+    pub only_on: Option<DatabasePattern>,
     /// Number of runs on one database.
     pub runs: NonZeroU32,
     /// The person's own words.
@@ -45,6 +48,7 @@ pub fn statement(
             apr: draft.apr,
             release: manifest.release.clone(),
             target: manifest.target.clone(),
+            only_on: draft.only_on,
             at: draft.at,
             expires: draft.expires,
             runs: draft.runs,

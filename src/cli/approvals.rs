@@ -24,6 +24,8 @@ pub fn sentence(root: &TrustRoot, signed: &SignedApproval, when: JudgedAt) -> St
     let apr = optional(", ", approval.apr.as_ref());
     let until = optional(", until ", approval.expires.as_ref());
     let runs = for_runs(approval.runs);
+    let on = approval.only_on.as_ref().map(|on| escape(&on.to_string()));
+    let on = optional(", only on ", on.as_ref());
     let why = match policy::counts(root, signed, None, when) {
         Err(reason) if approval.decision == Decision::Approve => {
             format!("; does not count: it {}", escape(&reason))
@@ -33,7 +35,7 @@ pub fn sentence(root: &TrustRoot, signed: &SignedApproval, when: JudgedAt) -> St
     let reason = approval.reason.as_deref();
     let reason = reason.map_or(String::new(), |reason| format!(" ({})", escape(reason)));
     let (owner, role, evidence) = (escape(signed.owner()), &approval.role, signed.evidence());
-    format!("{what} {owner} as {role}{apr}, {evidence}{until}{runs}{reason}{why}")
+    format!("{what} {owner} as {role}{apr}, {evidence}{until}{runs}{on}{reason}{why}")
 }
 
 /// Text for a number of runs other than one, such as `, for 2 runs`.
@@ -67,6 +69,7 @@ pub fn document(root: &TrustRoot, signed: &SignedApproval, when: JudgedAt) -> Va
         "apr": approval.apr,
         "at": approval.at,
         "expires": approval.expires,
+        "only_on": approval.only_on,
         "runs": approval.runs,
         "reason": approval.reason,
         "evidence": evidence(signed.evidence()),

@@ -17,6 +17,7 @@ use crate::lint;
 use crate::trust::attestations::SignedApproval;
 use crate::trust::{JudgedAt, KeyId, TrustRoot, policy};
 use pgseal_verify::format::approval::{APR_VARIABLE, Decision};
+use pgseal_verify::format::database_pattern::DatabasePattern;
 use pgseal_verify::format::expectation::Expectation;
 use pgseal_verify::format::manifest::{Audience, Manifest};
 use pgseal_verify::format::name::AprCode;
@@ -37,6 +38,9 @@ pub struct Args {
     /// The approval counts up to then [default: 30 days from now]
     #[arg(long, value_name = "TIME", value_parser = time)]
     expires: Option<Timestamp>,
+    /// Approve it for this database only, of those that the release is for
+    #[arg(long, value_name = "NAME[@SYSTEM_IDENTIFIER]")]
+    target: Option<DatabasePattern>,
     /// Number of runs that the approval allows on one database
     #[arg(long, value_name = "N", default_value_t = NonZeroU32::MIN)]
     runs: NonZeroU32,
@@ -66,6 +70,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         apr: args.apr.clone(),
         at,
         expires,
+        only_on: args.target.clone(),
         runs: args.runs,
         reason: args.attest.reason.clone(),
     };
@@ -201,12 +206,13 @@ fn warn(
 fn show_word(word: &AttestationDraft, out: Output) {
     let apr = optional(", for ", word.apr.as_ref());
     let until = optional(", until ", word.expires.as_ref());
+    let on = optional(" on ", word.only_on.as_ref());
     let runs = match word.runs.get() {
         1 => "one run".to_owned(),
         runs => format!("{runs} runs"),
     };
     out.line(format!(
-        "you approve as {}{apr}{until}, for {runs}",
+        "you approve as {}{apr}{until}, for {runs}{on}",
         word.role
     ));
 }

@@ -195,6 +195,7 @@ impl<'a> Attestor<'a> {
             "apr": word.apr,
             "at": word.at,
             "expires": word.expires,
+            "only_on": word.only_on,
             "runs": (word.decision == Decision::Approve).then_some(word.runs),
             "key_id": key,
         }));

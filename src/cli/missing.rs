@@ -101,12 +101,15 @@ pub fn obstacle(obstacle: Obstacle) -> CliError {
     }
 }
 
-/// The approvals with runs left, if they do not meet the policy.
-pub fn used(obstacles: &[Obstacle]) -> Option<&[Tally]> {
+/// The approvals that count on this database, if they do not meet the policy, and whether the others
+/// are used up.
+pub fn too_few_here(obstacles: &[Obstacle]) -> Option<(&[Tally], bool)> {
     obstacles.iter().find_map(|obstacle| match obstacle {
-        Obstacle::Preflight(PreflightError::Approvals(PolicyError::Used(tallies))) => {
-            Some(tallies.as_slice())
-        }
+        Obstacle::Preflight(PreflightError::Approvals(error)) => match error {
+            PolicyError::Used(tallies) => Some((tallies.as_slice(), true)),
+            PolicyError::Approvals(tallies) => Some((tallies.as_slice(), false)),
+            _ => None,
+        },
         _ => None,
     })
 }

@@ -90,8 +90,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         Some(rehearsed) => indexes::tables(&order.authentic(), rehearsed.relations()),
         None => BTreeMap::new(),
     };
-    let tallies = match missing::used(&plan.obstacles) {
-        Some(tallies) => tallies.to_vec(),
+    let tallies = match missing::too_few_here(&plan.obstacles) {
+        Some((tallies, _)) => tallies.to_vec(),
         None => policy::tally(&root, bundle.approvals(), code, when),
     };
     let refused = permission.err().map(|refused| refused.errors);

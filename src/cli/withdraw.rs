@@ -25,6 +25,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         apr: None,
         at: now(),
         expires: None,
+        only_on: None,
         runs: NonZeroU32::MIN,
         reason: args.reason.clone(),
     };

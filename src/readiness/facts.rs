@@ -115,8 +115,9 @@ pub struct Answers {
     pub rows: usize,
     pub gates: Option<Vec<GateAnswer>>,
     pub observed: Option<BTreeMap<String, Option<String>>>,
-    /// The approvals with runs left, if earlier runs here used those that a run needs.
-    pub held: Option<Vec<Tally>>,
+    /// The approvals that count on this database, if they are too few, and whether earlier runs
+    /// used the others up.
+    pub too_few: Option<(Vec<Tally>, bool)>,
     /// The verify scripts of that state: `baseline`, or `finalized` once it is in effect.
     pub checks: Option<(ReleaseState, Vec<VerifyRecord>)>,
 }

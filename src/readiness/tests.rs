@@ -88,7 +88,7 @@ fn answers() -> Answers {
         rows: 0,
         gates: Some(vec![gate]),
         observed: Some(BTreeMap::from([("gap".to_owned(), Some("210".to_owned()))])),
-        held: None,
+        too_few: None,
         checks: Some((ReleaseState::Baseline, vec![check])),
     }
 }

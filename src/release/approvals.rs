@@ -9,7 +9,7 @@ use crate::record::ledger::Entry;
 use crate::trust::attestations::SignedApproval;
 use crate::trust::policy::PolicyError;
 use pgseal_verify::digest::Digest;
-use pgseal_verify::format::receipt::Action;
+use pgseal_verify::format::receipt::{Action, ObservedTarget};
 use pgseal_verify::format::timestamp::Timestamp;
 
 /// The approvals that the runs in the ledger used.
@@ -20,12 +20,18 @@ pub(super) struct Uses {
     /// Time of the newest approval by release and key. It replaced the older ones, also where it is
     /// no longer shown.
     newest: BTreeMap<(String, Digest), Timestamp>,
+    /// The database of the ledger.
+    target: ObservedTarget,
 }
 
 impl Uses {
     /// Counts the runs in the ledger, which has a row for each that committed something. The run
     /// `resumed` goes on by the approvals that it used, so it is not counted.
-    pub fn of(rows: &[Entry], resumed: Option<&Entry>) -> Result<Self, PreflightError> {
+    pub fn of(
+        rows: &[Entry],
+        resumed: Option<&Entry>,
+        target: &ObservedTarget,
+    ) -> Result<Self, PreflightError> {
         let (mut runs, mut newest) = (BTreeMap::new(), BTreeMap::new());
         for row in rows.iter().filter(|row| row.action == Action::Run.as_str()) {
             let Some(approvals) = &row.approvals else {
@@ -46,13 +52,17 @@ impl Uses {
                 *newest = used.at.max(*newest);
             }
         }
-        Ok(Self { runs, newest })
+        Ok(Self {
+            runs,
+            newest,
+            target: target.clone(),
+        })
     }
 
-    /// The admitted approvals that have runs left; fails if they do not meet the policy.
+    /// The admitted approvals that are for this database and have runs left; fails if they do not meet the policy.
     pub fn left(&self, admission: &Admission<'_>) -> Result<Vec<SignedApproval>, PolicyError> {
         let release = admission.bundle().release_id().to_string();
-        admission.unused(|approval| {
+        admission.unused(&self.target, |approval| {
             let key = approval.key().digest();
             let newest = self.newest.get(&(release.clone(), key));
             if newest.is_some_and(|newest| approval.approval().at < *newest) {

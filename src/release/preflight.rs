@@ -13,6 +13,7 @@ use crate::record::ledger::{self, Entry};
 use crate::trust::policy::{PolicyError, is_behind};
 use pgseal_verify::format::database_pattern::DatabasePattern;
 use pgseal_verify::format::manifest::{Manifest, State};
+use pgseal_verify::format::receipt::ObservedTarget;
 use pgseal_verify::format::timestamp::Timestamp;
 
 /// Reasons for a run not to begin. The database is untouched.
@@ -62,9 +63,10 @@ pub enum PreflightError {
 pub(super) fn run(
     session: &mut dyn Session,
     order: &RunContext<'_>,
+    target: &ObservedTarget,
     admission: Option<&Admission<'_>>,
 ) -> Result<(Observed, Uses), PreflightError> {
-    let uses = check_ledger(session, order, admission)?;
+    let uses = check_ledger(session, order, target, admission)?;
     let observed = before(order)?;
     check_state(order, &observed)?;
     Ok((observed, uses))
@@ -129,6 +131,7 @@ pub(super) fn check_clock(
 pub(super) fn check_ledger(
     session: &mut dyn Session,
     order: &RunContext<'_>,
+    target: &ObservedTarget,
     admission: Option<&Admission<'_>>,
 ) -> Result<Uses, PreflightError> {
     let release = &order.manifest().release;
@@ -139,7 +142,7 @@ pub(super) fn check_ledger(
     if let Some(other) = overlapping(order.manifest(), &all) {
         return Err(PreflightError::Overlaps(Box::new(other)));
     }
-    let uses = Uses::of(&all, None);
+    let uses = Uses::of(&all, None, target);
     let mut rows = all;
     rows.retain(|row| row.release == release.name.as_str());
     let id = order.bundle.release_id().to_string();

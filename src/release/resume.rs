@@ -60,7 +60,7 @@ impl UnfinishedRun {
         if entry.role != target.role {
             return Err(PreflightError::OtherRole(Box::new(entry)));
         }
-        let uses = Uses::of(&all, Some(&entry))?;
+        let uses = Uses::of(&all, Some(&entry), target)?;
         let unfinished = Self {
             entry,
             steps,

@@ -38,7 +38,7 @@ impl<'b> GatedRelease<'b> {
     ) -> Result<ReadyRelease<'b>, PreflightError> {
         let (session, order, target) = self.session();
         staging::check(order, target)?;
-        let (before, uses) = preflight::run(session, order, admission)?;
+        let (before, uses) = preflight::run(session, order, target, admission)?;
         Ok(ReadyRelease {
             gated: self,
             before: Some(before),

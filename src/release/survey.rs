@@ -85,7 +85,7 @@ fn look_further(order: &RunContext<'_>, admission: Option<&Admission<'_>>, surve
     }
     let role_is_known =
         survey.has(|one| matches!(one, Obstacle::Gate(GateError::Open(OpenError::Role(_)))));
-    let refused = preflight::check_ledger(session.as_mut(), order, admission).err();
+    let refused = preflight::check_ledger(session.as_mut(), order, &target, admission).err();
     // Beside another release the baseline means nothing; used approvals say nothing about it.
     let is_judged = refused
         .as_ref()

@@ -591,6 +591,23 @@ fn notes(well: &Well) -> String {
     format!("{:?}", well.vault.notes(&[ARCHIVE]))
 }
 
+/// An approval for one database is none for another.
+#[test]
+fn an_approval_for_another_database() {
+    let well = Well::new();
+    let only_on = |database: &str| {
+        let mut said = approval(&well.two, "l2");
+        said["predicate"]["at"] = "2026-11-20T00:00:00Z".into();
+        said["predicate"]["only_on"] = database.into();
+        let approval = people::beside(&well.vault.keys.bob, &said);
+        well.vault.put("two.approval", approval);
+    };
+    only_on("*");
+    well.has([]);
+    only_on("elsewhere_*");
+    well.has([("two.receipt.json", "run-without-approvals")]);
+}
+
 #[test]
 fn an_approval_of_two_runs() {
     let well = Well::new();

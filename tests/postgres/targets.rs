@@ -226,3 +226,58 @@ fn a_resumption_waits_too() {
     resumed.fails_saying(11, &["lets no run begin"]);
     operator.rollback().done();
 }
+
+/// An approval for staging is none for production.
+#[test]
+fn an_approval_for_one_database() {
+    let (production, release, site) = small("approvedprod");
+    let staging = database("approvedstage");
+    let bundle = site.pack(&release.databases(&[production.name(), staging.name()]));
+    site.pgseal(["keygen", "ann", "--no-passphrase"]).done();
+    let add = [
+        "trust",
+        "add-key",
+        "trust.json",
+        "--key",
+        "ann.pub",
+        "--role",
+        "l2",
+    ];
+    site.pgseal(add.into_iter().chain(["--root-key", "root.key"]))
+        .done();
+    policy(&site, &["--require", "l2=1"]);
+    let approve = |more: &[&str]| {
+        let mut command = site.command();
+        command.arg("approve").arg(&bundle);
+        command.args([
+            "--trust",
+            "trust.json",
+            "--key",
+            "ann.key",
+            "--role",
+            "l2",
+            "--yes",
+            "small",
+        ]);
+        Answer::of(command.args(more).output().unwrap())
+    };
+    let on = format!("on {}", staging.name());
+    approve(&["--target", staging.name()]).done().says(&[&on]);
+    let at_production = site.operator(&bundle, &production.url());
+    assert_eq!(
+        missing(&at_production),
+        (11, vec!["approvals-missing".to_owned()])
+    );
+    let words = ["l2 0 of 1", "approved it for", staging.name()];
+    at_production.run().fails_saying(11, &words);
+    let report = at_production.ask("report");
+    assert_eq!(report.code, 20, "{report}");
+    report.says(&["Not enough yet: 0 of 1 from l2", "approved it for"]);
+    let at_staging = site
+        .operator(&bundle, &staging.url())
+        .receipts_in("staging");
+    at_staging.run().done();
+    pgseal_testkit::next_second();
+    approve(&[]).done();
+    at_production.run().done();
+}

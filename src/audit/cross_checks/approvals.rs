@@ -133,8 +133,13 @@ fn counted(archive: &Archive<'_>, run: &ReceiptRecord<'_>, approval: &ApprovalFa
             .as_ref()
             .is_some_and(|apr| apr.as_str() == code)
     });
+    let receipt = run.receipt;
+    let system = receipt.system_identifier.as_deref();
+    let on = approval.only_on.as_ref();
+    let is_here = on.is_none_or(|on| on.is_database(&receipt.database, system));
     let (when, proven) = (JudgedAt::AsOf(started), approval.evidence.proven());
     yes && for_it
+        && is_here
         && archive
             .root
             .counts_since(&approval.key_id, &approval.role, when, proven)

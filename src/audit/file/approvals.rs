@@ -83,6 +83,7 @@ pub fn facts(judge: &Judge<'_>, signed: &SignedApproval) -> ApprovalFacts {
         at: approval.at,
         expires: approval.expires,
         sha256: signed.sha256(),
+        only_on: approval.only_on.clone(),
         runs: approval.runs,
         reason: approval.reason.clone(),
         evidence: Seen::from(signed.evidence()),

@@ -66,6 +66,7 @@ fn approval(said: &ApprovalFacts) -> Value {
         "apr": said.apr,
         "at": said.at,
         "expires": said.expires,
+        "only_on": said.only_on,
         "runs": said.runs,
         "reason": said.reason,
         "evidence": said.evidence,

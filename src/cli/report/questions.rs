@@ -6,7 +6,7 @@ use super::super::database_command::DatabaseCommand;
 use super::super::error::CliError;
 use super::super::exit::Exit;
 use super::super::interrupt::Command;
-use super::super::missing::{self, obstacle, used};
+use super::super::missing::{self, obstacle, too_few_here};
 use super::super::output::Output;
 use super::super::progress::Notifier;
 use super::Args;
@@ -103,7 +103,7 @@ fn answers(status: &Status, in_effect: Option<Entry>) -> Answers {
         rows,
         gates: None,
         observed: None,
-        held: None,
+        too_few: None,
         checks: None,
     }
 }
@@ -172,7 +172,8 @@ fn baseline(mut answers: Answers, order: ContextToRun<'_>, blockers: &mut Troubl
     let code = order.variables.get(APR_VARIABLE).map(String::as_str);
     let admission = order.bundle.authorize_run(code);
     let plan = plan::make(order, admission.as_ref().ok(), &mut Silent);
-    answers.held = used(&plan.obstacles).map(<[_]>::to_vec);
+    answers.too_few =
+        too_few_here(&plan.obstacles).map(|(tallies, is_used)| (tallies.to_vec(), is_used));
     answers.gates = plan.gates;
     answers.observed = plan.now;
     for met in plan.obstacles {

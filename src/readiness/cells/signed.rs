@@ -74,14 +74,17 @@ pub(super) fn approvals(facts: &ReadinessFacts, release: &ReleaseFacts) -> Cell 
         return cell.proved([receipt_proof(kept)]).proved(proofs);
     }
     let list = |tally: &Tally| format!("{} of {} from {}", tally.counted, tally.needed, tally.role);
-    let held = release.answers().and_then(|answers| answers.held.as_ref());
-    let counted = held.unwrap_or(&release.tallies);
+    let here = release
+        .answers()
+        .and_then(|answers| answers.too_few.as_ref());
+    let counted = here.map_or(&release.tallies, |(tallies, _)| tallies);
+    let is_used = here.is_some_and(|(_, is_used)| *is_used);
     let tallies: Vec<String> = counted.iter().map(list).collect();
     let is_met = counted.iter().all(Tally::is_met);
-    let (mark, enough) = match (is_met, held) {
+    let (mark, enough) = match (is_met, is_used) {
         (true, _) => (CellStatus::Go, "Enough people said yes"),
-        (false, None) => (CellStatus::NoGo, "Not enough yet"),
-        (false, Some(_)) => (
+        (false, false) => (CellStatus::NoGo, "Not enough yet"),
+        (false, true) => (
             CellStatus::Held,
             "The runs that people approved are used here",
         ),

@@ -53,8 +53,8 @@ impl RunningRehearsal<'_, '_> {
                 Err(GateError::Blocked(_)) => {
                     let order = order.authentic();
                     let opened = gate::open(&order, order.root().policy(), Purpose::Read);
-                    let (mut session, _) = opened.map_err(GateError::Open)?;
-                    preflight::run(session.as_mut(), &order, None).map(drop)
+                    let (mut session, target) = opened.map_err(GateError::Open)?;
+                    preflight::run(session.as_mut(), &order, &target, None).map(drop)
                 }
                 Err(error) => return Err(error.into()),
             };

@@ -4,6 +4,7 @@ use std::ops::Deref;
 
 use super::authenticate::{AuthenticateError, AuthenticatedBundle};
 use super::untrusted::UntrustedBundle;
+use crate::format::receipt::ObservedTarget;
 use crate::format::timestamp::Timestamp;
 use crate::trust::attestations::{AttestationError, ClaimedStatement, SignedApproval};
 use crate::trust::policy::{self, PolicyError};
@@ -95,12 +96,14 @@ impl<'b> Admission<'b> {
         &self.approvals
     }
 
-    /// The approvals that counted and have runs left; fails if they do not meet the policy. `used`
-    /// is the number of runs that an approval was used for on the database of the run.
+    /// The approvals that counted, are for the database of the run, and have runs left; fails if
+    /// they do not meet the policy. `used` is the number of runs that an approval was used for on
+    /// this database.
     pub fn unused(
         &self,
+        target: &ObservedTarget,
         used: impl Fn(&SignedApproval) -> u64,
     ) -> Result<Vec<SignedApproval>, PolicyError> {
-        policy::unused(self.bundle.root(), &self.approvals, used)
+        policy::unused(self.bundle.root(), &self.approvals, target, used)
     }
 }

@@ -5,8 +5,10 @@ use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
+use super::database_pattern::DatabasePattern;
 use super::manifest::{Release, Target};
 use super::name::{AprCode, Name};
+use super::receipt::ObservedTarget;
 use super::statement::{Predicate, Statement};
 use super::timestamp::Timestamp;
 
@@ -33,8 +35,11 @@ pub struct Approval {
     pub apr: Option<AprCode>,
     /// The release as it was shown to the approver.
     pub release: Release,
-    /// Database on which it may run.
+    /// Databases on which it may run.
     pub target: Target,
+    /// The databases of these that the approval is for; absent: all.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub only_on: Option<DatabasePattern>,
     /// Time by the approver's clock. Of two statements by one key about one release, the later one
     /// counts.
     pub at: Timestamp,
@@ -56,6 +61,13 @@ fn one() -> NonZeroU32 {
 
 fn is_one(runs: &NonZeroU32) -> bool {
     *runs == one()
+}
+
+impl Approval {
+    /// Whether it is for a run on this database.
+    pub fn is_for(&self, target: &ObservedTarget) -> bool {
+        self.only_on.as_ref().is_none_or(|on| on.matches(target))
+    }
 }
 
 /// Decision of an approver. The order matters: of two statements of the same second, the withdrawal

@@ -54,9 +54,13 @@ impl DatabasePattern {
     /// Whether it means this database. An unknown system identifier is never the one that is
     /// named.
     pub fn matches(&self, target: &ObservedTarget) -> bool {
-        self.has_name(&target.database)
-            && (self.system_identifier.is_none()
-                || self.system_identifier == target.system_identifier)
+        self.is_database(&target.database, target.system_identifier.as_deref())
+    }
+
+    /// Like [`Self::matches`], for a name and a system identifier.
+    pub fn is_database(&self, name: &str, system_identifier: Option<&str>) -> bool {
+        let wanted = self.system_identifier.as_deref();
+        self.has_name(name) && (wanted.is_none() || wanted == system_identifier)
     }
 
     /// The name, if it is one of a single database.

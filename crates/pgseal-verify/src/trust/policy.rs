@@ -9,6 +9,7 @@ use super::root::TrustRoot;
 use crate::format::approval::Decision;
 use crate::format::manifest::Release;
 use crate::format::name::{AprCode, Name};
+use crate::format::receipt::ObservedTarget;
 use crate::format::statement::ReleaseId;
 use crate::format::timestamp::Timestamp;
 use crate::format::window::{Freeze, Window, next_open};
@@ -223,32 +224,46 @@ pub fn counting(
     Ok(counting.cloned().collect())
 }
 
-/// The approvals of `counting` with runs left; fails if they do not meet the policy. `used` is the
-/// number of runs that an approval was used for on the database of the run.
+/// The approvals of `counting` that are for a database and have runs left; fails if they do not meet
+/// the policy. `used` is the number of runs that an approval was used for on this database.
 pub fn unused(
     root: &TrustRoot,
     counting: &[SignedApproval],
+    target: &ObservedTarget,
     used: impl Fn(&SignedApproval) -> u64,
 ) -> Result<Vec<SignedApproval>, PolicyError> {
+    let is_here = |approval: &SignedApproval| approval.approval().is_for(target);
+    let here = of_these(root, counting, is_here, elsewhere).map_err(PolicyError::Approvals)?;
     let has_left = |approval: &SignedApproval| used(approval) < allowed(approval);
+    of_these(root, &here, has_left, used_up).map_err(PolicyError::Used)
+}
+
+/// The approvals that meet a condition; fails if they do not meet the policy. `why` is the reason why
+/// another one does not count.
+fn of_these(
+    root: &TrustRoot,
+    counting: &[SignedApproval],
+    meets: impl Fn(&SignedApproval) -> bool,
+    why: impl Fn(&SignedApproval) -> String,
+) -> Result<Vec<SignedApproval>, Vec<Tally>> {
     let of_role = |(role, needed): (&Name, &u8)| {
         let given = counting
             .iter()
             .filter(|given| given.approval().role == *role);
-        let (left, used): (Vec<_>, Vec<_>) = given.partition(|given| has_left(given));
+        let (left, others): (Vec<_>, Vec<_>) = given.partition(|given| meets(given));
         Tally {
             role: role.clone(),
             needed: *needed,
             counted: left.len(),
-            why: used.into_iter().map(used_up).collect(),
+            why: others.into_iter().map(&why).collect(),
             other_codes: Vec::new(),
         }
     };
     let tallies: Vec<Tally> = root.policy().approvals.iter().map(of_role).collect();
     if tallies.iter().any(|tally| !tally.is_met()) {
-        return Err(PolicyError::Used(tallies));
+        return Err(tallies);
     }
-    let left = counting.iter().filter(|approval| has_left(approval));
+    let left = counting.iter().filter(|approval| meets(approval));
     Ok(left.cloned().collect())
 }
 
@@ -256,17 +271,25 @@ fn allowed(approval: &SignedApproval) -> u64 {
     u64::from(approval.approval().runs.get())
 }
 
+/// `key 1a2b3c4d ("ana")`
+fn signer(approval: &SignedApproval) -> String {
+    let (key, owner) = (approval.key().digest().short(), approval.owner());
+    format!("key {key} ({owner:?})")
+}
+
+fn elsewhere(approval: &SignedApproval) -> String {
+    let on = approval.approval().only_on.as_ref();
+    let on = on.map(ToString::to_string).unwrap_or_default();
+    format!("{} approved it for {on:?} only", signer(approval))
+}
+
 fn used_up(approval: &SignedApproval) -> String {
-    let (at, owner, key) = (
-        approval.approval().at,
-        approval.owner(),
-        approval.key().digest().short(),
-    );
+    let at = approval.approval().at;
     let runs = match allowed(approval) {
         1 => "one run".to_owned(),
         runs => format!("{runs} runs"),
     };
-    format!("key {key} ({owner:?}) approved {runs} at {at}")
+    format!("{} approved {runs} at {at}", signer(approval))
 }
 
 /// The APR codes of counting approvals. A run must use one of them.
