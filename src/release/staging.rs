@@ -1,4 +1,4 @@
-//! Proof that a release ran on another database first.
+//! Proof that a release ran on another database first (docs/decisions/078).
 
 use std::io;
 use std::path::{Path, PathBuf};
