@@ -147,10 +147,12 @@ impl Cell {
 
     /// The answer for a blocking problem.
     pub fn trouble(row: Row, trouble: &Blocker) -> Self {
-        let mark = if trouble.waits {
-            CellStatus::NoGo
-        } else {
-            CellStatus::Stop(trouble.exit)
+        let mark = match trouble {
+            Blocker { waits: true, .. } => CellStatus::NoGo,
+            Blocker {
+                is_denied: true, ..
+            } => CellStatus::Unknown,
+            _ => CellStatus::Stop(trouble.exit),
         };
         Self {
             way_out: trouble.hint.as_deref().map(sentence),

@@ -38,6 +38,8 @@ pub struct Blocker {
     pub hint: Option<String>,
     /// True if nothing failed, and a person has to act.
     pub waits: bool,
+    /// True if the role that asks lacks a right, so that nothing is known.
+    pub is_denied: bool,
 }
 
 /// An authentic release with its facts.
@@ -120,6 +122,8 @@ pub struct Answers {
     pub too_few: Option<(Vec<Tally>, bool)>,
     /// The verify scripts of that state: `baseline`, or `finalized` once it is in effect.
     pub checks: Option<(ReleaseState, Vec<VerifyRecord>)>,
+    /// Errors of those that the role that asks may not run; they are not in `checks`.
+    pub denied_checks: Vec<String>,
 }
 
 impl<T> Kept<T> {
@@ -140,7 +144,7 @@ impl ReadinessFacts {
         let of_row = self.blockers.iter().filter(|(about, _)| *about == row);
         of_row
             .map(|(_, trouble)| trouble)
-            .min_by_key(|trouble| trouble.waits)
+            .min_by_key(|trouble| (trouble.waits, trouble.is_denied))
     }
 }
 

@@ -90,6 +90,7 @@ fn answers() -> Answers {
         observed: Some(BTreeMap::from([("gap".to_owned(), Some("210".to_owned()))])),
         too_few: None,
         checks: Some((ReleaseState::Baseline, vec![check])),
+        denied_checks: Vec::new(),
     }
 }
 
@@ -166,6 +167,7 @@ fn blocker(exit: u8, waits: bool) -> Blocker {
         excerpt: Vec::new(),
         hint: None,
         waits,
+        is_denied: false,
     }
 }
 

@@ -317,6 +317,41 @@ fn blocked_then_ready_then_done_then_back() {
     assert_eq!(document["in_effect"], json!(false));
 }
 
+/// A role that may only read: a missing right of the asker says nothing about the release.
+#[test]
+fn a_role_that_may_not_look() {
+    let (db, release, site) = small("report_reader");
+    let check = "insert into public.widgets values (9, 'nine');\nselect 'insert' as name, true as ok, '' as detail;\n";
+    let bundle = site.pack(&release.verify("writes", "finalized", "rolled-back", check));
+    let operator = site.operator(&bundle, &db.url());
+    operator.run().done();
+    expect(&operator, "DONE", 0);
+    let role = format!("{}_reader", db.name());
+    let mut client = db.client();
+    client
+        .batch_execute(&format!(
+            "create role {role} login; grant select on public.widgets, public.approvals to {role}"
+        ))
+        .unwrap();
+    let reader = operator
+        .clone()
+        .url(&db.url().replace("user=postgres", &format!("user={role}")));
+    let document = expect(&reader, "BLOCKED", 20);
+    answers(&document, "target", "unknown");
+    client
+        .batch_execute(&format!("grant usage on schema pgseal to {role}; grant select on all tables in schema pgseal to {role}"))
+        .unwrap();
+    let document = expect(&reader, "BLOCKED", 20);
+    answers(&document, "checks", "unknown");
+    answers(&document, "state", "go");
+    // What it can see is judged as before.
+    client
+        .batch_execute("alter table public.widgets rename to gadgets")
+        .unwrap();
+    let document = expect(&reader, "STOP", 22);
+    answers(&document, "state", "stop");
+}
+
 /// A rollback that would refuse is not advised.
 #[test]
 fn a_value_that_no_rollback_changes() {

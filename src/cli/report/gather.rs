@@ -202,5 +202,6 @@ pub fn stop(error: &CliError) -> Blocker {
         excerpt,
         hint: error.hint.clone(),
         waits: false,
+        is_denied: false,
     }
 }

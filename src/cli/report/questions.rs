@@ -6,6 +6,7 @@ use super::super::database_command::DatabaseCommand;
 use super::super::error::CliError;
 use super::super::exit::Exit;
 use super::super::interrupt::Command;
+use super::super::kind::Kind;
 use super::super::missing::{self, obstacle, too_few_here};
 use super::super::output::Output;
 use super::super::progress::Notifier;
@@ -16,6 +17,7 @@ use crate::readiness::{Answers, Blocker, Database, Row};
 use crate::record::ledger::{self, Entry};
 use crate::release::check::{CheckError, Checked};
 use crate::release::event::Silent;
+use crate::release::failure::Failure;
 use crate::release::gate::{GateError, OpenError};
 use crate::release::lock::LockError;
 use crate::release::plan;
@@ -25,7 +27,6 @@ use crate::release::status::{self, Ending, Status};
 use crate::release::survey::Obstacle;
 use crate::release::{ContextToRun, RunContext, run_context, target};
 use pgseal_verify::format::approval::APR_VARIABLE;
-use pgseal_verify::format::receipt::VerifyRecord;
 
 type Troubles = Vec<(Row, Blocker)>;
 
@@ -54,7 +55,15 @@ pub fn ask(
     let status = match status::ask(order.connect, &args.receipts) {
         Ok(status) => status,
         Err(_) if ordered.stop.is_requested() => return Err(ordered.command.interrupted()),
-        Err(error) => return Ok((Database::Silent, vec![(Row::Target, stop(&error.into()))])),
+        Err(error) => {
+            let error = CliError::from(error);
+            let is_denied = error.kind == Kind::LedgerDenied;
+            let blocker = Blocker {
+                is_denied,
+                ..stop(&error)
+            };
+            return Ok((Database::Silent, vec![(Row::Target, blocker)]));
+        }
     };
     let mut blockers = going_on(&status);
     if let Err(error) = target::check(
@@ -105,6 +114,7 @@ fn answers(status: &Status, in_effect: Option<Entry>) -> Answers {
         observed: None,
         too_few: None,
         checks: None,
+        denied_checks: Vec::new(),
     }
 }
 
@@ -142,6 +152,7 @@ fn going_on(status: &Status) -> Troubles {
                         .to_owned(),
                 ),
                 waits: false,
+                is_denied: false,
             },
             Ending::InProgress => Blocker {
                 exit: Exit::Blocked.code(),
@@ -149,6 +160,7 @@ fn going_on(status: &Status) -> Troubles {
                 excerpt: Vec::new(),
                 hint: Some("Wait until it is over, and ask again.".to_owned()),
                 waits: true,
+                is_denied: false,
             },
             _ => continue,
         };
@@ -185,6 +197,7 @@ fn baseline(mut answers: Answers, order: ContextToRun<'_>, blockers: &mut Troubl
             Obstacle::Gate(GateError::Lock(LockError::Held(_))) => Some(Exit::Blocked),
             _ => None,
         };
+        let is_denied = is_denied(&met);
         let trouble = stop(&obstacle(met));
         let (code, waits) = (
             exit.map_or(trouble.exit, Exit::code),
@@ -195,6 +208,7 @@ fn baseline(mut answers: Answers, order: ContextToRun<'_>, blockers: &mut Troubl
             Blocker {
                 exit: code,
                 waits,
+                is_denied,
                 ..trouble
             },
         ));
@@ -208,7 +222,7 @@ fn baseline(mut answers: Answers, order: ContextToRun<'_>, blockers: &mut Troubl
         return answers;
     }
     match crate::release::check::run(&order.authentic(), &mut Silent) {
-        Ok(checked) => answers.checks = Some((checked.state, records(checked))),
+        Ok(checked) => take_checks(&mut answers, checked),
         Err(error) => blockers.extend(unchecked(error)),
     }
     answers
@@ -242,19 +256,40 @@ fn finalized(mut answers: Answers, order: &RunContext<'_>, blockers: &mut Troubl
     match crate::release::check::run(order, &mut Silent) {
         Ok(checked) => {
             answers.observed = Some(checked.observed.clone());
-            answers.checks = Some((checked.state, records(checked)));
+            take_checks(&mut answers, checked);
         }
         Err(error) => blockers.extend(unchecked(error)),
     }
     answers
 }
 
-fn records(checked: Checked) -> Vec<VerifyRecord> {
-    checked
+fn take_checks(answers: &mut Answers, checked: Checked) {
+    let (denied, made): (Vec<_>, Vec<_>) = checked
         .records
         .into_iter()
-        .map(|(record, _)| record)
-        .collect()
+        .partition(|(_, failure)| failure.as_ref().is_some_and(lacks_a_right));
+    let denied = denied
+        .into_iter()
+        .filter_map(|(record, failure)| Some(format!("{}: {}", record.name, failure?)));
+    answers.denied_checks = denied.collect();
+    let made = made.into_iter().map(|(record, _)| record).collect();
+    answers.checks = Some((checked.state, made));
+}
+
+/// Whether the role that asks lacks a right: `insufficient_privilege` (PostgreSQL manual, appendix
+/// A).
+fn lacks_a_right(failure: &Failure) -> bool {
+    failure.sqlstate.as_deref() == Some("42501")
+}
+
+/// Whether the role that asks lacks a right that the role of the run may have.
+fn is_denied(obstacle: &Obstacle) -> bool {
+    match obstacle {
+        Obstacle::Gate(GateError::Unanswered(_, failure))
+        | Obstacle::Preflight(PreflightError::Probe(failure)) => lacks_a_right(failure),
+        Obstacle::Preflight(PreflightError::NoRight) => true,
+        _ => false,
+    }
 }
 
 /// Converts a failed check. A partial run is skipped, since the ledger reports it already.
@@ -265,5 +300,10 @@ fn unchecked(error: CheckError) -> Option<(Row, Blocker)> {
         CheckError::OtherApplied(_) => Row::Ledger,
         CheckError::Probe(_) => Row::State,
     };
-    Some((row, stop(&check::told(error))))
+    let is_denied = matches!(&error, CheckError::Probe(failure) if lacks_a_right(failure));
+    let blocker = Blocker {
+        is_denied,
+        ..stop(&check::told(error))
+    };
+    Some((row, blocker))
 }

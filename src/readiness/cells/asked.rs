@@ -250,13 +250,28 @@ pub(super) fn checks(facts: &ReadinessFacts, release: &ReleaseFacts) -> Cell {
         let failed = record.failed.iter();
         failed.map(|text| format!("{}: {text}", record.name))
     });
-    let details = records.iter().map(line).chain(failed).collect();
-    let mark = match held < all || all == 0 {
-        true => CellStatus::Stop(PREFLIGHT),
-        false => CellStatus::Go,
+    let details = records.iter().map(line).chain(failed);
+    let details = details
+        .chain(answers.denied_checks.iter().cloned())
+        .collect();
+    let denied = answers.denied_checks.len() as u64;
+    let mark = match (held < all, denied) {
+        (true, _) => CellStatus::Stop(PREFLIGHT),
+        (false, 0) if all == 0 => CellStatus::Stop(PREFLIGHT),
+        (false, 0) => CellStatus::Go,
+        (false, _) => CellStatus::Unknown,
     };
-    let says = format!("{held} of {} hold.", count(all, "check"));
-    now(Row::Checks, mark, says, answers).details(details)
+    let mut says = format!("{held} of {} hold.", count(all, "check"));
+    if denied > 0 {
+        let scripts = count(denied, "script");
+        says = format!("{says} The role that asks may not run {scripts} of checks.");
+    }
+    let is_unknown = mark == CellStatus::Unknown;
+    let cell = now(Row::Checks, mark, says, answers).details(details);
+    match is_unknown {
+        true => cell.way_out("Ask as a role that may run the checks.", None),
+        false => cell,
+    }
 }
 
 fn held(records: &[VerifyRecord]) -> (u64, u64) {
