@@ -340,6 +340,8 @@ pub enum Audience {
     Operator,
     /// Person who checks the release years later.
     Auditor,
+    /// Program that runs the release unattended once the gate has opened.
+    Agent,
 }
 
 /// `[[acknowledge]]`: an accepted warning of `lint`, and the reason. No decision on the host
@@ -388,6 +390,7 @@ impl fmt::Display for Audience {
             Self::Owner => "owner",
             Self::Operator => "operator",
             Self::Auditor => "auditor",
+            Self::Agent => "agent",
         })
     }
 }
@@ -396,10 +399,12 @@ impl std::str::FromStr for Audience {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let all = [Self::Owner, Self::Operator, Self::Auditor];
+        let all = [Self::Owner, Self::Operator, Self::Auditor, Self::Agent];
         let found = all
             .into_iter()
             .find(|audience| audience.to_string() == text);
-        found.ok_or_else(|| format!("{text:?} is not an audience: owner, operator or auditor"))
+        found.ok_or_else(|| {
+            format!("{text:?} is not an audience: owner, operator, auditor or agent")
+        })
     }
 }
