@@ -49,6 +49,11 @@ impl EvidenceArgs {
         self.receipt_key.is_some()
     }
 
+    /// Path of the key.
+    pub fn key(&self) -> Option<&Path> {
+        self.receipt_key.as_deref()
+    }
+
     /// Opens the key. This may wait for a passphrase, so it precedes any use of the clock, the trust
     /// root and the database.
     pub fn open(&self, kind: AnswerKind, receipts: &Path) -> Result<Witness, CliError> {

@@ -106,7 +106,7 @@ impl Args {
             approvals: words(self.approvals.paths()),
             receipts: (self.receipts != Path::new(RECEIPTS)).then(|| lines::word(&self.receipts)),
             rehearsals: words(&self.rehearsal),
-            ..self.lines.known(&self.bundle, values)
+            ..self.lines.known(&self.bundle, self.evidence.key(), values)
         }
     }
 }

@@ -1012,7 +1012,8 @@ fn sums_of_every_signed_file() {
         "insert into greetings (text) values ('x');\n".repeat(4000),
     );
     let toml = String::from_utf8(desk.site.read("example/release.toml")).expect("UTF-8");
-    let tier = "\n[[tier]]\nname = \"long\"\nfile = \"tiers/long.sql\"\n";
+    let tier =
+        "\n[[tier]]\nname = \"long\"\nfile = \"tiers/long.sql\"\ntransaction = \"release\"\n";
     desk.site.write("example/release.toml", toml + tier);
     desk.site
         .run([
