@@ -60,7 +60,7 @@ impl Statement {
             let (statement, signed) = match trust {
                 Some((root, when)) => {
                     let read = evidence::read(path, root, when)?;
-                    (read.statement, read.signed)
+                    (read.statement, Some(read.signed))
                 }
                 None => (evidence::claimed(path)?, None),
             };

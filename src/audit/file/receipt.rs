@@ -77,7 +77,7 @@ pub fn audit_evidence(
     };
     let said = read.statement.predicate;
     let subject = &read.statement.subject;
-    let facts = facts(judge, said.release.as_ref(), subject, read.signed);
+    let facts = facts(judge, said.release.as_ref(), subject, Some(read.signed));
     Ok(authentic(FileFacts {
         evidence: Some(evidence_facts(said, sha256)),
         ..facts

@@ -14,7 +14,7 @@ pub struct ReadAnswer {
     /// Content of the document.
     pub statement: EvidenceStatement,
     /// Signing key and the evidence for the time of the signature.
-    pub signed: Option<(KeyId, Evidence)>,
+    pub signed: (KeyId, Evidence),
 }
 
 /// Parses an answer without checking its signature. The result proves nothing.
@@ -26,8 +26,21 @@ pub fn claims(document: &[u8]) -> Result<EvidenceStatement, ReceiptError> {
 
 /// Fails unless a key that counts for the role `receipt` signed the answer. Unsigned answers do not
 /// exist.
+///
+/// ```
+/// use pgseal_verify::{JudgedAt, Parts, SignedAnswer, TrustRoot, check_answer};
+///
+/// /// The answer of a command, if a host's key signed it.
+/// fn answer(parts: Parts, root: &TrustRoot, now: JudgedAt) -> Result<SignedAnswer, Box<dyn std::error::Error>> {
+///     Ok(check_answer(parts, root, now)?.statement.predicate)
+/// }
+/// ```
 pub fn check(parts: Parts, root: &TrustRoot, when: JudgedAt) -> Result<ReadAnswer, ReceiptError> {
     let signed::Read { statement, signed } = signed::check(parts, root, when, claims)?;
+    let signed = signed.ok_or(ReceiptError::Stripped {
+        said: "it is not signed",
+        found: "answers always are",
+    })?;
     Ok(ReadAnswer { statement, signed })
 }
 
