@@ -19,6 +19,7 @@ mod diff;
 mod drift;
 mod error;
 mod escape;
+mod evidence;
 mod exit;
 mod export;
 mod fingerprint;

@@ -2,6 +2,7 @@
 //! permanent (receipt).
 
 pub mod definitions;
+pub mod evidence;
 pub mod journal;
 pub mod ledger;
 pub mod memory;

@@ -16,11 +16,12 @@ use crate::durable::Scratch;
 use crate::open_file;
 use crate::parallel::Cores;
 use crate::record::receipt::{self, JournalCheck, journal_of, journal_path};
-use crate::record::rehearsal;
+use crate::record::{evidence, rehearsal};
 use crate::tlog::compare::{digest_of, file_digest};
 use crate::trust::store::{self, signed_in};
 use crate::trust::{JudgedAt, TrustRoot};
 use pgseal_verify::digest::Digest;
+use pgseal_verify::format::evidence::EvidenceStatement;
 use pgseal_verify::format::log_entry::{ArchivePath, LogEntry, LogKind};
 use pgseal_verify::format::statement::Subject;
 use pgseal_verify::format::version::Format1;
@@ -167,7 +168,7 @@ impl<'a> Authenticator<'a> {
             }
         };
         match kind {
-            LogKind::Receipt | LogKind::Rehearsal => {
+            LogKind::Receipt | LogKind::Rehearsal | LogKind::Evidence => {
                 look(&|path| path.with_extension("sig"), LogKind::Signature);
                 look(&|path| path.with_extension("tsr"), LogKind::Signature);
                 if kind == LogKind::Receipt {
@@ -244,6 +245,7 @@ impl<'a> Authenticator<'a> {
             LogKind::Approval => self.approval(path),
             LogKind::Receipt => self.receipt(path),
             LogKind::Rehearsal => self.rehearsal(path),
+            LogKind::Evidence => return self.evidence(path).map_err(|error| error.about(given)),
             LogKind::Trust => {
                 trust_versions::authenticate(path, given, self.root, &self.known)?;
                 return Ok(None);
@@ -291,6 +293,14 @@ impl<'a> Authenticator<'a> {
         let read = rehearsal::read(path, self.root, self.when)?;
         signed_release(read.signed.is_some(), &read.statement.subject)
     }
+
+    /// A fingerprint alone is about no release.
+    fn evidence(&self, path: &Path) -> Result<Option<Digest>, FileError> {
+        let EvidenceStatement { subject, predicate } =
+            evidence::read(path, self.root, self.when)?.statement;
+        let release = subject.first().map(|subject| subject.digest.sha256);
+        Ok(release.filter(|_| predicate.release.is_some()))
+    }
 }
 
 /// The release that a signed receipt is about.
@@ -307,7 +317,7 @@ impl Candidate {
     fn lacks_signatures(&self) -> bool {
         match self.main.kind {
             LogKind::Trust => store::read(&self.main.source).is_err(),
-            LogKind::Receipt | LogKind::Rehearsal => self
+            LogKind::Receipt | LogKind::Rehearsal | LogKind::Evidence => self
                 .siblings
                 .iter()
                 .all(|file| file.kind != LogKind::Signature),

@@ -82,6 +82,7 @@ words! {
     ApprovalDiffers = "approval-differs", Archive;
     ReceiptWithoutBundle = "receipt-without-bundle", Archive;
     RehearsalWithoutBundle = "rehearsal-without-bundle", Archive;
+    EvidenceWithoutBundle = "evidence-without-bundle", Archive;
     ReceiptDiffers = "receipt-differs", Archive;
     RunWithoutApprovals = "run-without-approvals", Archive;
     ApprovalsUsed = "approvals-used", Archive;

@@ -11,6 +11,7 @@ use crate::trust::evidence::Evidence;
 use pgseal_verify::digest::Digest;
 use pgseal_verify::format::approval::Decision;
 use pgseal_verify::format::database_pattern::DatabasePattern;
+use pgseal_verify::format::evidence::AnswerKind;
 use pgseal_verify::format::manifest::Release;
 use pgseal_verify::format::name::{AprCode, Name, Version};
 use pgseal_verify::format::receipt::{Action, Outcome, TrustReference};
@@ -42,6 +43,7 @@ pub struct FileFacts {
     pub require_rehearsal: bool,
     pub receipt: Option<ReceiptFacts>,
     pub rehearsal: Option<RehearsalFacts>,
+    pub evidence: Option<EvidenceFacts>,
     pub trust_root: Option<TrustRootFacts>,
     pub log: Option<LogFacts>,
 }
@@ -187,6 +189,22 @@ pub struct RehearsalFacts {
     pub started: Timestamp,
     pub finished: Timestamp,
     /// The cloned database; absent for a dump.
+    pub database: Option<String>,
+}
+
+/// A signed answer of a command that only reads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct EvidenceFacts {
+    pub sha256: Digest,
+    pub evidence_id: String,
+    /// The command.
+    pub kind: AnswerKind,
+    pub at: Timestamp,
+    /// The command's exit code.
+    pub exit: u8,
+    pub user: String,
+    pub host: String,
+    /// The database, if one answered.
     pub database: Option<String>,
 }
 

@@ -17,6 +17,8 @@ pub enum Kind {
     Receipt,
     /// `*.rehearsal.json`
     Rehearsal,
+    /// `*.evidence.json`
+    Evidence,
     /// `trust.json`, `trust.2.json`, `acme.trust.json`, and the earlier versions in
     /// `trust.json.sigs/`.
     TrustRoot,
@@ -29,11 +31,12 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Bundle,
         Self::Approval,
         Self::Receipt,
         Self::Rehearsal,
+        Self::Evidence,
         Self::TrustRoot,
         Self::Tar,
         Self::Directory,
@@ -47,6 +50,7 @@ impl Kind {
             Named::Approval => Some(Self::Approval),
             Named::Receipt => Some(Self::Receipt),
             Named::Rehearsal => Some(Self::Rehearsal),
+            Named::Evidence => Some(Self::Evidence),
             Named::TrustRoot => Some(Self::TrustRoot),
             Named::Tar => Some(Self::Tar),
             Named::Signature | Named::Journal => None,
@@ -64,6 +68,7 @@ impl Kind {
             Self::Approval => "approval",
             Self::Receipt => "receipt",
             Self::Rehearsal => "rehearsal",
+            Self::Evidence => "evidence",
             Self::TrustRoot => "trust-root",
             Self::Tar => "tar",
             Self::Directory => "directory",
@@ -74,6 +79,7 @@ impl Kind {
     pub fn words(self) -> &'static str {
         match self {
             Self::TrustRoot => "trust root",
+            Self::Evidence => "signed answer",
             other => other.as_str(),
         }
     }
@@ -88,6 +94,7 @@ mod tests {
         for (name, kind) in [
             ("a/one-roof-1.0.0.pgseal", Some(Kind::Bundle)),
             ("x.rehearsal.json", Some(Kind::Rehearsal)),
+            ("x.evidence.json", Some(Kind::Evidence)),
             ("2026.tar", Some(Kind::Tar)),
             ("trust-2.json", Some(Kind::TrustRoot)),
             ("x.receipt.sig", None),
@@ -101,6 +108,6 @@ mod tests {
                 .map(|value| value == kind.as_str())
                 .ok()
         });
-        assert_eq!(said, [Some(true); 8]);
+        assert_eq!(said, [Some(true); 9]);
     }
 }

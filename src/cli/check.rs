@@ -4,6 +4,7 @@ use super::args::{BundleArgs, DatabaseArgs, LimitArgs, now};
 use super::clone::OnCloneArgs;
 use super::database_command::DatabaseCommand;
 use super::error;
+use super::evidence::{self, About, EvidenceArgs};
 use super::interrupt::Command;
 use super::progress::Notifier;
 use super::{CliError, Exit, Kind, Output, Paint, escape};
@@ -12,9 +13,11 @@ use crate::release::event::Silent;
 use crate::release::preflight::PreflightError;
 use crate::release::run_context;
 use crate::trust::JudgedAt;
+use pgseal_verify::format::evidence::AnswerKind;
 use pgseal_verify::format::manifest::{ReleaseState as StateWhen, VerifyMode};
 use pgseal_verify::format::receipt::VerifyRecord;
 use pgseal_verify::plural::tables_and_sequences;
+use std::path::PathBuf;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -26,10 +29,17 @@ pub struct Args {
     on_clone: OnCloneArgs,
     #[command(flatten)]
     limits: LimitArgs,
+    /// Directory of receipts, for --receipt-key
+    #[arg(long, value_name = "DIR", default_value = "pgseal-receipts")]
+    receipts: PathBuf,
+    #[command(flatten)]
+    evidence: EvidenceArgs,
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
+    let witness = args.evidence.open(AnswerKind::Check, &args.receipts)?;
     let root = args.bundle.root()?;
+    witness.check(&root)?;
     let bundle = args.bundle.authenticate(&root, JudgedAt::At(now()))?;
     let variables = run_context::values(bundle.manifest(), &args.database.variables()?, false)?;
     let limits = (&args.limits, &bundle.manifest().limits);
@@ -47,8 +57,16 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         return Err(ordered.command.interrupted());
     }
     let checked = checked.map_err(told)?;
-    out.document(&document(&checked));
+    let document = document(&checked);
+    out.document(&document);
     show(&checked, out);
+    let (release, id) = (&bundle.manifest().release, bundle.release_id().digest());
+    let target = witness.observe(&ordered.connect);
+    let about = About::release(evidence::trust(&root), release, id, target);
+    witness.conclude(Some(about), document, ended(&checked), out)
+}
+
+fn ended(checked: &Checked) -> Result<Exit, CliError> {
     if checked.holds() {
         return Ok(Exit::Done);
     }
@@ -62,7 +80,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             "every line above says what stays: let the script not draw from sequences, and write nothing by other ways",
         ),
         false => (
-            format!("the database is not what {:?} says", state(&checked)),
+            format!("the database is not what {:?} says", state(checked)),
             "nothing was changed; every line above says what was found",
         ),
     };

@@ -21,7 +21,7 @@ pub struct DatabaseCommand {
     /// The running command, for interruption messages.
     pub command: Command,
     pub stop: CancellationToken,
-    connect: CancellableConnector,
+    pub connect: CancellableConnector,
     runs_as: Option<String>,
     limits: RunLimits,
     lock_retries: u32,

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::args::{TrustArgs, authenticate, now};
 use super::connection;
+use super::evidence::{self, About, EvidenceArgs};
 use super::fingerprint::diff;
 use super::{CliError, Exit, Kind, Output, Paint, display_path, escape};
 use crate::database::{Connect as _, Purpose};
@@ -12,6 +13,7 @@ use crate::record::receipt::ReceiptError;
 use crate::release::drift::{self, DriftError, Proven};
 use crate::release::target;
 use crate::trust::JudgedAt;
+use pgseal_verify::format::evidence::AnswerKind;
 use pgseal_verify::format::statement::title;
 use pgseal_verify::plural::count;
 
@@ -28,10 +30,14 @@ pub struct Args {
     /// Directory of the receipts
     #[arg(long, value_name = "DIR", default_value = "pgseal-receipts")]
     receipts: PathBuf,
+    #[command(flatten)]
+    evidence: EvidenceArgs,
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
+    let witness = args.evidence.open(AnswerKind::Drift, &args.receipts)?;
     let root = args.trust.load()?;
+    witness.check(&root)?;
     // As for a rollback: a release that ran can be asked about after its keys have expired.
     let bundle = args.file.as_deref();
     let bundle = bundle
@@ -48,7 +54,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     };
     let proven = drift::newest(&args.receipts, &root, &here, release, now(), &skipped)?;
     let (found, differences) = drift::since(&proven, &connect, now())?;
-    out.document(&serde_json::json!({
+    let document = serde_json::json!({
         "target": here,
         "receipt": proven.path.to_string_lossy(),
         "run_id": proven.receipt.run_id,
@@ -57,7 +63,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         "now": found.sha256,
         "alike": differences.is_empty(),
         "differences": differences.iter().map(diff::document).collect::<Vec<_>>(),
-    }));
+    });
+    out.document(&document);
     let folded = fingerprint::folded(&proven.definitions, &found, &differences);
     folded.iter().for_each(|folded| diff::show(folded, out));
     let since = since(&proven);
@@ -66,11 +73,17 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             "{} since {since}",
             out.paint(Paint::Good, "no drift")
         ));
-        return Ok(Exit::Done);
+    } else {
+        let number = count(differences.len(), "difference");
+        out.line(format!("{number} since {since}"));
     }
-    let number = count(differences.len(), "difference");
-    out.line(format!("{number} since {since}"));
-    Ok(Exit::Faults)
+    let exit = match differences.is_empty() {
+        true => Exit::Done,
+        false => Exit::Faults,
+    };
+    let (trust, release) = (evidence::trust(&root), &proven.receipt.release);
+    let about = About::release(trust, release, proven.release_id, Some(here));
+    witness.conclude(Some(about), document, Ok(exit), out)
 }
 
 /// `the run of shop 1.0.0 at 2026-11-25T03:00:00Z (FILE)`

@@ -15,7 +15,7 @@ use pgseal_verify::format::timestamp::Timestamp;
 #[derive(clap::Args, Debug)]
 #[command(group = clap::ArgGroup::new("format").required(true))]
 pub struct Args {
-    /// The bundle, for --dsse and --sigstore; it is authenticated first
+    /// The bundle, for --dsse, --sigstore and --sha256sums; it is authenticated first
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
     /// DSSE envelopes as JSON lines: the release with all its signatures, then each approval and notarisation
@@ -24,6 +24,9 @@ pub struct Args {
     /// Sigstore bundles (v0.3) as JSON lines: one for each signature, with its time stamps; hints are key ids
     #[arg(long, group = "format", requires = "file")]
     sigstore: bool,
+    /// SHA256SUMS of the signed files, for `sha256sum -c` where `tar -x` unpacked the bundle
+    #[arg(long, group = "format", requires = "file")]
+    sha256sums: bool,
     /// The trust root's keys as OpenSSH's allowed signers (9.1 or later); principals are ROLE/OWNER
     #[arg(long, group = "format", conflicts_with_all = ["file", "as_of"])]
     allowed_signers: bool,
@@ -62,6 +65,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     if args.dsse {
         let envelopes = bundle.envelopes().map(|envelope| line(&envelope));
         return write(args, "dsse", envelopes, out);
+    }
+    if args.sha256sums {
+        return write(args, "sha256sums", one(bundle.stored_sums()), out);
     }
     let bundles = bundle.sigstore_bundles();
     let bundles = bundles.map_err(|error| CliError::internal(error).about(file))?;

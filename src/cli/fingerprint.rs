@@ -9,12 +9,14 @@ use std::path::PathBuf;
 use super::args::{TrustArgs, now};
 use super::clone::OnCloneArgs;
 use super::connection;
+use super::evidence::{self, About, EvidenceArgs};
 use super::progress::Notifier;
 use super::{CliError, Exit, Kind, Output, ResultExt, display_path, escape};
 use crate::durable;
 use crate::fingerprint::{self, FingerprintError, Progress};
 use crate::release::rehearse::standing;
 use crate::trust::JudgedAt;
+use pgseal_verify::format::evidence::AnswerKind;
 use pgseal_verify::format::fingerprint::{Fingerprint, Scope};
 use pgseal_verify::format::json;
 use pgseal_verify::plural::count;
@@ -43,6 +45,11 @@ pub struct Args {
     /// Number of connections that read rows
     #[arg(long, value_name = "N", default_value_t = WORKERS)]
     workers: NonZeroUsize,
+    /// Directory of receipts, for --receipt-key
+    #[arg(long, value_name = "DIR", default_value = "pgseal-receipts")]
+    receipts: PathBuf,
+    #[command(flatten)]
+    evidence: EvidenceArgs,
 }
 
 /// Default number of connections that read rows; low enough for a server that has other work.
@@ -70,9 +77,17 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         (false, []) => Scope::All,
         (false, tables) => Scope::Tables(tables.to_vec()),
     };
+    let witness = args
+        .evidence
+        .open(AnswerKind::Fingerprint, &args.receipts)?;
+    let is_judged = args.on_clone.clone || args.evidence.is_given();
+    let root = is_judged.then(|| args.trust.load()).transpose()?;
     let connect = connection::connector(args.db.as_deref())?;
-    if args.on_clone.clone {
-        standing::find(&connect, &args.trust.load()?, JudgedAt::At(now()))?;
+    if let Some(root) = &root {
+        witness.check(root)?;
+    }
+    if let Some(root) = root.as_ref().filter(|_| args.on_clone.clone) {
+        standing::find(&connect, root, JudgedAt::At(now()))?;
     }
     let notifier = Notifier::drawing(out);
     let taken = fingerprint::take(&connect, &scope, args.workers, now(), &|progress| {
@@ -84,12 +99,17 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         let bytes = json::to_canonical(&fingerprint).map_err(CliError::internal)?;
         durable::create_new(path, |file| file.write_all(&bytes)).at(path)?;
     }
-    out.document(&document(&fingerprint, args.output.as_deref()));
+    let document = document(&fingerprint, args.output.as_deref());
+    out.document(&document);
     show(&fingerprint, out);
     if let Some(path) = &args.output {
         out.line(format!("written to {}", display_path(path)));
     }
-    Ok(Exit::Done)
+    let about = root.map(|root| {
+        let target = witness.observe(&connect);
+        About::database(evidence::trust(&root), &fingerprint, target)
+    });
+    witness.conclude(about, document, Ok(Exit::Done), out)
 }
 
 /// Number of tables and of their rows. Other entries hold a sequence's value instead of a digest.

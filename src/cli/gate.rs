@@ -6,6 +6,7 @@ use super::approvals;
 use super::args::{ApprovalArgs, BundleArgs, DatabaseArgs, LimitArgs, now};
 use super::clone::OnCloneArgs;
 use super::database_command::DatabaseCommand;
+use super::evidence::{self, About, EvidenceArgs, Witness};
 use super::interrupt::Command;
 use super::missing::{self, Permission};
 use super::progress::Notifier;
@@ -18,6 +19,7 @@ use crate::release::run_context::{self, ContextToRun};
 use crate::release::survey::{Obstacle, survey};
 use crate::trust::policy::Tally;
 use crate::trust::{JudgedAt, policy};
+use pgseal_verify::format::evidence::AnswerKind;
 use pgseal_verify::format::receipt::GateAnswer;
 use pgseal_verify::format::timestamp::Timestamp;
 
@@ -48,6 +50,8 @@ pub struct Args {
     /// Seconds between two checks of --watch
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
     interval: u64,
+    #[command(flatten)]
+    evidence: EvidenceArgs,
 }
 
 /// Everything about one moment.
@@ -56,6 +60,8 @@ struct Answer {
     /// The answers of the gates; `None` if they could not be queried.
     gates: Option<Vec<GateAnswer>>,
     missing: Vec<CliError>,
+    /// The release and the database, for evidence.
+    about: Option<About>,
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
@@ -63,40 +69,50 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         true => Notifier::drawing(out),
         false => Notifier::plain(out),
     };
+    let witness = args.evidence.open(AnswerKind::Gate, &args.receipts)?;
     let mut waiting = Waiting::begin(args.interval, None, notifier.clone(), &args.bundle.file);
     let mut begun = None;
     let answer = loop {
-        let attempt = attempt(args, &mut begun, &notifier, out);
+        let attempt = attempt(args, &witness, &mut begun, &notifier, out);
         let Some(Begun { command, .. }) = &begun else {
-            return attempt.and_then(|answer| conclude(args, answer, out));
+            return attempt.and_then(|answer| conclude(args, witness, answer, out));
         };
         if command.stop.is_requested() {
             notifier.finish();
             return Err(command.command.interrupted());
         }
-        let (gates, paused) = match attempt {
+        let (gates, about, paused) = match attempt {
             Ok(answer) if answer.missing.is_empty() || !args.watch => break answer,
-            Ok(answer) => (answer.gates, waiting.pause_for(answer.missing, command)),
-            Err(error) if args.watch => (None, waiting.pause_for_fault(error, command)),
+            Ok(answer) => {
+                let paused = waiting.pause_for(answer.missing, command);
+                (answer.gates, answer.about, paused)
+            }
+            Err(error) if args.watch => (None, None, waiting.pause_for_fault(error, command)),
             Err(error) => return Err(error),
         };
         if let Err(GivenUp(missing)) = paused {
-            break Answer { gates, missing };
+            break Answer {
+                gates,
+                missing,
+                about,
+            };
         }
     };
     notifier.finish();
-    conclude(args, answer, out)
+    conclude(args, witness, answer, out)
 }
 
 /// Asks once. An error is a fault of the host's files or of the command line.
 fn attempt(
     args: &Args,
+    witness: &Witness,
     begun: &mut Option<Begun>,
     notifier: &Notifier,
     out: Output,
 ) -> Result<Answer, CliError> {
     let at = now();
     let root = args.bundle.root()?;
+    witness.check(&root)?;
     let bundle = args.bundle.authenticate_to_run(&root, at)?;
     let bundle = args
         .approvals
@@ -130,8 +146,23 @@ fn attempt(
         ran_on: &ran_on,
         ..command.order(&bundle, &variables)
     };
+    let about = || {
+        let target = witness.observe(&command.connect);
+        let trust = evidence::trust(&root);
+        Some(About::release(
+            trust,
+            &manifest.release,
+            id.digest(),
+            target,
+        ))
+    };
     if args.only {
-        return Ok(only(order));
+        let (gates, missing) = only(order);
+        return Ok(Answer {
+            gates,
+            missing,
+            about: about(),
+        });
     }
     let rehearsal = args.rehearsal.as_deref();
     let permission = Permission::gather(&bundle, &variables, rehearsal, &args.receipts, at);
@@ -140,24 +171,22 @@ fn attempt(
     let mut missing = refused.unwrap_or_default();
     missing.extend(survey.obstacles.into_iter().map(missing::for_gate));
     let gates = survey.gates;
-    Ok(Answer { gates, missing })
+    Ok(Answer {
+        gates,
+        missing,
+        about: about(),
+    })
 }
 
 /// Evaluates the gate queries, and nothing else.
-fn only(order: ContextToRun<'_>) -> Answer {
+fn only(order: ContextToRun<'_>) -> (Option<Vec<GateAnswer>>, Vec<CliError>) {
     match gate::answers(&order.authentic(), &mut Silent) {
         Ok(gates) => {
             let is_ready = gates.iter().all(|answer| answer.ready);
             let closed = (!is_ready).then(|| GateError::Blocked(gates.clone()).into());
-            Answer {
-                gates: Some(gates),
-                missing: closed.into_iter().collect(),
-            }
+            (Some(gates), closed.into_iter().collect())
         }
-        Err(error) => Answer {
-            gates: None,
-            missing: vec![missing::for_gate(Obstacle::Gate(error))],
-        },
+        Err(error) => (None, vec![missing::for_gate(Obstacle::Gate(error))]),
     }
 }
 
@@ -174,8 +203,12 @@ fn note_approvals(bundle: &BundleToRun<'_>, at: Timestamp, out: Output) {
 
 /// Prints the answer; the errors say more about each missing condition. The exit code is the one
 /// that `run` would end with.
-fn conclude(args: &Args, answer: Answer, out: Output) -> Result<Exit, CliError> {
-    let Answer { gates, missing } = answer;
+fn conclude(args: &Args, witness: Witness, answer: Answer, out: Output) -> Result<Exit, CliError> {
+    let Answer {
+        gates,
+        missing,
+        about,
+    } = answer;
     let is_interrupted = missing.iter().any(|one| one.kind == Kind::Interrupted);
     if is_interrupted || args.only && gates.is_none() {
         return Err(GivenUp(missing).into());
@@ -187,6 +220,11 @@ fn conclude(args: &Args, answer: Answer, out: Output) -> Result<Exit, CliError> 
     if !answers.is_empty() || missing.is_empty() {
         show(answers, out);
     }
+    witness.conclude(about, document, ended(missing, out), out)
+}
+
+/// Names the conditions that are missing.
+fn ended(missing: Vec<CliError>, out: Output) -> Result<Exit, CliError> {
     let Some(exit) = missing.first().map(|first| first.exit) else {
         return Ok(Exit::Done);
     };

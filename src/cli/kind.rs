@@ -142,7 +142,7 @@ kinds! {
     NotHeld "not-held" Failed "The rehearsal found a state that does not hold."
     Partial "partial" Partial "Some tiers are committed, others are not."
     Unknown "unknown" Unknown "COMMIT was sent, and its result is not known."
-    NoReceipt "no-receipt" NoReceipt "It is done, but the receipt is not stored."
+    NoReceipt "no-receipt" NoReceipt "It is done, but the receipt or the signed answer is not stored."
     Faults "faults" Faults "Faults were found."
     CloneChanged "clone-changed" Faults "The clone is not as it was made."
     NotRestored "not-restored" Faults "The rollback did not restore the database."

@@ -14,22 +14,24 @@ use pgseal_verify::format::approval::APR_VARIABLE;
 /// Arguments that only the displayed commands use.
 #[derive(clap::Args, Debug, Clone)]
 pub struct LineArgs {
-    /// Show commands with this key for receipts; it isn't read
-    #[arg(long, value_name = "KEY")]
-    receipt_key: Option<PathBuf>,
     /// Show `rehearse` with this script, which opens the gates on the clone; it isn't read
     #[arg(long, value_name = "FILE.sql")]
     approve_with: Option<PathBuf>,
 }
 
 impl LineArgs {
-    /// Facts for the templates, with the bundle's path as given.
-    pub fn known(&self, bundle: &BundleArgs, values: BTreeMap<String, String>) -> Known {
+    /// Facts for the templates, with the paths of the bundle and of the key for receipts as given.
+    pub fn known(
+        &self,
+        bundle: &BundleArgs,
+        receipt_key: Option<&Path>,
+        values: BTreeMap<String, String>,
+    ) -> Known {
         Known {
             file: word(&bundle.file),
             trust: bundle.trust.given().map(word),
             values,
-            receipt_key: self.receipt_key.as_deref().map(word),
+            receipt_key: receipt_key.map(word),
             approve_with: self.approve_with.as_deref().map(word),
             ..Known::default()
         }

@@ -10,6 +10,7 @@ use super::approvals;
 use super::args::{ApprovalArgs, BundleArgs, DatabaseArgs, LimitArgs, now};
 use super::clone::OnCloneArgs;
 use super::database_command::DatabaseCommand;
+use super::evidence::{self, About, EvidenceArgs};
 use super::gate;
 use super::interrupt::Command;
 use super::missing::{self, Permission};
@@ -26,6 +27,7 @@ use crate::trust::JudgedAt;
 use crate::trust::policy::{self, Tally};
 use measured::Rehearsed;
 use pgseal_verify::format::approval::APR_VARIABLE;
+use pgseal_verify::format::evidence::AnswerKind;
 use pgseal_verify::format::manifest::Manifest;
 use pgseal_verify::format::name::AprCode;
 use pgseal_verify::format::receipt::GateAnswer;
@@ -48,6 +50,8 @@ pub struct Args {
     /// A rehearsal of this release: *.rehearsal.json [default: the latest among the receipts]
     #[arg(long, value_name = "FILE")]
     rehearsal: Option<PathBuf>,
+    #[command(flatten)]
+    evidence: EvidenceArgs,
 }
 
 /// Answer printed along with the plan.
@@ -61,8 +65,10 @@ struct Answer<'a> {
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
+    let witness = args.evidence.open(AnswerKind::Plan, &args.receipts)?;
     let at = now();
     let root = args.bundle.root()?;
+    witness.check(&root)?;
     let bundle = args.bundle.authenticate_to_run(&root, at)?;
     let bundle = args.approvals.add_to(bundle, BundleToRun::with_approval)?;
     let manifest = bundle.manifest();
@@ -107,10 +113,17 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         rehearsed: rehearsed.as_ref(),
         tables: &tables,
     };
-    out.document(&document(manifest, &plan, &answer));
+    let document = document(manifest, &plan, &answer);
+    out.document(&document);
     show::show(manifest, &plan, &answer, out);
+    let (id, target) = (
+        bundle.release_id().digest(),
+        witness.observe(&ordered.connect),
+    );
+    let about = About::release(evidence::trust(&root), &manifest.release, id, target);
     // The first obstacle is the one that `run` would end with.
-    Ok(obstacles.first().map_or(Exit::Done, |first| first.exit))
+    let ended = Ok(obstacles.first().map_or(Exit::Done, |first| first.exit));
+    witness.conclude(Some(about), document, ended, out)
 }
 
 fn document(manifest: &Manifest, plan: &Plan, answer: &Answer<'_>) -> serde_json::Value {

@@ -8,10 +8,11 @@ use clap::Subcommand;
 use super::rehearse;
 use super::{CliError, Exit, Output};
 use crate::record::receipt::{self, ReceiptError};
-use crate::record::rehearsal;
+use crate::record::{evidence, rehearsal};
 use crate::trust::evidence::Evidence;
 use crate::trust::{JudgedAt, KeyId, TrustRoot};
 use pgseal_verify::digest::Digest;
+use pgseal_verify::format::evidence::EvidenceStatement;
 use pgseal_verify::format::manifest::Release;
 use pgseal_verify::format::receipt::ReceiptStatement;
 use pgseal_verify::format::rehearsal::RehearsalStatement;
@@ -46,6 +47,7 @@ type Signed = Option<(KeyId, Evidence)>;
 enum Statement {
     Run(ReceiptStatement),
     Rehearsal(RehearsalStatement),
+    Answer(Box<EvidenceStatement>),
 }
 
 impl Statement {
@@ -54,6 +56,16 @@ impl Statement {
         path: &Path,
         trust: Option<(&TrustRoot, JudgedAt)>,
     ) -> Result<(Self, Signed), ReceiptError> {
+        if evidence::is_one(path) {
+            let (statement, signed) = match trust {
+                Some((root, when)) => {
+                    let read = evidence::read(path, root, when)?;
+                    (read.statement, Some(read.signed))
+                }
+                None => (evidence::claimed(path)?, None),
+            };
+            return Ok((Self::Answer(Box::new(statement)), signed));
+        }
         Ok(match (rehearsal::is_one(path), trust) {
             (false, Some((root, when))) => {
                 let read = receipt::read(path, root, when)?;
@@ -68,10 +80,12 @@ impl Statement {
         })
     }
 
-    fn release(&self) -> &Release {
+    /// The release, if it is about one.
+    fn release(&self) -> Option<&Release> {
         match self {
-            Self::Run(statement) => &statement.predicate.release,
-            Self::Rehearsal(statement) => &statement.predicate.release,
+            Self::Run(statement) => Some(&statement.predicate.release),
+            Self::Rehearsal(statement) => Some(&statement.predicate.release),
+            Self::Answer(statement) => statement.predicate.release.as_ref(),
         }
     }
 
@@ -79,11 +93,14 @@ impl Statement {
         let subject = match self {
             Self::Run(statement) => statement.subject.first(),
             Self::Rehearsal(statement) => statement.subject.first(),
+            Self::Answer(statement) => statement.subject.first(),
         };
+        self.release()?;
         subject.map(|subject| subject.digest.sha256)
     }
 
-    /// Id of the run or the rehearsal, action and outcome.
+    /// Id of the run, the rehearsal or the answer, action and outcome. The outcome of an answer is its exit
+    /// code.
     fn run(&self) -> (&str, Value, Value) {
         match self {
             Self::Run(ReceiptStatement { predicate, .. }) => {
@@ -94,6 +111,10 @@ impl Statement {
                 let (action, outcome) = (json!("rehearsal"), json!(predicate.outcome));
                 (&predicate.rehearsal_id, action, outcome)
             }
+            Self::Answer(statement) => {
+                let said = &statement.predicate;
+                (&said.evidence_id, json!(said.kind), json!(said.exit))
+            }
         }
     }
 
@@ -101,6 +122,7 @@ impl Statement {
         match self {
             Self::Run(statement) => show::headline(&statement.predicate),
             Self::Rehearsal(statement) => rehearse::headline(&statement.predicate, out),
+            Self::Answer(statement) => show::answer_headline(statement),
         }
     }
 }

@@ -18,6 +18,7 @@ use clap::ValueEnum;
 use super::args::{ApprovalArgs, BundleArgs, DatabaseArgs, LimitArgs, name_and_value};
 use super::clone::OnCloneArgs;
 use super::error::CliError;
+use super::evidence::{About, EvidenceArgs};
 use super::exit::Exit;
 use super::gate_user::GateUserArgs;
 use super::lines::{self, LineArgs};
@@ -25,6 +26,7 @@ use super::output::{Output, Paint, display_path, escape};
 use crate::durable;
 use crate::readiness::{self, Matrix, ReadinessFacts, Status, Verdict};
 use crate::runbook::Known;
+use pgseal_verify::format::evidence::AnswerKind;
 
 /// Default directory of receipts in every command.
 const RECEIPTS: &str = "pgseal-receipts";
@@ -50,6 +52,8 @@ pub struct Args {
     /// Where journals, receipts and rehearsal receipts are
     #[arg(long, value_name = "DIR", default_value = RECEIPTS)]
     receipts: PathBuf,
+    #[command(flatten)]
+    evidence: EvidenceArgs,
     /// A rehearsal receipt that is somewhere else
     #[arg(long, value_name = "FILE")]
     rehearsal: Vec<PathBuf>,
@@ -102,7 +106,7 @@ impl Args {
             approvals: words(self.approvals.paths()),
             receipts: (self.receipts != Path::new(RECEIPTS)).then(|| lines::word(&self.receipts)),
             rehearsals: words(&self.rehearsal),
-            ..self.lines.known(&self.bundle, values)
+            ..self.lines.known(&self.bundle, self.evidence.key(), values)
         }
     }
 }
@@ -121,6 +125,10 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     if args.on_clone.clone && args.db.is_none() {
         return Err(CliError::usage("--clone without --db").hint("--db names the clone"));
     }
+    let witness = args.evidence.open(AnswerKind::Report, &args.receipts)?;
+    if args.evidence.is_given() {
+        witness.check(&args.bundle.root()?)?;
+    }
     let facts = gather::gather(args, out)?;
     let matrix = Matrix::of(&facts);
     let verdict = readiness::verdict(&facts, &matrix);
@@ -129,16 +137,17 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         matrix,
         verdict,
     };
+    let document = document::value(&report);
     let text = match format {
         Format::Md => markdown::text(&report),
         Format::Html => page::text(&report),
-        Format::Json => format!("{}\n", document::value(&report)),
+        Format::Json => format!("{document}\n"),
     };
     match &args.output {
         Some(path) => {
             let written = durable::replace(path, |file| file.write_all(text.as_bytes()));
             written.map_err(|error| CliError::io(path, &error))?;
-            out.document(&document::value(&report));
+            out.document(&document);
             let paint = if matches!(report.verdict.status, Status::Ready | Status::Done) {
                 Paint::Good
             } else {
@@ -150,7 +159,13 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         }
         None => out.content(text.as_bytes())?,
     }
-    Ok(exit(&report.verdict))
+    let release = report.facts.release.as_deref();
+    let about = release.map(|facts| {
+        let target = facts.answers().map(|answers| answers.target.clone());
+        let (release, id) = (&facts.manifest.release, facts.release_id);
+        About::release(facts.trust.clone(), release, id, target)
+    });
+    witness.conclude(about, document, Ok(exit(&report.verdict)), out)
 }
 
 /// Converts the verdict's exit code.

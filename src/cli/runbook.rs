@@ -24,6 +24,9 @@ pub struct Args {
     audience: Audience,
     #[command(flatten)]
     variables: VariableArgs,
+    /// Show commands with this key for receipts; it isn't read
+    #[arg(long, value_name = "KEY")]
+    receipt_key: Option<PathBuf>,
     #[command(flatten)]
     lines: LineArgs,
     /// Write one self-contained HTML page
@@ -60,7 +63,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let known = Known {
         db: shell("DB"),
         admin: shell("ADMIN"),
-        ..args.lines.known(&args.bundle, values)
+        ..args
+            .lines
+            .known(&args.bundle, args.receipt_key.as_deref(), values)
     };
     let facts = RunbookFacts {
         manifest,

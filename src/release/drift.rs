@@ -9,6 +9,7 @@ use crate::fingerprint::{self, Difference, FingerprintError};
 use crate::record::definitions::{self, When};
 use crate::record::receipt::{self, ReceiptError};
 use crate::trust::{JudgedAt, TrustRoot};
+use pgseal_verify::digest::Digest;
 use pgseal_verify::format::fingerprint::{Fingerprint, Scope};
 use pgseal_verify::format::receipt::{ObservedTarget, Receipt};
 use pgseal_verify::format::statement::ReleaseId;
@@ -19,6 +20,8 @@ pub struct Proven {
     /// The receipt's file.
     pub path: PathBuf,
     pub receipt: Receipt,
+    /// Id of the receipt's release.
+    pub release_id: Digest,
     pub definitions: Fingerprint,
 }
 
@@ -60,12 +63,13 @@ pub fn newest(
         if let Some(release) = release {
             read.is_evidence_of(release).ok()?;
         }
+        let id = read.statement.subject.first()?.digest.sha256;
         let receipt = read.statement.predicate;
         let after = receipt.schema.as_ref()?.after?;
-        is_of(&receipt.target, target).then_some((path, receipt, after))
+        is_of(&receipt.target, target).then_some((path, receipt, id, after))
     });
-    let newest = of_database.max_by_key(|(_, receipt, _)| receipt.finished);
-    let Some((path, receipt, after)) = newest else {
+    let newest = of_database.max_by_key(|(_, receipt, ..)| receipt.finished);
+    let Some((path, receipt, release_id, after)) = newest else {
         return Err(DriftError::NoReceipt {
             dir: receipts.to_owned(),
             database: target.database.clone(),
@@ -75,6 +79,7 @@ pub fn newest(
         Some(definitions) => Ok(Proven {
             path,
             receipt,
+            release_id,
             definitions,
         }),
         None => Err(DriftError::NoDefinitions(path)),

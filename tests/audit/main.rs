@@ -6,6 +6,7 @@ mod approvals;
 mod archive;
 mod beside;
 mod cross_checks;
+mod evidence;
 mod files;
 mod stores;
 mod tar_files;

@@ -318,7 +318,7 @@ fn nothing_that_is_not_authentic_is_exported() {
         let middle = content.len() / 2;
         content[middle] ^= 1;
         desk.site.write("bent.pgseal", tar.bytes());
-        for format in ["--dsse", "--sigstore"] {
+        for format in ["--dsse", "--sigstore", "--sha256sums"] {
             desk.site
                 .refused(11, why, ["export", "bent.pgseal", format, "-o", "out"]);
             desk.site
@@ -335,6 +335,7 @@ fn nothing_that_is_not_authentic_is_exported() {
             "cannot be used with",
             &["export", BUNDLE, "--dsse", "--sigstore"],
         ),
+        ("<FILE>", &["export", "--sha256sums"]),
         ("cannot be used with", &["export", BUNDLE, "--public-keys"]),
         (
             "cannot be used with",
@@ -1000,4 +1001,62 @@ fn the_commands_of_the_format_hold() {
     desk.site.write(BUNDLE, tar.bytes());
     std::fs::remove_dir_all(desk.site.path("audit")).expect("the commands made it");
     assert_ne!(desk.tool("bash", &["-c", &script]).code, 0);
+}
+
+/// sha256sum accepts the unpacked archive, also its compressed files, and no other.
+#[test]
+fn sums_of_every_signed_file() {
+    let desk = Desk::new();
+    desk.site.write(
+        "example/tiers/long.sql",
+        "insert into greetings (text) values ('x');\n".repeat(4000),
+    );
+    let toml = String::from_utf8(desk.site.read("example/release.toml")).expect("UTF-8");
+    let tier =
+        "\n[[tier]]\nname = \"long\"\nfile = \"tiers/long.sql\"\ntransaction = \"release\"\n";
+    desk.site.write("example/release.toml", toml + tier);
+    desk.site
+        .run([
+            "pack",
+            "example",
+            "-o",
+            "long.pgseal",
+            "--key",
+            "release.key",
+        ])
+        .done();
+    desk.site
+        .run(["sign", "long.pgseal", "--key", "second.key"])
+        .done();
+    desk.site
+        .run(["export", "long.pgseal", "--sha256sums", "-o", "SHA256SUMS"])
+        .done();
+    let sums = String::from_utf8(desk.site.read("SHA256SUMS")).expect("text");
+    let script =
+        "mkdir there && tar -xf long.pgseal -C there && cd there && sha256sum -c ../SHA256SUMS";
+    let check = |script: &str| {
+        let mut shell = Command::new("sh");
+        let output = shell.args(["-c", script]).current_dir(desk.dir()).output();
+        let output = output.expect("a shell");
+        (
+            output.status.success(),
+            String::from_utf8_lossy(&output.stdout).into_owned(),
+        )
+    };
+    let (holds, said) = check(script);
+    assert!(holds, "{said}");
+    for name in [
+        "statement.json",
+        "tiers/01_greetings.sql",
+        "tiers/long.sql.gz",
+    ] {
+        assert!(said.contains(&format!("{name}: OK")), "{name}: {said}");
+    }
+    assert_eq!(sums.lines().count(), said.lines().count());
+    let (holds, said) =
+        check("cd there && echo x >> tiers/01_greetings.sql && sha256sum -c ../SHA256SUMS");
+    assert!(
+        !holds && said.contains("tiers/01_greetings.sql: FAILED"),
+        "{said}"
+    );
 }

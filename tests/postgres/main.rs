@@ -59,6 +59,7 @@ mod servers;
 mod session;
 mod several_hosts;
 mod shop;
+mod signed_answers;
 mod stages;
 mod targets;
 mod throwaway;

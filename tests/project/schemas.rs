@@ -661,6 +661,23 @@ fn commands_on_a_database() {
     );
     assert_eq!(plan["gate"], Value::Null, "the gates were not asked");
     assert_eq!(plan["obstacles"][0]["kind"], "wrong-target");
+    let key = ["--receipt-key", "host.key"];
+    expect(0, "gate", "gate", &key);
+    expect(0, "plan", "plan", &key);
+    expect(0, "check", "check", &key);
+    expect(20, "report", "report", &key);
+    let answers = desk.path("pgseal-receipts");
+    let answers = fs::read_dir(answers).expect("they were stored");
+    let answers = answers.map(|entry| entry.expect("an entry").path());
+    let answers: Vec<_> = answers
+        .filter(|path| path.to_string_lossy().ends_with(".evidence.json"))
+        .collect();
+    assert_eq!(answers.len(), 4);
+    for path in &answers {
+        check("evidence", &read_json(path));
+        let path = path.to_str().expect("our own name");
+        desk.ok("receipt", &["receipt", "verify", path]);
+    }
     expect(2, "error", "run", &["--receipt-key", "release.key"]);
 
     // Failed runs have a document and a receipt like successful ones.
@@ -896,6 +913,12 @@ fn fingerprints() {
     take("after.json", &[]);
     take("some.json", &["--tables", "public.a"]);
     take("none.json", &["--schema-only"]);
+    let key = ["--receipt-key", "host.key", "--receipts", "signed"];
+    take("signed.json", &key);
+    let signed = fs::read_dir(desk.path("signed")).expect("it was stored");
+    let mut signed = signed.map(|entry| entry.expect("an entry").path());
+    let signed = signed.find(|path| path.extension().is_some_and(|end| end == "json"));
+    check("evidence", &read_json(&signed.expect("an answer")));
     desk.ok(
         "fingerprint",
         &["fingerprint", "diff", "after.json", "after.json"],

@@ -4,6 +4,7 @@ pub mod approval;
 pub mod clone_marker;
 pub mod database_pattern;
 pub mod dsse;
+pub mod evidence;
 pub mod expectation;
 pub mod file_name;
 pub mod fingerprint;

@@ -47,6 +47,7 @@
 //! | trust root and its versions | [`TrustRoot::load`], [`walk`] |
 //! | receipt of a run | [`check_receipt`] |
 //! | receipt of a rehearsal | [`check_rehearsal`] |
+//! | signed answer of a command that only reads | [`check_answer`] |
 //! | proof of an archive's log | [`ProofFile::parse`], then [`authenticate`](ProofFile::authenticate) |
 //!
 //! The format is `bundle/FORMAT.md` of pgseal's repository. Errors are enums, one for each step,
@@ -62,12 +63,14 @@ pub use bundle::to_run::{Admission, BundleToRun};
 pub use bundle::untrusted::{Attestations, MalformedError, UntrustedBundle};
 pub use digest::Digest;
 pub use entry_path::EntryPath;
+pub use format::evidence::SignedAnswer;
 pub use format::manifest::Manifest;
 pub use format::receipt::Receipt;
 pub use format::rehearsal::Rehearsal;
 pub use format::statement::ReleaseId;
 pub use format::timestamp::Timestamp;
 pub use format::trust_document::TrustDocument;
+pub use record::evidence::{ReadAnswer, check as check_answer};
 pub use record::receipt::{ReadReceipt, check as check_receipt};
 pub use record::rehearsal::{
     Demand as RehearsalDemand, Proved, ReadRehearsal, UnprovedError, check as check_rehearsal,

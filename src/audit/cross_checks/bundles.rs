@@ -1,4 +1,4 @@
-//! Compares approvals, receipts and rehearsals with the bundle of their release.
+//! Compares approvals, receipts, rehearsals and signed answers with the bundle of their release.
 
 use std::collections::BTreeMap;
 
@@ -89,9 +89,14 @@ fn lost(archive: &Archive<'_>, finding: &Finding, about: &ReleaseFacts) -> Strin
     let (dir, name) = finding
         .path
         .split_at(finding.path.rfind('/').map_or(0, |slash| slash + 1));
-    let stem = [".approval", ".receipt.json", file_name::REHEARSAL]
-        .iter()
-        .find_map(|end| name.strip_suffix(end));
+    let stem = [
+        ".approval",
+        ".receipt.json",
+        file_name::REHEARSAL,
+        file_name::EVIDENCE,
+    ]
+    .iter()
+    .find_map(|end| name.strip_suffix(end));
     // A receipt is named after its run; a bundle usually after its release.
     let of_release = format!("{}-{}", about.name, about.version);
     let names: Vec<String> = stem
@@ -121,6 +126,7 @@ fn words(kind: Kind) -> Option<(FaultKind, FaultKind)> {
         Kind::Approval => Some((FaultKind::ApprovalWithoutBundle, FaultKind::ApprovalDiffers)),
         Kind::Receipt => Some((FaultKind::ReceiptWithoutBundle, FaultKind::ReceiptDiffers)),
         Kind::Rehearsal => Some((FaultKind::RehearsalWithoutBundle, FaultKind::ReceiptDiffers)),
+        Kind::Evidence => Some((FaultKind::EvidenceWithoutBundle, FaultKind::ReceiptDiffers)),
         Kind::Bundle | Kind::TrustRoot | Kind::Tar | Kind::Directory | Kind::Log => None,
     }
 }

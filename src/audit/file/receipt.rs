@@ -1,4 +1,4 @@
-//! Audits `*.receipt.json` and `*.rehearsal.json` with their signature and timestamp files.
+//! Audits `*.receipt.json`, `*.rehearsal.json` and `*.evidence.json` with their signature and timestamp files.
 
 use std::io;
 use std::path::Path;
@@ -7,18 +7,20 @@ use super::signatures::{not_counted, signature_kind, signer, token_kind};
 use super::{Audited, not_authentic, unreadable};
 use crate::audit::fault::{Fault, FaultKind};
 use crate::audit::file_facts::{
-    FileFacts, ReceiptFacts, RehearsalFacts, ReleaseFacts, RestsOn, Seen, Signer, Verdict,
+    EvidenceFacts, FileFacts, ReceiptFacts, RehearsalFacts, ReleaseFacts, RestsOn, Seen, Signer,
+    Verdict,
 };
 use crate::audit::judge::Judge;
 use crate::audit::place::{Found, Place, small};
 use crate::record::receipt::{self, JournalCheck, Parts, ReceiptError};
-use crate::record::{journal, rehearsal};
+use crate::record::{evidence, journal, rehearsal};
 use crate::trust::KeyId;
 use crate::trust::evidence::Evidence;
 use crate::trust::root::name;
 use pgseal_verify::archive::source::ByteSource;
 use pgseal_verify::digest::Digest;
 use pgseal_verify::format::approval::APR_VARIABLE;
+use pgseal_verify::format::evidence::SignedAnswer;
 use pgseal_verify::format::manifest::Release;
 use pgseal_verify::format::receipt::{Receipt, ReceiptStatement};
 use pgseal_verify::format::rehearsal::Rehearsal;
@@ -34,7 +36,7 @@ pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Result<Audi
     let journal = journal(place, found, &read.statement);
     let receipt = read.statement.predicate;
     let subject = &read.statement.subject;
-    let facts = facts(judge, &receipt.release, subject, read.signed);
+    let facts = facts(judge, Some(&receipt.release), subject, read.signed);
     Ok(Audited {
         faults: journal.into_iter().collect(),
         ..authentic(FileFacts {
@@ -56,9 +58,28 @@ pub fn audit_rehearsal(
     };
     let rehearsal = read.statement.predicate;
     let subject = &read.statement.subject;
-    let facts = facts(judge, &rehearsal.release, subject, read.signed);
+    let facts = facts(judge, Some(&rehearsal.release), subject, read.signed);
     Ok(authentic(FileFacts {
         rehearsal: Some(rehearsal_facts(rehearsal, sha256)),
+        ..facts
+    }))
+}
+
+pub fn audit_evidence(
+    place: &dyn Place,
+    found: &Found,
+    judge: &Judge<'_>,
+) -> Result<Audited, Fault> {
+    let (parts, sha256) = parts(place, found).map_err(unreadable)?;
+    let read = match evidence::check(parts, judge.root, judge.then()) {
+        Ok(read) => read,
+        Err(error) => return Ok(refused(&error, judge)),
+    };
+    let said = read.statement.predicate;
+    let subject = &read.statement.subject;
+    let facts = facts(judge, said.release.as_ref(), subject, Some(read.signed));
+    Ok(authentic(FileFacts {
+        evidence: Some(evidence_facts(said, sha256)),
         ..facts
     }))
 }
@@ -138,7 +159,7 @@ fn kind(error: &ReceiptError) -> FaultKind {
 
 fn facts(
     judge: &Judge<'_>,
-    release: &Release,
+    release: Option<&Release>,
     subject: &[Subject],
     signed: Option<(KeyId, Evidence)>,
 ) -> FileFacts {
@@ -159,10 +180,11 @@ fn facts(
         .map(|(key, evidence)| signer(judge, key, evidence, None))
         .into_iter()
         .collect();
-    // Reading the receipt checked that it has exactly one subject.
+    // Reading the receipt checked that it has exactly one subject: the release, if it names one.
     let id = subject.first().map(|subject| subject.digest.sha256);
+    let release = release.zip(id);
     FileFacts {
-        release: id.map(|id| ReleaseFacts::new(release, id)),
+        release: release.map(|(release, id)| ReleaseFacts::new(release, id)),
         signers,
         blocked: id.is_some_and(|id| judge.root.policy().blocked_releases.contains(&id)),
         ..FileFacts::new(then, now)
@@ -220,5 +242,18 @@ fn rehearsal_facts(said: Rehearsal, sha256: Digest) -> RehearsalFacts {
         started: said.started,
         finished: said.finished,
         database: said.source.database,
+    }
+}
+
+fn evidence_facts(said: SignedAnswer, sha256: Digest) -> EvidenceFacts {
+    EvidenceFacts {
+        sha256,
+        evidence_id: said.evidence_id,
+        kind: said.kind,
+        at: said.at,
+        exit: said.exit,
+        user: said.operator.user,
+        host: said.operator.host,
+        database: said.target.map(|target| target.database),
     }
 }

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use super::Unlisted;
 use crate::audit::fault::FaultKind;
 use crate::audit::kind::Kind;
-use pgseal_verify::format::file_name::REHEARSAL;
+use pgseal_verify::format::file_name::{EVIDENCE, REHEARSAL};
 
 /// Suffixes of receipts and of their siblings, in order of decreasing evidence.
-const RECEIPTS: [(&str, Kind, &[&str]); 2] = [
+const RECEIPTS: [(&str, Kind, &[&str]); 3] = [
     (
         ".receipt.json",
         Kind::Receipt,
@@ -21,6 +21,11 @@ const RECEIPTS: [(&str, Kind, &[&str]); 2] = [
         REHEARSAL,
         Kind::Rehearsal,
         &[".rehearsal.sig", ".rehearsal.tsr"],
+    ),
+    (
+        EVIDENCE,
+        Kind::Evidence,
+        &[".evidence.sig", ".evidence.tsr"],
     ),
 ];
 

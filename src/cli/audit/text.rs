@@ -7,7 +7,7 @@ use crate::audit::file_facts::{ApprovalFacts, FileFacts, Quorum, Seen};
 use crate::audit::report::Summary;
 use crate::audit::{FaultKind, Finding, Kind, Report};
 use crate::cli::approvals::for_runs;
-use crate::cli::output::{Output, Paint, escape};
+use crate::cli::output::{Output, Paint, escape, optional};
 use pgseal_verify::digest::Digest;
 use pgseal_verify::format::approval::Decision;
 use pgseal_verify::format::receipt::{Action, Outcome};
@@ -192,6 +192,16 @@ fn chains(report: &Report) -> Chains<'_> {
                 line,
             ));
         }
+        if let Some(said) = &facts.evidence {
+            let line = format!(
+                "{}, {}, exit {}: {path}",
+                said.kind.as_str(),
+                said.at,
+                said.exit
+            );
+            let chain = chains.entry(&release.id).or_default();
+            chain.push((said.at, false, line));
+        }
         if let Some(said) = &facts.rehearsal {
             let outcome = match said.outcome {
                 RehearsalOutcome::Proved => "proved",
@@ -241,6 +251,15 @@ fn said(kind: Kind, facts: &FileFacts) -> String {
         Kind::Approval => format!("{title}, approvals beside the bundle"),
         Kind::Receipt => receipt("receipt"),
         Kind::Rehearsal => receipt("rehearsal receipt"),
+        Kind::Evidence => {
+            let Some(said) = &facts.evidence else {
+                return format!("an answer signed by {signers}");
+            };
+            let database = optional("", said.database.as_ref());
+            let about = if title.is_empty() { &database } else { &title };
+            let (kind, exit) = (said.kind.as_str(), said.exit);
+            format!("{about}, an answer of {kind} (exit {exit}) signed by {signers}")
+        }
         Kind::TrustRoot => {
             let version = facts.trust_root.as_ref().map_or(0, |root| root.version);
             format!("version {version} of a trust root, signed by {signers}")

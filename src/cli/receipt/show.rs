@@ -11,6 +11,7 @@ use super::{Signed, Statement};
 use crate::record::receipt;
 use crate::record::rehearsal;
 use crate::trust::{JudgedAt, TrustRoot};
+use pgseal_verify::format::evidence::EvidenceStatement;
 use pgseal_verify::format::receipt::{Action, Asked, Outcome, Receipt, SentRecord, TierRecord};
 use pgseal_verify::format::rehearsal::{CloneMethod, Rehearsal, Source};
 use pgseal_verify::format::statement::title;
@@ -21,7 +22,7 @@ const SLOWEST: usize = 5;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// The receipt: *.receipt.json, *.rehearsal.json
+    /// The receipt: *.receipt.json, *.rehearsal.json, *.evidence.json
     file: PathBuf,
     #[command(flatten)]
     trust: TrustArgs,
@@ -49,6 +50,11 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             show_rehearsal(&statement.predicate, &id, out);
             statement.predicate.signer.is_some()
         }
+        Statement::Answer(statement) => {
+            out.document(&serde_json::to_value(statement).unwrap_or_default());
+            show_answer(statement, out);
+            true
+        }
     };
     show_signature(claims, root.as_ref(), signed, out);
     if let Statement::Run(statement) = &statement {
@@ -58,6 +64,36 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         });
     }
     Ok(Exit::Done)
+}
+
+/// `gate of one-roof 1.0.0: exit 20`
+pub fn answer_headline(statement: &EvidenceStatement) -> String {
+    let said = &statement.predicate;
+    let about = optional("", statement.subject.first().map(|subject| &subject.name));
+    format!("{} of {about}: exit {}", said.kind.as_str(), said.exit)
+}
+
+fn show_answer(statement: &EvidenceStatement, out: Output) {
+    let said = &statement.predicate;
+    out.line(answer_headline(statement));
+    for subject in &statement.subject {
+        let what = if said.release.is_some() {
+            "release id"
+        } else {
+            "content"
+        };
+        out.line(format!("{what} {}", subject.digest.sha256));
+    }
+    let (id, at) = (escape(&said.evidence_id), said.at);
+    out.line(format!("answer {id}, {at}"));
+    let (user, host) = (escape(&said.operator.user), escape(&said.operator.host));
+    out.line(format!("by {user} on host {host}"));
+    if let Some(target) = &said.target {
+        let (database, version) = (escape(&target.database), escape(&target.server_version));
+        out.line(format!("database {database}, PostgreSQL {version}"));
+    }
+    let answer = serde_json::to_string_pretty(&said.answer).unwrap_or_default();
+    answer.lines().for_each(|line| out.line(escape(line)));
 }
 
 fn show_rehearsal(rehearsal: &Rehearsal, id: &str, out: Output) {

@@ -15,7 +15,7 @@ use pgseal_verify::plural::count;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Receipts: *.receipt.json, *.rehearsal.json
+    /// Receipts: *.receipt.json, *.rehearsal.json, *.evidence.json
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     #[command(flatten)]
@@ -140,7 +140,7 @@ fn document(finding: &Finding<'_>, root: &TrustRoot) -> serde_json::Value {
     let run = statement.map(Statement::run);
     serde_json::json!({
         "path": finding.path.to_string_lossy(),
-        "release": statement.map(Statement::release),
+        "release": statement.and_then(Statement::release),
         "release_id": statement.and_then(Statement::release_id),
         "run_id": run.as_ref().map(|run| run.0),
         "action": run.as_ref().map(|run| &run.1),

@@ -13,6 +13,9 @@ use crate::format::statement::PAYLOAD_TYPE;
 use crate::trust::root::ClaimedSignature;
 use crate::trust::timestamp::{self, TimestampError};
 
+/// Name of the signed document in the archive.
+const STATEMENT: &str = "statement.json";
+
 impl AuthenticatedBundle<'_> {
     /// One envelope for the release with all its signatures, then one for each approval and
     /// notarisation.
@@ -58,6 +61,17 @@ impl AuthenticatedBundle<'_> {
                 },
                 dsse_envelope: envelope(body, &[signature]),
             }))
+    }
+
+    /// The statement and every signed file of the archive, each with the digest of its stored bytes,
+    /// as sha256sum writes them.
+    pub fn stored_sums(&self) -> String {
+        let files = self.files().iter();
+        let files = files.map(|(_, stored)| (stored.stored_sha256, stored.member.path.as_str()));
+        std::iter::once((self.release_id().digest(), STATEMENT))
+            .chain(files)
+            .map(|(sha256, name)| format!("{sha256}  {name}\n"))
+            .collect()
     }
 
     /// Finds tokens by key and imprint, because a key may have signed both the release and a

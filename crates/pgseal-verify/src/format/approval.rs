@@ -19,7 +19,9 @@ pub const APR_VARIABLE: &str = "ratified_apr";
 pub type ApprovalStatement = Statement<Approval>;
 
 impl Predicate for Approval {
-    const TYPE: &'static str = "urn:pgseal:approval:v1";
+    fn predicate_type(&self) -> &'static str {
+        "urn:pgseal:approval:v1"
+    }
 }
 
 /// An approval of a release, or its withdrawal.

@@ -15,7 +15,9 @@ use crate::digest::Digest;
 pub type CloneStatement = Statement<CloneMarker>;
 
 impl Predicate for CloneMarker {
-    const TYPE: &'static str = "urn:pgseal:clone:v1";
+    fn predicate_type(&self) -> &'static str {
+        "urn:pgseal:clone:v1"
+    }
 }
 
 /// Origin and identity of a standing clone.

@@ -6,6 +6,9 @@ use std::path::Path;
 /// Suffix of the names of rehearsal receipts.
 pub const REHEARSAL: &str = ".rehearsal.json";
 
+/// Suffix of the names of signed answers.
+pub const EVIDENCE: &str = ".evidence.json";
+
 /// Type of a file, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Named {
@@ -17,6 +20,8 @@ pub enum Named {
     Receipt,
     /// `*.rehearsal.json`
     Rehearsal,
+    /// `*.evidence.json`: the signed answer of a command that only reads.
+    Evidence,
     /// `trust.json`, `trust.2.json`, `acme.trust.json`, and the earlier versions in
     /// `trust.json.sigs/`.
     TrustRoot,
@@ -38,6 +43,7 @@ impl Named {
             (".approval", Self::Approval),
             (".receipt.json", Self::Receipt),
             (REHEARSAL, Self::Rehearsal),
+            (EVIDENCE, Self::Evidence),
             (".sig", Self::Signature),
             (".tsr", Self::Signature),
             (".journal", Self::Journal),
@@ -96,6 +102,8 @@ mod tests {
             ("x.receipt.tsr", Some(Named::Signature)),
             ("x.journal", Some(Named::Journal)),
             ("x.rehearsal.json", Some(Named::Rehearsal)),
+            ("x.evidence.json", Some(Named::Evidence)),
+            ("x.after.fingerprint.json", None),
             ("2026.tar", Some(Named::Tar)),
             ("trust.json", Some(Named::TrustRoot)),
             ("trust.2.json", Some(Named::TrustRoot)),

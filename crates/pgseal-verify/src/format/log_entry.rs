@@ -21,7 +21,8 @@ pub struct LogEntry {
     pub kind: LogKind,
     /// Path of the file in the archive.
     pub path: ArchivePath,
-    /// The release that the file belongs to; absent for a trust root.
+    /// The release that the file belongs to; absent for a trust root and for the signed answer of
+    /// `fingerprint`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub release_id: Option<Digest>,
     /// The digest of the whole file.
@@ -42,6 +43,8 @@ pub enum LogKind {
     Receipt,
     /// The receipt of a rehearsal.
     Rehearsal,
+    /// The signed answer of a command that only reads.
+    Evidence,
     /// A version of the trust root.
     Trust,
     /// A signature or timestamp of a receipt or a trust root in a sibling file; the signed file
@@ -59,6 +62,7 @@ impl LogKind {
             Self::Approval => "approval",
             Self::Receipt => "receipt",
             Self::Rehearsal => "rehearsal",
+            Self::Evidence => "evidence",
             Self::Trust => "trust",
             Self::Signature => "signature",
             Self::Journal => "journal",
@@ -72,6 +76,7 @@ impl LogKind {
             Named::Approval => Some(Self::Approval),
             Named::Receipt => Some(Self::Receipt),
             Named::Rehearsal => Some(Self::Rehearsal),
+            Named::Evidence => Some(Self::Evidence),
             Named::TrustRoot => Some(Self::Trust),
             Named::Signature => Some(Self::Signature),
             Named::Journal => Some(Self::Journal),

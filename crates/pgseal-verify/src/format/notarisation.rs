@@ -11,7 +11,9 @@ use crate::digest::Digest;
 pub type NotarisationStatement = Statement<Notarisation>;
 
 impl Predicate for Notarisation {
-    const TYPE: &'static str = "urn:pgseal:notarisation:v1";
+    fn predicate_type(&self) -> &'static str {
+        "urn:pgseal:notarisation:v1"
+    }
 }
 
 /// Signatures that a notary saw.

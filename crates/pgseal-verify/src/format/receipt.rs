@@ -16,7 +16,9 @@ use crate::digest::Digest;
 pub type ReceiptStatement = Statement<Receipt>;
 
 impl Predicate for Receipt {
-    const TYPE: &'static str = "urn:pgseal:receipt:v1";
+    fn predicate_type(&self) -> &'static str {
+        "urn:pgseal:receipt:v1"
+    }
 }
 
 /// Record of a run or a rollback.

@@ -17,7 +17,9 @@ use crate::digest::Digest;
 pub type RehearsalStatement = Statement<Rehearsal>;
 
 impl Predicate for Rehearsal {
-    const TYPE: &'static str = "urn:pgseal:rehearsal:v1";
+    fn predicate_type(&self) -> &'static str {
+        "urn:pgseal:rehearsal:v1"
+    }
 }
 
 /// Record of a rehearsal.

@@ -25,12 +25,14 @@ pub struct Statement<P = Manifest> {
 
 /// The predicate of a statement.
 pub trait Predicate: Serialize + DeserializeOwned {
-    /// Its in-toto predicate type.
-    const TYPE: &'static str;
+    /// Its in-toto predicate type, which may depend on its content.
+    fn predicate_type(&self) -> &'static str;
 }
 
 impl Predicate for Manifest {
-    const TYPE: &'static str = "urn:pgseal:release:v1";
+    fn predicate_type(&self) -> &'static str {
+        "urn:pgseal:release:v1"
+    }
 }
 
 /// A file by name and digest.

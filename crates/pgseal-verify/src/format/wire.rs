@@ -122,7 +122,7 @@ struct StatementV1<P> {
     _type: StatementType,
     subject: Vec<Subject>,
     #[serde(rename = "predicateType")]
-    _predicate_type: PredicateType<P>,
+    predicate_type: String,
     predicate: V1<P>,
 }
 
@@ -134,7 +134,7 @@ struct StatementV1Ref<'s, P> {
     type_: StatementType,
     subject: &'s [Subject],
     #[serde(rename = "predicateType")]
-    predicate_type: PredicateType<P>,
+    predicate_type: &'static str,
     predicate: V1<&'s P>,
 }
 
@@ -145,46 +145,26 @@ enum StatementType {
     V1,
 }
 
-/// `urn:pgseal:KIND:v1`
-struct PredicateType<P>(PhantomData<P>);
-
-impl<P: Predicate> Serialize for PredicateType<P> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(P::TYPE)
-    }
-}
-
-impl<'de, P: Predicate> Deserialize<'de> for PredicateType<P> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let found = String::deserialize(deserializer)?;
-        if found == P::TYPE {
-            return Ok(Self(PhantomData));
-        }
-        Err(D::Error::unknown_variant(&found, &[P::TYPE]))
-    }
-}
-
-impl<P> From<StatementV1<P>> for Statement<P> {
-    fn from(
-        StatementV1 {
-            subject,
-            predicate: V1(predicate),
-            ..
-        }: StatementV1<P>,
-    ) -> Self {
-        Self { subject, predicate }
-    }
-}
-
 impl<'de, P: Predicate> Deserialize<'de> for Statement<P> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        StatementV1::deserialize(deserializer).map(Self::from)
+        let StatementV1 {
+            subject,
+            predicate_type: found,
+            predicate: V1(predicate),
+            ..
+        } = StatementV1::<P>::deserialize(deserializer)?;
+        let expected = predicate.predicate_type();
+        if found != expected {
+            let text = format!("unknown variant `{found}`, expected `{expected}`");
+            return Err(D::Error::custom(text));
+        }
+        Ok(Self { subject, predicate })
     }
 }
 
 impl<P: Predicate> Serialize for Statement<P> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (type_, predicate_type) = (StatementType::V1, PredicateType(PhantomData::<P>));
+        let (type_, predicate_type) = (StatementType::V1, self.predicate.predicate_type());
         StatementV1Ref {
             type_,
             subject: &self.subject,
