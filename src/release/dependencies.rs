@@ -123,8 +123,8 @@ impl Dependencies {
     /// The errors of a run, in order.
     pub fn errors(self) -> impl Iterator<Item = PreflightError> {
         let Self { unmet, conflicts } = self;
-        let unmet = (!unmet.is_empty()).then(|| PreflightError::Requires(unmet));
-        let conflicts = (!conflicts.is_empty()).then(|| PreflightError::Conflicts(conflicts));
+        let unmet = (!unmet.is_empty()).then_some(PreflightError::Requires(unmet));
+        let conflicts = (!conflicts.is_empty()).then_some(PreflightError::Conflicts(conflicts));
         unmet.into_iter().chain(conflicts)
     }
 }

@@ -1,11 +1,16 @@
 //! Releases that require others or conflict with them, and runs of several releases.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use pgseal_testkit::cluster::TestDatabase;
-use pgseal_testkit::release::{Answer, Operator, Release, Site, assert_same, dump, wait_until};
+use pgseal_testkit::release::{
+    Answer, Operator, Release, Running, Site, assert_same, dump, wait_until,
+};
 use serde_json::{Value, json};
 
+use super::approvals::{EVERYBODY, approved};
 use super::database;
 
 const BASE: &str = "small";
@@ -278,7 +283,7 @@ fn a_wait_outlives_a_missing_release() {
     let bundle = site.pack(&other(&db, "after", "1", &[r#"requires = ["small"]"#]));
     let after = site.operator(&bundle, &db.url()).receipts_in("waiting");
     let mut command = after.command("run");
-    let waiting = pgseal_testkit::release::Running::of(command.args(["--wait", "--interval", "1"]));
+    let waiting = Running::of(command.args(["--wait", "--interval", "1"]));
     wait_until("the wait began", || site.path("waiting").exists());
     std::thread::sleep(std::time::Duration::from_secs(1));
     small.run().done();
@@ -362,4 +367,307 @@ fn lists_that_do_not_pack() {
     let both = ["requires = [\"small >= 2\"]\nconflicts = [\"small = 2.5\"]"];
     site.try_pack(&other(&db, "after", "1", &both), &bundle)
         .done();
+}
+
+/// `pgseal run` with these bundles.
+fn run_all(site: &Site, db: &TestDatabase<'_>, bundles: &[&PathBuf], more: &[&str]) -> Command {
+    let mut command = site.command();
+    command
+        .arg("run")
+        .args(bundles)
+        .args(["--trust", "trust.json", "--receipts", "receipts"])
+        .args(["--db", &db.url()])
+        .args(more);
+    command
+}
+
+fn run(command: &mut Command) -> Answer {
+    Answer::of(command.output().unwrap())
+}
+
+/// The releases in effect, in order.
+fn in_effect(db: &TestDatabase<'_>) -> String {
+    let query = "select coalesce(string_agg(release || ' ' || version, ', ' order by id), '')";
+    match db
+        .ask("select to_regclass('pgseal.in_effect') is null")
+        .as_str()
+    {
+        "t" => String::new(),
+        _ => db.ask(&format!("{query} from pgseal.in_effect")),
+    }
+}
+
+/// `small`, `second`, which requires it, and `third`, which requires both.
+fn three(db: &TestDatabase<'_>, site: &Site) -> [PathBuf; 3] {
+    let second = other(db, "second", "1.1", &[r#"requires = ["small >= 1"]"#])
+        .gate("approved", pgseal_testkit::release::GATE)
+        .variable("code");
+    let third = [r#"requires = ["small = 1.0.0", "second >= 1.1"]"#];
+    [
+        site.pack(&base(db, "1.0.0", 1)),
+        site.pack(&second),
+        site.pack(&other(db, "third", "1", &third).variable("name")),
+    ]
+}
+
+const VALUES: [&str; 4] = ["-v", "code=1", "-v", "name=2"];
+
+#[test]
+fn several_releases_run_in_order() {
+    let (db, site) = (database("several"), Site::new());
+    let [a, b, c] = three(&db, &site);
+    let values = [&VALUES[..], &["--json", "--receipt-key", "receipt.key"]].concat();
+    let answer = run(&mut run_all(&site, &db, &[&a, &b, &c], &values));
+    answer
+        .done()
+        .says(&["small 1.0.0 (1 of 3)", "third 1 (3 of 3)"]);
+    assert_eq!(in_effect(&db), "small 1.0.0, second 1.1, third 1");
+    // A line for each release, and a receipt for each.
+    let lines: Vec<Value> = answer
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let names: Vec<&Value> = lines
+        .iter()
+        .map(|line| &line["result"]["release"]["name"])
+        .collect();
+    assert_eq!(names, ["small", "second", "third"]);
+    for line in &lines {
+        assert!(site.path(line["receipt"].as_str().unwrap()).is_file());
+    }
+    // Each release has only its own variables.
+    assert_eq!(lines[0]["result"]["variables"], json!({}));
+    assert_eq!(lines[1]["result"]["variables"], json!({ "code": "1" }));
+    // What is in effect is left alone on request.
+    let rest = [&VALUES[..], &["--if-needed"]].concat();
+    run(&mut run_all(&site, &db, &[&a, &b, &c], &rest)).done();
+    let again = run(&mut run_all(&site, &db, &[&a, &b, &c], &VALUES));
+    again.fails_saying(
+        22,
+        &[
+            "small-1.0.0.pgseal: small 1.0.0 is already applied",
+            "not begun: ",
+        ],
+    );
+}
+
+#[test]
+fn the_first_that_fails_is_the_last() {
+    let (db, site) = (database("first"), Site::new());
+    let [a, b, c] = three(&db, &site);
+    db.client()
+        .batch_execute("delete from public.approvals")
+        .unwrap();
+    let answer = run(&mut run_all(&site, &db, &[&a, &b, &c], &VALUES));
+    answer.fails_saying(20, &["gate approved is BLOCKED", "done: ", "not begun: "]);
+    assert_eq!(in_effect(&db), "small 1.0.0");
+    let json = run(&mut run_all(
+        &site,
+        &db,
+        &[&b, &c],
+        &[&VALUES[..], &["--json"]].concat(),
+    ));
+    assert_eq!(json.json()["error"]["kind"], "gate-blocked", "{json}");
+    // The order is the operator's.
+    let wrong = run(&mut run_all(&site, &db, &[&c, &b], &VALUES));
+    wrong.fails_saying(22, &["third 1 requires second >= 1.1"]);
+    // A wait waits for each in turn.
+    let waits = [&VALUES[..], &["--if-needed", "--wait", "--interval", "1"]].concat();
+    let waiting = Running::of(&mut run_all(&site, &db, &[&a, &b, &c], &waits));
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    assert_eq!(in_effect(&db), "small 1.0.0");
+    db.client()
+        .batch_execute("insert into public.approvals values ('somebody')")
+        .unwrap();
+    waiting.end().done().says(&["waiting for gate-blocked"]);
+    assert_eq!(in_effect(&db), "small 1.0.0, second 1.1, third 1");
+}
+
+/// Whatever the files refuse is refused before the first release runs.
+#[test]
+fn a_refusal_of_a_later_file_comes_first() {
+    let (db, site) = (database("later"), Site::new());
+    let [a, b, c] = three(&db, &site);
+    let before = dump(&db);
+    let refused = |bundles: &[&PathBuf], more: &[&str], code: i32, words: &[&str]| {
+        let answer = run(&mut run_all(&site, &db, bundles, more));
+        answer.fails_saying(code, words);
+        assert_same(&before, &dump(&db));
+        assert_eq!(in_effect(&db), "");
+    };
+    let short = site.path("short.pgseal");
+    fs::write(&short, &fs::read(&b).unwrap()[..2048]).unwrap();
+    refused(&[&a, &short, &c], &VALUES, 10, &["short.pgseal"]);
+    let unsigned = site.path("unsigned.pgseal");
+    let dir = site.path("dir");
+    fs::create_dir(&dir).unwrap();
+    other(&db, "other", "1", &[]).write(&dir);
+    site.pgseal([
+        "pack".as_ref(),
+        dir.as_os_str(),
+        "-o".as_ref(),
+        unsigned.as_ref(),
+    ])
+    .done();
+    refused(&[&a, &b, &unsigned], &VALUES, 11, &["unsigned.pgseal"]);
+    refused(&[&a, &b, &a], &VALUES, 2, &["it is the same release as"]);
+    refused(
+        &[&a, &b, &c],
+        &VALUES[..2],
+        2,
+        &["variable \"name\" is required", "no release was run"],
+    );
+    let unknown = [&VALUES[..], &["-v", "x=1"]].concat();
+    refused(
+        &[&a, &b, &c],
+        &unknown,
+        2,
+        &["no variable \"x\"; it has code, name"],
+    );
+    refused(
+        &[&a, &b],
+        &["-v", "code=1", "-v", "name=2"],
+        2,
+        &["no variable \"name\""],
+    );
+    let resume = [&VALUES[..], &["--resume"]].concat();
+    refused(
+        &[&a, &b, &c],
+        &resume,
+        2,
+        &["--resume is about one release"],
+    );
+    let rehearsal = [&VALUES[..], &["--rehearsal", "x.json"]].concat();
+    refused(
+        &[&a, &b, &c],
+        &rehearsal,
+        2,
+        &["--rehearsal is about one release"],
+    );
+    let blocked = ["trust", "set-policy", "trust.json", "--block"];
+    let id = site.pgseal([
+        "inspect",
+        c.to_str().unwrap(),
+        "--trust",
+        "trust.json",
+        "--json",
+    ]);
+    let id = id.json()["release_id"].as_str().unwrap().to_owned();
+    site.pgseal([&blocked[..], &[&id, "--root-key", "root.key"]].concat())
+        .done();
+    refused(
+        &[&a, &b, &c],
+        &VALUES,
+        11,
+        &["third-1.pgseal", "no release was run"],
+    );
+}
+
+/// Approval files are given to the release that they are for.
+#[test]
+fn approvals_of_several_releases() {
+    let (db, site, small) = approved("approvals_of");
+    let second = site.pack(&other(&db, "second", "1", &[]).variable("ratified_apr"));
+    let stranger = site.pack(&other(&db, "stranger", "1", &[]).variable("ratified_apr"));
+    fs::create_dir(site.path("in")).unwrap();
+    let approve = |bundle: &Path, name: &str, (who, role): (&str, &str), dir: &str| {
+        let (key, out) = (format!("{who}.key"), format!("{dir}/{name}-{who}.approval"));
+        let args = [
+            "approve",
+            bundle.to_str().unwrap(),
+            "--key",
+            &key,
+            "--role",
+            role,
+            "--apr",
+            "APR-1",
+            "--yes",
+            name,
+            "--trust",
+            "trust.json",
+            "-o",
+            &out,
+        ];
+        site.pgseal(args).done();
+    };
+    let all = ["-v", "ratified_apr=APR-1", "--approval", "in"];
+    let try_both = || run(&mut run_all(&site, &db, &[&small, &second], &all));
+    for who in EVERYBODY {
+        approve(&small, "small", who, "in");
+    }
+    for who in &EVERYBODY[..2] {
+        approve(&second, "second", *who, "in");
+    }
+    // One approval of the second release is missing, so the first one does not run.
+    try_both().fails_saying(
+        11,
+        &[
+            "second-1.pgseal",
+            "approvals are missing: l4",
+            "no release was run",
+        ],
+    );
+    assert_eq!(in_effect(&db), "");
+    approve(&second, "second", EVERYBODY[2], "in");
+    // Of a release that is not named, an approval stays an error.
+    fs::create_dir(site.path("out")).unwrap();
+    approve(&stranger, "stranger", EVERYBODY[0], "out");
+    let more = [&all[..], &["--approval", "out"]].concat();
+    run(&mut run_all(&site, &db, &[&small, &second], &more))
+        .fails_saying(11, &["is about another release"]);
+    try_both().done();
+    assert_eq!(in_effect(&db), "small 1.0.0, second 1");
+    let used = db.ask("select string_agg(jsonb_array_length(approvals)::text, ',' order by id) from pgseal.ledger");
+    assert_eq!(used, "3,3");
+}
+
+/// Holds `small` in its transaction until the returned client lets go.
+fn holding(db: &TestDatabase<'_>) -> postgres::Client {
+    let mut client = db.client();
+    client
+        .batch_execute("begin; lock table public.approvals in access exclusive mode")
+        .unwrap();
+    client
+}
+
+/// A file that is replaced while an earlier release runs does not run.
+#[test]
+fn a_replaced_file_does_not_run() {
+    let (db, site) = (database("replaced"), Site::new());
+    let slow = base(&db, "1.0.0", 1).tier("slow", "insert into public.approvals values ('x');\n");
+    let slow = site.pack(&slow.rollback("slow", "delete from public.approvals where who = 'x';\n"));
+    let second = site.pack(&other(&db, "second", "1", &[]));
+    let stranger = site.pack(&other(&db, "stranger", "1", &[]));
+    let mut holding = holding(&db);
+    let running = Running::of(&mut run_all(&site, &db, &[&slow, &second], &[]));
+    let waits = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
+    wait_until("the first one runs", || db.ask(waits) == "1");
+    fs::rename(&stranger, &second).unwrap();
+    holding.batch_execute("commit").unwrap();
+    let ended = running.end();
+    ended.fails_saying(11, &["second-1.pgseal: expected release", "done: "]);
+    assert_eq!(in_effect(&db), "small 1.0.0");
+}
+
+/// Ctrl-C stops the release that runs, and no later one begins.
+#[test]
+fn an_interruption_ends_the_sequence() {
+    let (db, site) = (database("stopped"), Site::new());
+    let first = site.pack(&base(&db, "1.0.0", 1));
+    let slow = other(&db, "second", "1", &[])
+        .tier("slow", "insert into public.approvals values ('x');\n")
+        .rollback("slow", "delete from public.approvals where who = 'x';\n");
+    let slow = site.pack(&slow);
+    let third = site.pack(&other(&db, "third", "1", &[]));
+    let mut holding = holding(&db);
+    let running = Running::of(&mut run_all(&site, &db, &[&first, &slow, &third], &[]));
+    let waits = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
+    wait_until("the second one runs", || db.ask(waits) == "1");
+    let pid = running.pid().to_string();
+    Command::new("kill").args(["-INT", &pid]).status().unwrap();
+    let ended = running.end();
+    holding.batch_execute("commit").unwrap();
+    ended.fails_saying(30, &["it was interrupted", "done: ", "not begun: "]);
+    assert_eq!(in_effect(&db), "small 1.0.0");
 }
