@@ -160,7 +160,7 @@ enum Command {
     Gate(gate::Args),
     /// Show the steps of `run` on this database, and whether it could begin; read-only
     Plan(plan::Args),
-    /// Run the release: all of it, or nothing
+    /// Run the release: all of it, or nothing; several in order
     Run(run::Args),
     /// Back to the baseline: all of it, or nothing
     Rollback(rollback::Args),

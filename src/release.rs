@@ -10,6 +10,7 @@ pub mod cancellable;
 pub mod cancellation;
 pub mod check;
 mod clamp;
+pub mod dependencies;
 pub mod drift;
 pub mod event;
 pub mod evidence;

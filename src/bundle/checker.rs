@@ -16,6 +16,7 @@ use pgseal_verify::format::manifest::{
     Variable, VerifyScript,
 };
 use pgseal_verify::format::name::Name;
+use pgseal_verify::format::release_range::ReleaseRange;
 use pgseal_verify::format::version::MINIMUM_PGSEAL;
 
 /// The manifest and stages of the document; every violation becomes a problem.
@@ -50,6 +51,7 @@ pub(super) struct Checker<'a> {
 impl Checker<'_> {
     fn manifest(mut self, toml: ReleaseToml) -> (Manifest, Vec<Stage>) {
         self.release(&toml);
+        let (requires, conflicts) = self.dependencies(&toml.release);
         if let (Some(days), false) = (&toml.rehearsal_max_age_days, toml.require_rehearsal) {
             self.problem(
                 days,
@@ -119,9 +121,11 @@ impl Checker<'_> {
         let manifest = Manifest {
             minimum_pgseal: MINIMUM_PGSEAL.to_owned(),
             created: None,
-            release: toml.release,
+            release: toml.release.into_release(),
             stage_of: None,
             stages: stages.iter().map(|stage| stage.name.clone()).collect(),
+            requires,
+            conflicts,
             target: toml.target.into_target(),
             variables,
             gates,
@@ -229,6 +233,39 @@ impl Checker<'_> {
                 self.problems.push(Problem::file(FILE, message).hint(hint));
             }
         }
+    }
+
+    /// The releases that the release requires, and those that it conflicts with.
+    fn dependencies(
+        &mut self,
+        release: &release_toml::ReleaseInfoToml,
+    ) -> (Vec<ReleaseRange>, Vec<ReleaseRange>) {
+        for list in [&release.requires, &release.conflicts] {
+            let mut seen = BTreeSet::new();
+            for one in list {
+                let name = one.get_ref().release();
+                if !seen.insert(name) {
+                    let text = format!("{name} is named twice: join the bounds by a comma");
+                    self.problem(one, text);
+                }
+            }
+        }
+        for one in release
+            .conflicts
+            .iter()
+            .filter(|one| one.get_ref().is_any())
+        {
+            let name = one.get_ref().release();
+            let mut required = release.requires.iter();
+            if required.any(|required| required.get_ref().release() == name) {
+                let text = format!("the release requires {name} and conflicts with every version");
+                self.problem(one, text);
+            }
+        }
+        let plain = |list: &[Spanned<ReleaseRange>]| -> Vec<ReleaseRange> {
+            list.iter().map(Spanned::get_ref).cloned().collect()
+        };
+        (plain(&release.requires), plain(&release.conflicts))
     }
 
     fn variable(&mut self, spanned: Spanned<release_toml::VariableToml>) -> Variable {

@@ -15,7 +15,8 @@ use pgseal_verify::format::expectation::Expectation;
 use pgseal_verify::format::manifest::{
     Audience, Release, ReleaseState, Target, Transaction, Variable, VerifyMode, default_search_path,
 };
-use pgseal_verify::format::name::{Name, VariableName};
+use pgseal_verify::format::name::{Name, VariableName, Version};
+use pgseal_verify::format::release_range::ReleaseRange;
 use pgseal_verify::format::run_limits::RunLimits;
 use pgseal_verify::format::server_range::ServerRange;
 use pgseal_verify::format::version::Format1;
@@ -38,7 +39,7 @@ pub struct ReleaseToml {
     /// Maximum age of that rehearsal in days.
     pub rehearsal_max_age_days: Option<Spanned<FromOne>>,
     /// `[release]`
-    pub release: Release,
+    pub release: ReleaseInfoToml,
     /// `[target]`
     pub target: TargetToml,
     /// `[variables.NAME]`
@@ -69,6 +70,34 @@ pub struct ReleaseToml {
     /// `[[acknowledge]]`
     #[serde(default)]
     pub acknowledge: Vec<AcknowledgeToml>,
+}
+
+/// `[release]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReleaseInfoToml {
+    pub name: Name,
+    version: Version,
+    sequence: u32,
+    pub summary: String,
+    /// Releases that must be in effect.
+    #[serde(default)]
+    pub requires: Vec<Spanned<ReleaseRange>>,
+    /// Releases that must not be in effect.
+    #[serde(default)]
+    pub conflicts: Vec<Spanned<ReleaseRange>>,
+}
+
+impl ReleaseInfoToml {
+    /// The manifest's form of the release.
+    pub fn into_release(self) -> Release {
+        Release {
+            name: self.name,
+            version: self.version,
+            sequence: self.sequence,
+            summary: self.summary,
+        }
+    }
 }
 
 /// A whole number of at least 1, with an error message for people.

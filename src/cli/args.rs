@@ -18,6 +18,7 @@ use crate::trust::attestations::{AttestationError, ClaimedStatement};
 use crate::trust::{JudgedAt, PublicKey, SecretKey, TrustRoot, store};
 use clap::Args;
 use pgseal_verify::format::run_limits::{RunLimits, TimeLimit};
+use pgseal_verify::format::statement::ReleaseId;
 use pgseal_verify::format::timestamp::Timestamp;
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -151,7 +152,7 @@ impl ApprovalArgs {
         bundle: B,
         with: impl Fn(B, &ClaimedStatement) -> Result<B, AttestationError>,
     ) -> Result<B, CliError> {
-        add(self.files(false)?, bundle, with)
+        add(self.files(false)?, bundle, |_| false, with)
     }
 
     /// Like [`Self::add_to`], for a command that waits: a directory may still be empty.
@@ -160,7 +161,26 @@ impl ApprovalArgs {
         bundle: B,
         with: impl Fn(B, &ClaimedStatement) -> Result<B, AttestationError>,
     ) -> Result<B, CliError> {
-        add(self.files(true)?, bundle, with)
+        add(self.files(true)?, bundle, |_| false, with)
+    }
+
+    /// Adds the approvals that are for this one of several releases. A statement about one of the
+    /// `others` is left to that release.
+    pub fn add_those_for<'r>(
+        &self,
+        bundle: BundleToRun<'r>,
+        others: &[ReleaseId],
+        may_be_empty: bool,
+    ) -> Result<BundleToRun<'r>, CliError> {
+        let (root, id) = (bundle.root(), bundle.release_id());
+        let is_of_another = |claimed: &ClaimedStatement| match root.attestation(claimed, id) {
+            Err(AttestationError::OtherRelease { found, .. }) => {
+                others.iter().any(|other| other.digest() == found)
+            }
+            _ => false,
+        };
+        let files = self.files(may_be_empty)?;
+        add(files, bundle, is_of_another, BundleToRun::with_approval)
     }
 
     fn files(&self, may_be_empty: bool) -> Result<Vec<PathBuf>, CliError> {
@@ -201,12 +221,13 @@ impl ApprovalArgs {
 fn add<B>(
     files: Vec<PathBuf>,
     mut bundle: B,
+    skips: impl Fn(&ClaimedStatement) -> bool,
     with: impl Fn(B, &ClaimedStatement) -> Result<B, AttestationError>,
 ) -> Result<B, CliError> {
     for file in files {
         let source = open_file::open(&file).map_err(|error| open_error(&file, &error))?;
         let added = Attestations::parse(source).about(&file)?;
-        for claimed in &added.statements {
+        for claimed in added.statements.iter().filter(|claimed| !skips(claimed)) {
             bundle = with(bundle, claimed)
                 .map_err(|error| CliError::from(AuthenticateError::from(error)).about(&file))?;
         }

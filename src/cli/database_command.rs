@@ -39,14 +39,40 @@ impl DatabaseCommand {
         out: Output,
         notifier: Notifier,
     ) -> Result<Self, CliError> {
-        let limits = limits.within(signed)?;
         let stop = CancellationToken::default();
-        let (connect, runs_as) =
-            database.cancellable_connector(&stop, signed, &limits, notifier.clone())?;
-        interrupt::watch(&command, &stop, out, notifier)?;
+        let this = Self::stopped_by(&stop, database, (limits, signed), command, notifier.clone())?;
+        interrupt::watch(&this.command, &stop, out, notifier)?;
+        Ok(this)
+    }
+
+    /// Like [`Self::prepare`], after an earlier command of this process: signals that it handles
+    /// stop this one as well. A stop that was requested meanwhile is an error.
+    pub fn following(
+        stop: &CancellationToken,
+        database: &DatabaseArgs,
+        limits: (&LimitArgs, &RunLimits),
+        command: Command,
+        notifier: Notifier,
+    ) -> Result<Self, CliError> {
+        stop.anew();
+        if stop.is_requested() {
+            return Err(command.interrupted());
+        }
+        Self::stopped_by(stop, database, limits, command, notifier)
+    }
+
+    fn stopped_by(
+        stop: &CancellationToken,
+        database: &DatabaseArgs,
+        (limits, signed): (&LimitArgs, &RunLimits),
+        command: Command,
+        notifier: Notifier,
+    ) -> Result<Self, CliError> {
+        let limits = limits.within(signed)?;
+        let (connect, runs_as) = database.cancellable_connector(stop, signed, &limits, notifier)?;
         Ok(Self {
             command,
-            stop,
+            stop: stop.clone(),
             connect,
             runs_as,
             limits,

@@ -121,6 +121,8 @@ kinds! {
     OlderSequence "older-sequence" Preflight "A later sequence of this release ran here."
     SameSequence "same-sequence" Preflight "Another release with the same sequence is in effect."
     Overlap "overlap" Preflight "A release that shares tiers with this one is in effect."
+    Requires "requires" Preflight "A release that this one requires is not in effect."
+    Conflicts "conflicts" Preflight "A release that excludes this one, or that it excludes, is in effect."
     Unfinished "unfinished" Preflight "A run stopped half way here."
     NothingToResume "nothing-to-resume" Preflight "No run stopped half way here."
     OtherValues "other-values" Preflight "The run to resume was begun with other values."
@@ -167,6 +169,7 @@ impl Kind {
                 | Self::GateBlocked | Self::GateUnanswered | Self::GateRole
                 | Self::LedgerDenied | Self::LedgerCreateDenied
                 // Other runs, and the state that they leave.
+                | Self::Requires | Self::Conflicts
                 | Self::Locked | Self::Unfinished | Self::ProbeFailed | Self::NotBaseline
         )
     }

@@ -25,6 +25,7 @@ use pgseal_verify::format::statement::{ReleaseId, title};
 use pgseal_verify::format::wire::V1;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Where receipts go, and who signs them.
 #[derive(clap::Args, Debug)]
@@ -43,7 +44,7 @@ pub struct ReceiptArgs {
 pub struct Prepared {
     /// Identifier of the run.
     pub run_id: String,
-    key: Option<SecretKey>,
+    key: Option<Arc<SecretKey>>,
     dir: PathBuf,
     stem: String,
     /// Disk space reserved for the receipt.
@@ -53,14 +54,15 @@ pub struct Prepared {
 impl ReceiptArgs {
     /// Opens the key that signs the receipt. This may wait for a passphrase, so it precedes any use
     /// of the clock, the trust root and the database.
-    pub fn key(&self) -> Result<Option<SecretKey>, CliError> {
-        Ok(self.passphrase.keys(self.receipt_key.as_slice())?.pop())
+    pub fn key(&self) -> Result<Option<Arc<SecretKey>>, CliError> {
+        let key = self.passphrase.keys(self.receipt_key.as_slice())?.pop();
+        Ok(key.map(Arc::new))
     }
 
     /// Chooses the names of the journal and the receipt.
     pub fn prepare(
         &self,
-        key: Option<SecretKey>,
+        key: Option<Arc<SecretKey>>,
         root: &TrustRoot,
         manifest: &Manifest,
         action: Action,
@@ -71,12 +73,12 @@ impl ReceiptArgs {
     /// Like `prepare`, for an action that is neither a run nor a rollback.
     pub fn prepare_named(
         &self,
-        key: Option<SecretKey>,
+        key: Option<Arc<SecretKey>>,
         root: &TrustRoot,
         manifest: &Manifest,
         what: &str,
     ) -> Result<Prepared, CliError> {
-        check_key(key.as_ref(), root)?;
+        check_key(key.as_deref(), root)?;
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(CliError::internal)?;
         let run_id = hex(&random);
@@ -113,7 +115,7 @@ impl Prepared {
 
     /// The key that signs the receipt.
     pub fn key(&self) -> Option<&SecretKey> {
-        self.key.as_ref()
+        self.key.as_deref()
     }
 
     /// Checks the key by a trust root that was read anew, and names the files by the current time.
@@ -123,7 +125,7 @@ impl Prepared {
         manifest: &Manifest,
         action: Action,
     ) -> Result<(), CliError> {
-        check_key(self.key.as_ref(), root)?;
+        check_key(self.key.as_deref(), root)?;
         self.stem = stem(manifest, action.as_str(), &self.run_id);
         Ok(())
     }
@@ -174,7 +176,7 @@ impl Prepared {
         receipt: Rehearsal,
     ) -> (PathBuf, std::io::Result<PathBuf>) {
         let stored = match self.reserved.take() {
-            Some(reserved) => reserved.write_rehearsal(id, receipt, self.key.as_ref()),
+            Some(reserved) => reserved.write_rehearsal(id, receipt, self.key.as_deref()),
             None => Err(std::io::Error::other("no room was taken for it")),
         };
         (self.dir.clone(), stored)
@@ -182,8 +184,8 @@ impl Prepared {
 
     fn store(&mut self, id: ReleaseId, receipt: Receipt) -> std::io::Result<PathBuf> {
         match self.reserved.take() {
-            Some(reserved) => reserved.write(id, receipt, self.key.as_ref()),
-            None => receipt::write(&self.dir, &self.stem, id, receipt, self.key.as_ref()),
+            Some(reserved) => reserved.write(id, receipt, self.key.as_deref()),
+            None => receipt::write(&self.dir, &self.stem, id, receipt, self.key.as_deref()),
         }
     }
 

@@ -4,13 +4,17 @@ use super::{Output, escape, optional};
 use pgseal_verify::format::manifest::{Acknowledgement, Manifest, Tier, Variable};
 use pgseal_verify::format::statement::{ReleaseId, title};
 
-/// Prints name, sequence, summary and id.
+/// Prints name, sequence, summary, id, and the releases that it requires or excludes.
 pub fn show_title(manifest: &Manifest, id: ReleaseId, out: Output) {
     let release = &manifest.release;
     let title = title(&release.name, &release.version);
     out.line(format!("{title} (sequence {})", release.sequence));
     out.line(escape(&release.summary));
     out.line(format!("release id {id}"));
+    let requires = manifest.requires.iter();
+    requires.for_each(|range| out.line(format!("requires {range}")));
+    let conflicts = manifest.conflicts.iter();
+    conflicts.for_each(|range| out.line(format!("conflicts with {range}")));
 }
 
 /// The target in one line.

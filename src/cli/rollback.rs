@@ -6,7 +6,7 @@ use super::interrupt::Command;
 use super::progress::Progress;
 use super::recording::ReceiptArgs;
 use super::schema_digests::{self, SchemaDigestArgs};
-use super::{CliError, Exit, Output, Paint};
+use super::{CliError, Exit, Output, Paint, escape};
 use crate::release::rollback::{self, Found};
 use crate::release::run_context;
 use crate::trust::JudgedAt;
@@ -64,6 +64,10 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             return Ok(Exit::Done);
         }
     };
+    for unmet in applied.dependents() {
+        let text = format!("this rollback leaves a release without one that it requires: {unmet}");
+        out.warning(escape(&text));
+    }
     let schema = args
         .schema
         .before(&order)

@@ -1,9 +1,12 @@
-//! `pgseal run FILE`
+//! `pgseal run FILE...`
 
 mod if_needed;
+mod several;
 mod wait;
 
-use super::args::{self, ApprovalArgs, BundleArgs, DatabaseArgs, LimitArgs, RetryArgs, now};
+use super::args::{
+    self, ApprovalArgs, BundleArgs, DatabaseArgs, LimitArgs, RetryArgs, TrustArgs, now,
+};
 use super::database_command::DatabaseCommand;
 use super::interrupt::Command;
 use super::missing::{self, Permission, Refused};
@@ -12,23 +15,39 @@ use super::recording::{Prepared, ReceiptArgs};
 use super::rehearsal_proof::RehearsedArgs;
 use super::schema_digests::SchemaDigestArgs;
 use super::stage;
+use super::waiting;
 use super::{CliError, Exit, Output};
 use crate::bundle::BundleToRun;
 use crate::record::definitions::When;
+use crate::release::cancellation::CancellationToken;
 use crate::release::gate;
 use crate::release::resume::Decision;
 use crate::release::run::ReadyRelease;
 use crate::release::run_context::{self, ContextToRun};
+use crate::trust::SecretKey;
 use pgseal_verify::format::fingerprint::Fingerprint;
 use pgseal_verify::format::manifest::Manifest;
 use pgseal_verify::format::receipt::{Action, Waited};
+use pgseal_verify::format::statement::ReleaseId;
 use pgseal_verify::format::timestamp::Timestamp;
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
+    /// The bundles, in the order in which they run; each begins after the one before it succeeded
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
     #[command(flatten)]
-    bundle: BundleArgs,
+    trust: TrustArgs,
+    #[command(flatten)]
+    options: Options,
+}
+
+#[derive(clap::Args, Debug)]
+struct Options {
     #[command(flatten)]
     database: DatabaseArgs,
     #[command(flatten)]
@@ -73,61 +92,42 @@ fn decision(text: &str) -> Result<Decision, String> {
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
-    let key = args.receipts.key()?;
-    if args.wait {
-        return wait::run(args, key, out);
-    }
-    let at = now();
-    let root = args.bundle.root()?;
-    let bundle = args.bundle.authenticate_to_run(&root, at)?;
-    let bundle = args.approvals.add_to(bundle, BundleToRun::with_approval)?;
-    let manifest = bundle.manifest();
-    stage::warn(manifest, out);
-    let variables = run_context::values(manifest, &args.database.variables()?, true)?;
-    let mut progress = Progress::new(out);
-    let ordered = args.prepare(manifest, out, &progress)?;
-    let ran_on = missing::ran_on(&bundle, &args.receipts.receipts, at)?;
-    let order = ContextToRun {
-        ran_on: &ran_on,
-        ..ordered.order(&bundle, &variables)
+    let options = &args.options;
+    let key = options.receipts.key()?;
+    let [file] = args.files.as_slice() else {
+        return several::run(args, key, out);
     };
-    if let Some(ended) = args.ended(order, at, &progress, out) {
-        return ended;
-    }
-    let permission = args.permission(&bundle, &variables, at);
-    let permission = permission.map_err(|refused| missing::first(refused.errors))?;
-    let mut prepared = args.receipts.prepare(key, &root, manifest, Action::Run)?;
-    let ready = gate::pass(order, &mut progress).map_err(CliError::from);
-    let ready = ready.and_then(|gated| {
-        Ok(match args.resume {
-            true => gated.resume(&permission.admission, args.interrupted)?,
-            false => gated.preflight(Some(&permission.admission))?,
-        })
-    });
-    if ready.is_err()
-        && let Some(ended) = args.ended(order, at, &progress, out)
-    {
-        // Another process has run it since.
-        return ended;
-    }
-    let ready = ready.map_err(|error| {
-        let error = ordered.or_interrupted(error);
-        if !args.resume || error.exit == Exit::Preflight {
-            return error;
-        }
-        error.also_hint("the run is still half way, and `pgseal rollback FILE` asks no gate")
-    })?;
-    let schema = args
-        .schema
-        .before(&order.authentic())
-        .map_err(|error| ordered.or_interrupted(error))?;
-    let permitted = Permitted {
-        order,
-        ready,
-        permission,
-        schema,
+    let bundle = BundleArgs {
+        file: file.clone(),
+        trust: args.trust.clone(),
     };
-    args.begin(permitted, &mut prepared, &mut progress, Vec::new(), out)
+    let one = One {
+        bundle,
+        options,
+        variables: options.database.variables()?,
+        several: None,
+    };
+    one.run(key, out)
+}
+
+/// A release of the command.
+struct One<'a> {
+    bundle: BundleArgs,
+    options: &'a Options,
+    /// The values of variables that are given to it.
+    variables: BTreeMap<String, String>,
+    /// If the command has several releases.
+    several: Option<Several<'a>>,
+}
+
+/// The place of a release among others.
+struct Several<'a> {
+    id: ReleaseId,
+    /// The other releases of the command, which have approvals of their own.
+    others: Vec<ReleaseId>,
+    is_first: bool,
+    /// Handles signals from the first release on.
+    stop: &'a OnceCell<CancellationToken>,
 }
 
 /// A release that may run: the next step writes.
@@ -139,7 +139,66 @@ struct Permitted<'b> {
     schema: Option<Fingerprint>,
 }
 
-impl Args {
+impl One<'_> {
+    fn run(&self, key: Option<Arc<SecretKey>>, out: Output) -> Result<Exit, CliError> {
+        let args = self.options;
+        if args.wait {
+            return wait::run(self, key, out);
+        }
+        let at = now();
+        let root = self.bundle.root()?;
+        let bundle = self.bundle.authenticate_to_run(&root, at)?;
+        self.check_same(bundle.release_id())?;
+        let bundle = self.approved(bundle, false)?;
+        let manifest = bundle.manifest();
+        stage::warn(manifest, out);
+        let variables = run_context::values(manifest, &self.variables, true)?;
+        let mut progress = Progress::new(out);
+        let ordered = self.prepare(manifest, out, &progress)?;
+        let ran_on = missing::ran_on(&bundle, &args.receipts.receipts, at)?;
+        let order = ContextToRun {
+            ran_on: &ran_on,
+            ..ordered.order(&bundle, &variables)
+        };
+        if let Some(ended) = self.ended(order, at, &progress, out) {
+            return ended;
+        }
+        let permission = self.permission(&bundle, &variables, at);
+        let permission = permission.map_err(|refused| missing::first(refused.errors))?;
+        let mut prepared = args.receipts.prepare(key, &root, manifest, Action::Run)?;
+        let ready = gate::pass(order, &mut progress).map_err(CliError::from);
+        let ready = ready.and_then(|gated| {
+            Ok(match args.resume {
+                true => gated.resume(&permission.admission, args.interrupted)?,
+                false => gated.preflight(Some(&permission.admission))?,
+            })
+        });
+        if ready.is_err()
+            && let Some(ended) = self.ended(order, at, &progress, out)
+        {
+            // Another process has run it since.
+            return ended;
+        }
+        let ready = ready.map_err(|error| {
+            let error = ordered.or_interrupted(error);
+            if !args.resume || error.exit == Exit::Preflight {
+                return error;
+            }
+            error.also_hint("the run is still half way, and `pgseal rollback FILE` asks no gate")
+        })?;
+        let schema = args
+            .schema
+            .before(&order.authentic())
+            .map_err(|error| ordered.or_interrupted(error))?;
+        let permitted = Permitted {
+            order,
+            ready,
+            permission,
+            schema,
+        };
+        self.begin(permitted, &mut prepared, &mut progress, Vec::new(), out)
+    }
+
     /// Prepares connection and signals.
     fn prepare(
         &self,
@@ -147,18 +206,45 @@ impl Args {
         out: Output,
         progress: &Progress,
     ) -> Result<DatabaseCommand, CliError> {
-        let limits = (&self.limits, &manifest.limits);
-        let writes = Command::writes("run", &self.receipts.receipts);
+        let limits = (&self.options.limits, &manifest.limits);
+        let writes = Command::writes("run", &self.options.receipts.receipts);
         // A partial run stays partial until the resumed run continues.
-        let exit = if self.resume {
+        let exit = if self.options.resume {
             Exit::Partial
         } else {
             Exit::Failed
         };
         let command = Command { exit, ..writes };
         let notifier = progress.notifier();
-        let ordered = DatabaseCommand::prepare(&self.database, limits, command, out, notifier)?;
-        Ok(ordered.retrying(self.retries.lock_retries))
+        let database = &self.options.database;
+        let watched = self.several.as_ref().map(|several| several.stop);
+        let ordered = match watched.and_then(OnceCell::get) {
+            Some(stop) => DatabaseCommand::following(stop, database, limits, command, notifier),
+            None => DatabaseCommand::prepare(database, limits, command, out, notifier),
+        }?;
+        if let Some(watched) = watched {
+            watched.get_or_init(|| ordered.stop.clone());
+        }
+        Ok(ordered.retrying(self.options.retries.lock_retries))
+    }
+
+    /// Refuses a file that was replaced by another release since the command began.
+    fn check_same(&self, found: ReleaseId) -> Result<(), CliError> {
+        match &self.several {
+            Some(several) => waiting::check_same(several.id, found, &self.bundle.file),
+            None => Ok(()),
+        }
+    }
+
+    /// Adds the approvals of `--approval` that are for this release.
+    fn approved<'r>(
+        &self,
+        bundle: BundleToRun<'r>,
+        may_be_empty: bool,
+    ) -> Result<BundleToRun<'r>, CliError> {
+        let others = self.several.as_ref().map(|several| &*several.others);
+        let approvals = &self.options.approvals;
+        approvals.add_those_for(bundle, others.unwrap_or_default(), may_be_empty)
     }
 
     /// Checks clock, policy, approvals and rehearsal.
@@ -168,8 +254,14 @@ impl Args {
         variables: &BTreeMap<String, String>,
         at: Timestamp,
     ) -> Result<Permission<'b>, Refused<'b>> {
-        let rehearsal = self.rehearsed.rehearsal.as_deref();
-        Permission::gather(bundle, variables, rehearsal, &self.receipts.receipts, at)
+        let rehearsal = self.options.rehearsed.rehearsal.as_deref();
+        Permission::gather(
+            bundle,
+            variables,
+            rehearsal,
+            &self.options.receipts.receipts,
+            at,
+        )
     }
 
     /// Opens the journal, runs the release, and stores its receipt.
@@ -202,7 +294,8 @@ impl Args {
         progress.finish();
         let mut report = report?;
         report.receipt.waited = waited;
-        self.schema
+        self.options
+            .schema
             .add(schema, &order.authentic(), prepared, &mut report, out);
         prepared.conclude(order.bundle, report, out)
     }

@@ -6,6 +6,7 @@ use super::connection;
 use super::table;
 use super::{CliError, Exit, Output, Paint, display_path, escape};
 use crate::record::ledger::{Entry, Happened, Step};
+use crate::release::dependencies;
 use crate::release::resolve::Resolution;
 use crate::release::status::{self, Ending, Status, Unfinished};
 
@@ -53,6 +54,7 @@ fn document(status: &Status) -> serde_json::Value {
             "at": entry.at, "action": entry.action, "release": entry.release, "version": entry.version,
             "sequence": entry.sequence, "release_id": entry.release_id, "run_id": entry.run_id,
             "transaction_id": entry.transaction_id, "role": entry.role,
+            "requires": entry.requires, "conflicts": entry.conflicts,
         })
     };
     serde_json::json!({
@@ -63,6 +65,11 @@ fn document(status: &Status) -> serde_json::Value {
             "run": row(entry),
             "steps": steps.iter().map(step_document).collect::<Vec<_>>(),
         })),
+        "unmet": dependencies::unmet_here(&status.ledger).iter()
+            .map(|unmet| serde_json::json!({
+                "by": unmet.by, "requires": unmet.requires, "found": unmet.found, "message": unmet.to_string(),
+            }))
+            .collect::<Vec<_>>(),
         "lock_holder": status.holder,
         "unfinished": status.unfinished.iter()
             .map(|unfinished| serde_json::json!({
@@ -158,6 +165,11 @@ fn show(status: &Status, out: Output) {
         out.line(format!(
             "{title} is {effect}: `pgseal check FILE` shows whether it holds, `pgseal rollback FILE` undoes it"
         ));
+        show_road(entry, out);
+    }
+    for unmet in dependencies::unmet_here(&status.ledger) {
+        let bad = out.paint(Paint::Bad, "unmet");
+        out.line(format!("{bad}: {}", escape(&unmet.to_string())));
     }
     if in_effect.is_empty() && !status.ledger.is_empty() && status.stopped.is_none() {
         out.line("no release is in effect: all that ran here is rolled back");
@@ -214,6 +226,21 @@ fn show(status: &Status, out: Output) {
         out.line(format!("{what}{ended} ({path}): {text}; {next}"));
     }
     show_lacking(status, out);
+}
+
+/// Prints the releases that a release in effect requires and excludes.
+fn show_road(entry: &Entry, out: Output) {
+    for (word, list) in [
+        ("requires", &entry.requires),
+        ("conflicts with", &entry.conflicts),
+    ] {
+        match list.as_deref() {
+            None => out.line(format!("    {word}: the ledger's list can't be read")),
+            Some(list) => list
+                .iter()
+                .for_each(|range| out.line(format!("    {word} {range}"))),
+        }
+    }
 }
 
 /// Prints one sentence about this server and one about others, each for the newest run.

@@ -40,17 +40,24 @@ impl Begun {
 
     /// Refuses a bundle that was replaced by another release.
     pub fn check(&self, found: ReleaseId, file: &Path) -> Result<(), CliError> {
-        if found == self.release {
-            return Ok(());
-        }
-        let text = format!(
-            "expected release {}, found {found}: the file was replaced by another release",
-            self.release
-        );
-        Err(CliError::new(Kind::ReleaseChanged, text)
-            .about(file)
-            .hint("nothing was run; a wait is for one release: begin another one for this file"))
+        check_same(self.release, found, file).map_err(|error| {
+            error
+                .hint("nothing was run; a wait is for one release: begin another one for this file")
+        })
     }
+}
+
+/// Refuses a file that holds another release than before.
+pub fn check_same(expected: ReleaseId, found: ReleaseId, file: &Path) -> Result<(), CliError> {
+    if found == expected {
+        return Ok(());
+    }
+    let text = format!(
+        "expected release {expected}, found {found}: the file was replaced by another release"
+    );
+    Err(CliError::new(Kind::ReleaseChanged, text)
+        .about(file)
+        .hint("it was not run; a command is for the releases that it began with"))
 }
 
 /// A wait for conditions.

@@ -380,6 +380,8 @@ fn done_is_proved_now() {
         role: "r".to_owned(),
         variables: BTreeMap::new(),
         approvals: Some(Vec::new()),
+        requires: Some(Vec::new()),
+        conflicts: Some(Vec::new()),
         finished: true,
     };
     let in_effect = |gap: &str, checks: bool| {

@@ -16,6 +16,7 @@ use pgseal_verify::format::name::Name;
 use pgseal_verify::format::receipt::{
     Action, CountedApproval, ObservedTarget, Operator, TrustReference,
 };
+use pgseal_verify::format::release_range::ReleaseRange;
 use pgseal_verify::format::statement::ReleaseId;
 use pgseal_verify::format::timestamp::Timestamp;
 pub use schema::{ensure, may_be_made};
@@ -42,6 +43,10 @@ pub struct Entry {
     pub variables: BTreeMap<String, String>,
     /// The approvals that the run used; `None` if they are not as pgseal writes them.
     pub approvals: Option<Vec<UsedApproval>>,
+    /// The releases that it requires; `None` if they are not as pgseal writes them.
+    pub requires: Option<Vec<ReleaseRange>>,
+    /// The releases that it conflicts with; `None` as above.
+    pub conflicts: Option<Vec<ReleaseRange>>,
     /// Whether the run is complete; only then it is in effect.
     pub finished: bool,
 }
@@ -80,6 +85,20 @@ pub fn in_effect<'e>(rows: impl IntoIterator<Item = &'e Entry>) -> Vec<&'e Entry
     rows
 }
 
+/// The releases in effect, oldest first: of each name the newest run that was not rolled back.
+pub fn current(rows: &[Entry]) -> Vec<&Entry> {
+    let mut by_name: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
+    for row in rows {
+        by_name.entry(&row.release).or_default().push(row);
+    }
+    let mut tops: Vec<&Entry> = by_name
+        .into_values()
+        .filter_map(|rows| in_effect(rows).pop())
+        .collect();
+    tops.sort_by_key(|row| row.id);
+    tops
+}
+
 /// The unfinished run of any release.
 pub fn unfinished(rows: &[Entry]) -> Option<&Entry> {
     let is_standing = |run: &&Entry| {
@@ -98,7 +117,7 @@ pub fn entries(session: &mut dyn Session) -> Result<Vec<Entry>, DatabaseError> {
     let table = session.query(
         "select id::text, to_char(timezone('UTC', at), 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), action, release, version,
                 sequence::text, release_id, run_id, transaction_id, role, variables::text,
-                approvals::text,
+                approvals::text, requires::text, conflicts::text,
                 (exists (select from pgseal.steps s where s.run_id = row.run_id and s.happened = 'finished'))::text
          from pgseal.ledger as row order by row.id",
         &[],
@@ -134,6 +153,8 @@ pub struct NewEntry<'a> {
     /// Ids of the keys that signed, joined by commas.
     pub signers: &'a str,
     pub approvals: &'a [CountedApproval],
+    pub requires: &'a [ReleaseRange],
+    pub conflicts: &'a [ReleaseRange],
     pub trust: &'a TrustReference,
     pub target: &'a ObservedTarget,
     pub operator: &'a Operator,
@@ -147,10 +168,12 @@ pub fn add(session: &mut dyn Session, new: &NewEntry<'_>) -> Result<(), Database
     let added = session.query(
         "insert into pgseal.ledger
              (action, release, version, sequence, release_id, run_id, transaction_id, signers, pgseal, variables,
-              approvals, trust_version, trust_sha256, operator, host, server_version, system_identifier, timeline, before)
+              approvals, trust_version, trust_sha256, operator, host, server_version, system_identifier, timeline, before,
+              requires, conflicts)
          values ($1::text, $2::text, $3::text, $4::text::bigint, $5::text, $6::text, $7::text, $8::text, $9::text,
                  $10::text::jsonb, $11::text::jsonb, $12::text::bigint, $13::text, $14::text, $15::text, $16::text,
-                 nullif($17::text, ''), nullif($18::text, '')::bigint, $19::text::jsonb)
+                 nullif($17::text, ''), nullif($18::text, '')::bigint, $19::text::jsonb,
+                 $20::text::jsonb, $21::text::jsonb)
          returning '1'::text",
         &[
             new.action.as_str(),
@@ -172,6 +195,8 @@ pub fn add(session: &mut dyn Session, new: &NewEntry<'_>) -> Result<(), Database
             target.system_identifier.as_deref().unwrap_or_default(),
             &target.timeline.map(|timeline| timeline.to_string()).unwrap_or_default(),
             &serde_json::json!(new.before).to_string(),
+            &serde_json::json!(new.requires).to_string(),
+            &serde_json::json!(new.conflicts).to_string(),
         ],
     )?;
     schema::one_row(&added)
@@ -210,6 +235,8 @@ fn entry(row: Vec<Option<String>>) -> Entry {
         role: next(),
         variables: serde_json::from_str(&next()).unwrap_or_default(),
         approvals: serde_json::from_str(&next()).ok(),
+        requires: serde_json::from_str(&next()).ok(),
+        conflicts: serde_json::from_str(&next()).ok(),
         finished: next() == "true",
     }
 }
@@ -232,6 +259,8 @@ mod tests {
             role: String::new(),
             variables: BTreeMap::new(),
             approvals: Some(Vec::new()),
+            requires: Some(Vec::new()),
+            conflicts: Some(Vec::new()),
             finished,
         }
     }

@@ -214,7 +214,7 @@ impl CancellationToken {
 
     /// Begins new work that may be stopped, after earlier work was stopped or ended. A request
     /// stays.
-    pub(super) fn anew(&self) {
+    pub fn anew(&self) {
         let mut inner = self.lock();
         (inner.phase, inner.committed, inner.clearing) = (CommitPhase::BeforeCommit, false, false);
     }

@@ -2,6 +2,7 @@
 //! `baseline`.
 
 use super::approvals::Uses;
+use super::dependencies::{Conflict, Dependencies, Unmet};
 use super::failure::Failure;
 use super::gate::{self, OpenError};
 use super::probe::{self, Mismatch, Observed};
@@ -37,6 +38,10 @@ pub enum PreflightError {
     SameSequence(Box<Entry>),
     /// A stage of this release, or the release of which it is a stage, is in effect.
     Overlaps(Box<Entry>),
+    /// Required releases are not in effect.
+    Requires(Vec<Unmet>),
+    /// Releases in effect that must not be.
+    Conflicts(Vec<Conflict>),
     /// A run is unfinished: resume it or roll it back first.
     Unfinished(Box<Entry>),
     /// No unfinished run to resume.
@@ -126,14 +131,27 @@ pub(super) fn check_clock(
     Ok(all)
 }
 
-/// Checks that the ledger has neither this release nor one in its way, and that the approvals of the
-/// admission have runs left. Returns the uses of all approvals.
+/// Checks that the ledger has neither this release nor one in its way, that required releases are in
+/// effect, and that the approvals of the admission have runs left. Returns the uses of all
+/// approvals.
 pub(super) fn check_ledger(
     session: &mut dyn Session,
     order: &RunContext<'_>,
     target: &ObservedTarget,
     admission: Option<&Admission<'_>>,
 ) -> Result<Uses, PreflightError> {
+    let (uses, obstacles) = survey_ledger(session, order, target, admission)?;
+    obstacles.into_iter().next().map_or(Ok(uses), Err)
+}
+
+/// Like [`check_ledger`], with every obstacle that another release or people can remove. An error is
+/// one beside which nothing else is judged.
+pub(super) fn survey_ledger(
+    session: &mut dyn Session,
+    order: &RunContext<'_>,
+    target: &ObservedTarget,
+    admission: Option<&Admission<'_>>,
+) -> Result<(Uses, Vec<PreflightError>), PreflightError> {
     let release = &order.manifest().release;
     let all = check_clock(session, order)?;
     if let Some(open) = ledger::unfinished(&all) {
@@ -142,6 +160,7 @@ pub(super) fn check_ledger(
     if let Some(other) = overlapping(order.manifest(), &all) {
         return Err(PreflightError::Overlaps(Box::new(other)));
     }
+    let dependencies = Dependencies::of(order.manifest(), &all);
     let uses = Uses::of(&all, None, target);
     let mut rows = all;
     rows.retain(|row| row.release == release.name.as_str());
@@ -156,14 +175,17 @@ pub(super) fn check_ledger(
     if let Some(other) = standing.iter().find(|row| row.sequence == release.sequence) {
         return Err(PreflightError::SameSequence(Box::new((*other).clone())));
     }
+    let dependencies = dependencies.map_err(PreflightError::Ledger)?;
+    let mut obstacles: Vec<PreflightError> = dependencies.errors().collect();
     let uses = uses?;
     if let Some(admission) = admission {
-        uses.left(admission).map_err(PreflightError::Approvals)?;
+        let left = uses.left(admission).err();
+        obstacles.extend(left.map(PreflightError::Approvals));
     }
-    match ledger::may_be_made(session).map_err(PreflightError::Ledger)? {
-        true => Ok(uses),
-        false => Err(PreflightError::NoRight),
+    if !ledger::may_be_made(session).map_err(PreflightError::Ledger)? {
+        obstacles.push(PreflightError::NoRight);
     }
+    Ok((uses, obstacles))
 }
 
 /// A release in effect that shares tiers with this one: a stage and its whole begin with the same

@@ -1,6 +1,7 @@
 //! The unfinished run in the ledger, and the decisions of `run --resume` about it.
 
 use super::approvals::Uses;
+use super::dependencies::Dependencies;
 use super::preflight::{self, PreflightError};
 use super::run_context::RunContext;
 use crate::database::Session;
@@ -59,6 +60,12 @@ impl UnfinishedRun {
         // Names may resolve differently for another role.
         if entry.role != target.role {
             return Err(PreflightError::OtherRole(Box::new(entry)));
+        }
+        // A release that it requires may have been rolled back since.
+        let dependencies = Dependencies::of(order.manifest(), &all);
+        let mut obstacles = dependencies.map_err(PreflightError::Ledger)?.errors();
+        if let Some(obstacle) = obstacles.next() {
+            return Err(obstacle);
         }
         let uses = Uses::of(&all, Some(&entry), target)?;
         let unfinished = Self {

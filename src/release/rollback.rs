@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::dependencies::{self, Unmet};
 use super::event::Observer;
 use super::executor::{self, ExecutionPlan, NamedScript, RunKind, Start};
 use super::gate::{self, OpenError};
@@ -37,6 +38,8 @@ pub struct AppliedRelease<'b> {
     target: ObservedTarget,
     variables: BTreeMap<String, String>,
     run_id: String,
+    /// Requirements of other releases that the rollback leaves unmet.
+    dependents: Vec<Unmet>,
     /// The unfinished run, if the release is not in effect.
     unfinished: Option<UnfinishedRun>,
 }
@@ -65,10 +68,11 @@ pub fn find<'b>(
     target::check_primary(session.as_ref())
         .map_err(|error| RollbackError::Open(OpenError::Target(error)))?;
     lock::take(session.as_mut(), order.stop, observer).map_err(RollbackError::Lock)?;
-    let rows = ledger::of_release(session.as_mut(), &order.manifest().release.name)
-        .map_err(RollbackError::Ledger)?;
+    let all = ledger::entries(session.as_mut()).map_err(RollbackError::Ledger)?;
+    let name = order.manifest().release.name.as_str();
+    let rows = all.iter().filter(|row| row.release == name);
     let id = order.bundle.release_id().to_string();
-    match ledger::standing(&rows).last() {
+    match ledger::standing(rows).last() {
         Some(top) if top.release_id == id => {
             let variables = inherit_variables(order.variables, Some(&top.variables));
             let unfinished = match top.finished {
@@ -89,6 +93,7 @@ pub fn find<'b>(
                 target,
                 variables,
                 run_id: top.run_id.clone(),
+                dependents: dependencies::unmet_without(&all, top),
                 unfinished,
             })))
         }
@@ -106,6 +111,12 @@ impl AppliedRelease<'_> {
     /// The run that is in effect or unfinished.
     pub fn run_id(&self) -> &str {
         &self.run_id
+    }
+
+    /// Requirements of other releases that the rollback leaves unmet. They do not stop it.
+    // docs/decisions/082
+    pub fn dependents(&self) -> &[Unmet] {
+        &self.dependents
     }
 
     /// Runs the rollback scripts in one transaction, which must end in the rolled-back state. Its

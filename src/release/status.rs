@@ -96,13 +96,7 @@ impl Status {
 
     /// Releases in effect, by name: the last run that was not rolled back.
     pub fn in_effect(&self) -> Vec<&Entry> {
-        let is_top = |entry: &&Entry| {
-            let of_its_name = self.ledger.iter();
-            let of_its_name = of_its_name.filter(|row| row.release == entry.release);
-            let top = ledger::in_effect(of_its_name).last().map(|top| top.id);
-            top == Some(entry.id)
-        };
-        self.ledger.iter().filter(is_top).collect()
+        ledger::current(&self.ledger)
     }
 }
 

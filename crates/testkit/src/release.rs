@@ -47,6 +47,8 @@ pub struct Release {
     pub name: String,
     pub version: String,
     pub sequence: u32,
+    /// Further lines of `[release]`.
+    about: String,
     /// Line of `[target]`.
     database: String,
     /// Further lines.
@@ -71,6 +73,7 @@ impl Release {
             name: "small".to_owned(),
             version: "1.0.0".to_owned(),
             sequence: 1,
+            about: String::new(),
             database: String::new(),
             target: String::new(),
             gates: Vec::new(),
@@ -183,6 +186,12 @@ impl Release {
         self
     }
 
+    /// Adds a line to `[release]`.
+    pub fn about(mut self, line: &str) -> Self {
+        self.about = format!("{}{line}\n", self.about);
+        self
+    }
+
     /// Adds lines to `[target]`.
     pub fn target(mut self, lines: &str) -> Self {
         self.target = format!("{}{lines}\n", self.target);
@@ -228,9 +237,15 @@ impl Release {
             .map(|table| format!("reordered = [\"{table}\"]\n"))
             .collect();
         let mut toml = format!(
-            "format = 1\n{reordered}\n[release]\nname = \"{}\"\nversion = \"{}\"\nsequence = {}\nsummary = \"A release for a test.\"\n\n\
+            "format = 1\n{reordered}\n[release]\nname = \"{}\"\nversion = \"{}\"\nsequence = {}\nsummary = \"A release for a test.\"\n{}\n\
              [target]\n{}\n{}\n{}",
-            self.name, self.version, self.sequence, self.database, self.target, self.variables
+            self.name,
+            self.version,
+            self.sequence,
+            self.about,
+            self.database,
+            self.target,
+            self.variables
         );
         for (name, file) in &self.gates {
             let _ = write!(toml, "[[gate]]\nname = \"{name}\"\nfile = \"{file}\"\n\n");

@@ -71,6 +71,16 @@ impl From<PreflightError> for CliError {
                 ),
                 "nothing was changed; `pgseal rollback` with that release's bundle leads back to the baseline that this one starts from",
             ),
+            PreflightError::Requires(unmet) => (
+                Kind::Requires,
+                format!("a required release is not in effect: {}", joined(&unmet)),
+                "nothing was changed; run the required release first: `pgseal run REQUIRED FILE` runs both, in this order",
+            ),
+            PreflightError::Conflicts(conflicts) => (
+                Kind::Conflicts,
+                format!("a conflicting release is in effect: {}", joined(&conflicts)),
+                "nothing was changed; `pgseal rollback` with the bundle of the other release undoes it",
+            ),
             PreflightError::Unfinished(row) => (
                 Kind::Unfinished,
                 format!(
@@ -120,18 +130,20 @@ impl From<PreflightError> for CliError {
                 format!("the baseline probe failed: {failure}"),
                 "",
             ),
-            PreflightError::State(mismatches) => {
-                let list: Vec<String> = mismatches.iter().map(ToString::to_string).collect();
-                (
-                    Kind::NotBaseline,
-                    format!(
-                        "the database is not in the state \"baseline\": {}",
-                        list.join("; ")
-                    ),
-                    "nothing was changed; the database is not as it was when the release was made: find out what changed there",
-                )
-            }
+            PreflightError::State(mismatches) => (
+                Kind::NotBaseline,
+                format!(
+                    "the database is not in the state \"baseline\": {}",
+                    joined(&mismatches)
+                ),
+                "nothing was changed; the database is not as it was when the release was made: find out what changed there",
+            ),
         };
         Self::new(kind, text).hint(hint)
     }
+}
+
+fn joined(all: &[impl ToString]) -> String {
+    let all: Vec<String> = all.iter().map(ToString::to_string).collect();
+    all.join("; ")
 }

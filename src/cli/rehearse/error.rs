@@ -77,6 +77,9 @@ fn preflight(error: PreflightError) -> CliError {
         PreflightError::Overlaps(_) | PreflightError::Unfinished(_) => {
             "the clone begins where its source stands; name a database (--from) or a dump (--from-dump) from before that"
         }
+        PreflightError::Requires(_) => {
+            "the clone has what its source has; name a database (--from) or a dump (--from-dump) with the required release"
+        }
         _ => return error.into(),
     };
     CliError::from(error).hint(hint)

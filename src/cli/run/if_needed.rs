@@ -1,6 +1,6 @@
 //! `pgseal run --if-needed`: ends with success if the release is in effect.
 
-use super::Args;
+use super::One;
 use crate::cli::progress::Progress;
 use crate::cli::{CliError, Exit, Kind, Output, check, escape};
 use crate::record::memory;
@@ -8,7 +8,7 @@ use crate::release::check::{InEffect, in_effect};
 use crate::release::run_context::ContextToRun;
 use pgseal_verify::format::timestamp::Timestamp;
 
-impl Args {
+impl One<'_> {
     /// The end of the command if `--if-needed` is given and the release is in effect. Errors that a
     /// run meets as well are left to the run.
     pub(super) fn ended(
@@ -18,7 +18,7 @@ impl Args {
         progress: &Progress,
         out: Output,
     ) -> Option<Result<Exit, CliError>> {
-        if !self.if_needed {
+        if !self.options.if_needed {
             return None;
         }
         match self.look(order, at, progress, out) {
@@ -38,7 +38,7 @@ impl Args {
         progress: &Progress,
         out: Output,
     ) -> Result<Option<Exit>, CliError> {
-        memory::check_clock(&self.receipts.receipts, at)?;
+        memory::check_clock(&self.options.receipts.receipts, at)?;
         order.bundle.check_policy()?;
         let Some(InEffect {
             entry,

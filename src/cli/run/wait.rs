@@ -3,8 +3,7 @@
 //! Every attempt reads trust root, bundle and approvals anew, and chooses a server anew. Between two
 //! attempts there is no session, so no transaction and no lock.
 
-use super::{Args, Permitted};
-use crate::bundle::BundleToRun;
+use super::{One, Permitted};
 use crate::cli::args::now;
 use crate::cli::missing;
 use crate::cli::progress::Progress;
@@ -19,6 +18,7 @@ use crate::release::survey::survey;
 use crate::trust::SecretKey;
 use pgseal_verify::format::receipt::Action;
 use pgseal_verify::format::timestamp::Timestamp;
+use std::sync::Arc;
 
 /// Result of one attempt.
 enum Attempt {
@@ -30,7 +30,7 @@ enum Attempt {
 
 /// The state between two attempts.
 struct Waiter<'a> {
-    args: &'a Args,
+    one: &'a One<'a>,
     out: Output,
     progress: Progress,
     prepared: Prepared,
@@ -38,11 +38,14 @@ struct Waiter<'a> {
     waiting: Waiting,
 }
 
-pub fn run(args: &Args, key: Option<SecretKey>, out: Output) -> Result<Exit, CliError> {
-    if let Some(until) = args.until.filter(|until| now() >= *until) {
+pub fn run(one: &One<'_>, key: Option<Arc<SecretKey>>, out: Output) -> Result<Exit, CliError> {
+    // Of several releases, a later one is tried once even if the time is over.
+    let is_later = one.several.as_ref().is_some_and(|one| !one.is_first);
+    let until = one.options.until.filter(|_| !is_later);
+    if let Some(until) = until.filter(|until| now() >= *until) {
         return Err(CliError::usage(format!("--until {until} is over")).hint("nothing was run"));
     }
-    let mut waiter = Waiter::begin(args, key, out)?;
+    let mut waiter = Waiter::begin(one, key, out)?;
     let mut is_first = true;
     loop {
         let attempt = waiter.attempt();
@@ -62,18 +65,20 @@ pub fn run(args: &Args, key: Option<SecretKey>, out: Output) -> Result<Exit, Cli
 impl<'a> Waiter<'a> {
     /// Reads the bundle for the first time, for its id and its limits, and tries out the directory of
     /// receipts: a full or read-only medium ends the command now, not when everything is there.
-    fn begin(args: &'a Args, key: Option<SecretKey>, out: Output) -> Result<Self, CliError> {
-        let root = args.bundle.root()?;
-        let bundle = args.bundle.authenticate_to_run(&root, now())?;
+    fn begin(one: &'a One<'a>, key: Option<Arc<SecretKey>>, out: Output) -> Result<Self, CliError> {
+        let args = one.options;
+        let root = one.bundle.root()?;
+        let bundle = one.bundle.authenticate_to_run(&root, now())?;
+        one.check_same(bundle.release_id())?;
         let manifest = bundle.manifest();
         stage::warn(manifest, out);
         let mut prepared = args.receipts.prepare(key, &root, manifest, Action::Run)?;
         prepared.try_out()?;
         let progress = Progress::new(out);
-        let command = args.prepare(manifest, out, &progress)?;
-        let (file, notifier) = (&args.bundle.file, progress.notifier());
+        let command = one.prepare(manifest, out, &progress)?;
+        let (file, notifier) = (&one.bundle.file, progress.notifier());
         Ok(Self {
-            args,
+            one,
             out,
             prepared,
             begun: Begun::new(bundle.release_id(), command),
@@ -84,15 +89,13 @@ impl<'a> Waiter<'a> {
 
     /// Begins the run if everything is there. An error is a fault of the host's files.
     fn attempt(&mut self) -> Result<Attempt, CliError> {
-        let (args, at) = (self.args, now());
-        let root = args.bundle.root()?;
-        let bundle = args.bundle.authenticate_to_run(&root, at)?;
-        self.begun.check(bundle.release_id(), &args.bundle.file)?;
-        let bundle = args
-            .approvals
-            .add_arrived_to(bundle, BundleToRun::with_approval)?;
+        let (one, args, at) = (self.one, self.one.options, now());
+        let root = one.bundle.root()?;
+        let bundle = one.bundle.authenticate_to_run(&root, at)?;
+        self.begun.check(bundle.release_id(), &one.bundle.file)?;
+        let bundle = one.approved(bundle, true)?;
         let manifest = bundle.manifest();
-        let variables = run_context::values(manifest, &args.database.variables()?, true)?;
+        let variables = run_context::values(manifest, &one.variables, true)?;
         self.prepared.renew(&root, manifest, Action::Run)?;
         let (first, notifier) = (&self.begun.command, self.progress.notifier());
         let command = first.reconnecting(&args.database, &manifest.limits, notifier)?;
@@ -101,7 +104,7 @@ impl<'a> Waiter<'a> {
             ran_on: &ran_on,
             ..command.order(&bundle, &variables)
         };
-        let permission = args.permission(&bundle, &variables, at);
+        let permission = one.permission(&bundle, &variables, at);
         let survey = survey(order, missing::admission(&permission), &mut Silent);
         let obstacles = survey.obstacles.into_iter().map(missing::obstacle);
         let permission = match permission {
@@ -134,14 +137,14 @@ impl<'a> Waiter<'a> {
         let (prepared, progress) = (&mut self.prepared, &mut self.progress);
         let waited = self.waiting.waited();
         Ok(Attempt::Ended(
-            args.begin(permitted, prepared, progress, waited, self.out),
+            one.begin(permitted, prepared, progress, waited, self.out),
         ))
     }
 
     /// The result of an attempt that lacks something, which does not matter to a release in effect if
     /// `--if-needed` is given.
     fn lacks(&self, missing: Vec<CliError>, order: ContextToRun<'_>, at: Timestamp) -> Attempt {
-        match self.args.ended(order, at, &self.progress, self.out) {
+        match self.one.ended(order, at, &self.progress, self.out) {
             Some(ended) => Attempt::Ended(ended),
             None => Attempt::Missing(missing),
         }

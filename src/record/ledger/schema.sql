@@ -21,7 +21,9 @@ create table pgseal.ledger (
     server_version text,
     system_identifier text,
     timeline bigint,
-    before jsonb
+    before jsonb,
+    requires jsonb not null default '[]',
+    conflicts jsonb not null default '[]'
 );
 comment on table pgseal.ledger is
     'one row for each run or rollback, written in its first transaction; rows are only added';
@@ -70,7 +72,7 @@ create view pgseal.runs as
                      then 'rolled back half way'
                 else 'unfinished' end as progress,
            f.at as finished, l.role, l.operator, l.host, l.variables, l.signers, l.approvals,
-           l.before, f.evidence as after, l.server_version, l.system_identifier, l.timeline, l.pgseal
+           l.before, f.evidence as after, l.requires, l.conflicts, l.server_version, l.system_identifier, l.timeline, l.pgseal
     from pgseal.ledger l
     left join lateral (select s.* from pgseal.steps s
                        where s.run_id = l.run_id and s.happened = 'finished' order by s.id limit 1) f on true;

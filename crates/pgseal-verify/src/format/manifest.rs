@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::database_pattern::Databases;
 use super::expectation::Expectation;
 use super::name::{Name, VariableName, Version};
+use super::release_range::ReleaseRange;
 use super::run_limits::RunLimits;
 use super::server_range::ServerRange;
 use super::timestamp::Timestamp;
@@ -35,6 +36,12 @@ pub struct Manifest {
     /// of the same release.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub stages: Vec<Name>,
+    /// Releases that must be in effect.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub requires: Vec<ReleaseRange>,
+    /// Releases that must not be in effect.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub conflicts: Vec<ReleaseRange>,
     /// Database on which it may run.
     pub target: Target,
     /// Variables that the operator must or may set by `-v NAME=VALUE`.
