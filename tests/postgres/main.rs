@@ -62,6 +62,7 @@ mod several_hosts;
 mod shop;
 mod signed_answers;
 mod stages;
+mod story;
 mod targets;
 mod throwaway;
 mod tls;
