@@ -3,6 +3,7 @@
 mod approvals;
 mod archive;
 mod bundles;
+mod definitions;
 mod history;
 mod quorum;
 mod rehearsals;
@@ -94,6 +95,7 @@ pub fn check(findings: &mut [Finding], root: &TrustRoot, extent: Coverage) {
         runs::blocked,
         runs::repeated_ids,
         history::check,
+        definitions::check,
         runs::unsuccessful,
         revoked::check,
         trust_roots::check,

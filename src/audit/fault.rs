@@ -94,6 +94,8 @@ words! {
     RunFailed = "run-failed", Archive;
     RunUnfinished = "run-unfinished", Archive;
     RunUnknown = "run-unknown", Archive;
+    DefinitionsChanged = "definitions-changed", Archive;
+    DefinitionsNotRestored = "definitions-not-restored", Archive;
     RevokedKeyWork = "revoked-key-work", Archive;
     TrustFork = "trust-fork", Archive;
     TrustVersionMissing = "trust-version-missing", Archive;

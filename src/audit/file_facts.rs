@@ -14,7 +14,7 @@ use pgseal_verify::format::database_pattern::DatabasePattern;
 use pgseal_verify::format::evidence::AnswerKind;
 use pgseal_verify::format::manifest::Release;
 use pgseal_verify::format::name::{AprCode, Name, Version};
-use pgseal_verify::format::receipt::{Action, Outcome, TrustReference};
+use pgseal_verify::format::receipt::{Action, Outcome, SchemaDigests, TrustReference};
 use pgseal_verify::format::rehearsal::RehearsalOutcome;
 use pgseal_verify::format::timestamp::Timestamp;
 
@@ -168,6 +168,9 @@ pub struct ReceiptFacts {
     pub trust: TrustReference,
     /// Digest of the last line of the run's journal.
     pub journal_sha256: Option<Digest>,
+    /// Digests of the definitions, compared by `definitions::check`.
+    #[serde(skip)]
+    pub schema: Option<SchemaDigests>,
 }
 
 /// An approval named by a receipt.

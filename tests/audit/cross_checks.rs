@@ -587,6 +587,71 @@ fn more_runs_than_an_approval_allows() {
     well.has([USED[0], ("run3.receipt.json", "approvals-used")]);
 }
 
+/// Digests of definitions are compared from receipt to receipt, and from a run to its rollback.
+#[test]
+fn definitions_along_receipts() {
+    let well = Well::new();
+    let receipt = |stem: &str, at: &str, before: u8, after: Option<u8>| {
+        let digest = |digit: u8| Value::from(digit.to_string().repeat(64));
+        on_own(&well, stem, at, |said| {
+            said["schema"] = serde_json::json!({ "before": digest(before) });
+            match after {
+                Some(after) => said["schema"]["after"] = digest(after),
+                None => said["outcome"] = "unchanged".into(),
+            }
+        });
+    };
+    let found = |kind: &str| notes(&well).matches(kind).count();
+    receipt("run1", "2026-11-21T08:10:00Z", 1, Some(2));
+    receipt("undo1", "2026-11-21T08:30:00Z", 2, Some(1));
+    well.has([]);
+    assert_eq!(
+        (
+            found("definitions-changed"),
+            found("definitions-not-restored")
+        ),
+        (0, 0)
+    );
+    // A failed rollback before it: it found what the run left.
+    receipt("undo0", "2026-11-21T08:20:00Z", 2, None);
+    assert_eq!(
+        (
+            found("definitions-changed"),
+            found("definitions-not-restored")
+        ),
+        (0, 0)
+    );
+    receipt("undo1", "2026-11-21T08:30:00Z", 3, Some(4));
+    assert_eq!(
+        (
+            found("definitions-changed"),
+            found("definitions-not-restored")
+        ),
+        (1, 1)
+    );
+    receipt("undo0", "2026-11-21T08:20:00Z", 3, None);
+    assert_eq!(
+        (
+            found("definitions-changed"),
+            found("definitions-not-restored")
+        ),
+        (1, 1)
+    );
+    well.has([]);
+    // Between them, a receipt without digests: nothing is known.
+    on_own(&well, "undo0", "2026-11-21T08:20:00Z", |_| {});
+    on_own(&well, "run2", "2026-11-21T08:25:00Z", |said| {
+        said["approvals"][0]["sha256"] = "1".repeat(64).into();
+    });
+    assert_eq!(
+        (
+            found("definitions-changed"),
+            found("definitions-not-restored")
+        ),
+        (0, 0)
+    );
+}
+
 fn notes(well: &Well) -> String {
     format!("{:?}", well.vault.notes(&[ARCHIVE]))
 }

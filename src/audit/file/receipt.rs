@@ -231,6 +231,7 @@ fn receipt_facts(said: Receipt, sha256: Digest) -> ReceiptFacts {
             .collect(),
         trust: said.trust,
         journal_sha256: said.journal_sha256,
+        schema: said.schema,
     }
 }
 
