@@ -171,6 +171,9 @@ pub struct ReceiptFacts {
     /// Digests of the definitions, compared by `definitions::check`.
     #[serde(skip)]
     pub schema: Option<SchemaDigests>,
+    /// The values that the run or rollback changed, for people, such as `gap 210 -> 0`.
+    #[serde(skip)]
+    pub values: String,
 }
 
 /// An approval named by a receipt.

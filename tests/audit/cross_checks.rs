@@ -587,6 +587,36 @@ fn more_runs_than_an_approval_allows() {
     well.has([USED[0], ("run3.receipt.json", "approvals-used")]);
 }
 
+/// The page tells the history of each database, with the values that changed, and foreign text escaped.
+#[test]
+fn the_page_tells_the_history() {
+    let well = Well::new();
+    on_own(&well, "run1", "2026-11-21T08:10:00Z", |said| {
+        said["before"] = serde_json::json!({ "gap": "210", "same": "1", "note": null });
+        said["after"] = serde_json::json!({ "gap": "0", "same": "1", "note": "<b>\u{202e}" });
+    });
+    on_own(&well, "undo1", "2026-11-21T08:20:00Z", |said| {
+        said["outcome"] = "unchanged".into();
+    });
+    well.vault.audit(&[ARCHIVE, "--html", "page.html"]);
+    let page = String::from_utf8(well.vault.site.read("page.html")).expect("text");
+    let history = page
+        .split("Runs and rollbacks")
+        .nth(1)
+        .expect("the section");
+    for words in [
+        "own<span class=\"below\">system ",
+        "run of shop 1.0.0<span class=\"below\">archive/run1.receipt.json",
+        "committed",
+        "rollback of shop 1.0.0",
+        "nothing changed",
+        "gap 210 -&gt; 0, note NULL -&gt; &lt;b&gt;\\u{202e}",
+    ] {
+        assert!(history.contains(words), "{words}: {history}");
+    }
+    assert!(!history.contains("same 1"));
+}
+
 /// Digests of definitions are compared from receipt to receipt, and from a run to its rollback.
 #[test]
 fn definitions_along_receipts() {

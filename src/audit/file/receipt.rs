@@ -1,5 +1,7 @@
 //! Audits `*.receipt.json`, `*.rehearsal.json` and `*.evidence.json` with their signature and timestamp files.
 
+use std::collections::BTreeSet;
+
 use std::io;
 use std::path::Path;
 
@@ -204,8 +206,37 @@ fn authentic(facts: FileFacts) -> Audited {
     }
 }
 
+/// Maximum characters of the changed values; an archive has many receipts.
+const VALUES: usize = 400;
+
+/// `gap 210 -> 0, ownership 0 -> 210`: the values that differ.
+fn changed(said: &Receipt) -> String {
+    let (Some(before), Some(after)) = (&said.before, &said.after) else {
+        return String::new();
+    };
+    let shown = |value: Option<&Option<String>>| match value {
+        None => "?".to_owned(),
+        Some(None) => "NULL".to_owned(),
+        Some(Some(value)) => value.clone(),
+    };
+    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let pairs = names
+        .into_iter()
+        .map(|name| (name, before.get(name), after.get(name)));
+    let changed: Vec<String> = pairs
+        .filter(|(_, before, after)| before != after)
+        .map(|(name, before, after)| format!("{name} {} -> {}", shown(before), shown(after)))
+        .collect();
+    let text = changed.join(", ");
+    match text.char_indices().nth(VALUES) {
+        Some((end, _)) => format!("{} ...", &text[..end]),
+        None => text,
+    }
+}
+
 fn receipt_facts(said: Receipt, sha256: Digest) -> ReceiptFacts {
     ReceiptFacts {
+        values: changed(&said),
         sha256,
         run_id: said.run_id,
         action: said.action,

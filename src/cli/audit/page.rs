@@ -1,6 +1,7 @@
 //! An audit as one HTML page: outcome, faults and releases. It does not list all files, since a
 //! page of a hundred thousand rows helps no reader; programs read JSON lines or Parquet.
 
+mod history;
 mod releases;
 mod table;
 
@@ -61,6 +62,7 @@ fn sections(report: &Report, summary: &Summary, judge: &Judge<'_>) -> Markup {
             }))
         }
         (releases::section(report, judge))
+        (history::section(report))
         (section("files", "Files", &counts("kind", kinds)))
     }
 }

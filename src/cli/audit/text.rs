@@ -220,7 +220,8 @@ fn chains(report: &Report) -> Chains<'_> {
     chains
 }
 
-fn ended(outcome: Outcome) -> &'static str {
+/// The outcome, in words.
+pub fn ended(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Committed => "committed",
         Outcome::Unchanged => "nothing changed",
