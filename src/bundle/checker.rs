@@ -138,6 +138,7 @@ impl Checker<'_> {
             acknowledged,
             reordered: toml.reordered,
             require_rehearsal: toml.require_rehearsal,
+            require_no_drift: toml.require_no_drift,
             rehearsal_max_age_days: toml.rehearsal_max_age_days.map(|days| days.into_inner().0),
             files: Vec::new(),
         };

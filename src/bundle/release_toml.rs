@@ -36,6 +36,9 @@ pub struct ReleaseToml {
     /// Whether a run needs the receipt of a rehearsal.
     #[serde(default)]
     pub require_rehearsal: bool,
+    /// A run needs the definitions to be those of the newest signed receipt.
+    #[serde(default)]
+    pub require_no_drift: bool,
     /// Maximum age of that rehearsal in days.
     pub rehearsal_max_age_days: Option<Spanned<FromOne>>,
     /// `[release]`

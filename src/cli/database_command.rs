@@ -135,7 +135,7 @@ impl DatabaseCommand {
             connect: &self.connect,
             runs_as: self.runs_as.as_deref(),
             clone: self.standing.as_ref().map(CloneOf::Standing),
-            ran_on: &[],
+            receipts: None,
             variables,
             limits: &self.limits,
             lock_retries: self.lock_retries,

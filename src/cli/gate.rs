@@ -141,9 +141,8 @@ fn attempt(
         .command
         .reconnecting(&args.database, &manifest.limits, notifier.clone())?
         .on_clone(&args.on_clone, &root)?;
-    let ran_on = missing::ran_on(&bundle, &args.receipts, at)?;
     let order = ContextToRun {
-        ran_on: &ran_on,
+        receipts: Some(&args.receipts),
         ..command.order(&bundle, &variables)
     };
     let about = || {

@@ -132,6 +132,7 @@ kinds! {
     ProbeFailed "probe-failed" Preflight "The probe gave no answer."
     NotBaseline "not-baseline" Preflight "The database is not in the state `baseline`."
     NoDefinitions "no-definitions" Preflight "No definitions were kept to compare with."
+    Drift "drift" Preflight "Definitions changed since the newest signed receipt."
     CheckFailed "check-failed" Preflight "`check` found a difference from the state of the ledger."
     CloneRefused "clone-refused" Preflight "A clone cannot be made, or is left alone."
     NotAClone "not-a-clone" Preflight "The database is not a standing clone by the trust root."
@@ -163,6 +164,8 @@ impl Kind {
                 | Self::Io | Self::ClockBehind
                 // Approvers and rehearsals.
                 | Self::ApprovalsMissing | Self::ApprovalsUsed | Self::AprMismatch | Self::RehearsalMissing
+                // People who change definitions back.
+                | Self::Drift
                 // Runs elsewhere, windows and freezes.
                 | Self::StagingMissing | Self::OutsideWindow
                 // Gates, and rights in the database.

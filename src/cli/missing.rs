@@ -3,18 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{CliError, Exit, ResultExt as _, error};
+use super::{CliError, Exit, error};
 use crate::bundle::{Admission, BundleToRun};
 use crate::record::memory;
 use crate::record::rehearsal::Proved;
 use crate::release::gate::{GateError, OpenError};
 use crate::release::preflight::PreflightError;
 use crate::release::rehearsal_proof;
-use crate::release::staging;
 use crate::release::survey::Obstacle;
 use crate::trust::policy::{PolicyError, Tally};
 use pgseal_verify::format::approval::APR_VARIABLE;
-use pgseal_verify::format::receipt::ObservedTarget;
 use pgseal_verify::format::timestamp::Timestamp;
 
 /// The permission to run that this host's files give.
@@ -75,15 +73,6 @@ impl<'b> Permission<'b> {
             }
         }
     }
-}
-
-/// The databases on which the release ran, by the receipts of this host.
-pub fn ran_on(
-    bundle: &BundleToRun<'_>,
-    receipts: &Path,
-    at: Timestamp,
-) -> Result<Vec<ObservedTarget>, CliError> {
-    staging::ran_on(receipts, bundle.root(), bundle.release_id(), at).at(receipts)
 }
 
 /// The error that a run ends with.

@@ -83,9 +83,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let (command, notifier) = (Command::reads("plan"), Notifier::plain(out));
     let ordered = DatabaseCommand::prepare(&args.database, limits, command, out, notifier)?;
     let ordered = ordered.on_clone(&args.on_clone, &root)?;
-    let ran_on = missing::ran_on(&bundle, receipts, at)?;
     let order = ContextToRun {
-        ran_on: &ran_on,
+        receipts: Some(receipts),
         ..ordered.order(&bundle, &variables)
     };
     let mut plan = plan::make(order, missing::admission(&permission), &mut Silent);

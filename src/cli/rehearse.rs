@@ -146,7 +146,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         connect: server.maintenance(),
         runs_as: runs_as.as_deref(),
         clone: None,
-        ran_on: &[],
+        receipts: None,
         variables: &variables,
         limits: &limits,
         lock_retries: args.retries.lock_retries,

@@ -155,9 +155,8 @@ impl One<'_> {
         let variables = run_context::values(manifest, &self.variables, true)?;
         let mut progress = Progress::new(out);
         let ordered = self.prepare(manifest, out, &progress)?;
-        let ran_on = missing::ran_on(&bundle, &args.receipts.receipts, at)?;
         let order = ContextToRun {
-            ran_on: &ran_on,
+            receipts: Some(&args.receipts.receipts),
             ..ordered.order(&bundle, &variables)
         };
         if let Some(ended) = self.ended(order, at, &progress, out) {

@@ -4,6 +4,8 @@
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
+use super::preflight::PreflightError;
+use super::run_context::RunContext;
 use crate::database::Connect;
 use crate::fingerprint::{self, Difference, FingerprintError};
 use crate::record::definitions::{self, When};
@@ -105,4 +107,30 @@ pub fn since(
     let found = fingerprint::take(connect, &Scope::Schema, NonZeroUsize::MIN, now, &|_| ())?;
     let differences = fingerprint::differences(&proven.definitions, &found);
     Ok((found, differences))
+}
+
+/// Fails if a release demands that nothing drifted, and definitions changed since the newest signed
+/// receipt of the database. One on which nothing ran has nothing to compare with.
+pub(super) fn check(
+    order: &RunContext<'_>,
+    target: &ObservedTarget,
+    has_runs: bool,
+) -> Result<(), PreflightError> {
+    if !order.manifest().require_no_drift || order.clone.is_some() || !has_runs {
+        return Ok(());
+    }
+    let (root, now) = (order.root(), (order.clock)());
+    let receipts = order.receipts.unwrap_or(Path::new(""));
+    let compared = newest(receipts, root, target, None, now, &|_, _| ()).and_then(|proven| {
+        let (_, differences) = since(&proven, order.connect, now)?;
+        Ok((proven, differences))
+    });
+    let (proven, differences) = compared.map_err(PreflightError::NotCompared)?;
+    if differences.is_empty() {
+        return Ok(());
+    }
+    Err(PreflightError::Drift {
+        since: proven.path,
+        differences: differences.iter().map(ToString::to_string).collect(),
+    })
 }

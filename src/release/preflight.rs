@@ -1,8 +1,12 @@
 //! Checks before the first statement: the ledger does not have the release, and the database is
 //! `baseline`.
 
+use std::io;
+use std::path::PathBuf;
+
 use super::approvals::Uses;
 use super::dependencies::{Conflict, Dependencies, Unmet};
+use super::drift::{self, DriftError};
 use super::failure::Failure;
 use super::gate::{self, OpenError};
 use super::probe::{self, Mismatch, Observed};
@@ -59,6 +63,20 @@ pub enum PreflightError {
     Probe(Box<Failure>),
     /// No receipt proves a run on a database on which the trust root wants one first.
     NotRunOn(DatabasePattern),
+    /// The directory of receipts cannot be read.
+    Receipts {
+        path: PathBuf,
+        source: io::Error,
+    },
+    /// The definitions cannot be compared with those of the newest signed receipt.
+    NotCompared(DriftError),
+    /// Definitions changed since the newest signed receipt, and the release demands that they did
+    /// not.
+    Drift {
+        /// The receipt.
+        since: PathBuf,
+        differences: Vec<String>,
+    },
     /// The database is not in the release's baseline state.
     State(Vec<Mismatch>),
 }
@@ -162,6 +180,7 @@ pub(super) fn survey_ledger(
     }
     let dependencies = Dependencies::of(order.manifest(), &all);
     let uses = Uses::of(&all, None, target);
+    let has_runs = !all.is_empty();
     let mut rows = all;
     rows.retain(|row| row.release == release.name.as_str());
     let id = order.bundle.release_id().to_string();
@@ -185,6 +204,7 @@ pub(super) fn survey_ledger(
     if !ledger::may_be_made(session).map_err(PreflightError::Ledger)? {
         obstacles.push(PreflightError::NoRight);
     }
+    obstacles.extend(drift::check(order, target, has_runs).err());
     Ok((uses, obstacles))
 }
 

@@ -1,6 +1,7 @@
 //! The context of a command on a database: release, connection, values of variables, clock.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::cancellation::CancellationToken;
 use super::rehearse::ClonedDatabase;
@@ -11,7 +12,7 @@ use crate::database::Connect;
 use crate::trust::TrustRoot;
 use pgseal_verify::entry_path::EntryPath;
 use pgseal_verify::format::manifest::Manifest;
-use pgseal_verify::format::receipt::{ObservedTarget, Operator};
+use pgseal_verify::format::receipt::Operator;
 use pgseal_verify::format::run_limits::RunLimits;
 use pgseal_verify::format::timestamp::Timestamp;
 
@@ -24,8 +25,9 @@ pub struct RunContext<'b, B = &'b AuthenticatedBundle<'b>> {
     pub runs_as: Option<&'b str>,
     /// The clone that `connect` leads to; `None` for the target.
     pub clone: Option<CloneOf<'b>>,
-    /// Databases on which signed receipts prove a run of the release: `staging::ran_on`.
-    pub ran_on: &'b [ObservedTarget],
+    /// Directory of receipts, which prove runs on other databases and earlier definitions of this
+    /// one. Without it nothing is proved.
+    pub receipts: Option<&'b Path>,
     /// Values of the variables, as [`values`] resolved them.
     pub variables: &'b BTreeMap<String, String>,
     /// Time limits: those of the manifest, or lower ones.
@@ -58,7 +60,7 @@ impl<'b> ContextToRun<'b> {
             connect,
             runs_as,
             clone,
-            ran_on,
+            receipts,
             variables,
             limits,
             lock_retries,
@@ -71,7 +73,7 @@ impl<'b> ContextToRun<'b> {
             connect,
             runs_as,
             clone,
-            ran_on,
+            receipts,
             variables,
             limits,
             lock_retries,

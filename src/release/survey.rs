@@ -91,9 +91,12 @@ fn look_further(order: &RunContext<'_>, admission: Option<&Admission<'_>>, surve
     };
     // Beside another release, or without a required one, the baseline means nothing; used approvals
     // say nothing about it.
-    let is_judged = refused
-        .iter()
-        .all(|error| matches!(error, PreflightError::Approvals(_)));
+    let is_judged = refused.iter().all(|error| {
+        matches!(
+            error,
+            PreflightError::Approvals(_) | PreflightError::Drift { .. }
+        )
+    });
     let refused = refused.into_iter().map(Obstacle::Preflight);
     survey.obstacles.extend(refused);
     if role_is_known {

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::small;
-use pgseal_testkit::release::{assert_same, dump};
+use pgseal_testkit::release::{Operator, assert_same, dump};
 use pgseal_testkit::writer::Writer;
 
 #[test]
@@ -206,4 +206,66 @@ fn definitions_that_were_replaced() {
         .fails_saying(22, &none);
     fs::write(receipt, text).unwrap();
     operator.ask_with("rollback", &exact).done();
+}
+
+/// A release that demands that nothing drifted: from the second release of a database on, signed definitions have to be
+/// those that are there.
+#[test]
+fn a_release_that_demands_no_drift() {
+    let (db, mut release, site) = small("nodrift");
+    let first = site.pack(&release);
+    release.version = "2.0.0".to_owned();
+    release.sequence = 2;
+    let release = release
+        .demands_no_drift()
+        .baseline("select true as any;\n", "{ any = true }")
+        .file("tiers/widgets.sql", "create table public.gears (id int);\n")
+        .file("rollback/widgets.sql", "drop table public.gears;\n");
+    let second = site.pack(&release);
+    let sign = ["--fingerprint", "--receipt-key", "receipt.key"];
+    let operator = site.operator(&first, &db.url());
+    let demanding = site.operator(&second, &db.url());
+    // On a database without runs there is nothing to compare with.
+    assert_eq!(kinds(&demanding), Vec::<String>::new());
+    operator.run().done();
+    assert_eq!(kinds(&demanding), ["no-definitions"]);
+    demanding.run().fails_saying(22, &["no signed receipt"]);
+    operator.rollback().done();
+    operator.ask_with("run", &sign).done();
+    assert_eq!(kinds(&demanding), Vec::<String>::new());
+    let mut client = db.client();
+    client
+        .batch_execute("create index hurry on public.widgets (name)")
+        .unwrap();
+    assert_eq!(kinds(&demanding), ["drift"]);
+    let words = [
+        "demands that the definitions are those of",
+        "index public.hurry is new",
+    ];
+    demanding.run().fails_saying(22, &words);
+    let report = demanding.ask("report");
+    assert_eq!(report.code, 22, "{report}");
+    let writer = Writer::start(
+        &db,
+        "insert into public.approvals values (gen_random_uuid()::text)",
+    );
+    client.batch_execute("drop index public.hurry").unwrap();
+    demanding.ask_with("run", &sign).done();
+    // A rollback asks for nothing.
+    client
+        .batch_execute("create index hurry on public.widgets (name)")
+        .unwrap();
+    demanding.rollback().done();
+    writer.stop();
+}
+
+fn kinds(operator: &Operator<'_>) -> Vec<String> {
+    let receipts = operator.receipts().to_str().unwrap();
+    let gate = operator
+        .ask_with("gate", &["--json", "--receipts", receipts])
+        .json();
+    let missing = gate["missing"].as_array().unwrap().iter();
+    missing
+        .map(|one| one["kind"].as_str().unwrap().to_owned())
+        .collect()
 }

@@ -62,6 +62,7 @@ pub struct Release {
     finalized: String,
     rolled_back: Option<String>,
     reordered: Option<String>,
+    demands_no_drift: bool,
     limits: String,
     files: BTreeMap<String, Vec<u8>>,
 }
@@ -85,6 +86,7 @@ impl Release {
             finalized: "{ widgets = true }".to_owned(),
             rolled_back: None,
             reordered: None,
+            demands_no_drift: false,
             limits: "lock_timeout = \"5s\"\nstatement_timeout = \"1min\"\nidle_timeout = \"1min\""
                 .to_owned(),
             files: BTreeMap::new(),
@@ -180,6 +182,12 @@ impl Release {
         self
     }
 
+    /// Demands that nothing drifted since the newest signed receipt.
+    pub fn demands_no_drift(mut self) -> Self {
+        self.demands_no_drift = true;
+        self
+    }
+
     /// Names a table whose columns the rollback may leave in another order.
     pub fn reordered(mut self, table: &str) -> Self {
         self.reordered = Some(table.to_owned());
@@ -236,8 +244,12 @@ impl Release {
         let reordered: String = reordered
             .map(|table| format!("reordered = [\"{table}\"]\n"))
             .collect();
+        let no_drift = match self.demands_no_drift {
+            true => "require_no_drift = true\n",
+            false => "",
+        };
         let mut toml = format!(
-            "format = 1\n{reordered}\n[release]\nname = \"{}\"\nversion = \"{}\"\nsequence = {}\nsummary = \"A release for a test.\"\n{}\n\
+            "format = 1\n{reordered}{no_drift}\n[release]\nname = \"{}\"\nversion = \"{}\"\nsequence = {}\nsummary = \"A release for a test.\"\n{}\n\
              [target]\n{}\n{}\n{}",
             self.name,
             self.version,

@@ -7,7 +7,7 @@ use super::super::error::CliError;
 use super::super::exit::Exit;
 use super::super::interrupt::Command;
 use super::super::kind::Kind;
-use super::super::missing::{self, obstacle, too_few_here};
+use super::super::missing::{obstacle, too_few_here};
 use super::super::output::Output;
 use super::super::progress::Notifier;
 use super::Args;
@@ -90,7 +90,7 @@ pub fn ask(
         baseline(
             answers,
             ContextToRun {
-                ran_on: &missing::ran_on(bundle, &args.receipts, now())?,
+                receipts: Some(&args.receipts),
                 variables: &strict,
                 ..order
             },
@@ -243,7 +243,11 @@ fn row_of(obstacle: &Obstacle, is_seen: bool) -> Option<Row> {
             Some(Row::Gate)
         }
         Obstacle::Preflight(
-            PreflightError::Open(_) | PreflightError::Probe(_) | PreflightError::State(_),
+            PreflightError::Open(_)
+            | PreflightError::Probe(_)
+            | PreflightError::State(_)
+            | PreflightError::NotCompared(_)
+            | PreflightError::Drift { .. },
         ) => Some(Row::State),
         Obstacle::Preflight(PreflightError::NotRunOn(_)) => Some(Row::Target),
         Obstacle::Preflight(_) => Some(Row::Ledger),

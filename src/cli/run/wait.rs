@@ -99,9 +99,8 @@ impl<'a> Waiter<'a> {
         self.prepared.renew(&root, manifest, Action::Run)?;
         let (first, notifier) = (&self.begun.command, self.progress.notifier());
         let command = first.reconnecting(&args.database, &manifest.limits, notifier)?;
-        let ran_on = missing::ran_on(&bundle, &args.receipts.receipts, at)?;
         let order = ContextToRun {
-            ran_on: &ran_on,
+            receipts: Some(&args.receipts.receipts),
             ..command.order(&bundle, &variables)
         };
         let permission = one.permission(&bundle, &variables, at);

@@ -11,6 +11,7 @@ fn forged() -> AppliedRelease<'static> {
         variables: todo!(),
         run_id: todo!(),
         unfinished: todo!(),
+        dependents: todo!(),
     }
 }
 

@@ -69,6 +69,9 @@ pub struct Manifest {
     /// True if a run needs a rehearsal receipt of this exact release.
     #[serde(skip_serializing_if = "is_false", default)]
     pub require_rehearsal: bool,
+    /// True if a run needs the definitions to be those of the newest signed receipt of its database.
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub require_no_drift: bool,
     /// Maximum age in days of that rehearsal; absent for no limit. The lower of the release's and
     /// the trust root's limit applies.
     #[serde(skip_serializing_if = "Option::is_none", default)]
