@@ -54,6 +54,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let seen = look(&args.attest.file, root.as_ref(), out)?;
     let (manifest, id) = (&seen.manifest, seen.bundle.claimed_release_id());
     check_apr(manifest, args.apr.as_ref())?;
+    if let Some(only_on) = &args.target {
+        check_target(manifest, only_on)?;
+    }
     let at = now();
     let expires = args
         .expires
@@ -112,6 +115,19 @@ fn check_apr(manifest: &Manifest, apr: Option<&AprCode>) -> Result<(), CliError>
         "--apr {apr} does not match {pattern}, so no run could be ordered with it"
     ))
     .hint(about))
+}
+
+/// Validates `--target` against the databases of the release. An approval for another one would
+/// never count.
+fn check_target(manifest: &Manifest, only_on: &DatabasePattern) -> Result<(), CliError> {
+    let databases = &manifest.target.database;
+    if databases.overlap(only_on) {
+        return Ok(());
+    }
+    Err(CliError::usage(format!(
+        "--target {only_on} is not one of the release's databases: nothing was approved"
+    ))
+    .hint(format!("the release is for {databases}")))
 }
 
 /// Prints the release's own description before the operator approves it.

@@ -22,7 +22,7 @@ use crate::record::definitions::When;
 use crate::release::cancellation::CancellationToken;
 use crate::release::gate;
 use crate::release::resume::Decision;
-use crate::release::run::ReadyRelease;
+use crate::release::run::AuthorizedRelease;
 use crate::release::run_context::{self, ContextToRun};
 use crate::trust::SecretKey;
 use pgseal_verify::format::fingerprint::Fingerprint;
@@ -133,8 +133,7 @@ struct Several<'a> {
 /// A release that may run: the next step writes.
 struct Permitted<'b> {
     order: ContextToRun<'b>,
-    ready: ReadyRelease<'b>,
-    permission: Permission<'b>,
+    authorized: AuthorizedRelease<'b>,
     /// All definitions, if requested.
     schema: Option<Fingerprint>,
 }
@@ -191,8 +190,7 @@ impl One<'_> {
             .map_err(|error| ordered.or_interrupted(error))?;
         let permitted = Permitted {
             order,
-            ready,
-            permission,
+            authorized: ready.authorize(&permission.admission, permission.rehearsed.as_ref())?,
             schema,
         };
         self.begin(permitted, &mut prepared, &mut progress, Vec::new(), out)
@@ -274,24 +272,16 @@ impl One<'_> {
     ) -> Result<Exit, CliError> {
         let Permitted {
             order,
-            ready,
-            permission,
+            authorized,
             schema,
         } = permitted;
         let journal = prepared.journal()?;
         if let Some(definitions) = &schema {
             prepared.keep(When::Before, definitions)?;
         }
-        let report = ready.run(
-            &permission.admission,
-            permission.rehearsed.as_ref(),
-            &prepared.run_id,
-            journal,
-            progress,
-        );
+        let mut report = authorized.run(&prepared.run_id, journal, progress);
         order.stop.ended();
         progress.finish();
-        let mut report = report?;
         report.receipt.waited = waited;
         self.options
             .schema

@@ -1,14 +1,18 @@
 //! Drift: differences between a database's definitions now and those at the end of the newest
 //! signed run or rollback that kept them.
 
+use std::cell::RefCell;
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
+use super::failure::{Context as _, Failure};
 use super::preflight::PreflightError;
 use super::run_context::RunContext;
-use crate::database::Connect;
+use crate::database::{Connect, Session};
 use crate::fingerprint::{self, Difference, FingerprintError};
 use crate::record::definitions::{self, When};
+use crate::record::ledger;
 use crate::record::receipt::{self, ReceiptError};
 use crate::trust::{JudgedAt, TrustRoot};
 use pgseal_verify::digest::Digest;
@@ -16,6 +20,7 @@ use pgseal_verify::format::fingerprint::{Fingerprint, Scope};
 use pgseal_verify::format::receipt::{ObservedTarget, Receipt};
 use pgseal_verify::format::statement::ReleaseId;
 use pgseal_verify::format::timestamp::Timestamp;
+use pgseal_verify::plural::count;
 
 /// The state of the definitions that a signed receipt proves.
 pub struct Proven {
@@ -109,28 +114,105 @@ pub fn since(
     Ok((found, differences))
 }
 
-/// Fails if a release demands that nothing drifted, and definitions changed since the newest signed
-/// receipt of the database. One on which nothing ran has nothing to compare with.
+/// Drift on the database of a release that demands that there is none.
+#[derive(Debug)]
+pub struct Drifted {
+    /// The newest signed receipt of the database.
+    pub since: PathBuf,
+    pub differences: Vec<String>,
+    /// Receipts beside it that are not authentic.
+    pub skipped: Vec<PathBuf>,
+}
+
+/// Formats as what changed since which receipt, with the first three differences.
+impl fmt::Display for Drifted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let first: Vec<&str> = self
+            .differences
+            .iter()
+            .take(3)
+            .map(String::as_str)
+            .collect();
+        let (since, first) = (self.since.display(), first.join("; "));
+        write!(
+            f,
+            "the release demands that the definitions are those of the newest signed receipt, {since}, and they are not: {first}"
+        )?;
+        if self.differences.len() > 3 {
+            write!(f, "; and {} more", self.differences.len() - 3)?;
+        }
+        match self.skipped.len() {
+            0 => Ok(()),
+            skipped => write!(
+                f,
+                " (skipped: {}, not authentic)",
+                count(skipped, "receipt")
+            ),
+        }
+    }
+}
+
+/// Fails before a run if its release demands that nothing drifted, and definitions changed since the
+/// newest signed receipt of the database. One on which nothing ran has nothing to compare with.
 pub(super) fn check(
     order: &RunContext<'_>,
     target: &ObservedTarget,
     has_runs: bool,
 ) -> Result<(), PreflightError> {
+    let now = (order.clock)();
+    let take = || {
+        fingerprint::take(
+            order.connect,
+            &Scope::Schema,
+            NonZeroUsize::MIN,
+            now,
+            &|_| (),
+        )
+    };
+    match compare(order, target, has_runs, take) {
+        Ok(None) => Ok(()),
+        Ok(Some(drifted)) => Err(PreflightError::Drift(drifted)),
+        Err(error) => Err(PreflightError::NotCompared(error)),
+    }
+}
+
+/// Like [`check`], in the run's first transaction: other sessions may have changed definitions since
+/// the preflight checks.
+pub(super) fn check_inside(
+    session: &mut dyn Session,
+    order: &RunContext<'_>,
+    target: &ObservedTarget,
+) -> Result<(), Failure> {
+    if !order.manifest().require_no_drift {
+        return Ok(());
+    }
+    let entries = ledger::entries(session).context("cannot read the ledger")?;
+    let has_runs = !entries.is_empty();
+    let take = || fingerprint::take_on(session, &Scope::Schema, (order.clock)());
+    match compare(order, target, has_runs, take) {
+        Ok(None) => Ok(()),
+        Ok(Some(drifted)) => Err(Failure::plain(drifted)),
+        Err(error) => Err(Failure::plain(error)),
+    }
+}
+
+fn compare(
+    order: &RunContext<'_>,
+    target: &ObservedTarget,
+    has_runs: bool,
+    take: impl FnOnce() -> Result<Fingerprint, FingerprintError>,
+) -> Result<Option<Drifted>, DriftError> {
     if !order.manifest().require_no_drift || order.clone.is_some() || !has_runs {
-        return Ok(());
+        return Ok(None);
     }
-    let (root, now) = (order.root(), (order.clock)());
     let receipts = order.receipts.unwrap_or(Path::new(""));
-    let compared = newest(receipts, root, target, None, now, &|_, _| ()).and_then(|proven| {
-        let (_, differences) = since(&proven, order.connect, now)?;
-        Ok((proven, differences))
-    });
-    let (proven, differences) = compared.map_err(PreflightError::NotCompared)?;
-    if differences.is_empty() {
-        return Ok(());
-    }
-    Err(PreflightError::Drift {
+    let skipped = RefCell::new(Vec::new());
+    let skip = |_: &ReceiptError, path: &Path| skipped.borrow_mut().push(path.to_owned());
+    let proven = newest(receipts, order.root(), target, None, (order.clock)(), &skip)?;
+    let differences = fingerprint::differences(&proven.definitions, &take()?);
+    Ok((!differences.is_empty()).then(|| Drifted {
         since: proven.path,
         differences: differences.iter().map(ToString::to_string).collect(),
-    })
+        skipped: skipped.take(),
+    }))
 }

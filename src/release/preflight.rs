@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::approvals::Uses;
 use super::dependencies::{Conflict, Dependencies, Unmet};
-use super::drift::{self, DriftError};
+use super::drift::{self, DriftError, Drifted};
 use super::failure::Failure;
 use super::gate::{self, OpenError};
 use super::probe::{self, Mismatch, Observed};
@@ -72,11 +72,7 @@ pub enum PreflightError {
     NotCompared(DriftError),
     /// Definitions changed since the newest signed receipt, and the release demands that they did
     /// not.
-    Drift {
-        /// The receipt.
-        since: PathBuf,
-        differences: Vec<String>,
-    },
+    Drift(Drifted),
     /// The database is not in the release's baseline state.
     State(Vec<Mismatch>),
 }

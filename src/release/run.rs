@@ -1,9 +1,10 @@
-//! `GatedRelease -> Report`: runs a release from baseline to finalized.
+//! `GatedRelease -> ReadyRelease -> AuthorizedRelease -> Report`: runs a release from baseline to finalized.
 
 use super::approvals::Uses;
 use super::event::Observer;
-use super::executor::{self, ExecutionPlan, RunKind, Start};
+use super::executor::{self, ExecutionPlan, NamedScript, RunKind, Start};
 use super::gate::GatedRelease;
+use super::phases::Phase;
 use super::preflight::{self, PreflightError};
 use super::probe::Observed;
 use super::report::Report;
@@ -17,7 +18,7 @@ use crate::trust::attestations::SignedApproval;
 use crate::trust::policy::{self, PolicyError};
 use pgseal_verify::format::statement::ReleaseId;
 
-/// A gated release after its preflight checks: the next step writes.
+/// A gated release after its preflight checks.
 ///
 /// Only [`GatedRelease::preflight`] and [`GatedRelease::resume`] make one.
 pub struct ReadyRelease<'b> {
@@ -27,6 +28,17 @@ pub struct ReadyRelease<'b> {
     resumed: Option<UnfinishedRun>,
     /// Uses of approvals, as the ledger has them under the lock.
     uses: Uses,
+}
+
+/// A ready release that may run now: the next step writes.
+///
+/// Only [`ReadyRelease::authorize`] and, on a clone, [`ReadyRelease::rehearsal`] make one.
+pub struct AuthorizedRelease<'b> {
+    ready: ReadyRelease<'b>,
+    phases: Vec<Phase<NamedScript<'b>>>,
+    approvals: Vec<SignedApproval>,
+    /// The commit point, from 1, behind which a rehearsal stops.
+    stop_behind: Option<u32>,
 }
 
 impl<'b> GatedRelease<'b> {
@@ -97,16 +109,13 @@ impl<'b> ReadyRelease<'b> {
         self.before.as_ref()
     }
 
-    /// Runs all tiers, as authorized by the trust root and by approvals with runs left. If the
-    /// release or the trust root requires a rehearsal, its proof is required.
-    pub fn run(
+    /// Authorizes the run: by the trust root, by approvals with runs left, by an open window, and by
+    /// the proof of a rehearsal if the release or the trust root requires one.
+    pub fn authorize(
         self,
         admission: &Admission<'_>,
         rehearsed: Option<&Proved>,
-        run_id: &str,
-        journal: Journal,
-        observer: &mut dyn Observer,
-    ) -> Result<Report, RunError> {
+    ) -> Result<AuthorizedRelease<'b>, RunError> {
         let order = self.gated.order();
         if !std::ptr::eq(admission.bundle(), order.bundle) {
             return Err(RunError::Admission(admission.bundle().release_id()));
@@ -120,52 +129,54 @@ impl<'b> ReadyRelease<'b> {
         if needs_rehearsal(order) && !rehearsed.is_some_and(is_for) {
             return Err(RunError::Rehearsal);
         }
-        // Not of the authorization: time has passed since.
+        // Not of the admission: time has passed since.
         policy::check_window(order.root(), (order.clock)())?;
         let approvals = self.uses.left(admission)?;
-        self.execute(&approvals, None, run_id, journal, observer)
+        self.load(approvals, None)
     }
 
-    /// Runs all tiers on a clone, without approvals; or the tiers and statements up to a commit
-    /// point, from 1.
-    pub fn rehearse(
-        self,
-        stop_behind: Option<u32>,
-        run_id: &str,
-        journal: Journal,
-        observer: &mut dyn Observer,
-    ) -> Result<Report, RunError> {
+    /// Makes the rehearsal on a clone, without approvals, of all tiers, or of the tiers and statements
+    /// up to a commit point, from 1.
+    pub fn rehearsal(self, stop_behind: Option<u32>) -> Result<AuthorizedRelease<'b>, RunError> {
         if self.gated.order().rehearsal().is_none() {
             return Err(RunError::Clone(
                 "without approvals a release is rehearsed on a clone, and this is none",
             ));
         }
-        self.execute(&[], stop_behind, run_id, journal, observer)
+        self.load(Vec::new(), stop_behind)
     }
 
-    fn execute(
+    fn load(
         self,
-        approvals: &[SignedApproval],
+        approvals: Vec<SignedApproval>,
         stop_behind: Option<u32>,
-        run_id: &str,
-        journal: Journal,
-        observer: &mut dyn Observer,
-    ) -> Result<Report, RunError> {
-        let (order, session, target, answers) = self.gated.into_parts();
-        let work = ExecutionPlan {
-            start_of_run: None,
-            kind: self.resumed.map_or(RunKind::Fresh, RunKind::Resumed),
-            phases: executor::load_phases(&order)?,
+    ) -> Result<AuthorizedRelease<'b>, RunError> {
+        Ok(AuthorizedRelease {
+            phases: executor::load_phases(self.gated.order())?,
+            ready: self,
             approvals,
             stop_behind,
+        })
+    }
+}
+
+impl AuthorizedRelease<'_> {
+    /// Runs all tiers.
+    pub fn run(self, run_id: &str, journal: Journal, observer: &mut dyn Observer) -> Report {
+        let ready = self.ready;
+        let (order, session, target, answers) = ready.gated.into_parts();
+        let work = ExecutionPlan {
+            start_of_run: None,
+            kind: ready.resumed.map_or(RunKind::Fresh, RunKind::Resumed),
+            phases: self.phases,
+            approvals: &self.approvals,
+            stop_behind: self.stop_behind,
         };
         let start = Start {
             target,
             gates: answers,
-            before: self.before,
+            before: ready.before,
         };
-        Ok(executor::execute(
-            order, session, start, work, run_id, journal, observer,
-        ))
+        executor::execute(order, session, start, work, run_id, journal, observer)
     }
 }

@@ -94,7 +94,7 @@ fn look_further(order: &RunContext<'_>, admission: Option<&Admission<'_>>, surve
     let is_judged = refused.iter().all(|error| {
         matches!(
             error,
-            PreflightError::Approvals(_) | PreflightError::Drift { .. }
+            PreflightError::Approvals(_) | PreflightError::Drift(_)
         )
     });
     let refused = refused.into_iter().map(Obstacle::Preflight);

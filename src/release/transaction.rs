@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::drift;
 use super::event::Event;
 use super::executor::{Executor, NamedScript, TransactionPosition, ledger_run};
 use super::failure::{Context as _, Failure};
@@ -45,6 +46,9 @@ impl Executor<'_, '_> {
         self.receipt.transaction_id = Some(transaction_id.clone());
         self.gates(Asked::First)?;
         if which.begins() {
+            if self.receipt.action == Action::Run {
+                drift::check_inside(self.session, &self.order, &self.receipt.target)?;
+            }
             ledger::ensure(self.session).context("can't make the ledger (schema pgseal)")?;
         }
         if which.begins() && which.ends() {

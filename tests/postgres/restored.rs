@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::small;
-use pgseal_testkit::release::{Operator, assert_same, dump};
+use pgseal_testkit::release::{Operator, Running, assert_same, dump, wait_until};
 use pgseal_testkit::writer::Writer;
 
 #[test]
@@ -257,6 +257,42 @@ fn a_release_that_demands_no_drift() {
         .unwrap();
     demanding.rollback().done();
     writer.stop();
+}
+
+/// A definition that changes between the comparison before the run and its transaction.
+#[test]
+fn drift_while_the_run_begins() {
+    let (db, mut release, site) = small("driftlate");
+    let first = site.pack(&release);
+    release.version = "2.0.0".to_owned();
+    release.sequence = 2;
+    // The baseline probe follows the first comparison, and takes a second or two.
+    let probe = "select pg_catalog.sum(one.n * other.n) > 0 as any
+from pg_catalog.generate_series(1, 5000) as one (n), pg_catalog.generate_series(1, 5000) as other (n);\n";
+    let release = release
+        .demands_no_drift()
+        .baseline(probe, "{ any = true }")
+        .file("tiers/widgets.sql", "create table public.gears (id int);\n")
+        .file("rollback/widgets.sql", "drop table public.gears;\n");
+    let second = site.pack(&release);
+    let sign = ["--fingerprint", "--receipt-key", "receipt.key"];
+    site.operator(&first, &db.url())
+        .ask_with("run", &sign)
+        .done();
+    let demanding = site.operator(&second, &db.url());
+    let run = Running::of(&mut demanding.command("run"));
+    wait_until("the probe runs", || {
+        db.ask(
+            "select count(*) from pg_stat_activity where datname = current_database() and state = 'active'
+             and query_start < clock_timestamp() - interval '300 ms'",
+        ) != "0"
+    });
+    db.client()
+        .batch_execute("create index hurry on public.widgets (name)")
+        .unwrap();
+    let words = ["the database is as before", "index public.hurry is new"];
+    run.end().fails_saying(30, &words);
+    assert_eq!(db.ask("select to_regclass('public.gears') is null"), "t");
 }
 
 fn kinds(operator: &Operator<'_>) -> Vec<String> {

@@ -225,6 +225,31 @@ fn windows_and_freezes() {
     wait_until("it is in effect", || operator.check().code == 0);
 }
 
+/// A freeze that begins while the run prepares: nothing was begun, so nothing is left.
+#[test]
+fn a_freeze_that_begins_meanwhile() {
+    let (db, release, site) = small("freezing");
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let begin = now.as_secs() + 6;
+    // Ends a moment after the freeze began.
+    let probe = format!(
+        "with recursive tick (at) as (select pg_catalog.clock_timestamp() union all
+  select (select pg_catalog.max(pg_catalog.clock_timestamp()) from pg_catalog.generate_series(1, 20000) as n where tick.at is not null)
+  from tick where tick.at < pg_catalog.to_timestamp({begin} + 0.1))
+select pg_catalog.count(*) = 0 as any from tick;\n"
+    );
+    let bundle = site.pack(&release.baseline(&probe, "{ any = false }"));
+    let begin = db.ask(&format!(
+        "select to_char(to_timestamp({begin}) at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
+    ));
+    policy(&site, &["--freeze", &format!("{begin}..2090-01-01")]);
+    let operator = site.operator(&bundle, &db.url());
+    operator.run().fails_saying(11, &["lets no run begin"]);
+    assert!(operator.records("").is_empty());
+    operator.status().0.done();
+    assert_eq!(db.ask("select to_regnamespace('pgseal') is null"), "t");
+}
+
 /// A run that stopped half way is not resumed in a freeze; it may be rolled back.
 #[test]
 fn a_resumption_waits_too() {
@@ -278,6 +303,11 @@ fn an_approval_for_one_database() {
         ]);
         Answer::of(command.args(more).output().unwrap())
     };
+    let elsewhere = approve(&["--target", "elsewhere"]);
+    elsewhere.fails_saying(
+        2,
+        &["not one of the release's databases", production.name()],
+    );
     let on = format!("on {}", staging.name());
     approve(&["--target", staging.name()]).done().says(&[&on]);
     let at_production = site.operator(&bundle, &production.url());

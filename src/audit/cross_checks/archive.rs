@@ -48,7 +48,16 @@ pub struct ReceiptRecord<'a> {
     pub severity: Severity,
 }
 
-impl ReceiptRecord<'_> {
+impl<'a> ReceiptRecord<'a> {
+    /// System identifier and name of the database.
+    pub fn database(&self) -> (Option<&'a str>, &'a str) {
+        let receipt = self.receipt;
+        (
+            receipt.system_identifier.as_deref(),
+            receipt.database.as_str(),
+        )
+    }
+
     /// Whether it is a run that changed the database, or may have.
     pub fn is_run(&self) -> bool {
         self.receipt.action == Action::Run && self.receipt.outcome != Outcome::Unchanged
@@ -56,15 +65,8 @@ impl ReceiptRecord<'_> {
 
     /// Whether both are about the same release on the same database.
     pub fn is_about_same(&self, other: &Self) -> bool {
-        let database = |record: &Self| {
-            let receipt = record.receipt;
-            (
-                &receipt.database,
-                &receipt.system_identifier,
-                record.release.id,
-            )
-        };
-        database(self) == database(other)
+        let about = |record: &Self| (record.database(), record.release.id);
+        about(self) == about(other)
     }
 
     /// A fault, or a note if the receipt is not signed.

@@ -4,30 +4,17 @@ use std::collections::BTreeMap;
 
 use super::Answer;
 use super::archive::{Archive, ReceiptRecord};
-use super::same_second::ordered;
+use super::same_second::histories;
 use crate::audit::fault::FaultKind;
 use pgseal_verify::digest::Digest;
 use pgseal_verify::format::receipt::{Action, Outcome};
-
-/// System identifier and database.
-type Line<'a> = (Option<&'a str>, &'a str);
 
 /// Notes definitions that changed between two receipts, and rollbacks that did not lead back to those
 /// before the run. Neither is a fault: others may change a database, and a release may accept other
 /// orders of columns.
 pub fn check(archive: &Archive<'_>) -> Vec<Answer> {
-    let mut lines = BTreeMap::<Line<'_>, Vec<ReceiptRecord<'_>>>::new();
-    for record in archive.signed_receipts() {
-        let receipt = record.receipt;
-        let line = (
-            receipt.system_identifier.as_deref(),
-            receipt.database.as_str(),
-        );
-        lines.entry(line).or_default().push(record);
-    }
-    let walked = lines
-        .into_values()
-        .map(|line| walk(archive, &ordered(line)));
+    let by_database = histories(archive, ReceiptRecord::database);
+    let walked = by_database.values().map(|history| walk(archive, history));
     walked.flatten().collect()
 }
 
@@ -62,6 +49,8 @@ fn walk(archive: &Archive<'_>, line: &[ReceiptRecord<'_>]) -> Vec<Answer> {
             Action::Run => {
                 starts.insert(id, digests.map(|digests| (*record, digests.before)));
             }
+            // Of unknown outcome, the release may still be in effect.
+            Action::Rollback if receipt.outcome != Outcome::Committed => {}
             Action::Rollback => {
                 if let (Some(Some((run, before))), Some(after)) = (starts.remove(&id), after)
                     && before != after

@@ -1,39 +1,21 @@
 //! Replays the history of each database: a run adds a release, a rollback removes it.
 
-use std::collections::BTreeMap;
-
 use super::archive::{Archive, ReceiptRecord};
-use super::same_second::ordered;
+use super::same_second::histories;
 use super::{Answer, Coverage, Severity};
 use crate::audit::fault::FaultKind;
 use crate::audit::finding::Finding;
-use pgseal_verify::format::name::Name;
 use pgseal_verify::format::receipt::{Action, Outcome};
-
-/// System identifier, database and release name.
-type Line<'a> = (Option<&'a str>, &'a str, &'a Name);
 
 /// Reports contradictions in the history of each database. They are notes if the server did not
 /// report its system identifier, since two databases of one name may be meant. They are also notes
 /// if the timeline changed: a restored database has lost part of its history.
 pub fn check(archive: &Archive<'_>) -> Vec<Answer> {
-    let mut lines = BTreeMap::<Line<'_>, Vec<ReceiptRecord<'_>>>::new();
-    for record in archive.signed_receipts() {
-        let receipt = record.receipt;
-        let line = (
-            receipt.system_identifier.as_deref(),
-            receipt.database.as_str(),
-            &record.release.name,
-        );
-        lines.entry(line).or_default().push(record);
-    }
-    let mut answers = Vec::new();
-    for ((system, ..), line) in lines {
-        let line = ordered(line);
-        let severity = Severity::fault_if(system.is_some());
-        answers.extend(walk(archive, &line, severity));
-    }
-    answers
+    let by_database = histories(archive, |record| (record.database(), &record.release.name));
+    let walked = by_database.into_iter().map(|(((system, _), _), history)| {
+        walk(archive, &history, Severity::fault_if(system.is_some()))
+    });
+    walked.flatten().collect()
 }
 
 fn walk(archive: &Archive<'_>, line: &[ReceiptRecord<'_>], severity: Severity) -> Vec<Answer> {

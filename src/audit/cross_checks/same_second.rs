@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::archive::ReceiptRecord;
+use super::archive::{Archive, ReceiptRecord};
 use pgseal_verify::digest::Digest;
 use pgseal_verify::format::receipt::{Action, Outcome};
 
@@ -11,9 +11,24 @@ use pgseal_verify::format::receipt::{Action, Outcome};
 /// and low sequences first, since they leave the fewest conflicts for later runs.
 type Key = (bool, u32, Digest);
 
+/// The signed receipts by a key, each group in the order of its runs and rollbacks.
+pub fn histories<'a, K: Ord>(
+    archive: &Archive<'a>,
+    key: impl Fn(&ReceiptRecord<'a>) -> K,
+) -> BTreeMap<K, Vec<ReceiptRecord<'a>>> {
+    let mut groups = BTreeMap::<K, Vec<_>>::new();
+    for record in archive.signed_receipts() {
+        groups.entry(key(&record)).or_default().push(record);
+    }
+    let histories = groups.into_iter();
+    histories
+        .map(|(key, group)| (key, ordered(group)))
+        .collect()
+}
+
 /// Sorts runs and rollbacks by start and end time. Those with equal times are ordered so that each
 /// can follow the one before, if such an order exists.
-pub fn ordered<'a>(mut line: Vec<ReceiptRecord<'a>>) -> Vec<ReceiptRecord<'a>> {
+fn ordered<'a>(mut line: Vec<ReceiptRecord<'a>>) -> Vec<ReceiptRecord<'a>> {
     let times = |record: &ReceiptRecord<'_>| (record.receipt.started, record.receipt.finished);
     line.sort_by_key(times);
     let mut in_effect = BTreeSet::new();

@@ -30,9 +30,9 @@ pub fn check(archive: &Archive<'_>) -> Vec<Answer> {
         if receipt.resumes.is_some() && begun.contains(run_id.as_str()) {
             continue;
         }
-        let system = receipt.system_identifier.as_deref();
+        let (system, database) = run.database();
         for on in &receipt.approvals {
-            let on = (system, receipt.database.as_str(), on.key_id, on.sha256);
+            let on = (system, database, on.key_id, on.sha256);
             let of_run = uses.entry(on).or_default();
             of_run.entry(run_id).or_insert(*run);
         }

@@ -2,7 +2,6 @@
 
 use super::authentic::CLOCK_HINT;
 use super::{CliError, connection};
-use crate::cli::display_path;
 use crate::cli::kind::Kind;
 use crate::record::ledger::Entry;
 use crate::release::preflight::PreflightError;
@@ -38,23 +37,11 @@ impl From<PreflightError> for CliError {
             ),
             PreflightError::Receipts { path, source } => return Self::io(&path, &source),
             PreflightError::NotCompared(error) => return error.into(),
-            PreflightError::Drift { since, differences } => {
-                let first: Vec<String> = differences.iter().take(3).cloned().collect();
-                let more = match differences.len() {
-                    0..=3 => String::new(),
-                    all => format!("; and {} more", all - 3),
-                };
-                let text = format!(
-                    "the release demands that the definitions are those of the newest signed receipt, {}, and they are not: {}{more}",
-                    display_path(since),
-                    first.join("; ")
-                );
-                (
-                    Kind::Drift,
-                    text,
-                    "`pgseal drift` names all of them; find out who changed them, and change them back",
-                )
-            }
+            PreflightError::Drift(drifted) => (
+                Kind::Drift,
+                drifted.to_string(),
+                "`pgseal drift` names all of them; find out who changed them, and change them back",
+            ),
             PreflightError::AlreadyApplied(row) => (
                 Kind::AlreadyInEffect,
                 format!(

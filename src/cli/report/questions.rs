@@ -247,7 +247,7 @@ fn row_of(obstacle: &Obstacle, is_seen: bool) -> Option<Row> {
             | PreflightError::Probe(_)
             | PreflightError::State(_)
             | PreflightError::NotCompared(_)
-            | PreflightError::Drift { .. },
+            | PreflightError::Drift(_),
         ) => Some(Row::State),
         Obstacle::Preflight(PreflightError::NotRunOn(_)) => Some(Row::Target),
         Obstacle::Preflight(_) => Some(Row::Ledger),

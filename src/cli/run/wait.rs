@@ -119,20 +119,20 @@ impl<'a> Waiter<'a> {
         let ready = ready.and_then(|gated| {
             let ready = gated.preflight(Some(&permission.admission))?;
             let schema = args.schema.before(&order.authentic())?;
-            Ok((ready, schema))
+            let rehearsed = permission.rehearsed.as_ref();
+            let authorized = ready.authorize(&permission.admission, rehearsed)?;
+            Ok(Permitted {
+                order,
+                authorized,
+                schema,
+            })
         });
-        let (ready, schema) = match ready {
-            Ok(ready) => ready,
+        let permitted = match ready {
+            Ok(permitted) => permitted,
             Err(error) => return Ok(self.lacks(vec![error], order, at)),
         };
         self.waiting.end();
         self.progress.restart();
-        let permitted = Permitted {
-            order,
-            ready,
-            permission,
-            schema,
-        };
         let (prepared, progress) = (&mut self.prepared, &mut self.progress);
         let waited = self.waiting.waited();
         Ok(Attempt::Ended(

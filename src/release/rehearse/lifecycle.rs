@@ -27,7 +27,7 @@ impl RunningRehearsal<'_, '_> {
         let (report, observed) = self.log.step(name, |steps| {
             let mut recorder = Recorder::new(steps);
             let ready = gate::pass(order, &mut recorder)?.preflight(None)?;
-            let report = ready.rehearse(None, &run_id, journal?, &mut recorder)?;
+            let report = ready.rehearsal(None)?.run(&run_id, journal?, &mut recorder);
             let report = committed(order.stop, report)?;
             let sentence = sentence(&report);
             Ok(((report, recorder.end()), sentence))
@@ -139,7 +139,8 @@ impl RunningRehearsal<'_, '_> {
         self.log.step(name, |steps| {
             let mut recorder = Recorder::new(steps);
             let ready = gate::pass(order, &mut recorder)?.preflight(None)?;
-            let report = ready.rehearse(Some(number), &run_id, journal?, &mut recorder)?;
+            let rehearsal = ready.rehearsal(Some(number))?;
+            let report = rehearsal.run(&run_id, journal?, &mut recorder);
             order.stop.anew();
             let is_there = recorder.points() == u64::from(number);
             if report.receipt.outcome != Outcome::Partial || !is_there {

@@ -63,6 +63,32 @@ impl DatabasePattern {
         self.has_name(name) && (wanted.is_none() || wanted == system_identifier)
     }
 
+    /// Whether a database can be meant by both.
+    fn overlaps(&self, other: &Self) -> bool {
+        let is_one_cluster = match (&self.system_identifier, &other.system_identifier) {
+            (Some(one), Some(other)) => one == other,
+            _ => true,
+        };
+        let has_one_name = match (self.single(), other.single()) {
+            (Some(name), _) => other.has_name(name),
+            (None, Some(name)) => self.has_name(name),
+            (None, None) => {
+                let (first, last) = self.ends();
+                let (other_first, other_last) = other.ends();
+                (first.starts_with(other_first) || other_first.starts_with(first))
+                    && (last.ends_with(other_last) || other_last.ends_with(last))
+            }
+        };
+        is_one_cluster && has_one_name
+    }
+
+    /// The text before the first `*`, and that after the last.
+    fn ends(&self) -> (&str, &str) {
+        let first = self.name.split('*').next().unwrap_or_default();
+        let last = self.name.rsplit('*').next().unwrap_or_default();
+        (first, last)
+    }
+
     /// The name, if it is one of a single database.
     fn single(&self) -> Option<&str> {
         (!self.name.contains('*')).then_some(&self.name)
@@ -125,6 +151,11 @@ impl Databases {
         self.0.iter().any(|one| one.matches(target))
     }
 
+    /// Whether a pattern can mean one of them.
+    pub fn overlap(&self, pattern: &DatabasePattern) -> bool {
+        self.0.iter().any(|one| one.overlaps(pattern))
+    }
+
     /// The first one that is a name and no pattern.
     pub fn first_name(&self) -> Option<&str> {
         self.0.iter().find_map(DatabasePattern::single)
@@ -183,6 +214,33 @@ mod tests {
 
     fn pattern(text: &str) -> DatabasePattern {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn patterns_that_overlap() {
+        let overlap = [
+            ("app", "app"),
+            ("app@7", "app"),
+            ("tenant_*", "tenant_1@7"),
+            ("tenant_1", "*_1"),
+            ("a*c", "ab*"),
+            ("*", "x*y"),
+        ];
+        let apart = [
+            ("app", "apps"),
+            ("app@7", "app@8"),
+            ("tenant_*", "tenant"),
+            ("a*c", "b*"),
+            ("*_a", "x*_b"),
+        ];
+        for (one, other) in overlap {
+            assert!(pattern(one).overlaps(&pattern(other)), "{one} {other}");
+            assert!(pattern(other).overlaps(&pattern(one)), "{other} {one}");
+        }
+        for (one, other) in apart {
+            assert!(!pattern(one).overlaps(&pattern(other)), "{one} {other}");
+            assert!(!pattern(other).overlaps(&pattern(one)), "{other} {one}");
+        }
     }
 
     #[test]
