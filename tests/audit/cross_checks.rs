@@ -667,6 +667,19 @@ fn definitions_along_receipts() {
         ),
         (1, 1)
     );
+    // Of unknown outcome: the release may still be in effect.
+    on_own(&well, "undo0", "2026-11-21T08:20:00Z", |said| {
+        said["outcome"] = "unknown".into();
+        said["schema"] = serde_json::json!({ "before": "2".repeat(64) });
+    });
+    assert_eq!(
+        (
+            found("definitions-changed"),
+            found("definitions-not-restored")
+        ),
+        (0, 1)
+    );
+    receipt("undo0", "2026-11-21T08:20:00Z", 3, None);
     well.has([]);
     // Between them, a receipt without digests: nothing is known.
     on_own(&well, "undo0", "2026-11-21T08:20:00Z", |_| {});
