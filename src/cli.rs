@@ -64,6 +64,7 @@ mod table;
 mod tbs;
 mod trust;
 mod unpack;
+mod usage;
 mod verify;
 mod waiting;
 mod withdraw;
@@ -71,7 +72,7 @@ mod withdraw;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 // What most commands use.
 use error::{CliError, ResultExt};
@@ -196,9 +197,10 @@ enum Command {
 /// Parses the arguments, runs the command and reports its error.
 pub fn main() -> ExitCode {
     interrupt::file_size_is_an_error();
-    let cli = match Cli::try_parse() {
+    let matches = definition().try_get_matches();
+    let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
-        Err(error) => return usage(&error),
+        Err(error) => return usage::report(&error),
     };
     let color = match cli.global.color {
         Color::Always => true,
@@ -218,43 +220,6 @@ pub fn main() -> ExitCode {
         }
     };
     ExitCode::from(output::ended(exit).code())
-}
-
-/// Prints help and versions as answers; reports everything else as a usage error.
-fn usage(error: &clap::Error) -> ExitCode {
-    use clap::error::ErrorKind;
-    let asked = matches!(
-        error.kind(),
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
-    );
-    if asked || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        output::printed(error.print());
-        return ExitCode::from(output::ended(if asked { Exit::Done } else { Exit::Usage }).code());
-    }
-    let text = error.to_string();
-    let paragraphs = text
-        .split("\n\n")
-        .map(|lines| lines.split_whitespace().collect::<Vec<_>>().join(" "));
-    let paragraphs: Vec<String> = paragraphs.collect();
-    let begins = |start: &str| paragraphs.iter().find_map(|text| text.strip_prefix(start));
-    // For an unknown flag, clap suggests passing it as a value, which is never intended.
-    let tip = begins("tip: ")
-        .filter(|tip| !tip.starts_with("to pass "))
-        .map(str::to_owned);
-    let usage = || begins("Usage: ").map(|usage| format!("usage: {usage}"));
-    let message = begins("error: ").unwrap_or(&text).to_owned();
-    let error = CliError {
-        hint: tip.or_else(usage),
-        ..CliError::usage(message)
-    };
-    let json = std::env::args_os().any(|argument| argument == "--json");
-    Output {
-        json,
-        quiet: false,
-        color: false,
-    }
-    .error(&error);
-    ExitCode::from(Exit::Usage.code())
 }
 
 fn dispatch(command: Command, out: Output) -> Result<Exit, CliError> {
@@ -299,7 +264,7 @@ fn dispatch(command: Command, out: Output) -> Result<Exit, CliError> {
 }
 
 fn definition() -> clap::Command {
-    Cli::command()
+    usage::with_help(Cli::command())
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! Arguments shared by several commands, and their evaluation.
 
+mod connection;
 mod database;
 mod files;
 mod keys;
 
+pub use connection::ConnectionArgs;
 pub use database::{DatabaseArgs, LimitArgs, RetryArgs, VariableArgs};
 pub use files::{ApprovalArgs, BundleArgs, TrustArgs, authenticate, open, open_error};
 pub use keys::{PassphraseArgs, public_key, small_text};

@@ -9,7 +9,7 @@ mod reset;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use super::args::{TrustArgs, now};
+use super::args::{ConnectionArgs, TrustArgs, now};
 use super::connection;
 use super::interrupt::{self, Command};
 use super::progress::Notifier;
@@ -55,10 +55,8 @@ pub struct OnCloneArgs {
 struct ServerArgs {
     #[command(flatten)]
     trust: TrustArgs,
-    /// A maintenance database of the server [default: libpq's environment, service and password
-    /// files]
-    #[arg(long, value_name = "URL")]
-    db: Option<String>,
+    #[command(flatten)]
+    connection: ConnectionArgs,
 }
 
 /// A clone of that server.
@@ -83,7 +81,7 @@ struct Site {
 impl ServerArgs {
     fn site(&self, name: &'static str, out: Output) -> Result<Site, CliError> {
         let root = self.trust.load()?;
-        let (connector, parameters) = connection::connector_for_gates(self.db.as_deref(), None)?;
+        let (connector, parameters) = connection::connector_for_gates(&self.connection, None)?;
         let server = Here::new(connector, parameters);
         let (stop, notifier) = (CancellationToken::default(), Notifier::plain(out));
         let leaves =

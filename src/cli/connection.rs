@@ -5,6 +5,7 @@ mod environment;
 mod passfile;
 mod service;
 
+use super::args::ConnectionArgs;
 use super::{CliError, Output, escape};
 use crate::postgres::{Connector, Parameters, Settings, SettingsError};
 
@@ -16,17 +17,17 @@ const ALOUD: Output = Output {
 };
 
 /// Creates a connector without connecting. Passwords are never shown, also not in errors.
-pub fn connector(db: Option<&str>) -> Result<Connector, CliError> {
-    connector_for_gates(db, None).map(|(connector, _)| connector)
+pub fn connector(given: &ConnectionArgs) -> Result<Connector, CliError> {
+    connector_for_gates(given, None).map(|(connector, _)| connector)
 }
 
 /// Like [`connector`], with a separate role for gates and probes. Also returns the parameters, for
 /// programs that connect by themselves.
 pub fn connector_for_gates(
-    db: Option<&str>,
+    given: &ConnectionArgs,
     gate_user: Option<&str>,
 ) -> Result<(Connector, Parameters), CliError> {
-    let (settings, parameters) = settings(db)?;
+    let (settings, parameters) = settings(given)?;
     let gate = match gate_user {
         Some(role) => Some(gate_settings(&settings.database, &parameters, role)?),
         None => None,
@@ -56,9 +57,8 @@ fn gate_settings(
     with_password_file(&parameters)
 }
 
-fn settings(db: Option<&str>) -> Result<(Settings, Parameters), CliError> {
-    let mut parameters =
-        Parameters::parse(db.unwrap_or_default()).map_err(|error| wrong(&error))?;
+fn settings(given: &ConnectionArgs) -> Result<(Settings, Parameters), CliError> {
+    let mut parameters = given.parameters().map_err(|error| wrong(&error))?;
     if parameters.get("password").is_some() {
         // Removing it from the command line of this process needs unsafe code; psql leaves it
         // there, too.

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use super::args::ConnectionArgs;
 use super::args::{TrustArgs, authenticate, now};
-use super::connection;
 use super::evidence::{self, About, EvidenceArgs};
 use super::fingerprint::diff;
 use super::{CliError, Exit, Kind, Output, Paint, display_path, escape};
@@ -24,9 +24,8 @@ pub struct Args {
     file: Option<PathBuf>,
     #[command(flatten)]
     trust: TrustArgs,
-    /// The database [default: libpq's environment, service and password files]
-    #[arg(long, value_name = "URL")]
-    db: Option<String>,
+    #[command(flatten)]
+    connection: ConnectionArgs,
     /// Directory of the receipts
     #[arg(long, value_name = "DIR", default_value = "pgseal-receipts")]
     receipts: PathBuf,
@@ -44,7 +43,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         .map(|file| authenticate(file, &root, JudgedAt::Undo))
         .transpose()?;
     let release = bundle.as_ref().map(|bundle| bundle.release_id());
-    let connect = connection::connector(args.db.as_deref())?;
+    let connect = args.connection.connector()?;
     let mut session = connect.connect(Purpose::Read)?;
     let here = target::observe(session.as_mut())?;
     drop(session);

@@ -6,9 +6,9 @@ use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use super::args::ConnectionArgs;
 use super::args::{TrustArgs, now};
 use super::clone::OnCloneArgs;
-use super::connection;
 use super::evidence::{self, About, EvidenceArgs};
 use super::progress::Notifier;
 use super::{CliError, Exit, Kind, Output, ResultExt, display_path, escape};
@@ -26,9 +26,8 @@ use pgseal_verify::plural::count;
 pub struct Args {
     #[command(subcommand)]
     command: Option<FingerprintCommand>,
-    /// The database [default: libpq's environment, service and password files]
-    #[arg(long, value_name = "URL")]
-    db: Option<String>,
+    #[command(flatten)]
+    connection: ConnectionArgs,
     #[command(flatten)]
     on_clone: OnCloneArgs,
     #[command(flatten)]
@@ -82,7 +81,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         .open(AnswerKind::Fingerprint, &args.receipts)?;
     let is_judged = args.on_clone.clone || args.evidence.is_given();
     let root = is_judged.then(|| args.trust.load()).transpose()?;
-    let connect = connection::connector(args.db.as_deref())?;
+    let connect = args.connection.connector()?;
     if let Some(root) = &root {
         witness.check(root)?;
     }

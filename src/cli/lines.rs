@@ -5,9 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::args::BundleArgs;
 use crate::bundle::AuthenticatedBundle;
-use crate::postgres::Parameters;
 use crate::runbook::Known;
-use crate::runbook::line::quoted;
 use crate::trust::{JudgedAt, TrustRoot, policy};
 use pgseal_verify::format::approval::APR_VARIABLE;
 
@@ -43,13 +41,6 @@ pub fn word(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
-/// The database as given, or `None` if it contains a password or cannot be parsed.
-pub fn database(db: &str) -> Option<String> {
-    let parameters = Parameters::parse(db).ok()?;
-    let is_secret = parameters.has("password") || parameters.has("sslpassword");
-    (!is_secret).then(|| quoted(db))
-}
-
 /// The given variables, plus the approved code if the release takes one and exactly one is
 /// approved.
 pub fn values(
@@ -68,25 +59,4 @@ pub fn values(
             .or_insert_with(|| code.to_string());
     }
     values
-}
-
-#[cfg(test)]
-mod tests {
-    use super::database;
-
-    #[test]
-    fn no_password_is_shown() {
-        let shown = |db: &str| database(db).unwrap_or_default();
-        assert_eq!(shown("postgresql:///shop"), "postgresql:///shop");
-        assert_eq!(shown("host=/run dbname=shop"), "'host=/run dbname=shop'");
-        for secret in [
-            "postgresql://u:p@h/d",
-            "postgresql:///d?password=p",
-            "dbname=d password=p",
-            "dbname=d sslpassword=p",
-        ] {
-            assert_eq!(database(secret), None, "{secret}");
-        }
-        assert_eq!(database("nonsense=1"), None);
-    }
 }

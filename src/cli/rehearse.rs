@@ -120,7 +120,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     }
     let gate_user = args.database.gate_user()?;
     let (connector, parameters) =
-        connection::connector_for_gates(args.database.db(), gate_user.as_deref())?;
+        connection::connector_for_gates(args.database.connection(), gate_user.as_deref())?;
     let runs_as = connector.runs_as().map(str::to_owned);
     let server = Here::new(connector, parameters);
     let mut narrator = Narrator {

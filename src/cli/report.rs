@@ -15,17 +15,17 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
-use super::args::{ApprovalArgs, BundleArgs, DatabaseArgs, LimitArgs, name_and_value};
+use super::args::{ApprovalArgs, BundleArgs, DatabaseArgs, LimitArgs};
 use super::clone::OnCloneArgs;
 use super::error::CliError;
 use super::evidence::{About, EvidenceArgs};
 use super::exit::Exit;
-use super::gate_user::GateUserArgs;
 use super::lines::{self, LineArgs};
 use super::output::{Output, Paint, display_path, escape};
 use crate::durable;
 use crate::readiness::{self, Matrix, ReadinessFacts, Status, Verdict};
 use crate::runbook::Known;
+use crate::runbook::line::quoted;
 use pgseal_verify::format::evidence::AnswerKind;
 
 /// Default directory of receipts in every command.
@@ -35,16 +35,10 @@ const RECEIPTS: &str = "pgseal-receipts";
 pub struct Args {
     #[command(flatten)]
     bundle: BundleArgs,
-    /// The database to ask; without it nothing is known of it, and the word can't be READY or DONE
-    #[arg(long, value_name = "URL")]
-    db: Option<String>,
+    #[command(flatten)]
+    database: DatabaseArgs,
     #[command(flatten)]
     on_clone: OnCloneArgs,
-    #[command(flatten)]
-    gate_user: GateUserArgs,
-    /// A variable of the release
-    #[arg(short = 'v', value_name = "NAME=VALUE", value_parser = name_and_value)]
-    variables: Vec<(String, String)>,
     #[command(flatten)]
     limits: LimitArgs,
     #[command(flatten)]
@@ -85,11 +79,10 @@ struct Report {
 }
 
 impl Args {
-    /// The database of `--db`.
-    fn database(&self) -> Option<DatabaseArgs> {
-        self.db
-            .as_ref()
-            .map(|db| DatabaseArgs::named(db, &self.gate_user, &self.variables))
+    /// The database to ask. Without one nothing is known of it, and the word can't be READY or DONE.
+    fn database(&self) -> Option<&DatabaseArgs> {
+        let is_given = self.database.connection().is_given();
+        is_given.then_some(&self.database)
     }
 
     /// Arguments to repeat on the command lines in the report.
@@ -98,11 +91,11 @@ impl Args {
         Known {
             // Most of the lines are for the target, and would be refused on a clone.
             db: self
-                .db
-                .as_deref()
+                .database()
                 .filter(|_| !self.on_clone.clone)
-                .and_then(lines::database),
-            gate_user: self.gate_user.given().map(str::to_owned),
+                .and_then(|database| database.connection().shown())
+                .map(|db| quoted(&db)),
+            gate_user: self.database.gate_user_given().map(str::to_owned),
             approvals: words(self.approvals.paths()),
             receipts: (self.receipts != Path::new(RECEIPTS)).then(|| lines::word(&self.receipts)),
             rehearsals: words(&self.rehearsal),
@@ -122,7 +115,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         )
         .hint("name a file for the report: -o FILE"));
     }
-    if args.on_clone.clone && args.db.is_none() {
+    if args.on_clone.clone && args.database().is_none() {
         return Err(CliError::usage("--clone without --db").hint("--db names the clone"));
     }
     let witness = args.evidence.open(AnswerKind::Report, &args.receipts)?;

@@ -15,7 +15,12 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
     /// A psql variable
-    #[arg(short = 'v', value_name = "NAME=VALUE")]
+    #[arg(
+        short = 'v',
+        long = "set",
+        alias = "variable",
+        value_name = "NAME=VALUE"
+    )]
     variables: Vec<String>,
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::connection;
+use super::args::ConnectionArgs;
 use super::table;
 use super::{CliError, Exit, Output, Paint, display_path, escape};
 use crate::record::ledger::{Entry, Happened, Step};
@@ -15,16 +15,15 @@ const SHOWN: usize = 12;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// The database [default: libpq's environment, service and password files]
-    #[arg(long, value_name = "URL")]
-    db: Option<String>,
+    #[command(flatten)]
+    connection: ConnectionArgs,
     /// Directory of the journals
     #[arg(long, value_name = "DIR", default_value = "pgseal-receipts")]
     receipts: PathBuf,
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
-    let connect = connection::connector(args.db.as_deref())?;
+    let connect = args.connection.connector()?;
     let status = status::ask(&connect, &args.receipts)?;
     out.document(&document(&status));
     show(&status, out);

@@ -55,6 +55,14 @@ impl Parameters {
             .map(|(keyword, _)| *keyword)
     }
 
+    /// Formats as keywords and values, for another `--db`.
+    pub fn to_text(&self) -> String {
+        let quoted = |value: &str| value.replace('\\', "\\\\").replace('\'', "\\'");
+        let all = self.0.iter();
+        let words = all.map(|(keyword, value)| format!("{keyword}='{}'", quoted(value)));
+        words.collect::<Vec<_>>().join(" ")
+    }
+
     /// Sets a value. A keyword unknown to libpq is an error.
     pub fn set(&mut self, keyword: &str, value: &str) -> Result<(), SettingsError> {
         let known =

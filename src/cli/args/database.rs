@@ -1,6 +1,6 @@
 //! Arguments about the database, variables and limits.
 
-use super::name_and_value;
+use super::{ConnectionArgs, name_and_value};
 use crate::cli::gate_user::GateUserArgs;
 use crate::cli::{CliError, Kind, connection};
 use crate::postgres::Connector;
@@ -15,9 +15,8 @@ use std::sync::Arc;
 /// Which database, and the values of variables.
 #[derive(Args, Debug, Clone)]
 pub struct DatabaseArgs {
-    /// The database [default: libpq's environment, service and password files]
-    #[arg(long, value_name = "URL")]
-    db: Option<String>,
+    #[command(flatten)]
+    connection: ConnectionArgs,
     #[command(flatten)]
     gate_user: GateUserArgs,
     #[command(flatten)]
@@ -28,7 +27,7 @@ pub struct DatabaseArgs {
 #[derive(Args, Debug, Clone)]
 pub struct VariableArgs {
     /// A variable of the release
-    #[arg(short = 'v', value_name = "NAME=VALUE", value_parser = name_and_value)]
+    #[arg(short = 'v', long = "set", alias = "variable", value_name = "NAME=VALUE", value_parser = name_and_value)]
     variables: Vec<(String, String)>,
 }
 
@@ -49,26 +48,20 @@ impl VariableArgs {
 }
 
 impl DatabaseArgs {
-    /// Equivalent of the given command-line arguments.
-    pub fn named(db: &str, gate_user: &GateUserArgs, variables: &[(String, String)]) -> Self {
-        Self {
-            db: Some(db.to_owned()),
-            gate_user: gate_user.clone(),
-            variables: VariableArgs {
-                variables: variables.to_vec(),
-            },
-        }
-    }
-
     /// Prepares the connector without connecting.
     fn connector(&self) -> Result<Connector, CliError> {
-        connection::connector_for_gates(self.db.as_deref(), self.gate_user()?.as_deref())
+        connection::connector_for_gates(&self.connection, self.gate_user()?.as_deref())
             .map(|(connector, _)| connector)
     }
 
     /// The role for gates and probes, if the operator named one.
     pub fn gate_user(&self) -> Result<Option<String>, CliError> {
         self.gate_user.named()
+    }
+
+    /// The role of `--gate-user`.
+    pub fn gate_user_given(&self) -> Option<&str> {
+        self.gate_user.given()
     }
 
     /// Connector for a run, cancellable by `stop`, with time limits of at most `signed`. Also
@@ -88,9 +81,9 @@ impl DatabaseArgs {
         ))
     }
 
-    /// Value of `--db`.
-    pub fn db(&self) -> Option<&str> {
-        self.db.as_deref()
+    /// The connection.
+    pub fn connection(&self) -> &ConnectionArgs {
+        &self.connection
     }
 
     /// The given variables; a duplicate is an error.

@@ -55,11 +55,6 @@ impl TrustArgs {
         self.trust.as_deref()
     }
 
-    /// Whether the flag was given.
-    pub fn is_given(&self) -> bool {
-        self.trust.is_some()
-    }
-
     fn named(&self) -> Option<PathBuf> {
         let environment = || std::env::var_os("PGSEAL_TRUST").filter(|path| !path.is_empty());
         self.trust

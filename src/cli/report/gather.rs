@@ -46,12 +46,12 @@ pub fn gather(args: &Args, out: Output) -> Result<ReadinessFacts, CliError> {
     };
     let bundle = args.approvals.add_to(bundle, BundleToRun::with_approval)?;
     let manifest = bundle.manifest();
-    let given = super::DatabaseArgs::named("", &args.gate_user, &args.variables).variables()?;
+    let given = args.database.variables()?;
     let variables = run_context::values(manifest, &given, false)?;
     let apr = variables.get(APR_VARIABLE).map(String::as_str);
     let (answers, mut blockers) = match args.database() {
         None => (Database::NotAsked, Vec::new()),
-        Some(database) => questions::ask(args, &database, &bundle, out)?,
+        Some(database) => questions::ask(args, database, &bundle, out)?,
     };
     let in_effect = matches!(&answers, Database::Answered(answers) if answers.in_effect.is_some());
     blockers.extend(admission(args, &root, &bundle, in_effect, at));
