@@ -9,7 +9,7 @@
 //! - `analysis`: runs squawk on all definitions of a release; `squawk`: the worker process
 //! - `points`: statements after which a release with non-transactional tiers can stop, and the
 //!   effect of a rollback there; `undoing` reads the rollback scripts
-//! - `rollback`, `search_path`, `timeouts`, `live_counts`: pgseal's own rules
+//! - `rollback`, `search_path`, `timeouts`, `live_counts`, `unlisted`: pgseal's own rules
 //! - `touches`: effects of a statement on objects, for `plan`; `modes`: its locks
 //! - `scripts`: one pass over every script; `objects`, `effects`, `alterations`: objects that a statement
 //!   creates, drops and changes
@@ -33,6 +33,7 @@ pub mod squawk;
 mod timeouts;
 pub mod touches;
 mod undoing;
+mod unlisted;
 
 pub use acknowledged::Finding;
 pub use analysis::SquawkClient;
@@ -55,6 +56,7 @@ pub fn warnings(definition: &Definition, client: &dyn SquawkClient) -> Vec<Findi
     let points = points
         .filter(|problem| problem.rule != "undo-unseen" || !reported.contains(&line(problem)));
     problems.extend(points);
+    problems.extend(unlisted::problems(definition));
     problems.extend(live_counts::problems(definition, &readings));
     problems.extend(analysis::problems(&readings, client));
     problems.extend(readings.into_iter().flat_map(|reading| reading.problems));

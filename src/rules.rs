@@ -172,6 +172,11 @@ pub static RULES: &[Rule] = &[
         "let [limits] lock_timeout be at most a minute; a run that gives up changed nothing and can be repeated",
     ),
     warning(
+        "unlisted-script",
+        "a script that travels in the bundle never runs",
+        "list it as a tier, a rollback or a verify script, include it with \\i, or move it out of the directory",
+    ),
+    warning(
         "pinned-live-count",
         "a count of rows that production writes is expected as a constant",
         "write \"unchanged\", \"+N\" or bounds in the state; in a script, count only rows of the release",

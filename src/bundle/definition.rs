@@ -87,6 +87,12 @@ impl Definition {
         })
     }
 
+    /// The manifests of its stages.
+    pub fn stages(&self) -> impl Iterator<Item = Manifest> {
+        let stages = self.stages.iter();
+        stages.filter_map(|stage| stage.of(&self.manifest).ok())
+    }
+
     /// The files of the directory.
     pub fn source(&self) -> &Source {
         &self.source

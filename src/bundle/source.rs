@@ -180,6 +180,11 @@ impl Source {
         self.files.contains_key(path)
     }
 
+    /// All paths, ascending.
+    pub fn paths(&self) -> impl Iterator<Item = &EntryPath> {
+        self.files.keys()
+    }
+
     /// A file's bytes; `None` if there is no such file.
     pub fn get(&self, path: &EntryPath) -> io::Result<Option<Arc<[u8]>>> {
         self.files.get(path).map(bytes).transpose()

@@ -1,5 +1,7 @@
 //! `pgseal pack DIR -o FILE [--key KEY]...`
 
+mod existing;
+
 use std::path::{Path, PathBuf};
 
 use super::args::{PassphraseArgs, TrustArgs};
@@ -21,9 +23,12 @@ use pgseal_verify::plural::count;
 pub struct Args {
     /// The release directory
     dir: PathBuf,
-    /// The bundle to write; replaced if it exists
+    /// The bundle to write. If it is there with this very release, its signatures and approvals stay
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
+    /// Give up the file that is there, with its signatures and approvals
+    #[arg(long)]
+    replace: bool,
     /// Pack this [[stage]] alone, as the release NAME-STAGE with an id and approvals of its own
     #[arg(long, value_name = "STAGE")]
     stage: Option<String>,
@@ -71,15 +76,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         ));
     }
     for id in &ids {
-        match check_role(&args.trust, *id, out) {
-            Err(error) if !args.trust.is_given() => {
-                out.warning(format!(
-                    "it was not checked whether a host takes this signature: {}",
-                    error.lines.join(" ")
-                ));
-            }
-            checked => checked?,
-        }
+        check_role(&args.trust, *id)?;
     }
     let all = definition.source().size();
     let moved = ByteProgress::new("packed", &args.output, all, out);
@@ -92,11 +89,15 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         error => CliError::usage(error),
     })?;
     let (id, files) = (unsigned.release_id(), unsigned.file_count());
-    let signed = unsigned.sign(&keys);
-    let written = durable::replace(&args.output, |file| {
-        signed.write(std::io::BufWriter::new(file)).map(drop)
-    });
-    written.at(&args.output)?;
+    if !args.replace && existing::is_same(&args.output, id)? {
+        existing::sign(&args.output, &keys, out)?;
+    } else {
+        let signed = unsigned.sign(&keys);
+        let written = durable::replace(&args.output, |file| {
+            signed.write(std::io::BufWriter::new(file)).map(drop)
+        });
+        written.at(&args.output)?;
+    }
     let signers: Vec<String> = ids.iter().map(ToString::to_string).collect();
     out.document(&serde_json::json!({
         "file": args.output.to_string_lossy(), "release": release, "release_id": id, "files": files, "signers": signers,

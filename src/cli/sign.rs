@@ -37,7 +37,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     }
     let signer = args.signer.open()?;
     let key = signer.public_key().id();
-    check_role(&args.trust, key, out)?;
+    check_role(&args.trust, key)?;
     let (statement, (id, count)) = rewrite::add(&args.file, out, |bundle| {
         // Only a bundle that contains a release may be signed.
         bundle.claimed_release().about(&args.file)?;
@@ -63,11 +63,10 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// Validates the signer's role. A signature of an unknown key makes every host refuse the bundle
-/// and cannot be removed. A trust root given by the flag therefore refuses it. One from the
-/// environment only warns, since it may be another host's.
-pub fn check_role(trust: &TrustArgs, id: KeyId, out: Output) -> Result<(), CliError> {
-    let Some(root) = trust.load_if_named()? else {
+/// Validates the signer's role by the trust root, if one is known. A signature of an unknown key makes
+/// every host refuse the bundle, and cannot be removed.
+pub fn check_role(trust: &TrustArgs, id: KeyId) -> Result<(), CliError> {
+    let Some(root) = trust.load_if_there()? else {
         return Ok(());
     };
     let has = match root.entry(&id) {
@@ -80,12 +79,6 @@ pub fn check_role(trust: &TrustArgs, id: KeyId, out: Output) -> Result<(), CliEr
         }
         Some(_) => return Ok(()),
     };
-    if trust.is_given() {
-        let hint = "nothing was signed; releases are signed by keys of the role release";
-        return Err(CliError::new(Kind::KeyRole, format!("key {id} {has}")).hint(hint));
-    }
-    out.warning(format!(
-        "key {id} {has}: a host with this trust root refuses the bundle"
-    ));
-    Ok(())
+    let hint = "nothing was signed; releases are signed by keys of the role release; --trust names another trust root";
+    Err(CliError::new(Kind::KeyRole, format!("key {id} {has}")).hint(hint))
 }

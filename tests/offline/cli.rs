@@ -222,14 +222,26 @@ fn a_passphrase_comes_from_a_descriptor_and_goes_nowhere() {
         "sealed.key",
         "--passphrase-fd",
         "0",
+        "--trust",
+        "t.json",
     ];
+    site.run([
+        "trust",
+        "init",
+        "t.json",
+        "--root-key",
+        "root.key",
+        "--role",
+        "release:1=sealed.pub",
+    ])
+    .done();
     site.run_with("wrong horse\n", pack)
         .is_error(2, "the passphrase does not open the key");
     site.run_with("", pack).is_error(2, "no passphrase");
     assert!(!site.path("x.pgseal").exists());
     site.run_with("correct horse\n", pack).done();
     // Without a descriptor or a terminal there is no source for the passphrase.
-    let alone = site.command(["pack", "small", "-o", "y.pgseal", "--key", "sealed.key"]);
+    let alone = site.command([&pack[..6], &pack[8..]].concat());
     let mut setsid = Command::new("setsid");
     setsid
         .current_dir(site.dir())
@@ -251,7 +263,19 @@ fn a_passphrase_comes_from_a_descriptor_and_goes_nowhere() {
         "two.key",
         "--passphrase-fd",
         "0",
+        "--trust",
+        "t2.json",
     ];
+    site.run([
+        "trust",
+        "init",
+        "t2.json",
+        "--root-key",
+        "root.key",
+        "--role",
+        "release:2=sealed.pub,two.pub",
+    ])
+    .done();
     let signed = site.run_with("correct horse\nsecond\n", both).done();
     assert_eq!(signed.text().matches("signed by").count(), 2);
     site.run_with("correct horse\n", both)
@@ -330,6 +354,8 @@ fn openssl_reads_our_keys_and_we_read_its() {
                 name,
                 "--passphrase-fd",
                 "0",
+                "--trust",
+                "t.json",
             ],
         )
         .done();
@@ -472,6 +498,7 @@ fn a_release_is_called_like_its_directory() {
                 dir,
                 "-o",
                 "x.pgseal",
+                "--replace",
                 "--key",
                 "release.key",
                 "--json",
@@ -715,8 +742,9 @@ fn the_environment_does_not_change_a_bundle() {
     let expected = site.read("small.pgseal");
     let shell = |umask: &str, variables: &[(&str, &str)]| {
         let program = env!("CARGO_BIN_EXE_pgseal");
-        let line =
-            format!("umask {umask}; exec '{program}' pack small -o x.pgseal --key release.key");
+        let line = format!(
+            "umask {umask}; exec '{program}' pack small -o x.pgseal --replace --key release.key"
+        );
         let mut command = Command::new("sh");
         command
             .current_dir(site.dir())
@@ -758,6 +786,48 @@ fn the_environment_does_not_change_a_bundle() {
     assert!(!site.path("y.pgseal").exists());
 }
 
+/// Signatures and approvals are lost only on purpose.
+#[test]
+fn packing_gives_up_nothing_that_is_there() {
+    let site = small_site();
+    for name in ["second", "ann"] {
+        site.run(["keygen", name, "--no-passphrase"]).done();
+    }
+    let add = ["trust", "add-key", "trust.json", "--root-key", "root.key"];
+    for (key, role) in [("second.pub", "release"), ("ann.pub", "l2")] {
+        site.run(add.into_iter().chain(["--key", key, "--role", role]))
+            .done();
+    }
+    let approve = ["--key", "ann.key", "--role", "l2", "--yes", "small"];
+    site.run(["approve", "small.pgseal"].into_iter().chain(approve))
+        .done();
+    let approved = site.read("small.pgseal");
+    let pack = ["pack", "small", "-o", "small.pgseal"];
+    site.run(pack).done();
+    site.run(pack.into_iter().chain(["--key", "release.key"]))
+        .done();
+    assert_eq!(site.read("small.pgseal"), approved);
+    site.run(pack.into_iter().chain(["--key", "second.key"]))
+        .done();
+    let verified = site.run(["verify", "small.pgseal", "--json"]).done().json();
+    assert_eq!(verified["signers"].as_array().map(Vec::len), Some(2));
+    assert_eq!(verified["approvals"].as_array().map(Vec::len), Some(1));
+
+    let there = site.read("small.pgseal");
+    write_dir(&site.path("small"), &small_with("README", b"more"));
+    let refused = site.refused(2, "small 1.0.0 with another id", pack);
+    assert!(refused.stderr.contains("2 signatures and 1 approval"));
+    site.write("text", "a file");
+    site.refused(2, "no bundle", ["pack", "small", "-o", "text"]);
+    assert_eq!(
+        (site.read("small.pgseal"), site.read("text")),
+        (there, b"a file".to_vec())
+    );
+    site.run(pack.into_iter().chain(["--replace"])).done();
+    let looked = site.run(["inspect", "small.pgseal", "--json"]);
+    assert_ne!(looked.code, 0, "it is not signed any more");
+}
+
 #[test]
 fn signatures_are_added_in_place() {
     let site = small_site();
@@ -779,7 +849,15 @@ fn signatures_are_added_in_place() {
         ["verify", "small.pgseal", "--trust", "two.json"],
     );
     let signed = site
-        .run(["sign", "small.pgseal", "--key", "second.key", "--json"])
+        .run([
+            "sign",
+            "small.pgseal",
+            "--key",
+            "second.key",
+            "--trust",
+            "two.json",
+            "--json",
+        ])
         .done()
         .json();
     assert_eq!(signed["signatures"], 2);
@@ -788,7 +866,14 @@ fn signatures_are_added_in_place() {
     site.refused(
         2,
         "already signed by",
-        ["sign", "small.pgseal", "--key", "second.key"],
+        [
+            "sign",
+            "small.pgseal",
+            "--key",
+            "second.key",
+            "--trust",
+            "two.json",
+        ],
     );
     // The key that one trust root requires is unknown to another.
     site.refused(11, "does not know", ["verify", "small.pgseal"]);
@@ -843,6 +928,8 @@ fn signers_at_the_same_time() {
             "small.pgseal",
             "--key",
             &format!("{name}.key"),
+            "--trust",
+            "all.json",
             "-q",
         ])
     };
@@ -1087,9 +1174,9 @@ fn a_cut_or_changed_file_gives_nothing_away() {
     site.refused(
         11,
         "not those of its statement",
-        ["sign", "changed", "--key", "root.key"],
+        ["sign", "changed", "--key", "release.key"],
     );
-    site.refused(10, "cut off", ["sign", "cut", "--key", "root.key"]);
+    site.refused(10, "cut off", ["sign", "cut", "--key", "release.key"]);
 }
 
 #[test]
@@ -1439,15 +1526,8 @@ fn hostile_text_never_reaches_the_terminal() {
     let mut draft = Draft::new(&root, &[("release", 1, &[&key("signer")])]);
     draft.entry(&key("signer"))["owner"] = hostile.into();
     draft.write(&site.path("."));
-    site.run([
-        "pack",
-        "small",
-        "-o",
-        "k.pgseal",
-        "--key",
-        release.to_str().expect("a plain path"),
-    ])
-    .done();
+    let mut pack = site.command(["pack", "small", "-o", "k.pgseal", "--key"]);
+    outcome(pack.arg(release).env_remove("PGSEAL_TRUST")).done();
     for args in [
         vec!["verify", "k.pgseal"],
         vec!["inspect", "k.pgseal"],
@@ -1469,7 +1549,7 @@ fn hostile_text_never_reaches_the_terminal() {
         assert_ne!(said.code, 0);
         said.is_harmless();
     }
-    site.run(["pack", "small", "-o", &name])
+    site.run(["pack", "small", "-o", &name, "--replace"])
         .done()
         .is_harmless();
     write_dir(
@@ -1626,11 +1706,9 @@ fn stock_tools_verify_a_bundle_and_see_every_tampering() {
         "-o",
         "roof.pgseal",
     ];
-    site.run(
-        pack.into_iter()
-            .chain(["--key", "release.key", "--key", "second.key"]),
-    )
-    .done();
+    let mut signed = site.command(pack);
+    signed.args(["--key", "release.key", "--key", "second.key"]);
+    outcome(signed.env_remove("PGSEAL_TRUST")).done();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stock-tools.sh");
     let verify = |file: &str, keys: &[&str]| {
         outcome(

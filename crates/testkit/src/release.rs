@@ -356,8 +356,9 @@ impl Site {
 
     /// Packs and signs a directory.
     pub fn pack_dir(&self, dir: &Path, bundle: &Path) -> Answer {
-        let args: [&OsStr; 6] = [
+        let args: [&OsStr; 7] = [
             "pack".as_ref(),
+            "--replace".as_ref(),
             dir.as_ref(),
             "-o".as_ref(),
             bundle.as_ref(),

@@ -1,0 +1,77 @@
+//! `unlisted-script`: scripts that travel in the bundle and never run.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::io::Read;
+
+use crate::bundle::definition::Definition;
+use crate::bundle::lint::declared;
+use crate::bundle::problem::Problem;
+use crate::bundle::source::Source;
+use pgseal_verify::entry_path::EntryPath;
+use pgseal_verify::format::manifest::Manifest;
+use psql_script::{FileError, Files, explore};
+
+const RULE: &str = "unlisted-script";
+
+/// Finds the SQL files that neither release.toml nor an `\i` names.
+pub fn problems(definition: &Definition) -> Vec<Problem> {
+    let manifest = definition.manifest();
+    // A stage has the files of its whole release.
+    if manifest.stage_of.is_some() {
+        return Vec::new();
+    }
+    let opened = Opened {
+        source: definition.source(),
+        paths: RefCell::default(),
+    };
+    let read = |manifest: &Manifest| {
+        for file in scripts(manifest) {
+            explore(&opened, file.as_str(), &declared(manifest), |_, _| ());
+        }
+    };
+    read(manifest);
+    definition.stages().for_each(|stage| read(&stage));
+    let named = opened.paths.into_inner();
+    let paths = definition.source().paths();
+    let unlisted = paths.filter(|path| {
+        let is_script = path.as_str().ends_with(".sql");
+        is_script && !named.contains(path.as_str())
+    });
+    let problem = |path: &EntryPath| {
+        Problem::file(
+            path,
+            "neither release.toml nor an \\i names it, so it never runs",
+        )
+        .rule(RULE)
+    };
+    unlisted.map(problem).collect()
+}
+
+fn scripts(manifest: &Manifest) -> impl Iterator<Item = &EntryPath> {
+    let states = &manifest.states;
+    let states = [&states.baseline, &states.finalized].into_iter();
+    let states = states.chain(&manifest.states.rolled_back);
+    let tiers = manifest.tiers.iter().map(|tier| &tier.file);
+    let rollback = manifest.rollback.iter().map(|script| &script.file);
+    let verify = manifest.verify.iter().map(|script| &script.file);
+    let gates = manifest.gates.iter().map(|gate| &gate.file);
+    tiers
+        .chain(rollback)
+        .chain(verify)
+        .chain(gates)
+        .chain(states.map(|state| &state.probe))
+}
+
+/// Files, with the paths that were opened.
+struct Opened<'a> {
+    source: &'a Source,
+    paths: RefCell<BTreeSet<String>>,
+}
+
+impl Files for Opened<'_> {
+    fn open(&self, path: &str) -> Result<Box<dyn Read + '_>, FileError> {
+        self.paths.borrow_mut().insert(path.to_owned());
+        self.source.open(path)
+    }
+}
