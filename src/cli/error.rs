@@ -158,13 +158,18 @@ pub const REHEARSE_HINT: &str = "`pgseal rehearse FILE --db ADMIN_URL --from DAT
 
 impl From<ReceiptKeyError> for CliError {
     fn from(error: ReceiptKeyError) -> Self {
+        let kind = match error {
+            ReceiptKeyError::Missing => Kind::ReceiptKeyMissing,
+            _ => Kind::KeyRole,
+        };
         let hint = match error {
+            ReceiptKeyError::Missing => "nothing was run; name the host's key by --receipt-key KEY",
             ReceiptKeyError::Spent { .. } => "nothing was run; take the host's new receipt key",
             ReceiptKeyError::Role { .. } => {
                 "`pgseal trust add-key TRUST --role receipt --key KEY.pub --root-key ROOT.key` gives it that role"
             }
         };
-        Self::new(Kind::KeyRole, error).hint(hint)
+        Self::new(kind, error).hint(hint)
     }
 }
 

@@ -96,6 +96,7 @@ kinds! {
     ReleaseChanged "release-changed" NotAuthentic "The file holds another release than when the command began to wait."
     RehearsalMissing "rehearsal-missing" NotAuthentic "A required rehearsal is missing or does not count."
     StagingMissing "staging-missing" NotAuthentic "A required run on another database is not proved."
+    ReceiptKeyMissing "receipt-key-missing" NotAuthentic "The trust root requires a key that signs the receipt."
     OutsideWindow "outside-window" NotAuthentic "The trust root lets no run begin at this time."
     JournalDamaged "journal-damaged" NotAuthentic "A journal cannot be read, so the newest time is not known."
     LedgerTime "ledger-time" NotAuthentic "A row of the ledger has a time that pgseal does not write."

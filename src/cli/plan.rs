@@ -69,6 +69,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let at = now();
     let root = args.bundle.root()?;
     witness.check(&root)?;
+    if root.policy().require_signed_receipts {
+        out.note("a run needs --receipt-key: the trust root requires a signed receipt");
+    }
     let bundle = args.bundle.authenticate_to_run(&root, at)?;
     let bundle = args.approvals.add_to(bundle, BundleToRun::with_approval)?;
     let manifest = bundle.manifest();

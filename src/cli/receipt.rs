@@ -1,6 +1,7 @@
 //! `pgseal receipt`: one file a task.
 
 mod show;
+mod sign;
 mod verify;
 
 use clap::Subcommand;
@@ -29,6 +30,8 @@ pub struct Args {
 enum ReceiptCommand {
     /// Show a run by its receipt, judged by the trust root if one is named
     Show(show::Args),
+    /// Sign a receipt that was stored unsigned, while the journal beside it proves it
+    Sign(sign::Args),
     /// Authenticate receipts, and compare each with its journal
     Verify(verify::Args),
 }
@@ -36,6 +39,7 @@ enum ReceiptCommand {
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     match &args.command {
         ReceiptCommand::Show(args) => show::run(args, out),
+        ReceiptCommand::Sign(args) => sign::run(args, out),
         ReceiptCommand::Verify(args) => verify::run(args, out),
     }
 }

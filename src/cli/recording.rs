@@ -27,6 +27,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// Note on an unsigned receipt.
+pub const UNSIGNED: &str = "without --receipt-key the receipt is not signed: anybody can have written it, so it proves nothing";
+
 /// Where receipts go, and who signs them.
 #[derive(clap::Args, Debug)]
 pub struct ReceiptArgs {
@@ -59,14 +62,19 @@ impl ReceiptArgs {
         Ok(key.map(Arc::new))
     }
 
-    /// Chooses the names of the journal and the receipt.
+    /// Chooses the names of the journal and the receipt, and warns if nothing will sign it.
     pub fn prepare(
         &self,
         key: Option<Arc<SecretKey>>,
         root: &TrustRoot,
         manifest: &Manifest,
         action: Action,
+        out: Output,
     ) -> Result<Prepared, CliError> {
+        check_run(key.as_deref(), root, action)?;
+        if key.is_none() && receipt_key::has_role(root) {
+            out.warning(UNSIGNED);
+        }
         self.prepare_named(key, root, manifest, action.as_str())
     }
 
@@ -100,6 +108,12 @@ fn check_key(key: Option<&SecretKey>, root: &TrustRoot) -> Result<(), CliError> 
     }
 }
 
+/// Whether the trust root lets a run begin without a key for its receipt.
+fn check_run(key: Option<&SecretKey>, root: &TrustRoot, action: Action) -> Result<(), CliError> {
+    let id = key.map(|key| key.public_key().id());
+    Ok(receipt_key::check_run(root, id.as_ref(), action)?)
+}
+
 /// Common part of the names of journal and receipt.
 fn stem(manifest: &Manifest, what: &str, run_id: &str) -> String {
     let (name, version) = (&manifest.release.name, &manifest.release.version);
@@ -125,6 +139,7 @@ impl Prepared {
         manifest: &Manifest,
         action: Action,
     ) -> Result<(), CliError> {
+        check_run(self.key.as_deref(), root, action)?;
         check_key(self.key.as_deref(), root)?;
         self.stem = stem(manifest, action.as_str(), &self.run_id);
         Ok(())

@@ -19,7 +19,7 @@ use super::connection;
 use super::host::operator;
 use super::interrupt::{self, Command};
 use super::progress::Progress;
-use super::recording::{Prepared, ReceiptArgs};
+use super::recording::{Prepared, ReceiptArgs, UNSIGNED};
 use super::{CliError, Exit, Kind, Output, display_path, escape};
 use crate::bundle::AuthenticatedBundle;
 use crate::database::Connect;
@@ -41,9 +41,6 @@ const APPROVAL_BYTES: u64 = 64 << 20;
 
 /// Maximum number of remarks shown; `--json` has all of them.
 const REMARKS_SHOWN: usize = 12;
-
-/// Note on an unsigned receipt.
-const UNSIGNED: &str = "without --receipt-key the receipt is not signed: anybody can have written it, so it proves nothing";
 
 #[derive(clap::Args, Debug)]
 #[group(id = "source", required = true, args = ["from", "from_dump"])]

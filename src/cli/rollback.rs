@@ -41,7 +41,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let variables = run_context::values(manifest, &args.database.variables()?, false)?;
     let mut prepared = args
         .receipts
-        .prepare(key, &root, manifest, Action::Rollback)?;
+        .prepare(key, &root, manifest, Action::Rollback, out)?;
     let mut progress = Progress::new(out);
     let limits = (&args.limits, &manifest.limits);
     let command = Command::writes("rollback", &args.receipts.receipts);

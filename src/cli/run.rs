@@ -163,7 +163,9 @@ impl One<'_> {
         }
         let permission = self.permission(&bundle, &variables, at);
         let permission = permission.map_err(|refused| missing::first(refused.errors))?;
-        let mut prepared = args.receipts.prepare(key, &root, manifest, Action::Run)?;
+        let mut prepared = args
+            .receipts
+            .prepare(key, &root, manifest, Action::Run, out)?;
         let ready = gate::pass(order, &mut progress).map_err(CliError::from);
         let ready = ready.and_then(|gated| {
             Ok(match args.resume {

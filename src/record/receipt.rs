@@ -1,6 +1,7 @@
 //! Writes and reads receipts: `STEM.receipt.json`, and `STEM.receipt.sig` if the host has a `receipt` key.
 
 mod journal_check;
+mod late;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use pgseal_verify::record::signed::subject;
 
 pub use super::signed::{Reservation, read_parts};
 pub use journal_check::{JournalCheck, compare, journal_of, journal_path};
+pub use late::{SignError, sign};
 pub use pgseal_verify::record::receipt::{ReadReceipt, check, claims};
 pub use pgseal_verify::record::signed::{Parts, ReceiptError};
 

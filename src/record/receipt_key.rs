@@ -3,11 +3,14 @@
 use crate::trust::root::name;
 use crate::trust::{JudgedAt, KeyId, TrustRoot};
 use pgseal_verify::format::name::Name;
+use pgseal_verify::format::receipt::Action;
 use pgseal_verify::format::timestamp::Timestamp;
 
-/// Reasons why a key may not sign receipts.
+/// Reasons why a key may not sign receipts, or a run has none.
 #[derive(Debug, thiserror::Error)]
 pub enum ReceiptKeyError {
+    #[error("the trust root lets no release run without a signed receipt")]
+    Missing,
     #[error("key {key} signs no receipts any more: it {reason}")]
     Spent { key: KeyId, reason: String },
     #[error("key {key} has {} in the trust root, receipts are signed by the role receipt", role(.found))]
@@ -20,10 +23,30 @@ fn role(found: &Option<Name>) -> String {
         .map_or("no role".to_owned(), |role| format!("the role {role}"))
 }
 
+/// Whether the trust root has keys for receipts.
+pub fn has_role(root: &TrustRoot) -> bool {
+    root.document().roles.contains_key(&name("receipt"))
+}
+
+/// Fails for a run without a key if the trust root requires signed receipts. A rollback waits for
+/// nothing.
+pub fn check_run(
+    root: &TrustRoot,
+    key: Option<&KeyId>,
+    action: Action,
+) -> Result<(), ReceiptKeyError> {
+    match (key, action) {
+        (None, Action::Run) if root.policy().require_signed_receipts => {
+            Err(ReceiptKeyError::Missing)
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Checks that a key may sign receipts at this time. If the trust root has no such role, any key may.
 pub fn check(root: &TrustRoot, key: &KeyId, now: Timestamp) -> Result<(), ReceiptKeyError> {
     let (receipt, found) = (name("receipt"), root.role_of(key));
-    if found.is_none() && !root.document().roles.contains_key(&receipt) {
+    if found.is_none() && !has_role(root) {
         return Ok(());
     }
     root.counts(key, &receipt, JudgedAt::At(now))

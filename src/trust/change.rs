@@ -78,6 +78,13 @@ pub fn changes(before: &TrustDocument, after: &TrustDocument) -> Vec<String> {
         };
         list.push(format!("a rehearsal that a run needs may be {age}"));
     }
+    if old.require_signed_receipts != new.require_signed_receipts {
+        let text = match new.require_signed_receipts {
+            true => "a run needs a key that signs its receipt; it needed none",
+            false => "a run needs no key that signs its receipt any more",
+        };
+        list.push(text.to_owned());
+    }
     if old.gate_role != new.gate_role {
         let text = match new.gate_role {
             GateRole::Any => "gates and probes may be asked as any role, also as a superuser",

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 
 use super::change::changes;
 use super::public_key::PublicKey;
-use super::root::{DraftRoot, TrustError, TrustRoot};
+use super::root::{DraftRoot, TrustError, TrustRoot, name};
 use super::timestamp::TimestampAuthority;
 use pgseal_verify::digest::Digest;
 use pgseal_verify::format::database_pattern::DatabasePattern;
@@ -289,6 +289,16 @@ impl<'r> NextVersion<'r> {
             return Err(DraftError::NoRehearsal);
         }
         self.document.policy.rehearsal_max_age_days = days;
+        Ok(())
+    }
+
+    /// Sets whether a run needs a key that signs its receipt, which has the role `receipt`.
+    pub fn set_require_signed_receipts(&mut self, required: bool) -> Result<(), DraftError> {
+        let receipt = name("receipt");
+        if required && !self.document.roles.contains_key(&receipt) {
+            return Err(DraftError::NoRole(receipt));
+        }
+        self.document.policy.require_signed_receipts = required;
         Ok(())
     }
 

@@ -292,3 +292,64 @@ fn of_runs_that_failed() {
         .done()
         .says(&["3 receipts, 3 authentic"]);
 }
+
+/// A receipt that nobody signed gets its signature later, as long as its journal proves it.
+#[test]
+fn that_is_signed_later() {
+    let (db, release, site) = small("signedlater");
+    let bundle = site.pack(&release);
+    let operator = site.operator(&bundle, &db.url());
+    let warning = "without --receipt-key the receipt is not signed";
+    operator.run().done().says(&[warning]);
+    let (receipt, journal) = newest(&operator);
+    assert_eq!(verify(&site, &[&receipt], &[]).code, 11);
+    let sign = |key: &str| {
+        let mut command = site.command();
+        command.args(["receipt", "sign", "--key", key, "--trust", "trust.json"]);
+        Answer::of(command.arg(&receipt).output().unwrap())
+    };
+    sign("release.key").fails_saying(2, &["has the role release"]);
+    let (unsigned, lines) = (
+        fs::read(&receipt).unwrap(),
+        fs::read_to_string(&journal).unwrap(),
+    );
+    let cut = &lines[..lines.trim_end().rfind('\n').unwrap() + 1];
+    let cut = &cut[..cut.trim_end().rfind('\n').unwrap() + 1];
+    fs::write(&journal, cut).unwrap();
+    sign("receipt.key").fails_saying(11, &["its journal does not prove it"]);
+    fs::remove_file(&journal).unwrap();
+    sign("receipt.key").fails_saying(11, &["it is missing"]);
+    assert_eq!(fs::read(&receipt).unwrap(), unsigned);
+    fs::write(&journal, &lines).unwrap();
+
+    sign("receipt.key")
+        .done()
+        .says(&["signed by", "run of small 1.0.0"]);
+    verify(&site, &[&receipt], &[]).done();
+    sign("receipt.key").fails_saying(2, &["it is signed already"]);
+    // An interruption between the document and its signature.
+    fs::remove_file(receipt.with_extension("sig")).unwrap();
+    assert_eq!(verify(&site, &[&receipt], &[]).code, 11);
+    sign("receipt.key").done();
+    verify(&site, &[&receipt], &[]).done();
+
+    site.pgseal([
+        "trust",
+        "set-policy",
+        "trust.json",
+        "--receipts",
+        "signed",
+        "--root-key",
+        "root.key",
+    ])
+    .done()
+    .says(&["a run needs a key that signs its receipt"]);
+    // A rollback waits for nothing.
+    operator.rollback().done().says(&[warning]);
+    let before = operator.records("").len();
+    operator
+        .run()
+        .fails_saying(11, &["without a signed receipt", "--receipt-key KEY"]);
+    assert_eq!(operator.records("").len(), before);
+    signed(&operator, "run").done();
+}

@@ -72,7 +72,9 @@ impl<'a> Waiter<'a> {
         one.check_same(bundle.release_id())?;
         let manifest = bundle.manifest();
         stage::warn(manifest, out);
-        let mut prepared = args.receipts.prepare(key, &root, manifest, Action::Run)?;
+        let mut prepared = args
+            .receipts
+            .prepare(key, &root, manifest, Action::Run, out)?;
         prepared.try_out()?;
         let progress = Progress::new(out);
         let command = one.prepare(manifest, out, &progress)?;

@@ -29,6 +29,9 @@ pub struct Args {
     /// That rehearsal may be at most so many days old (0: any age)
     #[arg(long, value_name = "DAYS")]
     rehearsal_max_age: Option<u32>,
+    /// Whether every run needs a key that signs its receipt
+    #[arg(long, value_name = "WHAT", value_parser = clap::builder::PossibleValuesParser::new(["signed", "any"]))]
+    receipts: Option<String>,
     /// Releases may run only on this database: a name, * for any characters (may be repeated); replaces the ones before
     #[arg(long, value_name = "NAME[@SYSTEM_IDENTIFIER]")]
     target: Vec<DatabasePattern>,
@@ -97,6 +100,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         }
         if let Some(days) = args.rehearsal_max_age {
             next.set_rehearsal_max_age(NonZeroU32::new(days))?;
+        }
+        if let Some(receipts) = &args.receipts {
+            next.set_require_signed_receipts(receipts == "signed")?;
         }
         if args.any_target || !args.target.is_empty() {
             next.set_targets(args.target.clone());

@@ -126,6 +126,9 @@ fn show(draft: &DraftRoot, progress: &Progress, out: Output) {
     if policy.require_rehearsal {
         out.line(rehearsal_proof::needed(policy.rehearsal_max_age_days));
     }
+    if policy.require_signed_receipts {
+        out.line("a run needs a key that signs its receipt");
+    }
     if policy.gate_role == GateRole::Any {
         out.line("gates and probes may be asked as any role, also as a superuser");
     }

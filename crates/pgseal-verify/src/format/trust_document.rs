@@ -137,6 +137,9 @@ pub struct Policy {
     /// the trust root's limit applies.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub rehearsal_max_age_days: Option<NonZeroU32>,
+    /// True if every run needs a key that signs its receipt.
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub require_signed_receipts: bool,
     /// Role that executes gates and probes.
     #[serde(skip_serializing_if = "GateRole::is_reader", default)]
     pub gate_role: GateRole,
