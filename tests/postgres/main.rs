@@ -61,6 +61,7 @@ mod session;
 mod several_hosts;
 mod shop;
 mod signed_answers;
+mod stage_states;
 mod stages;
 mod story;
 mod targets;
