@@ -59,6 +59,7 @@ mod script;
 mod servers;
 mod session;
 mod several_hosts;
+mod shadow;
 mod shop;
 mod signed_answers;
 mod stage_states;
