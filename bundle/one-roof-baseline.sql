@@ -204,9 +204,14 @@ insert into public.governed_collections (ordinal, collection, domain, criticalit
     (35, 'partner_directory',   'interfaces', 'standard', 'Partner directory');
 
 insert into public.os_proposals (apr, title, l2_quorum) values
+    ('APR-BOOT-STRUCTURE-1', 'The empty structure of One-Roof: nobody becomes accountable', 2),
     ('APR-BOOT-AUTHMODEL-1', 'Authorization model: who is accountable for what', 2),
     ('APR-AXIS-TOPIC-1',     'A second axis of ownership: topic', 2),
     ('APR-EMIT-ACTIVATE-1',  'Let governance events leave the house', 3);
+
+-- The owner has authorised the structure. The authorization model waits for its ratification.
+insert into public.os_proposal_votes (apr, level, person, vote) values
+    ('APR-BOOT-STRUCTURE-1', 'L4', 'president', 'e-sign');
 
 insert into public.emit_settings (name, value) values
     ('governance.emit', 'unset'),

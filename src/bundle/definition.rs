@@ -10,7 +10,7 @@ use super::source::{Source, SourceError};
 use super::stage::Stage;
 use super::{checker, lint};
 use pgseal_verify::entry_path::EntryPath;
-use pgseal_verify::format::manifest::Manifest;
+use pgseal_verify::format::manifest::{Manifest, State};
 use pgseal_verify::limits;
 use pgseal_verify::plural::count;
 
@@ -91,6 +91,12 @@ impl Definition {
     pub fn stages(&self) -> impl Iterator<Item = Manifest> {
         let stages = self.stages.iter();
         stages.filter_map(|stage| stage.of(&self.manifest).ok())
+    }
+
+    /// The states of the release and of its stages.
+    pub fn states(&self) -> impl Iterator<Item = &State> {
+        let own = self.manifest.states.iter();
+        own.chain(self.stages.iter().flat_map(Stage::states))
     }
 
     /// The files of the directory.

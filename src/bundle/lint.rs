@@ -44,11 +44,7 @@ pub fn scripts(
     for gate in &manifest.gates {
         lint.script(&gate.file, &Role::Asks("gate"));
     }
-    let states = &manifest.states;
-    for state in [&states.baseline, &states.finalized]
-        .into_iter()
-        .chain(&states.rolled_back)
-    {
+    for state in manifest.states.iter() {
         lint.script(&state.probe, &Role::Asks("probe"));
     }
 }

@@ -189,7 +189,10 @@ pub struct StatesToml {
 
 /// `[states.NAME]`
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a state: { probe = \"FILE\", expect = { COLUMN = VALUE } }"
+)]
 pub struct StateToml {
     /// A script with one SELECT.
     pub probe: Spanned<EntryPath>,
@@ -224,8 +227,12 @@ pub struct StageToml {
     pub summary: Spanned<String>,
     /// The first tiers of the release, by name.
     pub tiers: Spanned<Vec<Spanned<Name>>>,
+    /// State in which the stage starts; default: that of the release.
+    pub baseline: Option<StateToml>,
     /// State of the database after the stage.
     pub finalized: StateToml,
+    /// State after the stage's rollback; default: its baseline without its relative values.
+    pub rolled_back: Option<StateToml>,
     /// Scripts that return to the baseline.
     pub rollback: Spanned<Vec<RollbackToml>>,
     /// Verify scripts of the release that hold after the stage.

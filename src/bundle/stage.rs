@@ -1,10 +1,10 @@
 //! `[[stage]]`: the first tiers of a release, packed as a separate release. It has its own id,
 //! hence its own approvals, and its own finalized state and rollback. It waits only for the gates
-//! of its own tiers.
+//! of its own tiers, and may start from a baseline of its own.
 //!
 //! The whole release starts from its baseline even after a stage was shipped: a stage never relaxes
-//! its preflight. Packing, planning, approving and running a stage report values that it leaves and
-//! the whole release's baseline does not allow.
+//! its preflight. Packing, planning, approving and running a stage report the values that its
+//! rollback takes back.
 
 use std::collections::BTreeMap;
 
@@ -28,8 +28,12 @@ pub struct Stage {
     pub summary: String,
     /// Number of the release's tiers that it has, from the first on.
     pub tiers: usize,
+    /// State in which the stage starts; that of the release if `None`.
+    pub baseline: Option<State>,
     /// State of the database after the stage.
     pub finalized: State,
+    /// State after the stage's rollback; derived from its baseline if `None`.
+    pub rolled_back: Option<State>,
     /// Scripts that return to the baseline.
     pub rollback: Vec<RollbackScript>,
     /// Verify scripts of the release that hold after the stage.
@@ -45,6 +49,12 @@ pub fn release_name(release: &Name, stage: &Name) -> Result<Name, NameError> {
 }
 
 impl Stage {
+    /// Its own states.
+    pub fn states(&self) -> impl Iterator<Item = &State> {
+        let optional = self.baseline.iter().chain(&self.rolled_back);
+        optional.chain([&self.finalized])
+    }
+
     /// The manifest of the stage as a separate release.
     pub fn of(&self, whole: &Manifest) -> Result<Manifest, NameError> {
         let name = release_name(&whole.release.name, &self.name)?;
@@ -68,9 +78,12 @@ impl Stage {
         manifest
             .gates
             .retain(|gate| tiers.iter().any(|tier| tier.gates.contains(&gate.name)));
+        if let Some(baseline) = &self.baseline {
+            manifest.states.baseline = baseline.clone();
+        }
         manifest.states.finalized = self.finalized.clone();
         // That of the whole release undoes more than the stage did.
-        manifest.states.rolled_back = None;
+        manifest.states.rolled_back = self.rolled_back.clone();
         manifest
             .verify
             .retain(|script| self.verify.contains(&script.name));
@@ -85,19 +98,18 @@ impl Stage {
     }
 }
 
-/// A value left by a stage that the whole release's baseline does not allow.
+/// A value left by a stage that its baseline does not allow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InTheWay<'m> {
     /// Column of the probes.
     pub column: &'m str,
     /// The stage's finalized value.
     pub left: &'m Expectation,
-    /// The whole release's baseline value.
+    /// The baseline's value.
     pub wanted: &'m Expectation,
 }
 
-/// Values of this stage that fail the preflight of the whole release. A stage has the baseline of
-/// the whole release.
+/// Values of this stage that its rollback takes back.
 pub fn in_the_way(stage: &Manifest) -> Vec<InTheWay<'_>> {
     if stage.stage_of.is_none() {
         return Vec::new();
@@ -171,7 +183,9 @@ pub(super) fn check(
             tiers: named.len(),
             name: toml.name.into_inner(),
             summary: toml.summary.into_inner(),
+            baseline: toml.baseline.map(|state| checker.state(state)),
             finalized: checker.finalized(toml.finalized, commits_alone),
+            rolled_back: toml.rolled_back.map(|state| checker.state(state)),
             rollback: checker.rollback(toml.rollback.into_inner()),
             verify: toml.verify.into_iter().map(Spanned::into_inner).collect(),
             runbooks: checker.runbooks(toml.runbook),

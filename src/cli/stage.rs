@@ -44,9 +44,9 @@ fn sentences(manifest: &Manifest) -> Vec<String> {
                     left,
                     wanted,
                 }: InTheWay<'_>| {
-        let (column, release) = (escape(column), &of.release);
+        let column = escape(column);
         let [left, wanted] = [left, wanted].map(|value| escape(&value.to_string()));
-        format!("    the stage leaves {column} = {left}; the baseline of {release} has {wanted}")
+        format!("    the stage leaves {column} = {left}; its baseline has {wanted}")
     };
     std::iter::once(first)
         .chain(stage::in_the_way(manifest).into_iter().map(left))

@@ -17,12 +17,9 @@ const RULE: &str = "pinned-live-count";
 /// Finds pinned counts in probes and verify scripts.
 pub fn problems(definition: &Definition, readings: &[Reading]) -> Vec<Problem> {
     let manifest = definition.manifest();
-    let states = &manifest.states;
-    let states = [&states.baseline, &states.finalized].into_iter();
-    let probes = states.chain(&manifest.states.rolled_back).map(Some);
     let mut found = Vec::new();
     let own = Own::of(readings);
-    for state in probes.flatten() {
+    for state in definition.states() {
         each_statement(definition, &state.probe, |statement| {
             found.extend(in_probe(statement, state, &own));
         });

@@ -49,9 +49,6 @@ pub fn problems(definition: &Definition) -> Vec<Problem> {
 }
 
 fn scripts(manifest: &Manifest) -> impl Iterator<Item = &EntryPath> {
-    let states = &manifest.states;
-    let states = [&states.baseline, &states.finalized].into_iter();
-    let states = states.chain(&manifest.states.rolled_back);
     let tiers = manifest.tiers.iter().map(|tier| &tier.file);
     let rollback = manifest.rollback.iter().map(|script| &script.file);
     let verify = manifest.verify.iter().map(|script| &script.file);
@@ -60,7 +57,7 @@ fn scripts(manifest: &Manifest) -> impl Iterator<Item = &EntryPath> {
         .chain(rollback)
         .chain(verify)
         .chain(gates)
-        .chain(states.map(|state| &state.probe))
+        .chain(manifest.states.iter().map(|state| &state.probe))
 }
 
 /// Files, with the paths that were opened.

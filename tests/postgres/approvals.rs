@@ -52,13 +52,9 @@ pub(super) fn approved(prefix: &str) -> (TestDatabase<'static>, Site, PathBuf) {
 pub(super) const EVERYBODY: [(&str, &str); 3] = [("ann", "l2"), ("bob", "l2"), ("eve", "l4")];
 
 /// Signs an approval into the bundle, unless `more` names another destination.
-pub(super) fn approve(site: &Site, bundle: &Path, (who, role): (&str, &str), more: &[&str]) {
-    let (file, key) = (bundle.to_str().unwrap(), format!("{who}.key"));
-    let args = [
-        "approve", file, "--key", &key, "--role", role, "--apr", "APR-1", "--yes", "small",
-    ];
-    site.pgseal([&args[..], &["--trust", "trust.json"], more].concat())
-        .done();
+pub(super) fn approve(site: &Site, bundle: &Path, who: (&str, &str), more: &[&str]) {
+    let more = [&["--apr", "APR-1"], more].concat();
+    site.approve(bundle, "small", who, &more).done();
 }
 
 pub(super) fn everybody_approves(site: &Site, bundle: &Path) {

@@ -546,18 +546,16 @@ fn a_run_is_resumed_days_later() {
     held(&db, &operator, &[]);
 }
 
-/// Makes everything in the ledger three days older.
+/// Makes everything in the ledger of a database a week older.
+pub(super) const DAYS_PASS: &str = "alter table pgseal.ledger disable trigger only_added;
+    alter table pgseal.steps disable trigger only_added;
+    update pgseal.ledger set at = at - interval '7 days';
+    update pgseal.steps set at = at - interval '7 days';
+    alter table pgseal.ledger enable trigger only_added;
+    alter table pgseal.steps enable trigger only_added";
+
 pub(super) fn days_pass(db: &TestDatabase<'_>) {
-    db.client()
-        .batch_execute(
-            "alter table pgseal.ledger disable trigger only_added;
-             alter table pgseal.steps disable trigger only_added;
-             update pgseal.ledger set at = at - interval '3 days';
-             update pgseal.steps set at = at - interval '3 days';
-             alter table pgseal.ledger enable trigger only_added;
-             alter table pgseal.steps enable trigger only_added",
-        )
-        .unwrap();
+    db.client().batch_execute(DAYS_PASS).unwrap();
 }
 
 /// A rehearsal needs no approval and uses none, also of a release that is HELD.

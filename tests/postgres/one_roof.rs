@@ -15,6 +15,10 @@ use pgseal_testkit::writer::Writer;
 
 pub const APR: &str = "APR-BOOT-AUTHMODEL-1";
 
+/// Daily work: another open issue.
+pub const ISSUE: &str = "insert into public.system_issues (id, collection, kind, severity, status, opened_on, title)
+    select max(id) + 1, 'kg_entities', 'duplicate', 'high', 'open', date '2026-07-01', 'daily' from public.system_issues";
+
 /// The database of the reference release. The release fixes its name, so only one test at a time has it.
 pub struct Directus {
     pub db: TestDatabase<'static>,
@@ -240,11 +244,11 @@ fn run(operator: &Operator<'_>, site: &Site, bundle: &Path) {
     );
     assert_eq!(receipt["tiers"].as_array().unwrap().len(), 8);
     assert_eq!(receipt["variables"], json!({ "ratified_apr": APR }));
-    // Before the transaction, at its beginning, at its end.
+    // Two gates, before the transaction, at its beginning, at its end.
     let gates = receipt["gates"].as_array().unwrap();
     assert_eq!(
         gates.iter().filter(|gate| gate["ready"] == true).count(),
-        3,
+        6,
         "{gates:?}"
     );
     let verified: Vec<_> = receipt["verify"].as_array().unwrap().iter().collect();
@@ -348,9 +352,7 @@ fn months_of_daily_work() {
     let operator = site
         .operator(&bundle, &db.url())
         .variable("ratified_apr", APR);
-    let issue = "insert into public.system_issues (id, collection, kind, severity, status, opened_on, title)
-        select max(id) + 1, 'kg_entities', 'duplicate', 'high', 'open', date '2026-07-01', 'daily' from public.system_issues";
-    let writer = Writer::start(db, issue);
+    let writer = Writer::start(db, ISSUE);
     operator.run().done();
     writer.wait_for(50);
     operator.check().done().says(&["ok 65/65 checks"]);

@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::one_roof::{self, APR, Directus};
+use super::shadow;
 use pgseal_testkit::cluster::{self, Cluster};
 use pgseal_testkit::release::{Site, assert_same, dump};
 
@@ -128,7 +129,7 @@ fn one_roof() {
     directus.ratify();
     let answers = follow(&site, &url, &owner);
     assert!(answer(&answers, "pgseal gate ").starts_with("READY"));
-    assert!(answer(&answers, "pgseal verify ").contains("26/26 files OK"));
+    assert!(answer(&answers, "pgseal verify ").contains("29/29 files OK"));
     // A reader without the code sees its placeholder.
     assert_eq!(
         answer(&answers, "pgseal runbook "),
@@ -168,7 +169,7 @@ fn one_roof() {
         answer(&answers, "(cd audit && sha256sum -c sums)")
             .matches(": OK\n")
             .count(),
-        26
+        29
     );
     assert!(
         answer(&answers, "openssl pkeyutl -verify").contains("Signature Verified Successfully")
@@ -178,6 +179,26 @@ fn one_roof() {
         .next()
         .unwrap();
     assert!(answer(&answers, "pgseal verify ").contains(id));
+}
+
+/// The page of the stage shadow, up to its rollback, before any ratification.
+#[test]
+fn shadow() {
+    let directus = Directus::at_baseline();
+    let site = Site::new();
+    shadow::pack(&site);
+    let before = dump(&directus.db);
+    let arguments = ["runbook", "one-roof-shadow-1.0.0.pgseal", "operator"];
+    let keys = ["--trust", "trust.json", "--receipt-key", "receipt.key"];
+    let page = site
+        .pgseal(arguments.iter().chain(&keys))
+        .done()
+        .stdout
+        .clone();
+    let answers = follow(&site, &directus.db.url(), &page);
+    assert!(answer(&answers, "pgseal gate ").starts_with("READY"));
+    assert!(answer(&answers, "pgseal check ").contains("state finalized"));
+    assert_same(&before, &dump(&directus.db));
 }
 
 /// The template of `init` is a release that packs, runs, checks and rolls back by its own runbook.

@@ -118,7 +118,7 @@ const FILES: [(&str, &str); 11] = [
     ),
 ];
 
-fn write(site: &Site, database: &str, edit: impl Fn(&str) -> String) -> PathBuf {
+pub(super) fn write(site: &Site, database: &str, edit: impl Fn(&str) -> String) -> PathBuf {
     let dir = site.path("rollout");
     for (path, text) in FILES {
         let path = dir.join(path);
@@ -133,7 +133,7 @@ fn write(site: &Site, database: &str, edit: impl Fn(&str) -> String) -> PathBuf 
     dir
 }
 
-fn pack(site: &Site, dir: &Path, stage: &[&str], name: &str) -> (PathBuf, Answer) {
+pub(super) fn pack(site: &Site, dir: &Path, stage: &[&str], name: &str) -> (PathBuf, Answer) {
     let bundle = site.path(name);
     let (dir, file) = (dir.to_str().unwrap(), bundle.to_str().unwrap());
     let args = ["pack", dir, "-o", file, "--key", "release.key"];
@@ -169,7 +169,7 @@ fn a_stage_ships_alone_and_stands_in_the_way_of_the_whole() {
     let plan = stage.plan();
     plan.done().says(&[
         "will not start while the stage is in effect",
-        "the baseline of rollout has false",
+        "its baseline has false",
     ]);
     assert!(
         !plan.to_string().contains("leaves said"),

@@ -6,21 +6,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::{database, small};
 use pgseal_testkit::release::{Answer, Operator, Release, Running, Site, wait_until};
 
-/// Makes the next version of the trust root.
-fn policy(site: &Site, args: &[&str]) {
-    let all = [
-        &[
-            "trust",
-            "set-policy",
-            "trust.json",
-            "--root-key",
-            "root.key",
-        ],
-        args,
-    ];
-    site.pgseal(all.concat()).done();
-}
-
 /// Kinds of the conditions that a run lacks, and the exit code of `gate`.
 fn missing(operator: &Operator<'_>) -> (i32, Vec<String>) {
     let receipts = operator.receipts().to_str().unwrap();
@@ -31,7 +16,8 @@ fn missing(operator: &Operator<'_>) -> (i32, Vec<String>) {
     (gate.code, kinds.collect())
 }
 
-fn copy_receipts(from: &Operator<'_>, to: &Operator<'_>, ending: &str) {
+/// Copies the records whose names end so.
+pub(super) fn copy_receipts(from: &Operator<'_>, to: &Operator<'_>, ending: &str) {
     fs::create_dir_all(to.receipts()).unwrap();
     for path in from.records(ending) {
         fs::copy(&path, to.receipts().join(path.file_name().unwrap())).unwrap();
@@ -69,15 +55,12 @@ fn a_release_for_several_databases() {
         .fails_saying(22, &["wrong target", &pattern, &found]);
     assert_eq!(elsewhere.rollback().code, 22);
     // The trust root narrows it.
-    policy(
-        &site,
-        &[
-            "--target",
-            &format!("{}@1", one.name()),
-            "--target",
-            two.name(),
-        ],
-    );
+    site.policy(&[
+        "--target",
+        &format!("{}@1", one.name()),
+        "--target",
+        two.name(),
+    ]);
     let narrowed = site.operator(&bundle, &one.url());
     narrowed
         .run()
@@ -101,7 +84,7 @@ fn staging_first() {
     let staging = database("staging");
     let release = release.databases(&[production.name(), staging.name()]);
     let bundle = site.pack(&release);
-    policy(&site, &["--require-run-on", staging.name()]);
+    site.policy(&["--require-run-on", staging.name()]);
     let at_production = site.operator(&bundle, &production.url());
     let at_staging = site
         .operator(&bundle, &staging.url())
@@ -185,7 +168,7 @@ fn windows_and_freezes() {
     let operator = site.operator(&bundle, &db.url());
     operator.run().done();
     let window = format!("{} 02:00-06:00 UTC", another_day());
-    policy(&site, &["--window", &window]);
+    site.policy(&["--window", &window]);
     // What ran may be undone at any time.
     operator.rollback().done();
     let closed = (11, vec!["outside-window".to_owned()]);
@@ -200,12 +183,9 @@ fn windows_and_freezes() {
     assert_eq!(operator.plan().code, 11);
     let show = site.pgseal(["trust", "show", "trust.json"]);
     show.says(&[&format!("runs may begin: {window}")]);
-    policy(
-        &site,
-        &["--window", &window, "--window", "daily 00:00-24:00 UTC"],
-    );
+    site.policy(&["--window", &window, "--window", "daily 00:00-24:00 UTC"]);
     assert_eq!(missing(&operator), (0, Vec::new()));
-    policy(&site, &["--freeze", "2020-01-01..2090-01-01"]);
+    site.policy(&["--freeze", "2020-01-01..2090-01-01"]);
     assert_eq!(missing(&operator), closed);
     operator.run().fails_saying(
         11,
@@ -216,7 +196,7 @@ fn windows_and_freezes() {
     report.says(&["lets no run begin"]);
 
     let waiting = Running::of(operator.command("run").args(["--wait", "--interval", "1"]));
-    policy(&site, &["--no-freeze"]);
+    site.policy(&["--no-freeze"]);
     waiting.end().done();
     assert_eq!(
         db.ask("select count(*) from pgseal.ledger where action = 'run'"),
@@ -242,7 +222,7 @@ select pg_catalog.count(*) = 0 as any from tick;\n"
     let begin = db.ask(&format!(
         "select to_char(to_timestamp({begin}) at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
     ));
-    policy(&site, &["--freeze", &format!("{begin}..2090-01-01")]);
+    site.policy(&["--freeze", &format!("{begin}..2090-01-01")]);
     let operator = site.operator(&bundle, &db.url());
     operator.run().fails_saying(11, &["lets no run begin"]);
     assert!(operator.records("").is_empty());
@@ -263,7 +243,7 @@ fn a_resumption_waits_too() {
     let bundle = site.pack(&release);
     let operator = site.operator(&bundle, &db.url());
     assert_eq!(operator.run().code, 31);
-    policy(&site, &["--freeze", "2020-01-01..2090-01-01"]);
+    site.policy(&["--freeze", "2020-01-01..2090-01-01"]);
     let resumed = operator.ask_with("run", &["--resume"]);
     resumed.fails_saying(11, &["lets no run begin"]);
     operator.rollback().done();
@@ -275,34 +255,9 @@ fn an_approval_for_one_database() {
     let (production, release, site) = small("approvedprod");
     let staging = database("approvedstage");
     let bundle = site.pack(&release.databases(&[production.name(), staging.name()]));
-    site.pgseal(["keygen", "ann", "--no-passphrase"]).done();
-    let add = [
-        "trust",
-        "add-key",
-        "trust.json",
-        "--key",
-        "ann.pub",
-        "--role",
-        "l2",
-    ];
-    site.pgseal(add.into_iter().chain(["--root-key", "root.key"]))
-        .done();
-    policy(&site, &["--require", "l2=1"]);
-    let approve = |more: &[&str]| {
-        let mut command = site.command();
-        command.arg("approve").arg(&bundle);
-        command.args([
-            "--trust",
-            "trust.json",
-            "--key",
-            "ann.key",
-            "--role",
-            "l2",
-            "--yes",
-            "small",
-        ]);
-        Answer::of(command.args(more).output().unwrap())
-    };
+    site.add_key("ann", "l2");
+    site.policy(&["--require", "l2=1"]);
+    let approve = |more: &[&str]| site.approve(&bundle, "small", ("ann", "l2"), more);
     let elsewhere = approve(&["--target", "elsewhere"]);
     elsewhere.fails_saying(
         2,

@@ -4,7 +4,7 @@
 mod unit;
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::approvals::approve;
 use super::{database, small};
 use pgseal::database::Session as _;
 use pgseal_testkit::cluster::{GATE_USER, TestDatabase};
@@ -21,6 +22,7 @@ use pgseal_testkit::release::{
 };
 use pgseal_testkit::server::{Server, ask, session};
 
+const ANN: (&str, &str) = ("ann", "l2");
 const CLOSE: &str = "delete from public.approvals";
 const OPEN: &str = "insert into public.approvals values ('late')";
 const RUNS: &str = "select count(*) from pgseal.ledger where action = 'run'";
@@ -126,23 +128,10 @@ fn own_server() -> (Server, Site, PathBuf, String) {
 /// A release that needs an approval of Ann.
 fn needs_ann(prefix: &str) -> (TestDatabase<'static>, Site, PathBuf) {
     let (db, release, site) = small(prefix);
-    site.pgseal(["keygen", "ann", "--no-passphrase"]).done();
-    let add = ["trust", "add-key", "trust.json", "--key", "ann.pub"];
-    let root = ["--role", "l2", "--root-key", "root.key"];
-    site.pgseal(add.into_iter().chain(root)).done();
-    let policy = ["trust", "set-policy", "trust.json", "--require", "l2"];
-    let root = ["--root-key", "root.key"];
-    site.pgseal(policy.into_iter().chain(root)).done();
+    site.add_key("ann", "l2");
+    site.policy(&["--require", "l2"]);
     let bundle = site.pack(&release);
     (db, site, bundle)
-}
-
-fn approve(site: &Site, bundle: &Path, more: &[&str]) {
-    let approve = ["approve", bundle.to_str().unwrap(), "--key", "ann.key"];
-    let as_l2 = ["--role", "l2", "--apr", "APR-1", "--yes", "small"];
-    let trust = ["--trust", "trust.json"];
-    site.pgseal([&approve[..], &as_l2, &trust, more].concat())
-        .done();
 }
 
 fn kinds(document: &Value) -> Vec<&str> {
@@ -198,7 +187,7 @@ fn ready_means_that_a_run_would_run() {
     sql(&db, "create table public.widgets ()");
     let all = ["approvals-missing", "gate-blocked", "not-baseline"];
     same(&operator, 11, &all);
-    approve(&site, &bundle, &[]);
+    approve(&site, &bundle, ANN, &[]);
     same(&operator, 20, &all[1..]);
     assert_eq!(operator.gate().code, 20);
     sql(&db, OPEN);
@@ -376,7 +365,7 @@ fn files_that_are_replaced() {
     let other = site.path("other.pgseal");
     let release = Release::on(db.name()).tier("more", "select 1;\n");
     site.try_pack(&release, &other).done();
-    approve(&site, &other, &[]);
+    approve(&site, &other, ANN, &[]);
     let waiting = begin("other");
     fs::rename(&other, &bundle).unwrap();
     let answer = waiting.end();
@@ -405,7 +394,7 @@ fn files_that_are_replaced() {
     let mut waiting = begin("copied");
     let copy = site.path("copy.pgseal");
     fs::copy(&bundle, &copy).unwrap();
-    approve(&site, &copy, &[]);
+    approve(&site, &copy, ANN, &[]);
     let approved = fs::read(&copy).unwrap();
     for part in 1..4 {
         fs::write(&bundle, &approved[..approved.len() * part / 4]).unwrap();
@@ -441,7 +430,7 @@ fn approvals_that_arrive() {
         } else {
             &[]
         };
-        approve(&site, &bundle, file);
+        approve(&site, &bundle, ANN, file);
         waiting.end().done();
         // The watch may see READY, or the run that began before it asked again.
         let watched = watching.end();
@@ -494,7 +483,7 @@ fn until_a_time() {
     let before = dump(&db);
     sql(&db, "begin; delete from public.approvals; rollback");
     ends(&operator, 11, "approvals are missing");
-    approve(&site, &bundle, &[]);
+    approve(&site, &bundle, ANN, &[]);
     sql(&db, CLOSE);
     ends(&operator, 20, "gate approved is BLOCKED");
     sql(&db, "alter table public.approvals rename to elsewhere");

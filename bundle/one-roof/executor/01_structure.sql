@@ -23,7 +23,9 @@ create schema one_roof;
 create table one_roof.tier_log (
     tier         integer primary key check (tier between 1 and 8),
     name         text not null unique,
-    ratified_apr text not null references public.os_proposals
+    ratified_apr text references public.os_proposals,
+    -- Tiers 1 and 2 make nobody accountable.
+    constraint tier_log_rests_on_a_proposal check (tier <= 2 or ratified_apr is not null)
 );
 
 create table one_roof.axis (
@@ -108,11 +110,16 @@ begin
     if wanted > done + 1 then
         raise exception 'tier % (%) is out of order: % of 8 tiers are applied', wanted, wanted_name, done;
     end if;
-    if exists (select from one_roof.tier_log l where l.ratified_apr <> wanted_apr) then
-        raise exception 'the tiers before this one were not run for %', wanted_apr;
+    if exists (select from one_roof.tier_log l where l.ratified_apr is distinct from wanted_apr) then
+        raise exception 'the tiers before this one were not run for %', coalesce(wanted_apr, 'no proposal');
     end if;
-    if not exists (select from public.os_proposal_approvals a
-                    where a.apr = wanted_apr and a.decision = 'ratified') then
+    -- The stage shadow names no proposal. Its tiers make nobody accountable; every other one does.
+    if wanted_apr is null and wanted > 2 then
+        raise exception 'tier % (%) needs a ratified proposal', wanted, wanted_name;
+    end if;
+    if wanted_apr is not null
+       and not exists (select from public.os_proposal_approvals a
+                        where a.apr = wanted_apr and a.decision = 'ratified') then
         raise exception '% is not ratified', wanted_apr;
     end if;
     insert into one_roof.tier_log (tier, name, ratified_apr) values (wanted, wanted_name, wanted_apr);

@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub mod added_defects;
 pub mod agent;
+pub mod approvers;
 pub mod browser;
 pub mod bundles;
 pub mod cluster;

@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use postgres::{Client, NoTls};
+
 use crate::cluster::TestDatabase;
+use crate::release::wait_until;
 
 /// Commits a statement up to 200 times a second until it is stopped.
 pub struct Writer {
@@ -69,5 +72,54 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::SeqCst);
+    }
+}
+
+/// An application that writes, and connects again after each lost connection.
+pub struct Application {
+    is_over: Arc<AtomicBool>,
+    written: Arc<AtomicU64>,
+    thread: JoinHandle<()>,
+}
+
+impl Application {
+    pub fn start(url: String, statement: &'static str) -> Self {
+        let (is_over, written) = (
+            Arc::new(AtomicBool::new(false)),
+            Arc::new(AtomicU64::new(0)),
+        );
+        let (over, count) = (Arc::clone(&is_over), Arc::clone(&written));
+        let thread = thread::spawn(move || {
+            while !over.load(Ordering::SeqCst) {
+                let connected = Client::connect(&url, NoTls);
+                let Ok(mut client) = connected else {
+                    thread::sleep(Duration::from_millis(50));
+                    continue;
+                };
+                while !over.load(Ordering::SeqCst) && client.batch_execute(statement).is_ok() {
+                    count.fetch_add(1, Ordering::SeqCst);
+                    thread::sleep(Duration::from_millis(5));
+                }
+            }
+        });
+        Self {
+            is_over,
+            written,
+            thread,
+        }
+    }
+
+    pub fn goes_on(&self) {
+        let before = self.written.load(Ordering::SeqCst);
+        wait_until("the application writes", || {
+            self.written.load(Ordering::SeqCst) > before
+        });
+    }
+
+    /// Ends it, and returns the number of statements that were committed for sure: a lost answer counts none.
+    pub fn stop(self) -> u64 {
+        self.is_over.store(true, Ordering::SeqCst);
+        self.thread.join().unwrap();
+        self.written.load(Ordering::SeqCst)
     }
 }

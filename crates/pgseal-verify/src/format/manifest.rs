@@ -87,16 +87,13 @@ pub(super) fn is_false(value: &bool) -> bool {
 impl Manifest {
     /// Every file that it names outside of `files`.
     pub fn paths(&self) -> Vec<&EntryPath> {
-        let rolled_back = self.states.rolled_back.iter().map(|state| &state.probe);
-        let probes = [&self.states.baseline.probe, &self.states.finalized.probe];
+        let probes = self.states.iter().map(|state| &state.probe);
         let gates = self.gates.iter().map(|gate| &gate.file);
         let tiers = self.tiers.iter().map(|tier| &tier.file);
         let rollback = self.rollback.iter().map(|script| &script.file);
         let verify = self.verify.iter().map(|script| &script.file);
         let runbooks = self.runbooks.iter().map(|runbook| &runbook.file);
         probes
-            .into_iter()
-            .chain(rolled_back)
             .chain(gates)
             .chain(tiers)
             .chain(rollback)
@@ -216,6 +213,12 @@ pub struct States {
 }
 
 impl States {
+    /// The states that the release declares.
+    pub fn iter(&self) -> impl Iterator<Item = &State> {
+        let always = [&self.baseline, &self.finalized].into_iter();
+        always.chain(&self.rolled_back)
+    }
+
     /// The state in which a rollback ends. Default: the baseline without its relative values, which
     /// are about the start of a run.
     pub fn after_rollback(&self) -> Cow<'_, State> {
