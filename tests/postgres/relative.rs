@@ -245,3 +245,32 @@ fn a_tier_without_a_transaction_that_another_program_packed() {
     );
     assert_eq!(count(&db, "items"), 2);
 }
+
+/// A table that the role may read, and not lock against writers.
+#[test]
+fn a_role_that_cannot_keep_others_from_writing() {
+    let (db, release, site) = shop("relativerole");
+    let (role, name) = (format!("{}_dba", db.name()), db.name());
+    db.client()
+        .batch_execute(&format!(
+            "create role {role} login; alter table public.items owner to {role};
+             grant select on public.events, public.approvals to {role};
+             grant create on database {name} to {role}; grant create on schema public to {role}"
+        ))
+        .unwrap();
+    let bundle = site.pack(&release);
+    let url = db.url().replace("user=postgres", &format!("user={role}"));
+    let operator = site.operator(&bundle, &url);
+    let words = [
+        "column events is compared with its value at the start",
+        "cannot keep others from writing to public.events",
+        "Grant it UPDATE on the table",
+    ];
+    operator.run().fails_saying(30, &words);
+    assert_eq!(count(&db, "items"), 2);
+    db.client()
+        .batch_execute(&format!("grant update on public.events to {role}"))
+        .unwrap();
+    operator.run().done();
+    operator.rollback().done();
+}
