@@ -188,6 +188,25 @@ fn what_names_its_release_otherwise() {
         ("bent.receipt.json", "receipt-differs"),
         ("other.approval", "approval-differs"),
     ]);
+    // A draft that did not pass its rehearsal was mended and packed again.
+    well.remove("bent.receipt.json");
+    well.remove("other.approval");
+    for (outcome, is_fault) in [
+        ("failed", false),
+        ("incomplete", false),
+        ("limited", true),
+        ("proved", true),
+    ] {
+        let said = rehearsal(&other, well.trust, "2026-11-20T10:00:00Z", outcome);
+        well.vault.signed_receipt("draft", &said, "rehearsal");
+        let found = ("draft.rehearsal.json", "receipt-differs");
+        if is_fault {
+            well.has([found]);
+        } else {
+            well.has([]);
+            well.notes([found]);
+        }
+    }
 }
 
 #[test]
@@ -251,6 +270,21 @@ fn an_approval_that_was_taken_back_after_the_run() {
     well.has([("two.receipt.json", "run-without-approvals")]);
 }
 
+/// The receipt of a rehearsal.
+fn rehearsal(bundle: &[u8], trust: Digest, finished: &str, outcome: &str) -> Value {
+    let mut said = ran(bundle, trust, "2026-11-20T09:00:00Z", "rehearsal");
+    let clone = said["predicate"]["target"].clone();
+    said["predicateType"] = "urn:pgseal:rehearsal:v1".into();
+    said["predicate"] = json!({
+        "format": 1, "rehearsal_id": "0".repeat(32), "outcome": outcome, "clone": clone, "kept": false,
+        "source": { "method": "template", "database": "app" }, "steps": [], "fingerprints": {}, "rollback": [],
+        "locks": [], "started": "2026-11-20T09:00:00Z", "finished": finished,
+        "release": said["predicate"]["release"], "operator": said["predicate"]["operator"], "pgseal": "0.1.0",
+        "signers": [], "trust": said["predicate"]["trust"], "variables": {}, "gates": [], "tiers": [], "verify": [],
+    });
+    said
+}
+
 #[test]
 fn runs_without_rehearsals() {
     let well = Well::new();
@@ -262,16 +296,7 @@ fn runs_without_rehearsals() {
         .receipt("two", &ran(&well.two, trust, "2026-11-21T09:00:00Z", "two"));
     well.has([("two.receipt.json", "run-without-rehearsal")]);
     let rehearsed = |finished: &str, outcome: &str| {
-        let mut said = ran(&well.two, trust, "2026-11-20T09:00:00Z", "rehearsal");
-        let clone = said["predicate"]["target"].clone();
-        said["predicateType"] = "urn:pgseal:rehearsal:v1".into();
-        said["predicate"] = json!({
-            "format": 1, "rehearsal_id": "0".repeat(32), "outcome": outcome, "clone": clone, "kept": false,
-            "source": { "method": "template", "database": "app" }, "steps": [], "fingerprints": {}, "rollback": [],
-            "locks": [], "started": "2026-11-20T09:00:00Z", "finished": finished,
-            "release": said["predicate"]["release"], "operator": said["predicate"]["operator"], "pgseal": "0.1.0",
-            "signers": [], "trust": said["predicate"]["trust"], "variables": {}, "gates": [], "tiers": [], "verify": [],
-        });
+        let said = rehearsal(&well.two, trust, finished, outcome);
         well.vault.signed_receipt("two", &said, "rehearsal");
     };
     rehearsed("2026-11-20T10:00:00Z", "failed");
