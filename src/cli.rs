@@ -36,6 +36,7 @@ mod lines;
 mod lint;
 mod log_proof;
 mod man;
+mod measured;
 mod missing;
 mod notarise;
 mod output;

@@ -1,6 +1,5 @@
 //! `pgseal plan FILE`
 
-mod measured;
 mod show;
 
 use std::collections::BTreeMap;
@@ -13,6 +12,7 @@ use super::database_command::DatabaseCommand;
 use super::evidence::{self, About, EvidenceArgs};
 use super::gate;
 use super::interrupt::Command;
+use super::measured::{self, Rehearsed};
 use super::missing::{self, Permission};
 use super::points;
 use super::progress::Notifier;
@@ -25,7 +25,7 @@ use crate::release::plan::{self, Plan};
 use crate::release::run_context::{self, ContextToRun};
 use crate::trust::JudgedAt;
 use crate::trust::policy::{self, Tally};
-use measured::Rehearsed;
+
 use pgseal_verify::format::approval::APR_VARIABLE;
 use pgseal_verify::format::evidence::AnswerKind;
 use pgseal_verify::format::manifest::Manifest;

@@ -1,16 +1,21 @@
 //! `pgseal runbook FILE [AUDIENCE]`
 
+mod left;
 mod page;
+mod rehearsed;
 
 use std::io::Write;
 use std::path::PathBuf;
 
 use super::args::{BundleArgs, VariableArgs, now};
 use super::lines::{self, LineArgs};
+use super::measured;
 use super::{CliError, Exit, Output, ResultExt, display_path, escape_lines};
+use crate::bundle::ReleaseFiles;
+use crate::bundle::lint::declared;
 use crate::durable;
 use crate::release::run_context;
-use crate::runbook::{Known, RunbookFacts};
+use crate::runbook::{Known, RunbookFacts, Scripts};
 use crate::trust::JudgedAt;
 use pgseal_verify::format::manifest::Audience;
 use pgseal_verify::format::statement::title;
@@ -35,6 +40,12 @@ pub struct Args {
     /// The template, without the release's facts in it
     #[arg(long, conflicts_with = "html")]
     raw: bool,
+    /// Directory of the receipts
+    #[arg(long, value_name = "DIR", default_value = "pgseal-receipts")]
+    receipts: PathBuf,
+    /// A signed rehearsal of this release: *.rehearsal.json [default: the relevant one among the receipts]
+    #[arg(long, value_name = "FILE", conflicts_with = "raw")]
+    rehearsal: Option<PathBuf>,
     /// Where to write it, over an older one [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -56,7 +67,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         return Err(CliError::usage(message).hint("`pgseal inspect FILE` lists its runbooks"));
     }
     let given = args.variables.values()?;
-    run_context::values(manifest, &given, false)?;
+    let mut variables = declared(manifest);
+    let given_or_default = run_context::values(manifest, &given, false)?;
+    let required = run_context::values(manifest, &given, true).ok();
     let values = lines::values(given, &root, &bundle, when);
     // A page contains no database of its own; its reader sets the URLs in the shell.
     let shell = |name: &str| Some(format!("\"${name}\""));
@@ -67,11 +80,33 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             .lines
             .known(&args.bundle, args.receipt_key.as_deref(), values)
     };
+    for (name, value) in given_or_default.iter().chain(&known.values) {
+        // The manifest allows fewer variable names than psql.
+        let _ = variables.set(name, value);
+    }
+    let named = args.rehearsal.as_deref();
+    let of = (&root, &bundle);
+    let rehearsed = measured::find_signed(named, &args.receipts, of, required.as_ref(), when, out)?;
+    let rehearse = known.command("rehearse", manifest).unwrap_or_default();
+    let (rehearsed, values) = (rehearsed.as_ref(), required.as_ref());
+    let measured = rehearsed::Facts {
+        bundle: &bundle,
+        rehearsed,
+        values,
+        command: &rehearse,
+    };
+    let files = ReleaseFiles::of(&bundle);
     let facts = RunbookFacts {
         manifest,
         id: bundle.release_id(),
         files: bundle.file_count(),
         known: &known,
+        scripts: Scripts {
+            files: &files,
+            variables,
+        },
+        duration: measured.duration(),
+        rollback: measured.rollback(),
     };
     let (form, text) = if args.raw {
         ("template", texts.concat())
