@@ -49,6 +49,7 @@ mod receipt;
 mod recording;
 mod rehearsal_proof;
 mod rehearse;
+mod relative_locks;
 mod release_text;
 mod report;
 mod rewrite;

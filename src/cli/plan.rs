@@ -16,6 +16,7 @@ use super::measured::{self, Rehearsed};
 use super::missing::{self, Permission};
 use super::points;
 use super::progress::Notifier;
+use super::relative_locks;
 use super::stage;
 use super::{CliError, Exit, Output};
 use crate::bundle::BundleToRun;
@@ -146,6 +147,7 @@ fn document(manifest: &Manifest, plan: &Plan, answer: &Answer<'_>) -> serde_json
             .map(|phase| serde_json::json!({ "transaction": phase.transaction, "tiers": phase.tiers }))
             .collect::<Vec<_>>(),
         "points": points::document(&plan.points),
+        "relative_locks": relative_locks::document(&plan.relative),
         "acknowledged": manifest.acknowledged,
         "stage": stage::document(manifest),
         "rehearsal": answer.rehearsed.map(Rehearsed::document),
