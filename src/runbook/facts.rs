@@ -4,7 +4,7 @@
 use super::line::{Known, stand_in};
 use super::rows::Scripts;
 use super::template::{Piece, pieces};
-use super::{Fault, nearest};
+use super::{Fault, escaped, nearest};
 use pgseal_verify::format::manifest::Manifest;
 use pgseal_verify::format::statement::ReleaseId;
 
@@ -177,7 +177,7 @@ impl RunbookFacts<'_> {
             _ => match name.split_once('.')? {
                 ("rows", file) => match self.scripts.rows(file) {
                     Ok(rows) => rows.markdown(),
-                    Err(error) => format!("The rows of this script cannot be read: {error}"),
+                    Err(error) => escaped(&format!("cannot read the rows of {file}: {error}")),
                 },
                 ("variable", name) => {
                     let mut variables = self.manifest.variables.iter();

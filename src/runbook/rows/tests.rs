@@ -129,6 +129,16 @@ fn a_page_has_an_end() {
         text.ends_with("The first 500 rows; 2 more are in the file."),
         "{text}"
     );
+    let copied = shown(&format!(
+        "copy t from stdin;\n{}\\.\n",
+        "1\n".repeat(SHOWN + 2)
+    ));
+    assert_eq!(
+        copied.matches("| 1 |\n").count(),
+        SHOWN + 1,
+        "with the head"
+    );
+    assert!(copied.contains("**t**: 502 rows"), "{copied}");
     let long = shown(&format!("insert into t values ('{}');", "x".repeat(300)));
     assert!(
         long.contains(&format!("| {} … |", "x".repeat(200))),
