@@ -67,10 +67,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         return Err(CliError::usage(message).hint("`pgseal inspect FILE` lists its runbooks"));
     }
     let given = args.variables.values()?;
-    let mut variables = declared(manifest);
-    let given_or_default = run_context::values(manifest, &given, false)?;
-    let required = run_context::values(manifest, &given, true).ok();
+    let with_defaults = run_context::values(manifest, &given, false)?;
     let values = lines::values(given, &root, &bundle, when);
+    let of_run = run_context::values(manifest, &values, true).ok();
     // A page contains no database of its own; its reader sets the URLs in the shell.
     let shell = |name: &str| Some(format!("\"${name}\""));
     let known = Known {
@@ -80,19 +79,18 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             .lines
             .known(&args.bundle, args.receipt_key.as_deref(), values)
     };
-    for (name, value) in given_or_default.iter().chain(&known.values) {
+    let mut variables = declared(manifest);
+    for (name, value) in with_defaults.iter().chain(&known.values) {
         // The manifest allows fewer variable names than psql.
         let _ = variables.set(name, value);
     }
-    let named = args.rehearsal.as_deref();
-    let of = (&root, &bundle);
-    let rehearsed = measured::find_signed(named, &args.receipts, of, required.as_ref(), when, out)?;
+    let (named, of) = (args.rehearsal.as_deref(), (&root, &bundle));
+    let rehearsed = measured::find_signed(named, &args.receipts, of, of_run.as_ref(), when, out)?;
     let rehearse = known.command("rehearse", manifest).unwrap_or_default();
-    let (rehearsed, values) = (rehearsed.as_ref(), required.as_ref());
     let measured = rehearsed::Facts {
         bundle: &bundle,
-        rehearsed,
-        values,
+        rehearsed: rehearsed.as_ref(),
+        values: of_run.as_ref(),
         command: &rehearse,
     };
     let files = ReleaseFiles::of(&bundle);

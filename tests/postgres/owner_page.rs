@@ -178,6 +178,10 @@ fn what_stays_is_named() {
     says(&failed, &left);
     says(
         &failed,
-        &["The rollback is not proved: the rehearsal of ", ", failed"],
+        &[
+            "The rollback is not proved: the rehearsal of ",
+            ", failed",
+            ", which failed; the receipt is signed by receipt.",
+        ],
     );
 }

@@ -35,8 +35,13 @@ impl Facts<'_> {
         };
         let (rehearsal, the) = (rehearsed.rehearsal(), self.the(rehearsed));
         let signer = escaped(rehearsed.signer().unwrap_or_default());
+        let ended = match rehearsal.outcome {
+            RehearsalOutcome::Proved | RehearsalOutcome::Limited => "",
+            RehearsalOutcome::Failed => ", which failed",
+            RehearsalOutcome::Incomplete => ", which did not come to its end",
+        };
         let mut text = format!(
-            "Measured by {the}; the receipt is signed by {signer}.\n\n| tier | takes | who waits |\n|---|---|---|\n"
+            "Measured by {the}{ended}; the receipt is signed by {signer}.\n\n| tier | takes | who waits |\n|---|---|---|\n"
         );
         for tier in &self.bundle.manifest().tiers {
             let name = tier.name.as_str();

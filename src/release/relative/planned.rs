@@ -58,7 +58,7 @@ fn of(
     let begun = session.batch_ahead(question::BEGIN);
     let found = begun.context("cannot begin").map_err(Unmet::from);
     let found = found.and_then(|()| gather(session, order, action, state, within));
-    // The session is closed after an error.
+    // If this fails, the session is lost, and the caller finds no more locks.
     let _ = session.execute("ROLLBACK");
     match found {
         Ok((_, locks)) => (locks.sorted(), None),
