@@ -33,7 +33,7 @@ pub mod question;
 mod reading;
 pub mod rehearsal_proof;
 pub mod rehearse;
-mod relative;
+pub mod relative;
 pub mod report;
 pub mod residue;
 pub mod resolve;

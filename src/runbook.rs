@@ -1,15 +1,21 @@
 //! Runbooks: texts for people, with the facts of a release inserted.
 //!
+//! - `escaped`: foreign text in Markdown
 //! - `facts`: names and values of the facts between `{{` and `}}`
 //! - `template`: splits a text at them
 //! - `line`: command lines, as complete as the known values allow
+//! - `rows`: the rows that a script carries as data
 
+mod escaped;
 pub mod facts;
 pub mod line;
+mod rows;
 mod template;
 
+pub use escaped::escaped;
 pub use facts::RunbookFacts;
 pub use line::Known;
+pub use rows::Scripts;
 
 /// A fault in a runbook.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,13 +1,19 @@
-//! Finds references to unknown facts in runbooks, which would mislead their readers.
+//! Finds references to unknown facts in runbooks, and to rows that don't exist, which would mislead
+//! their readers.
 
+use super::lint::declared;
 use super::problem::Problem;
 use super::release_toml::line_and_column;
 use super::source::Source;
-use crate::runbook::facts;
+use crate::runbook::{Scripts, facts};
 use pgseal_verify::format::manifest::Manifest;
 
 /// Reads every runbook and reports invalid facts.
 pub fn runbooks(manifest: &Manifest, source: &Source, problems: &mut Vec<Problem>) {
+    let scripts = Scripts {
+        files: source,
+        variables: declared(manifest),
+    };
     let mut files: Vec<_> = manifest
         .runbooks
         .iter()
@@ -23,7 +29,8 @@ pub fn runbooks(manifest: &Manifest, source: &Source, problems: &mut Vec<Problem
         let Ok(text) = std::str::from_utf8(&bytes) else {
             continue;
         };
-        problems.extend(facts::faults(text, manifest).into_iter().map(|fault| {
+        let faults = facts::faults(text, manifest, &scripts);
+        problems.extend(faults.into_iter().map(|fault| {
             let at = Some(line_and_column(text, fault.at));
             Problem {
                 at,

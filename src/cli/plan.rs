@@ -1,6 +1,5 @@
 //! `pgseal plan FILE`
 
-mod measured;
 mod show;
 
 use std::collections::BTreeMap;
@@ -13,9 +12,11 @@ use super::database_command::DatabaseCommand;
 use super::evidence::{self, About, EvidenceArgs};
 use super::gate;
 use super::interrupt::Command;
+use super::measured::{self, Rehearsed};
 use super::missing::{self, Permission};
 use super::points;
 use super::progress::Notifier;
+use super::relative_locks;
 use super::stage;
 use super::{CliError, Exit, Output};
 use crate::bundle::BundleToRun;
@@ -25,7 +26,7 @@ use crate::release::plan::{self, Plan};
 use crate::release::run_context::{self, ContextToRun};
 use crate::trust::JudgedAt;
 use crate::trust::policy::{self, Tally};
-use measured::Rehearsed;
+
 use pgseal_verify::format::approval::APR_VARIABLE;
 use pgseal_verify::format::evidence::AnswerKind;
 use pgseal_verify::format::manifest::Manifest;
@@ -149,6 +150,7 @@ fn document(manifest: &Manifest, plan: &Plan, answer: &Answer<'_>) -> serde_json
             .map(|phase| serde_json::json!({ "transaction": phase.transaction, "tiers": phase.tiers }))
             .collect::<Vec<_>>(),
         "points": points::document(&plan.points),
+        "relative_locks": relative_locks::document(&plan.relative),
         "acknowledged": manifest.acknowledged,
         "stage": stage::document(manifest),
         "rehearsal": answer.rehearsed.map(Rehearsed::document),

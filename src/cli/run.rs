@@ -13,6 +13,7 @@ use super::missing::{self, Permission, Refused};
 use super::progress::Progress;
 use super::recording::{Prepared, ReceiptArgs};
 use super::rehearsal_proof::RehearsedArgs;
+use super::relative_locks;
 use super::schema_digests::SchemaDigestArgs;
 use super::stage;
 use super::waiting;
@@ -21,6 +22,7 @@ use crate::bundle::BundleToRun;
 use crate::record::definitions::When;
 use crate::release::cancellation::CancellationToken;
 use crate::release::gate;
+use crate::release::relative;
 use crate::release::resume::Decision;
 use crate::release::run::AuthorizedRelease;
 use crate::release::run_context::{self, ContextToRun};
@@ -277,6 +279,9 @@ impl One<'_> {
             authorized,
             schema,
         } = permitted;
+        if !self.options.resume {
+            relative_locks::warn(&relative::planned(&order.authentic()), out);
+        }
         let journal = prepared.journal()?;
         if let Some(definitions) = &schema {
             prepared.keep(When::Before, definitions)?;

@@ -1,16 +1,21 @@
 //! `pgseal runbook FILE [AUDIENCE]`
 
+mod left;
 mod page;
+mod rehearsed;
 
 use std::io::Write;
 use std::path::PathBuf;
 
 use super::args::{BundleArgs, VariableArgs, now};
 use super::lines::{self, LineArgs};
+use super::measured;
 use super::{CliError, Exit, Output, ResultExt, display_path, escape_lines};
+use crate::bundle::ReleaseFiles;
+use crate::bundle::lint::declared;
 use crate::durable;
 use crate::release::run_context;
-use crate::runbook::{Known, RunbookFacts};
+use crate::runbook::{Known, RunbookFacts, Scripts};
 use crate::trust::JudgedAt;
 use pgseal_verify::format::manifest::Audience;
 use pgseal_verify::format::statement::title;
@@ -35,6 +40,12 @@ pub struct Args {
     /// The template, without the release's facts in it
     #[arg(long, conflicts_with = "html")]
     raw: bool,
+    /// Directory of the receipts
+    #[arg(long, value_name = "DIR", default_value = "pgseal-receipts")]
+    receipts: PathBuf,
+    /// A signed rehearsal of this release: *.rehearsal.json [default: the relevant one among the receipts]
+    #[arg(long, value_name = "FILE", conflicts_with = "raw")]
+    rehearsal: Option<PathBuf>,
     /// Where to write it, over an older one [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -56,8 +67,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         return Err(CliError::usage(message).hint("`pgseal inspect FILE` lists its runbooks"));
     }
     let given = args.variables.values()?;
-    run_context::values(manifest, &given, false)?;
+    let with_defaults = run_context::values(manifest, &given, false)?;
     let values = lines::values(given, &root, &bundle, when);
+    let of_run = run_context::values(manifest, &values, true).ok();
     // A page contains no database of its own; its reader sets the URLs in the shell.
     let shell = |name: &str| Some(format!("\"${name}\""));
     let known = Known {
@@ -67,11 +79,32 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             .lines
             .known(&args.bundle, args.receipt_key.as_deref(), values)
     };
+    let mut variables = declared(manifest);
+    for (name, value) in with_defaults.iter().chain(&known.values) {
+        // The manifest allows fewer variable names than psql.
+        let _ = variables.set(name, value);
+    }
+    let (named, of) = (args.rehearsal.as_deref(), (&root, &bundle));
+    let rehearsed = measured::find_signed(named, &args.receipts, of, of_run.as_ref(), when, out)?;
+    let rehearse = known.command("rehearse", manifest).unwrap_or_default();
+    let measured = rehearsed::Facts {
+        bundle: &bundle,
+        rehearsed: rehearsed.as_ref(),
+        values: of_run.as_ref(),
+        command: &rehearse,
+    };
+    let files = ReleaseFiles::of(&bundle);
     let facts = RunbookFacts {
         manifest,
         id: bundle.release_id(),
         files: bundle.file_count(),
         known: &known,
+        scripts: Scripts {
+            files: &files,
+            variables,
+        },
+        duration: measured.duration(),
+        rollback: measured.rollback(),
     };
     let (form, text) = if args.raw {
         ("template", texts.concat())

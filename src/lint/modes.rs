@@ -51,6 +51,15 @@ impl Mode {
             Self::AccessExclusiveLock => "AccessExclusiveLock",
         }
     }
+
+    /// Sessions that wait for it, among those that read or write; `None` if they go on.
+    pub fn waiting(self) -> Option<&'static str> {
+        match self {
+            Self::ShareUpdateExclusiveLock => None,
+            Self::ShareLock | Self::ShareRowExclusiveLock | Self::ExclusiveLock => Some("writers"),
+            Self::AccessExclusiveLock => Some("readers and writers"),
+        }
+    }
 }
 
 use Mode::{

@@ -55,6 +55,14 @@ pub fn span(seconds: i64) -> String {
     }
 }
 
+/// `1.2 s`
+pub fn seconds(milliseconds: u64) -> String {
+    match milliseconds {
+        0..100 => "less than 0.1 s".to_owned(),
+        _ => format!("{}.{} s", milliseconds / 1_000, milliseconds % 1_000 / 100),
+    }
+}
+
 /// Turns a fragment into a sentence: capitalises the first word if it has only plain letters, and
 /// adds a full stop.
 pub fn sentence(text: &str) -> String {
@@ -85,6 +93,10 @@ mod tests {
         assert_eq!(near(seconds(86_400), at), "2 November 2026, 05:07 UTC");
         assert_eq!(near(seconds(30 * 86_400), at), "1 December 2026");
         assert_eq!(day_and_time_of("yesterday"), "yesterday");
+        assert_eq!(
+            [99, 100, 61_250].map(super::seconds),
+            ["less than 0.1 s", "0.1 s", "61.2 s"]
+        );
         assert_eq!(listed(&["a", "b", "c"]), "a, b and c");
         assert_eq!(
             sentence("is it there? look; then"),

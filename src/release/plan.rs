@@ -6,6 +6,7 @@ use super::event::Observer;
 use super::failure::Failure;
 use super::phases::{self, NumberedTier};
 use super::probe::Observed;
+use super::relative::{self, PlannedLocks};
 use super::run_context::{ContextToRun, RunContext};
 use super::server_variables;
 use super::survey::{Obstacle, survey};
@@ -29,6 +30,8 @@ pub struct Plan {
     pub phases: Vec<Phase>,
     /// Statements that commit alone, and the effect of a rollback after each.
     pub points: Vec<Point>,
+    /// Locks of relative values.
+    pub relative: PlannedLocks,
     /// Obstacles in the order of the run; if empty, the release would run.
     pub obstacles: Vec<Obstacle>,
 }
@@ -73,6 +76,7 @@ pub fn make(
         tiers: Vec::new(),
         phases,
         points,
+        relative: relative::planned(&order),
         obstacles: Vec::new(),
     };
     let mut new = BTreeSet::new();
@@ -85,6 +89,10 @@ pub fn make(
     let survey = survey(to_run, admission, observer);
     (plan.gates, plan.now) = (survey.gates, survey.now);
     plan.obstacles.extend(survey.obstacles);
+    // The run meets it in its transaction, after all others.
+    let denied = plan.relative.run_denied.clone();
+    plan.obstacles
+        .extend(denied.map(|failure| Obstacle::Script(Box::new(failure))));
     plan
 }
 

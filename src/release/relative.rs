@@ -5,6 +5,8 @@
 
 // docs/decisions/076
 
+mod planned;
+
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
@@ -17,6 +19,7 @@ use crate::database::Session;
 use pgseal_verify::entry_path::EntryPath;
 use pgseal_verify::format::manifest::{Manifest, State};
 use pgseal_verify::format::receipt::Action;
+pub use planned::{PlannedLocks, planned};
 
 /// Milliseconds that one attempt waits for all locks together. A writer that waits for this session
 /// while this session waits for it must not be ended as the victim of a deadlock: the server looks
@@ -33,25 +36,46 @@ struct Compared<'a> {
     relations: BTreeSet<u32>,
 }
 
-/// Asks for the values at the start, in the transaction that will be compared with them. Empty if
-/// the state has no relative columns.
+/// Reason why the relative columns cannot be compared.
+enum Unmet {
+    /// The role may not lock a table, or nobody can.
+    Denied(Failure),
+    Other(Failure),
+}
+
+impl From<Failure> for Unmet {
+    fn from(failure: Failure) -> Self {
+        Self::Other(failure)
+    }
+}
+
+impl From<Unmet> for Failure {
+    fn from(unmet: Unmet) -> Self {
+        match unmet {
+            Unmet::Denied(failure) | Unmet::Other(failure) => failure,
+        }
+    }
+}
+
+/// Finds the relative columns of a state and the tables to lock for them.
 ///
 /// A column of a run is that of the baseline's probe where this has it, because the probe of the
 /// finalized state may name objects that do not exist yet.
-pub(super) fn at_start(
+fn gather<'a>(
     session: &mut dyn Session,
-    order: &RunContext<'_>,
+    order: &RunContext<'a>,
     action: Action,
-    state: &State,
+    state: &'a State,
     within: Within,
-) -> Result<Observed, Failure> {
+) -> Result<(Vec<Compared<'a>>, Locks), Unmet> {
     let mut columns: BTreeSet<&str> = state.relative().collect();
     let (mut compared, mut locks) = (Vec::new(), Locks::default());
     for probe in probes(order.manifest(), action, state) {
         if columns.is_empty() {
             break;
         }
-        let known = probe::relations(session, order.sql(probe)?, order, within)?;
+        let sql = order.sql(probe).map_err(Failure::from)?;
+        let known = probe::relations(session, sql, order, within)?;
         let mut of_probe = Compared {
             probe,
             columns: Vec::new(),
@@ -70,8 +94,21 @@ pub(super) fn at_start(
     }
     if let Some(column) = columns.first() {
         let why = format!("the probe has no column {column}, whose value is compared");
-        return Err(Failure::plain(why).at(&state.probe));
+        return Err(Failure::plain(why).at(&state.probe).into());
     }
+    Ok((compared, locks))
+}
+
+/// Asks for the values at the start, in the transaction that will be compared with them. Empty if
+/// the state has no relative columns.
+pub(super) fn at_start(
+    session: &mut dyn Session,
+    order: &RunContext<'_>,
+    action: Action,
+    state: &State,
+    within: Within,
+) -> Result<Observed, Failure> {
+    let (compared, locks) = gather(session, order, action, state, within)?;
     locks.take(session, order)?;
     let mut start = Observed::new();
     for of_probe in &compared {
@@ -138,7 +175,7 @@ impl Locks {
         probe: &EntryPath,
         column: &str,
         relations: &BTreeSet<u32>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Unmet> {
         match question::lockable(session, relations).map_err(failed)? {
             Ok(names) => {
                 let new = names.into_iter().filter(|name| !self.names.contains(name));
@@ -152,9 +189,15 @@ impl Locks {
                     "column {column} is compared with its value at the start, but this role cannot keep others from writing to {name} meanwhile"
                 );
                 let hint = "Grant it UPDATE on the table, or write bounds in the place of the relative value; catalogs, sequences and materialized views cannot be locked";
-                Err(Failure::plain(why).at(probe).hint(hint))
+                Err(Unmet::Denied(Failure::plain(why).at(probe).hint(hint)))
             }
         }
+    }
+
+    /// The tables in the order of all runs.
+    fn sorted(mut self) -> Vec<String> {
+        self.names.sort();
+        self.names
     }
 
     /// Takes all locks, or none for long: an attempt that lasts gives back what it has, so that

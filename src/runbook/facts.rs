@@ -2,13 +2,15 @@
 //! after packing, so values are inserted when a runbook is read.
 
 use super::line::{Known, stand_in};
+use super::rows::Scripts;
 use super::template::{Piece, pieces};
-use super::{Fault, nearest};
+use super::{Fault, escaped, nearest};
 use pgseal_verify::format::manifest::Manifest;
 use pgseal_verify::format::statement::ReleaseId;
 
-/// Names of all facts except the values of variables, `variable.NAME`.
-pub const NAMES: [&str; 20] = [
+/// Names of all facts except the values of variables, `variable.NAME`, and the rows of a tier,
+/// `rows.FILE`.
+pub const NAMES: [&str; 22] = [
     "release.id",
     "release.name",
     "release.version",
@@ -20,6 +22,8 @@ pub const NAMES: [&str; 20] = [
     "gates",
     "tiers",
     "variables",
+    "duration",
+    "rollback",
     "command.verify",
     "command.gate",
     "command.plan",
@@ -31,11 +35,13 @@ pub const NAMES: [&str; 20] = [
     "command.report",
 ];
 
-/// Names of the facts that are lists and need a line of their own.
-const LISTS: [&str; 3] = ["gates", "tiers", "variables"];
+/// Names of the facts that are lists or tables and need a line of their own, except `rows.FILE`.
+const LISTS: [&str; 5] = ["gates", "tiers", "variables", "duration", "rollback"];
+
+/// Prefix of the fact that is the rows of a tier.
+const ROWS: &str = "rows.";
 
 /// Values from a release and from the reader's host.
-#[derive(Clone, Copy)]
 pub struct RunbookFacts<'a> {
     pub manifest: &'a Manifest,
     pub id: ReleaseId,
@@ -43,11 +49,17 @@ pub struct RunbookFacts<'a> {
     pub files: usize,
     /// Arguments for command lines.
     pub known: &'a Known,
+    /// The scripts of the tiers.
+    pub scripts: Scripts<'a>,
+    /// Text of `duration`.
+    pub duration: String,
+    /// Text of `rollback`.
+    pub rollback: String,
 }
 
-/// Finds invalid placeholders: unknown facts, lists that are not alone on a line, and unclosed
-/// braces.
-pub fn faults(text: &str, manifest: &Manifest) -> Vec<Fault> {
+/// Finds invalid placeholders: unknown facts, lists that are not alone on a line, files without
+/// rows, and unclosed braces.
+pub fn faults(text: &str, manifest: &Manifest, scripts: &Scripts<'_>) -> Vec<Fault> {
     let mut faults = Vec::new();
     for piece in pieces(text) {
         let (at, message, hint) = match piece {
@@ -58,21 +70,31 @@ pub fn faults(text: &str, manifest: &Manifest) -> Vec<Fault> {
                 "write {{{{ for the braces themselves".to_owned(),
             ),
             Piece::Fact(name, at) if is_known(name, manifest) => {
-                if !LISTS.contains(&name) || is_alone(text, at) {
+                let file = name.strip_prefix(ROWS);
+                let is_list = LISTS.contains(&name) || file.is_some();
+                if is_list && !is_alone(text, at) {
+                    let message = format!("{{{{{name}}}}} is a list among other words");
+                    (at, message, "let it stand on a line of its own".to_owned())
+                } else if file.is_some_and(|file| has_no_rows(scripts, file)) {
+                    let message = format!("{{{{{name}}}}} is a script without rows to show");
+                    (at, message, ROWS_HINT.to_owned())
+                } else {
                     continue;
                 }
-                let message = format!("{{{{{name}}}}} is a list among other words");
-                (at, message, "let it stand on a line of its own".to_owned())
             }
             Piece::Fact(name, at) => {
-                let variables = manifest.variables.keys();
-                let of_release: Vec<_> = variables.map(|it| format!("variable.{it}")).collect();
+                let variables = manifest.variables.keys().map(|it| format!("variable.{it}"));
+                let rows = manifest.tiers.iter().map(|it| format!("{ROWS}{}", it.file));
+                let of_release: Vec<_> = variables.chain(rows).collect();
                 let of_release = of_release.iter().map(String::as_str);
                 let hint = match nearest(name, NAMES.into_iter().chain(of_release)) {
                     Some(near) => {
                         format!("there is {{{{{near}}}}}; write {{{{{{{{ for the braces themselves")
                     }
-                    None => format!("there are {}, and variable.NAME", NAMES.join(", ")),
+                    None => format!(
+                        "there are {}, variable.NAME, and rows.FILE with the file of a tier",
+                        NAMES.join(", ")
+                    ),
                 };
                 let message = format!("{{{{{name}}}}} is not a fact of a release");
                 (at, message, hint)
@@ -83,11 +105,20 @@ pub fn faults(text: &str, manifest: &Manifest) -> Vec<Fault> {
     faults
 }
 
+const ROWS_HINT: &str = "rows are shown of COPY ... FROM stdin and \\copy, without WHERE and rare options, and of INSERT ... VALUES of literals";
+
 fn is_known(name: &str, manifest: &Manifest) -> bool {
-    let mut variables = manifest.variables.keys();
+    let (mut variables, mut tiers) = (manifest.variables.keys(), manifest.tiers.iter());
     let variable = name.strip_prefix("variable.");
+    let rows = name.strip_prefix(ROWS);
     NAMES.contains(&name)
         || variable.is_some_and(|name| variables.any(|known| known.as_str() == name))
+        || rows.is_some_and(|file| tiers.any(|tier| tier.file.as_str() == file))
+}
+
+/// False also for a script that cannot be read, which is reported elsewhere.
+fn has_no_rows(scripts: &Scripts<'_>, file: &str) -> bool {
+    scripts.rows(file).is_ok_and(|rows| !rows.has_tables())
 }
 
 /// True if the line has no other content.
@@ -141,7 +172,13 @@ impl RunbookFacts<'_> {
                 let variables = self.manifest.variables.iter();
                 list(variables.map(|(name, variable)| (name.to_string(), variable.about.as_str())))
             }
+            "duration" => self.duration.clone(),
+            "rollback" => self.rollback.clone(),
             _ => match name.split_once('.')? {
+                ("rows", file) => match self.scripts.rows(file) {
+                    Ok(rows) => rows.markdown(),
+                    Err(error) => escaped(&format!("cannot read the rows of {file}: {error}")),
+                },
                 ("variable", name) => {
                     let mut variables = self.manifest.variables.iter();
                     let (_, variable) = variables.find(|(known, _)| known.as_str() == name)?;

@@ -252,6 +252,58 @@ fn what_the_release_made_itself_is_left_alone() {
 
 /// A `search_path` that a function or a view sets has the effect of SET.
 #[test]
+fn rows_of_a_runbook_exist() {
+    let toml = "[[runbook]]\nfile = \"owner.md\"\naudience = \"owner\"\n";
+    let lint = |page: &str, tier: &str| {
+        let release = Release::with([
+            ("release.toml", toml),
+            ("owner.md", page),
+            ("tiers/01.sql", tier),
+        ]);
+        let output = release.lint(&[]);
+        let text = String::from_utf8(output.stdout).expect("text");
+        let mut lines = text.lines().filter(|line| line.contains("[runbook-fact]"));
+        lines.next().map(str::to_owned)
+    };
+    let rows = "create table t (a int);\ncopy t from stdin;\n1\n\\.\n";
+    assert_eq!(lint("Rows:\n\n{{rows.tiers/01.sql}}\n", rows), None);
+    for (page, tier, place) in [
+        (
+            "Rows:\n\n {{rows.tiers/02.sql}}\n",
+            rows,
+            "3:2: error [runbook-fact]: {{rows.tiers/02.sql}} is not a fact of a release",
+        ),
+        // A rollback script is not what the owner approves.
+        (
+            "{{rows.rollback/01.sql}}\n",
+            rows,
+            "1:1: error [runbook-fact]: {{rows.rollback/01.sql}} is not a fact of a release",
+        ),
+        (
+            "{{rows.tiers/01.sql}}\n",
+            "create table t (a int);\n",
+            "1:1: error [runbook-fact]: {{rows.tiers/01.sql}} is a script without rows to show",
+        ),
+        (
+            "See {{rows.tiers/01.sql}}\n",
+            rows,
+            "1:5: error [runbook-fact]: {{rows.tiers/01.sql}} is a list among other words",
+        ),
+        (
+            "See {{duration}}\n",
+            rows,
+            "1:5: error [runbook-fact]: {{duration}} is a list among other words",
+        ),
+    ] {
+        assert_eq!(
+            lint(page, tier),
+            Some(format!("owner.md:{place}")),
+            "{page}"
+        );
+    }
+}
+
+#[test]
 fn a_search_path_is_changed_however_it_is_set() {
     for sql in [
         "set search_path = app",

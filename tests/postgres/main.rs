@@ -39,6 +39,7 @@ mod medium;
 mod mixed;
 mod one_roof;
 mod own_statements;
+mod owner_page;
 mod plan;
 mod points;
 mod pooler;

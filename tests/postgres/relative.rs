@@ -158,6 +158,13 @@ fn tables_that_the_role_cannot_lock() {
         &bundle,
         &db.url().replace("user=postgres", &format!("user={role}")),
     );
+    let plan = operator.plan();
+    assert_eq!(plan.code, 30, "{plan}");
+    plan.says(&[
+        "it would not run: ",
+        "cannot keep others from writing to public.events",
+    ]);
+    assert!(!plan.stderr.contains("this role can run"), "{plan}");
     operator.run().fails_saying(
         30,
         &[
@@ -171,6 +178,63 @@ fn tables_that_the_role_cannot_lock() {
         .unwrap();
     operator.run().done();
     operator.rollback().done();
+}
+
+/// The locks are known before the run, and so is a rollback that the role could not do.
+#[test]
+fn a_plan_names_the_locks() {
+    let (db, release, site) = shop("relativeplan");
+    let locks = |action: &str, tables: &str| {
+        format!(
+            "relative values: a {action} locks until COMMIT, so that writers wait: ShareRowExclusiveLock {tables}"
+        )
+    };
+    let all = "public.events, public.items";
+    let bundle = site.pack(&release.clone().without_gates());
+    let operator = site.operator(&bundle, &db.url());
+    operator
+        .plan()
+        .done()
+        .says(&[&locks("run", all), &locks("rollback", all)]);
+    let document = operator.json("plan");
+    let tables = serde_json::json!(["public.events", "public.items"]);
+    let expected = serde_json::json!({ "mode": "ShareRowExclusiveLock", "run": tables, "rollback": tables, "rollback_denied": null });
+    assert_eq!(document["relative_locks"], expected);
+    // No lock is left, and none is taken: a writer goes on.
+    let mut writer = db.client();
+    let mut writing = writer.transaction().unwrap();
+    writing.batch_execute(WRITE).unwrap();
+    operator.plan().done();
+    writing.rollback().unwrap();
+    // The run does not touch events; its rollback compares them.
+    let role = format!("{}_runner", db.name());
+    let rights = format!(
+        "create role {role} login; grant create on database \"{}\" to {role}; grant usage, create on schema public to {role};
+         alter table public.items owner to {role}; grant select on public.events to {role}",
+        db.name()
+    );
+    db.client().batch_execute(&rights).unwrap();
+    let release = release
+        .without_gates()
+        .finalized(PROBE, "{ tag = true, items = \"+3\" }");
+    let bundle = site.pack(&release);
+    let url = db.url().replace("user=postgres", &format!("user={role}"));
+    let operator = site.operator(&bundle, &url);
+    let warning =
+        "this role can run, but a rollback by it would be refused: column events is compared";
+    let plan = operator.plan();
+    plan.done().says(&[&locks("run", "public.items"), warning]);
+    assert!(!plan.stdout.contains("a rollback locks"), "{plan}");
+    operator.run().done().says(&[warning]);
+    operator
+        .rollback()
+        .fails_saying(30, &["cannot keep others from writing to public.events"]);
+    db.client()
+        .batch_execute(&format!("grant update on public.events to {role}"))
+        .unwrap();
+    operator.rollback().done();
+    let run = operator.run();
+    assert!(!run.done().stderr.contains("would be refused"), "{run}");
 }
 
 /// A column of catalogs could not be kept from changing.

@@ -159,6 +159,7 @@ fn one_roof() {
     assert!(answer(&answers, "pgseal check ").contains("regression 26/26"));
     // The page ends with a rollback.
     assert_same(&before, &dump(&directus.db));
+    decides(&owner, &page(&site, "owner"));
 
     let agent = page(&site, "agent");
     let answers = follow(&site, &url, &agent);
@@ -199,6 +200,39 @@ fn shadow() {
     assert!(answer(&answers, "pgseal gate ").starts_with("READY"));
     assert!(answer(&answers, "pgseal check ").contains("state finalized"));
     assert_same(&before, &dump(&directus.db));
+}
+
+/// The owner's page before and after the rehearsal shows what the decision is about.
+#[track_caller]
+fn decides(before: &str, after: &str) {
+    // Each row of the script, and no more.
+    let script = include_str!("../../bundle/one-roof/executor/03_ownership_seed.sql");
+    let (_, data) = script.split_once("(delimiter '|');\n").unwrap();
+    let (data, _) = data.split_once("\\.\n").unwrap();
+    let rows = data.lines().map(|row| row.replace('|', " | "));
+    let rows: String = rows.map(|row| format!("| {row} |\n")).collect();
+    assert_eq!(rows.lines().count(), 35);
+    let table = format!(
+        "**one_roof.assignment**: 35 rows (executor/03_ownership_seed.sql:7)\n\n| collection | authority |\n| --- | --- |\n{rows}\n"
+    );
+    for page in [before, after] {
+        assert!(page.contains(&table), "{page}");
+    }
+    assert!(
+        before.contains("Not known yet") && before.contains("not proved yet"),
+        "{before}"
+    );
+    for line in [
+        "| ownership_seed | ",
+        "readers and writers of public.governed_collections: at most",
+        "| the whole run | ",
+    ] {
+        assert!(after.contains(line), "{line}: {after}");
+    }
+    assert!(
+        after.contains("Everything can be undone.") && after.contains("proved the rollback"),
+        "{after}"
+    );
 }
 
 /// The template of `init` is a release that packs, runs, checks and rolls back by its own runbook.

@@ -56,6 +56,7 @@ pub struct Release {
     gates: Vec<(String, String)>,
     tiers: Vec<(String, String, &'static str)>,
     rollback: Vec<String>,
+    runbooks: Vec<String>,
     verify: Vec<(String, String, String)>,
     variables: String,
     baseline: String,
@@ -80,6 +81,7 @@ impl Release {
             gates: Vec::new(),
             tiers: Vec::new(),
             rollback: Vec::new(),
+            runbooks: Vec::new(),
             verify: Vec::new(),
             variables: String::new(),
             baseline: "{ widgets = false }".to_owned(),
@@ -188,6 +190,12 @@ impl Release {
         self
     }
 
+    /// Adds a runbook, `runbooks/AUDIENCE.md`.
+    pub fn runbook(mut self, audience: &str, text: &str) -> Self {
+        self.runbooks.push(audience.to_owned());
+        self.file(&format!("runbooks/{audience}.md"), text)
+    }
+
     /// Names a table whose columns the rollback may leave in another order.
     pub fn reordered(mut self, table: &str) -> Self {
         self.reordered = Some(table.to_owned());
@@ -288,6 +296,13 @@ impl Release {
             let _ = write!(
                 toml,
                 "[[verify]]\nname = \"{name}\"\nfile = \"{file}\"\nstate = \"{state}\"\nmode = \"{mode}\"\n\n"
+            );
+        }
+        for audience in &self.runbooks {
+            let file = format!("runbooks/{audience}.md");
+            let _ = write!(
+                toml,
+                "[[runbook]]\nfile = \"{file}\"\naudience = \"{audience}\"\n\n"
             );
         }
         let _ = write!(toml, "[limits]\n{}\n", self.limits);

@@ -1,7 +1,7 @@
 //! A plan for people; a small release fits on one screen.
 
 use super::super::{Output, Paint, escape, optional};
-use super::super::{approvals, gate, points, release_text, stage, table};
+use super::super::{approvals, gate, points, relative_locks, release_text, stage, table};
 use super::Answer;
 use crate::lint::modes::Lock;
 use crate::lint::touches::How;
@@ -34,6 +34,7 @@ pub fn show(manifest: &Manifest, plan: &Plan, answer: &Answer<'_>, out: Output) 
         out.line(format!("{}/{all} {name}{}", at + 1, optional(": ", about)));
         one(tier, answer, out);
     }
+    relative_locks::show(&plan.relative, out);
     phases(plan, out);
     points::show_with_evidence(&plan.points, out);
     release_text::show_acknowledged(manifest, out);

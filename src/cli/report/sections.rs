@@ -2,7 +2,7 @@
 //! `markdown.rs` and `page.rs`.
 
 use super::Report;
-use crate::readiness::human_time::{count, day_and_time, near, sentence, span};
+use crate::readiness::human_time::{count, day_and_time, near, seconds, sentence, span};
 use crate::readiness::{
     Approver, Cell, Kept, Proof, ReleaseFacts, Signer, Status, Took, TookIn, Turn, timeline,
     values, why,
@@ -193,14 +193,9 @@ pub fn tier(turn: &Turn) -> String {
 }
 
 fn duration(took: &Took) -> String {
-    let (seconds, rest) = (took.milliseconds / 1_000, took.milliseconds % 1_000 / 100);
-    let time = if took.milliseconds < 100 {
-        "less than 0.1 s".to_owned()
-    } else {
-        format!("{seconds}.{rest} s")
-    };
     format!(
-        "{time} · {} · {}",
+        "{} · {} · {}",
+        seconds(took.milliseconds),
         count(took.statements, "statement"),
         count(took.rows, "row")
     )

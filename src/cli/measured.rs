@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::super::{CliError, Kind, Output, Paint, display_path, escape};
+use super::{CliError, Kind, Output, Paint, display_path, escape};
 use crate::bundle::AuthenticatedBundle;
 use crate::lint::modes::Mode;
 use crate::record::rehearsal::{self, ReadRehearsal};
@@ -28,10 +28,50 @@ pub fn find(
     when: JudgedAt,
     out: Output,
 ) -> Result<Option<Rehearsed>, CliError> {
+    let found = all(named, receipts, (root, bundle), when, out)?;
+    let finished = |rehearsed: &Rehearsed| rehearsed.rehearsal.finished.seconds();
+    Ok(found.into_iter().max_by_key(finished))
+}
+
+/// Finds the signed rehearsal given as argument, or the relevant signed one in a directory, as a
+/// run selects it. `values` are those of the variables, if all that a run requires are known.
+pub fn find_signed(
+    named: Option<&Path>,
+    receipts: &Path,
+    (root, bundle): (&TrustRoot, &AuthenticatedBundle),
+    values: Option<&BTreeMap<String, String>>,
+    when: JudgedAt,
+    out: Output,
+) -> Result<Option<Rehearsed>, CliError> {
+    let mut found = all(named, receipts, (root, bundle), when, out)?;
+    found.retain(|rehearsed| rehearsed.signer.is_some());
+    if let (Some(file), true) = (named, found.is_empty()) {
+        return Err(CliError::new(Kind::NotAuthentic, UNSIGNED)
+            .about(file)
+            .hint("`pgseal rehearse FILE --receipt-key KEY` writes a signed one"));
+    }
+    let databases = &bundle.manifest().target.database;
+    Ok(rehearsal::newest(
+        found,
+        |one| &one.rehearsal,
+        databases,
+        values,
+    ))
+}
+
+const UNSIGNED: &str = "the rehearsal receipt is not signed, so it proves nothing";
+
+fn all(
+    named: Option<&Path>,
+    receipts: &Path,
+    (root, bundle): (&TrustRoot, &AuthenticatedBundle),
+    when: JudgedAt,
+    out: Output,
+) -> Result<Vec<Rehearsed>, CliError> {
     if let Some(file) = named {
         let read = read(file, root, bundle, when);
         return match read.map_err(|why| CliError::new(Kind::NotAuthentic, why).about(file))? {
-            Some(rehearsed) => Ok(Some(rehearsed)),
+            Some(rehearsed) => Ok(vec![rehearsed]),
             None => Err(CliError::usage("it is of another release")
                 .about(file)
                 .hint("`pgseal rehearse FILE` makes one of this release")),
@@ -50,8 +90,7 @@ pub fn find(
             }
         }
     }
-    let finished = |rehearsed: &Rehearsed| rehearsed.rehearsal.finished.seconds();
-    Ok(found.into_iter().max_by_key(finished))
+    Ok(found)
 }
 
 fn read(
@@ -76,6 +115,21 @@ fn read(
 }
 
 impl Rehearsed {
+    /// The receipt's content.
+    pub fn rehearsal(&self) -> &Rehearsal {
+        &self.rehearsal
+    }
+
+    /// True if it used other values of the variables; those of a run may not be known yet.
+    pub fn differs(&self, values: Option<&BTreeMap<String, String>>) -> bool {
+        values.is_some_and(|values| *values != self.rehearsal.variables)
+    }
+
+    /// Owner of the signing key, if the receipt is signed.
+    pub fn signer(&self) -> Option<&str> {
+        self.signer.as_deref()
+    }
+
     /// All locked relations.
     pub fn relations(&self) -> impl Iterator<Item = &str> {
         let locks = self.rehearsal.locks.iter();
