@@ -6,7 +6,7 @@ use super::event::Observer;
 use super::failure::Failure;
 use super::phases::{self, NumberedTier};
 use super::probe::Observed;
-use super::relative::{self, PlannedLocks};
+use super::relative::PlannedLocks;
 use super::run_context::{ContextToRun, RunContext};
 use super::server_variables;
 use super::survey::{Obstacle, survey};
@@ -76,7 +76,7 @@ pub fn make(
         tiers: Vec::new(),
         phases,
         points,
-        relative: relative::planned(&order),
+        relative: PlannedLocks::default(),
         obstacles: Vec::new(),
     };
     let mut new = BTreeSet::new();
@@ -87,12 +87,8 @@ pub fn make(
         }
     }
     let survey = survey(to_run, admission, observer);
-    (plan.gates, plan.now) = (survey.gates, survey.now);
+    (plan.gates, plan.now, plan.relative) = (survey.gates, survey.now, survey.relative);
     plan.obstacles.extend(survey.obstacles);
-    // The run meets it in its transaction, after all others.
-    let denied = plan.relative.run_denied.clone();
-    plan.obstacles
-        .extend(denied.map(|failure| Obstacle::Script(Box::new(failure))));
     plan
 }
 

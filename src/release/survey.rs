@@ -5,6 +5,7 @@ use super::failure::Failure;
 use super::gate::{self, GateError, OpenError};
 use super::preflight::{self, PreflightError};
 use super::probe::Observed;
+use super::relative::{self, PlannedLocks};
 use super::run_context::{ContextToRun, RunContext};
 use super::staging;
 use crate::bundle::Admission;
@@ -17,6 +18,8 @@ pub struct Survey {
     pub gates: Option<Vec<GateAnswer>>,
     /// Current result of the baseline probe, if it could be queried.
     pub now: Option<Observed>,
+    /// Locks of relative values.
+    pub relative: PlannedLocks,
     /// Obstacles in the order of the run: the first one is the error that the run would end with.
     /// If empty, the run would begin.
     pub obstacles: Vec<Obstacle>,
@@ -28,7 +31,7 @@ pub enum Obstacle {
     /// Target, lock or gate.
     Gate(GateError),
     Preflight(PreflightError),
-    /// A script that cannot be read with these variables.
+    /// A script that cannot be read with these variables, or a table that the role may not lock.
     Script(Box<Failure>),
 }
 
@@ -44,6 +47,7 @@ pub fn survey(
     let mut survey = Survey {
         gates: None,
         now: None,
+        relative: PlannedLocks::default(),
         obstacles: Vec::new(),
     };
     match gate::look(&order, observer) {
@@ -109,6 +113,11 @@ fn look_further(order: &RunContext<'_>, admission: Option<&Admission<'_>>, surve
     });
     let differs = probed.err().filter(|_| is_judged);
     survey.obstacles.extend(differs.map(Obstacle::Preflight));
+    // A run meets it in its transaction.
+    survey.relative = relative::planned(order);
+    let denied = survey.relative.run_denied.clone();
+    let denied = denied.map(|failure| Obstacle::Script(Box::new(failure)));
+    survey.obstacles.extend(denied);
 }
 
 impl Survey {
