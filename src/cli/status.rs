@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use super::args::ConnectionArgs;
 use super::table;
-use super::{CliError, Exit, Output, Paint, display_path, escape};
+use super::{CliError, Exit, Output, Paint, display_path, escape, optional};
 use crate::record::ledger::{Entry, Happened, Step};
 use crate::release::dependencies;
 use crate::release::resolve::Resolution;
-use crate::release::status::{self, Ending, Status, Unfinished};
+use crate::release::status::{self, Ending, FailedAttempt, Status, Unfinished};
 
 /// Maximum number of ledger rows shown, so that all output fits on one screen.
 const SHOWN: usize = 12;
@@ -82,6 +82,9 @@ fn document(status: &Status) -> serde_json::Value {
                 "is_elsewhere": lacking.is_elsewhere,
             }))
             .collect::<Vec<_>>(),
+        "failed": status.failed.as_ref().map(|failed| serde_json::json!({
+            "journal": failed.journal.to_string_lossy(), "what": failed.what, "ended": failed.ended,
+        })),
         "unread": status.unread.iter()
             .map(|(path, error)| serde_json::json!({ "path": path.to_string_lossy(), "error": error.to_string() }))
             .collect::<Vec<_>>(),
@@ -104,12 +107,17 @@ fn how(step: &Step) -> Option<String> {
 /// Prints the progress of a partial run and the two ways out.
 fn show_stopped(entry: &Entry, steps: &[Step], holder: Option<&str>, out: Output) {
     let title = escape(&format!("{} {}", entry.release, entry.version));
-    let half_way = out.paint(Paint::Bad, "half way");
+    let behind = steps.iter().rev().find_map(|step| step.tier.as_deref());
+    let behind = optional(", in tier ", behind.as_ref());
     out.line(match holder.map(escape) {
-        Some(who) => format!("{title} is {half_way}, and a run goes on now ({who})"),
+        Some(who) => {
+            let half_way = out.paint(Paint::Bad, "half way");
+            format!("{title} is {half_way}{behind}, and a run goes on now ({who})")
+        }
         None => {
+            let stopped = out.paint(Paint::Bad, "STOPPED HALF WAY");
             let (run, at) = (escape(&entry.run_id), escape(&entry.at));
-            format!("{title} stopped {half_way}: run {run} of {at}")
+            format!("{stopped}: {title}{behind}: run {run} of {at}")
         }
     });
     let line = |step: &Step| {
@@ -157,13 +165,23 @@ fn show(status: &Status, out: Output) {
     let (database, version) = (&status.target.database, &status.target.server_version);
     let (database, version) = (escape(database), escape(version));
     out.line(format!("database {database}, PostgreSQL {version}"));
+    if let Some((entry, steps)) = &status.stopped {
+        show_stopped(entry, steps, status.holder.as_deref(), out);
+    }
+    if let Some(failed) = &status.failed {
+        show_failed(failed, out);
+    }
     let in_effect = status.in_effect();
     for entry in &in_effect {
         let title = escape(&format!("{} {}", entry.release, entry.version));
         let effect = out.paint(Paint::Good, "in effect");
-        out.line(format!(
-            "{title} is {effect}: `pgseal check FILE` shows whether it holds, `pgseal rollback FILE` undoes it"
-        ));
+        out.line(match status.stopped {
+            // Both commands would be refused.
+            Some(_) => format!("{title} was {effect} before it"),
+            None => format!(
+                "{title} is {effect}: `pgseal check FILE` shows whether it holds, `pgseal rollback FILE` undoes it"
+            ),
+        });
         show_road(entry, out);
     }
     for unmet in dependencies::unmet_here(&status.ledger) {
@@ -198,9 +216,6 @@ fn show(status: &Status, out: Output) {
         let rows = status.ledger.iter().skip(earlier).map(row).collect();
         out.line(table::render(&head, rows));
     }
-    if let Some((entry, steps)) = &status.stopped {
-        show_stopped(entry, steps, status.holder.as_deref(), out);
-    }
     let mut endings = status.unfinished.iter().map(|one| &one.ending);
     let is_told = status.stopped.is_some() || endings.any(|ending| *ending == Ending::InProgress);
     if let Some(who) = status.holder.as_deref().filter(|_| !is_told) {
@@ -225,6 +240,16 @@ fn show(status: &Status, out: Output) {
         out.line(format!("{what}{ended} ({path}): {text}; {next}"));
     }
     show_lacking(status, out);
+}
+
+/// Prints the attempt that came to nothing.
+fn show_failed(failed: &FailedAttempt, out: Output) {
+    let (word, what) = (out.paint(Paint::Bad, "failed"), escape(&failed.what));
+    let receipt = display_path(failed.journal.with_extension("receipt.json"));
+    out.line(format!(
+        "the last attempt {word}: {what}, at {}; the database is as before: {receipt}",
+        failed.ended
+    ));
 }
 
 /// Prints the releases that a release in effect requires and excludes.

@@ -22,6 +22,8 @@ pub struct Status {
     pub holder: Option<String>,
     /// Journals without an end, with the outcome that the server reports.
     pub unfinished: Vec<Unfinished>,
+    /// The last attempt, if it failed and left the database as it was.
+    pub failed: Option<FailedAttempt>,
     /// Runs that are committed by their journals but missing from this ledger.
     pub lacking: Vec<Lacking>,
     /// Journals or directories that cannot be read, with reasons. The database is queried all the
@@ -39,6 +41,15 @@ pub struct Unfinished {
     /// The host's clock when it began.
     pub begun: Option<Timestamp>,
     pub ending: Ending,
+}
+
+/// A run or rollback that failed and changed nothing.
+pub struct FailedAttempt {
+    pub journal: PathBuf,
+    /// Action and release: `run of one-roof 1.0.0`.
+    pub what: String,
+    /// The host's clock when it ended.
+    pub ended: Timestamp,
 }
 
 /// A run with an answered COMMIT that the ledger lacks.
@@ -111,6 +122,7 @@ pub fn ask(connect: &dyn Connect, receipts: &Path) -> Result<Status, DatabaseErr
     let holder = lock::holder(session.as_mut());
     drop(session);
     let (mut unfinished, mut lacking, mut unread) = (Vec::new(), Vec::new(), Vec::new());
+    let mut failed = Vec::new();
     let journals = journal::all_in(receipts).unwrap_or_else(|error| {
         unread.push((receipts.to_owned(), error));
         Vec::new()
@@ -119,6 +131,7 @@ pub fn ask(connect: &dyn Connect, receipts: &Path) -> Result<Status, DatabaseErr
         match journal::read(&path) {
             Ok(Some(lines)) => {
                 lacking.extend(lacked(&ledger, &target, &path, &lines));
+                failed.extend(failure(&target, &path, &lines));
                 unfinished.extend(ending(connect, &target, path, &lines)?);
             }
             Ok(None) => unfinished.push(Unfinished {
@@ -142,12 +155,17 @@ pub fn ask(connect: &dyn Connect, receipts: &Path) -> Result<Status, DatabaseErr
     {
         newest.ending = Ending::InProgress;
     }
+    let last = ledger.last().map(|entry| entry.at.clone());
+    let is_last = |one: &FailedAttempt| last.is_none_or(|at| one.ended.to_string() > at);
+    let failed = failed.into_iter().max_by_key(|one| one.ended);
+    let failed = failed.filter(is_last);
     Ok(Status {
         target,
         ledger,
         stopped,
         holder,
         unfinished,
+        failed,
         lacking,
         unread,
     })
@@ -209,6 +227,33 @@ fn ending(
         begun: Some(at),
         ending,
     }))
+}
+
+/// A run or rollback on this database that failed and changed nothing.
+fn failure(here: &ObservedTarget, path: &Path, lines: &[Line]) -> Option<FailedAttempt> {
+    let JournalStep::Begin {
+        action,
+        release,
+        target,
+        ..
+    } = &lines.first()?.step
+    else {
+        return None;
+    };
+    let last = lines.last()?;
+    let is_failure = matches!(
+        last.step,
+        JournalStep::End {
+            outcome: Outcome::Unchanged
+        }
+    );
+    let is_here =
+        (&target.database, &target.system_identifier) == (&here.database, &here.system_identifier);
+    (is_failure && is_here).then(|| FailedAttempt {
+        journal: path.to_owned(),
+        what: format!("{} of {release}", action.as_str()),
+        ended: last.at,
+    })
 }
 
 /// A run in a database of this name that ended well but is missing from its ledger.

@@ -23,6 +23,8 @@ fn fails(prefix: &str, change: impl FnOnce(Release) -> Release, words: &[&str]) 
     assert_eq!(receipt["outcome"], "unchanged");
     assert!(receipt["error"].is_string(), "{receipt}");
     assert_eq!(operator.unfinished(), [""; 0]);
+    let text = operator.status_text();
+    assert!(text.contains("the last attempt failed: run of "), "{text}");
     operator.rollback().done().says(&["nothing to do"]);
     answer
 }

@@ -113,6 +113,12 @@ fn a_statement_that_the_server_refuses() {
     let (answer, status) = operator.status();
     assert_eq!(answer.code, 31, "{answer}");
     assert_eq!(status["stopped"]["run"]["release"], "small");
+    let text = operator.status_text();
+    let first = text.lines().nth(1).unwrap_or_default();
+    assert!(
+        first.starts_with("STOPPED HALF WAY: small 1.0.0, in tier index"),
+        "{text}"
+    );
     assert_eq!(operator.receipt()["outcome"], "partial");
     // Neither this release nor another one begins in this state.
     operator
@@ -141,7 +147,9 @@ fn a_statement_that_the_server_refuses() {
     assert_eq!(db.ask("select count(*) from public.widgets"), "4");
     assert_eq!(db.ask("select count(*) from pgseal.ledger"), "1");
     run_with(&operator, &["--resume"]).fails_saying(22, &["no run stopped half way"]);
-    operator.status().0.done();
+    let (answer, status) = operator.status();
+    answer.done();
+    assert!(status["failed"].is_null(), "{status}");
     operator.check().done();
 }
 
