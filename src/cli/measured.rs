@@ -162,8 +162,8 @@ impl Rehearsed {
         Some(record.milliseconds)
     }
 
-    /// Prints one line for people.
-    pub fn show(&self, out: Output) {
+    /// Prints one line for people. `values` are those of the variables of the run.
+    pub fn show(&self, values: &BTreeMap<String, String>, out: Output) {
         let (paint, outcome) = match self.rehearsal.outcome {
             RehearsalOutcome::Proved => (Paint::Good, "rehearsed"),
             RehearsalOutcome::Limited => (Paint::Bad, "rehearsed without comparing all rows"),
@@ -175,18 +175,23 @@ impl Rehearsed {
             Some(owner) => format!("signed by {}", escape(owner)),
             None => "not signed, so it proves nothing".to_owned(),
         };
+        let other = match self.differs(Some(values)) {
+            true => " with other values of the variables, so it proves nothing for these",
+            false => "",
+        };
         let (finished, file) = (self.rehearsal.finished, display_path(&self.file));
-        out.line(format!("{outcome} on {finished}, {signer}: {file}"));
+        out.line(format!("{outcome}{other} on {finished}, {signer}: {file}"));
     }
 
     /// The object for `--json`.
-    pub fn document(&self) -> Value {
+    pub fn document(&self, values: &BTreeMap<String, String>) -> Value {
         json!({
             "file": self.file.to_string_lossy(),
             "rehearsal_id": self.rehearsal.rehearsal_id,
             "finished": self.rehearsal.finished,
             "outcome": self.rehearsal.outcome,
             "signed_by": self.signer,
+            "has_other_values": self.differs(Some(values)),
             "locks": self.rehearsal.locks,
         })
     }

@@ -61,6 +61,8 @@ struct Answer<'a> {
     /// Approvals required by the trust root, counted for this run's code.
     approvals: Vec<(Option<AprCode>, Vec<Tally>)>,
     rehearsed: Option<&'a Rehearsed>,
+    /// Values of the variables.
+    values: &'a BTreeMap<String, String>,
     /// Table of each index.
     tables: &'a BTreeMap<String, String>,
 }
@@ -114,6 +116,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         obstacles: &obstacles,
         approvals,
         rehearsed: rehearsed.as_ref(),
+        values: &variables,
         tables: &tables,
     };
     let document = document(manifest, &plan, &answer);
@@ -153,6 +156,6 @@ fn document(manifest: &Manifest, plan: &Plan, answer: &Answer<'_>) -> serde_json
         "relative_locks": relative_locks::document(&plan.relative),
         "acknowledged": manifest.acknowledged,
         "stage": stage::document(manifest),
-        "rehearsal": answer.rehearsed.map(Rehearsed::document),
+        "rehearsal": answer.rehearsed.map(|rehearsed| rehearsed.document(answer.values)),
     })
 }

@@ -249,7 +249,7 @@ fn reasons<'a>(facts: &ReadinessFacts, open: &[&Cell]) -> Vec<&'a str> {
                 "it ran here before, and has to be approved anew"
             }
             Row::Approvals => "approvals are missing",
-            Row::Rehearsal => "it has not been rehearsed",
+            Row::Rehearsal => "no rehearsal of it counts",
             _ if !asked => "the database was not asked",
             Row::Gate if cell.mark == CellStatus::NoGo => "the gate is closed",
             // Covered by the phrase for the gate.

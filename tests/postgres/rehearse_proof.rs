@@ -149,7 +149,16 @@ fn other_values_and_receipts_that_nobody_can_read() {
     operator("off")
         .run()
         .fails_saying(11, &["it was rehearsed with other values (mode=on)"]);
-    assert_eq!(operator("off").plan().code, 11);
+    let off = operator("off");
+    let receipts_here = ["--receipts", off.receipts().to_str().unwrap()];
+    let plan = off.ask_with("plan", &receipts_here);
+    assert_eq!(plan.code, 11, "{plan}");
+    plan.says(&["rehearsed with other values of the variables, so it proves nothing for these"]);
+    let report = off.ask_with("report", &receipts_here);
+    report.says(&[
+        "no rehearsal of it counts",
+        "It was rehearsed with other values: mode=on",
+    ]);
 
     let proved = receipts(&shop.site).pop().unwrap();
     let mut bytes = std::fs::read(&proved).unwrap();
