@@ -1,8 +1,9 @@
 //! Progress of a run: a moving line on a terminal, plain lines otherwise. All of it goes to stderr.
 
-use std::time::{Duration, Instant};
+use std::fmt;
+use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use super::output;
 use super::{Output, Paint, escape};
@@ -17,33 +18,30 @@ pub struct Progress {
     out: Output,
     bar: Option<ProgressBar>,
     tier: String,
-    started: Instant,
-    last_drawn: Instant,
+    /// Statements of the tier so far.
+    statements: usize,
     /// Buffered lines, printed later or never.
     kept: Option<Vec<String>>,
 }
 
-/// Interval between redraws of the moving line.
-const REDRAW: Duration = Duration::from_millis(50);
-
 impl Progress {
     /// Draws a moving line only if stderr is a terminal.
     pub fn new(out: Output) -> Self {
-        let now = Instant::now();
         let Notifier { out, bar } = Notifier::drawing(out);
         Self {
             out,
             bar,
             tier: String::new(),
-            started: now,
-            last_drawn: now,
+            statements: 0,
             kept: None,
         }
     }
 
     /// Measures the elapsed time from now on.
     pub fn restart(&mut self) {
-        self.started = Instant::now();
+        if let Some(bar) = &self.bar {
+            bar.reset_elapsed();
+        }
     }
 
     /// Buffers all further lines, while a moving line shows `what`, which must be escaped.
@@ -90,13 +88,24 @@ impl Progress {
     }
 
     fn moving(&mut self, text: impl FnOnce(&str) -> String) {
-        let Some(bar) = &self.bar else { return };
-        if self.last_drawn.elapsed() >= REDRAW {
-            self.last_drawn = Instant::now();
-            let seconds = self.started.elapsed().as_secs_f64();
-            bar.set_message(format!("{}  {seconds:.1} s", text(&self.tier)));
+        // The bar limits how often it is drawn, and draws the time by itself.
+        if let Some(bar) = &self.bar {
+            bar.set_message(text(&self.tier));
         }
     }
+}
+
+/// The moving line, with the time since its begin.
+fn style() -> ProgressStyle {
+    let style = ProgressStyle::with_template("{spinner} {wide_msg} {time}");
+    let style = style.unwrap_or_else(|_| ProgressStyle::default_spinner());
+    style.with_key(
+        "time",
+        |state: &ProgressState, line: &mut dyn fmt::Write| {
+            // A terminal that takes nothing has no line.
+            let _ = write!(line, "{:.1} s", state.elapsed().as_secs_f64());
+        },
+    )
 }
 
 /// Removes the moving line, so that an error is printed after it.
@@ -123,7 +132,7 @@ impl Notifier {
     pub fn drawing(out: Output) -> Self {
         let bar = (output::stderr_is_terminal() && !out.quiet).then(|| {
             let bar = ProgressBar::new_spinner();
-            bar.set_style(ProgressStyle::default_spinner());
+            bar.set_style(style());
             bar.enable_steady_tick(Duration::from_millis(100));
             bar
         });
@@ -143,6 +152,14 @@ impl Notifier {
         match &self.bar {
             Some(bar) => bar.suspend(|| self.out.note(text)),
             None => self.out.note(text),
+        }
+    }
+
+    /// Prints a warning, which must be escaped.
+    pub fn warning(&self, text: String) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| self.out.warning(text)),
+            None => self.out.warning(text),
         }
     }
 
@@ -173,11 +190,15 @@ impl Observer for Progress {
             }
             Event::Begin(at, total, name) => {
                 self.tier = format!("{at}/{total} {}", escape(name));
+                self.statements = 0;
                 self.moving(str::to_owned);
             }
             Event::Statement { at, verb } => {
+                self.statements += 1;
+                let number = self.statements;
                 self.moving(|tier| {
-                    format!("{tier}  {}  {}", escape(verb), escape(&at.to_string()))
+                    let at = escape(&at.to_string());
+                    format!("{tier}  statement {number}: {}  {at}", escape(verb))
                 });
             }
             Event::Echo(text) => {

@@ -62,19 +62,22 @@ impl ReceiptArgs {
         Ok(key.map(Arc::new))
     }
 
-    /// Chooses the names of the journal and the receipt, and warns if nothing will sign it.
+    /// Warns if nothing will sign the receipt, although the trust root has keys for that.
+    pub fn warn(&self, root: &TrustRoot, out: Output) {
+        if self.receipt_key.is_none() && receipt_key::has_role(root) {
+            out.warning(UNSIGNED);
+        }
+    }
+
+    /// Chooses the names of the journal and the receipt.
     pub fn prepare(
         &self,
         key: Option<Arc<SecretKey>>,
         root: &TrustRoot,
         manifest: &Manifest,
         action: Action,
-        out: Output,
     ) -> Result<Prepared, CliError> {
         check_run(key.as_deref(), root, action)?;
-        if key.is_none() && receipt_key::has_role(root) {
-            out.warning(UNSIGNED);
-        }
         self.prepare_named(key, root, manifest, action.as_str())
     }
 

@@ -27,15 +27,18 @@ pub fn show(locks: &PlannedLocks, out: Output) {
             ));
         }
     }
-    warn(locks, out);
+    if let Some(warning) = warning(locks) {
+        out.warning(warning);
+    }
 }
 
-/// Warns of a rollback that this role could not do, although it can run.
-pub fn warn(locks: &PlannedLocks, out: Output) {
-    if let (None, Some(denied)) = (&locks.run_denied, &locks.rollback_denied) {
-        let why = escape(&denied.message);
-        out.warning(format!(
-            "this role can run, but a rollback by it would be refused: {why}"
-        ));
-    }
+/// The warning of a rollback that this role could not do, although it can run.
+pub fn warning(locks: &PlannedLocks) -> Option<String> {
+    let (None, Some(denied)) = (&locks.run_denied, &locks.rollback_denied) else {
+        return None;
+    };
+    let why = escape(&denied.message);
+    Some(format!(
+        "this role can run, but a rollback by it would be refused: {why}"
+    ))
 }

@@ -39,9 +39,10 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let bundle = args.bundle.authenticate(&root, JudgedAt::Undo)?;
     let manifest = bundle.manifest();
     let variables = run_context::values(manifest, &args.database.variables()?, false)?;
+    args.receipts.warn(&root, out);
     let mut prepared = args
         .receipts
-        .prepare(key, &root, manifest, Action::Rollback, out)?;
+        .prepare(key, &root, manifest, Action::Rollback)?;
     let mut progress = Progress::new(out);
     let limits = (&args.limits, &manifest.limits);
     let command = Command::writes("rollback", &args.receipts.receipts);

@@ -153,6 +153,7 @@ impl One<'_> {
         let bundle = self.approved(bundle, false)?;
         let manifest = bundle.manifest();
         stage::warn(manifest, out);
+        args.receipts.warn(&root, out);
         let variables = run_context::values(manifest, &self.variables, true)?;
         let mut progress = Progress::new(out);
         let ordered = self.prepare(manifest, out, &progress)?;
@@ -165,9 +166,7 @@ impl One<'_> {
         }
         let permission = self.permission(&bundle, &variables, at);
         let permission = permission.map_err(|refused| missing::first(refused.errors))?;
-        let mut prepared = args
-            .receipts
-            .prepare(key, &root, manifest, Action::Run, out)?;
+        let mut prepared = args.receipts.prepare(key, &root, manifest, Action::Run)?;
         let ready = gate::pass(order, &mut progress).map_err(CliError::from);
         let ready = ready.and_then(|gated| {
             Ok(match args.resume {
@@ -280,7 +279,10 @@ impl One<'_> {
             schema,
         } = permitted;
         if !self.options.resume {
-            relative_locks::warn(&relative::planned(&order.authentic()), out);
+            let locks = relative::planned(&order.authentic());
+            if let Some(warning) = relative_locks::warning(&locks) {
+                progress.notifier().warning(warning);
+            }
         }
         let journal = prepared.journal()?;
         if let Some(definitions) = &schema {

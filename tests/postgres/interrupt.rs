@@ -1,6 +1,8 @@
 //! Signals: the first one rolls back and reports the outcome, the second one exits immediately; every reported outcome
 //! is true.
 
+use std::collections::BTreeSet;
+use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -329,4 +331,46 @@ fn a_limit_of_file_sizes() {
     limited(8_000).done();
     assert_eq!(operator.unfinished(), [""; 0]);
     operator.check().done();
+}
+
+/// On a terminal the line shows the statement and the time, which goes on, and Ctrl-C leaves nothing of it.
+#[test]
+fn on_a_terminal() {
+    let (db, release, site) = small("terminal");
+    let bundle = site.pack(&release.tier("slow", SLEEPS));
+    let operator = site.operator(&bundle, &db.url());
+    let run = operator.command("run");
+    let words = [run.get_program()].into_iter().chain(run.get_args());
+    let words: Vec<String> = words
+        .map(|word| format!("'{}'", word.to_str().unwrap()))
+        .collect();
+    let mut script = Command::new("script");
+    let environment = run.get_envs();
+    let environment = environment.filter_map(|(name, value)| Some((name, value?)));
+    let mut script = script
+        .envs(environment)
+        .current_dir(run.get_current_dir().unwrap())
+        .args(["-qec", &words.join(" "), "/dev/null"])
+        .env("TERM", "xterm")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("util-linux has script");
+    wait_until("it sleeps", || db.ask(SLEEPERS) == "1");
+    thread::sleep(Duration::from_secs(1));
+    script.stdin.as_mut().unwrap().write_all(b"\x03").unwrap();
+    let output = script.wait_with_output().unwrap();
+    let screen = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(30), "{screen:?}");
+    let times: BTreeSet<&str> = screen
+        .split("\x1b[2K")
+        .filter(|line| line.contains("2 statements  tiers/slow.sql:1:1 to tiers/slow.sql:2:1"))
+        .filter_map(|line| line.trim_end().strip_suffix(" s")?.rsplit(' ').next())
+        .collect();
+    assert!(times.len() > 3, "{times:?}: {screen:?}");
+    let (_, rest) = screen.rsplit_once("\x1b[2K").unwrap();
+    assert!(
+        rest.contains("pgseal: error: ") && !rest.contains("2/2 slow"),
+        "{screen:?}"
+    );
 }

@@ -72,9 +72,8 @@ impl<'a> Waiter<'a> {
         one.check_same(bundle.release_id())?;
         let manifest = bundle.manifest();
         stage::warn(manifest, out);
-        let mut prepared = args
-            .receipts
-            .prepare(key, &root, manifest, Action::Run, out)?;
+        args.receipts.warn(&root, out);
+        let mut prepared = args.receipts.prepare(key, &root, manifest, Action::Run)?;
         prepared.try_out()?;
         let progress = Progress::new(out);
         let command = one.prepare(manifest, out, &progress)?;
