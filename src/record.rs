@@ -6,6 +6,7 @@ pub mod evidence;
 pub mod journal;
 pub mod ledger;
 pub mod memory;
+pub mod namesakes;
 pub mod receipt;
 pub mod receipt_key;
 pub mod rehearsal;

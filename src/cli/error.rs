@@ -158,15 +158,22 @@ pub const REHEARSE_HINT: &str = "`pgseal rehearse FILE --db ADMIN_URL --from DAT
 
 impl From<ReceiptKeyError> for CliError {
     fn from(error: ReceiptKeyError) -> Self {
-        let kind = match error {
+        let kind = match &error {
             ReceiptKeyError::Missing => Kind::ReceiptKeyMissing,
             _ => Kind::KeyRole,
         };
-        let hint = match error {
-            ReceiptKeyError::Missing => "nothing was run; name the host's key by --receipt-key KEY",
-            ReceiptKeyError::Spent { .. } => "nothing was run; take the host's new receipt key",
-            ReceiptKeyError::Role { .. } => {
-                "`pgseal trust add-key TRUST --role receipt --key KEY.pub --root-key ROOT.key` gives it that role"
+        let hint = match &error {
+            ReceiptKeyError::Missing => {
+                "nothing was run; name the host's key by --receipt-key KEY".to_owned()
+            }
+            ReceiptKeyError::Spent { .. } => {
+                "nothing was run; take the host's new receipt key".to_owned()
+            }
+            ReceiptKeyError::Role { signers, .. } if signers.is_empty() => {
+                "`pgseal trust add-key TRUST --role receipt --key KEY.pub --root-key ROOT.key` gives it that role".to_owned()
+            }
+            ReceiptKeyError::Role { signers, .. } => {
+                format!("receipts are signed here by: {}", signers.join(", "))
             }
         };
         Self::new(kind, error).hint(hint)
@@ -188,7 +195,11 @@ impl From<DefinitionError> for CliError {
 
 impl From<VariableError> for CliError {
     fn from(error: VariableError) -> Self {
-        Self::new(Kind::Variables, error).hint("give variables by -v NAME=VALUE")
+        let hint = match &error {
+            VariableError::Pattern { about, .. } if !about.is_empty() => about.clone(),
+            _ => "give variables by -v NAME=VALUE".to_owned(),
+        };
+        Self::new(Kind::Variables, error).hint(hint)
     }
 }
 

@@ -92,6 +92,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     if !args.replace && existing::is_same(&args.output, id)? {
         existing::sign(&args.output, &keys, out)?;
     } else {
+        if args.replace && args.output.is_file() {
+            existing::tell_namesake(&args.output, &release, id, out);
+        }
         let signed = unsigned.sign(&keys);
         let written = durable::replace(&args.output, |file| {
             signed.write(std::io::BufWriter::new(file)).map(drop)

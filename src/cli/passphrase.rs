@@ -59,9 +59,9 @@ impl Reader {
     /// Reads a new passphrase, twice on a terminal.
     pub fn new_passphrase(&mut self, name: &str) -> io::Result<Zeroizing<String>> {
         let invalid = |why| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
-        let first = self.read(&format!("new passphrase of {name}: "))?;
-        if self.descriptor.is_none() && *self.read("again: ")? != *first {
-            return invalid("the two are not the same");
+        let mut first = self.read(&format!("new passphrase of {name}: "))?;
+        while self.descriptor.is_none() && *self.read("again: ")? != *first {
+            first = self.read(&format!("they differ; new passphrase of {name}: "))?;
         }
         if first.is_empty() {
             return invalid("it is empty");

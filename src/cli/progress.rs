@@ -216,8 +216,14 @@ impl Observer for Progress {
             Event::Done(at, total, record) => {
                 let name = escape(&record.name);
                 let (statements, rows, ms) = (record.statements, record.rows, record.milliseconds);
+                let of = |count: u64, one: &'static str, more: &'static str| match count {
+                    1 => one,
+                    _ => more,
+                };
+                let statement = of(statements, "statement ", "statements");
+                let row = of(rows, "row ", "rows");
                 self.line(format!(
-                    "{at}/{total} {name:<28} {statements:>4} statements {rows:>8} rows {ms:>6} ms"
+                    "{at}/{total} {name:<28} {statements:>4} {statement} {rows:>8} {row} {ms:>6} ms"
                 ));
                 if at == total {
                     self.tier = "checking before COMMIT".to_owned();

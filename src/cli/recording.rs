@@ -331,7 +331,9 @@ fn partial(receipt: &Receipt, failure: Option<&Failure>) -> CliError {
     let pgseal_advises = receipt.error.is_some() && !failure.is_some_and(Failure::server_advises);
     if this.hint.is_some() && pgseal_advises {
         // pgseal's own hint names the obstacle and the way on, so only the way back is added.
-        return this.also_hint("or `pgseal rollback FILE` goes back");
+        return this.also_hint(
+            "then `pgseal run --resume FILE` goes on, or `pgseal rollback FILE` goes back",
+        );
     }
     this.also_hint(
         "`pgseal status` shows how far it came; `pgseal run --resume FILE` goes on, `pgseal rollback FILE` goes back",

@@ -24,6 +24,7 @@ use super::{CliError, Exit, Kind, Output, display_path, escape};
 use crate::bundle::AuthenticatedBundle;
 use crate::database::Connect;
 use crate::durable::Scratch;
+use crate::record::namesakes;
 use crate::release::cancellation::CancellationToken;
 use crate::release::rehearse::standing::Signer;
 use crate::release::rehearse::{self, Approval, ClonedFrom, Job, MARKED, Rehearsed};
@@ -31,6 +32,7 @@ use crate::release::run_context::{self, RunContext};
 use crate::trust::{JudgedAt, policy};
 use narrator::Narrator;
 use pgseal_verify::format::fingerprint::Scope;
+use pgseal_verify::format::statement::title;
 use pgseal_verify::format::wire::V1;
 
 /// Name prefix of a rehearsal's journal directory in the system's temporary directory.
@@ -91,6 +93,12 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let (release, id) = (&manifest.release, bundle.release_id());
     policy::check_policy(&root, release, id, JudgedAt::At(at))?;
     let variables = run_context::values(manifest, &args.database.variables()?, true)?;
+    if let Some(other) = namesakes::ids(&args.receipts.receipts, release, id).last() {
+        let title = title(&release.name, &release.version);
+        out.note(format!(
+            "another {title} ({other}) was rehearsed or run here: raise the version if a file of it left this host"
+        ));
+    }
     let limits = args.limits.within(&manifest.limits)?;
     let approval = args.approve_with.as_deref().map(approval).transpose()?;
     let from = match (&args.from, &args.from_dump) {

@@ -46,18 +46,23 @@ fn path(dir: &Path, stem: &str, when: When) -> PathBuf {
 
 /// The receipts of a directory by name; none if there is no such directory.
 pub fn receipts_in(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    files_in(dir, ".receipt.json")
+}
+
+/// The files of a directory with this end of their names, by name; none if there is no such directory.
+pub(super) fn files_in(dir: &Path, ending: &str) -> io::Result<Vec<PathBuf>> {
     let entries = match std::fs::read_dir(dir) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
-    let mut receipts = Vec::new();
+    let mut files = Vec::new();
     for entry in entries {
         let path = entry?.path();
-        if path.to_string_lossy().ends_with(".receipt.json") {
-            receipts.push(path);
+        if path.to_string_lossy().ends_with(ending) {
+            files.push(path);
         }
     }
-    receipts.sort();
-    Ok(receipts)
+    files.sort();
+    Ok(files)
 }

@@ -5,6 +5,7 @@ use crate::trust::{JudgedAt, KeyId, TrustRoot};
 use pgseal_verify::format::name::Name;
 use pgseal_verify::format::receipt::Action;
 use pgseal_verify::format::timestamp::Timestamp;
+use pgseal_verify::format::trust_document::KeyStatus;
 
 /// Reasons why a key may not sign receipts, or a run has none.
 #[derive(Debug, thiserror::Error)]
@@ -14,7 +15,20 @@ pub enum ReceiptKeyError {
     #[error("key {key} signs no receipts any more: it {reason}")]
     Spent { key: KeyId, reason: String },
     #[error("key {key} has {} in the trust root, receipts are signed by the role receipt", role(.found))]
-    Role { key: KeyId, found: Option<Name> },
+    Role {
+        key: KeyId,
+        found: Option<Name>,
+        /// Owners of the keys that sign receipts.
+        signers: Vec<String>,
+    },
+}
+
+/// Owners of the keys that sign receipts.
+fn signers(root: &TrustRoot) -> Vec<String> {
+    let receipt = name("receipt");
+    let keys = root.document().keys.iter();
+    let signers = keys.filter(|key| key.role == receipt && key.status == KeyStatus::Active);
+    signers.map(|key| key.owner.clone()).collect()
 }
 
 fn role(found: &Option<Name>) -> String {
@@ -55,6 +69,7 @@ pub fn check(root: &TrustRoot, key: &KeyId, now: Timestamp) -> Result<(), Receip
             found => ReceiptKeyError::Role {
                 key: *key,
                 found: found.cloned(),
+                signers: signers(root),
             },
         })
 }

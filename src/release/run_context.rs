@@ -141,6 +141,8 @@ pub enum VariableError {
         name: String,
         value: String,
         pattern: String,
+        /// The manifest's description of the variable.
+        about: String,
     },
 }
 
@@ -187,6 +189,7 @@ pub fn values(
                 name,
                 value: value.clone(),
                 pattern,
+                about: variable.about.clone(),
             });
         }
         values.insert(name, value.clone());

@@ -255,7 +255,10 @@ fn a_probe_that_has_no_answer() {
         &column,
         &["run"],
         22,
-        &["widgets is not a column of the probe"],
+        &[
+            "a column that its probe does not have: widgets is not a column of the probe",
+            "the release is wrong",
+        ],
     );
     let rows =
         Release::on(db.name()).baseline("select 1 as widgets where false;\n", "{ widgets = 1 }");

@@ -13,7 +13,7 @@ use crate::trust::evidence::TokenError;
 use crate::trust::policy::PolicyError;
 use crate::trust::root::SignatureError;
 use crate::trust::secret_key::SecretKeyError;
-use crate::trust::store::StoreError;
+use crate::trust::store::{self, StoreError};
 use crate::trust::timestamp::TimestampError;
 
 /// Hint for a host clock that must be wrong.
@@ -219,6 +219,15 @@ impl From<ContentError> for CliError {
 
 impl From<StoreError> for CliError {
     fn from(error: StoreError) -> Self {
+        if let StoreError::Trust { path, .. } = &error
+            && path.is_file()
+            && !store::signed_in(path).exists()
+        {
+            let missing = display_path(store::signed_in(path));
+            return Self::new(Kind::TrustInvalid, error).hint(format!(
+                "there is no directory {missing}: it belongs to the file, copy both"
+            ));
+        }
         let (kind, hint) = match &error {
             StoreError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
                 return Self::new(Kind::NoTrustRoot, format!("no trust root: {error}")).hint(
@@ -287,7 +296,9 @@ impl From<AddError> for CliError {
 impl From<MemoryError> for CliError {
     fn from(error: MemoryError) -> Self {
         match &error {
-            MemoryError::ClockBehind { .. } => Self::new(Kind::ClockBehind, error).hint(CLOCK_HINT),
+            MemoryError::ClockBehind { .. } => Self::new(Kind::ClockBehind, error)
+                .hint(CLOCK_HINT)
+                .also_hint("if the time of that file is wrong, move it out of --receipts, and keep it"),
             MemoryError::Damaged(_) => Self::new(Kind::JournalDamaged, error).hint(
                 "find out who changed it, then move it away; `pgseal status` says what the ledger knows of its run",
             ),

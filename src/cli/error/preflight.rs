@@ -137,6 +137,18 @@ impl From<PreflightError> for CliError {
                 format!("the baseline probe failed: {failure}"),
                 "",
             ),
+            PreflightError::State(mismatches)
+                if mismatches.iter().any(|one| one.found.is_none()) =>
+            {
+                (
+                    Kind::NotBaseline,
+                    format!(
+                        "the release expects a column that its probe does not have: {}",
+                        joined(&mismatches)
+                    ),
+                    "nothing was changed; the release is wrong: its author compares `expect` with the columns of the probe",
+                )
+            }
             PreflightError::State(mismatches) => (
                 Kind::NotBaseline,
                 format!(

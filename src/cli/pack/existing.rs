@@ -6,8 +6,25 @@ use crate::bundle::add::Addition;
 use crate::cli::args::open;
 use crate::cli::{CliError, Kind, Output, display_path, rewrite};
 use crate::trust::SecretKey;
+use pgseal_verify::format::manifest::Release;
 use pgseal_verify::format::statement::{PAYLOAD_TYPE, ReleaseId, title};
 use pgseal_verify::plural::count;
+
+/// Tells that the file to be replaced has the same name and version, and another id.
+pub fn tell_namesake(path: &Path, release: &Release, id: ReleaseId, out: Output) {
+    let Ok(bundle) = open(path) else { return };
+    let (Ok(statement), other) = (bundle.claimed_release(), bundle.claimed_release_id()) else {
+        return;
+    };
+    let was = statement.predicate.release;
+    if other != id && (&was.name, &was.version) == (&release.name, &release.version) {
+        let title = title(&was.name, &was.version);
+        out.note(format!(
+            "another {title} ({other}) was in {}: raise the version if it left this host",
+            display_path(path)
+        ));
+    }
+}
 
 /// Whether a bundle of this very release is there already. Another file is an error.
 pub fn is_same(path: &Path, id: ReleaseId) -> Result<bool, CliError> {

@@ -23,6 +23,16 @@ fn whoever_waits_for_a_lock_says_so() {
         "small.pgseal.tlog-proof",
     ])
     .done();
+    site.run([
+        "trust",
+        "init",
+        "other.json",
+        "--root-key",
+        "root.key",
+        "--role",
+        "release:1=other-log.pub",
+    ])
+    .done();
     let waits: [(&str, &[&str]); 4] = [
         (
             "archive/checkpoint",
@@ -39,7 +49,14 @@ fn whoever_waits_for_a_lock_says_so() {
         ("archive/checkpoint", &["audit", "archive"]),
         (
             "small.pgseal",
-            &["sign", "small.pgseal", "--key", "other-log.key"],
+            &[
+                "sign",
+                "small.pgseal",
+                "--key",
+                "other-log.key",
+                "--trust",
+                "other.json",
+            ],
         ),
     ];
     for (locked, args) in waits {
