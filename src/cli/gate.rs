@@ -114,9 +114,9 @@ fn attempt(
     let root = args.bundle.root()?;
     witness.check(&root)?;
     let bundle = args.bundle.authenticate_to_run(&root, at)?;
-    let bundle = args
-        .approvals
-        .add_arrived_to(bundle, BundleToRun::with_approval)?;
+    let about = (&root, bundle.release_id());
+    let with = BundleToRun::with_approval;
+    let bundle = args.approvals.add_arrived_to(bundle, about, with)?;
     let (manifest, id) = (bundle.manifest(), bundle.release_id());
     policy::check_policy(&root, &manifest.release, id, JudgedAt::At(at))?;
     let variables = run_context::values(manifest, &args.database.variables()?, true)?;

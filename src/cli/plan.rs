@@ -76,7 +76,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         out.note("a run needs --receipt-key: the trust root requires a signed receipt");
     }
     let bundle = args.bundle.authenticate_to_run(&root, at)?;
-    let bundle = args.approvals.add_to(bundle, BundleToRun::with_approval)?;
+    let about = (&root, bundle.release_id());
+    let with = BundleToRun::with_approval;
+    let bundle = args.approvals.add_to(bundle, about, with)?;
     let manifest = bundle.manifest();
     let variables = run_context::values(manifest, &args.database.variables()?, true)?;
     let code = variables.get(APR_VARIABLE).map(String::as_str);

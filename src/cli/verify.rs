@@ -39,9 +39,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let times = if args.contents { 2 } else { 1 };
     let root = args.bundle.root()?;
     let (bundle, moved) = args.bundle.authenticate_shown(&root, judged, times, out)?;
-    let bundle = args
-        .approvals
-        .add_to(bundle, AuthenticatedBundle::with_approval)?;
+    let about = (&root, bundle.release_id());
+    let with = AuthenticatedBundle::with_approval;
+    let bundle = args.approvals.add_to(bundle, about, with)?;
     let manifest = bundle.manifest();
     bundle.check_policy()?;
     if args.contents {

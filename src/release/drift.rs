@@ -75,7 +75,8 @@ pub fn newest(
         let after = receipt.schema.as_ref()?.after?;
         is_of(&receipt.target, target).then_some((path, receipt, id, after))
     });
-    let newest = of_database.max_by_key(|(_, receipt, ..)| receipt.finished);
+    let newest =
+        of_database.max_by_key(|(_, receipt, ..)| (receipt.finished, transaction(receipt)));
     let Some((path, receipt, release_id, after)) = newest else {
         return Err(DriftError::NoReceipt {
             dir: receipts.to_owned(),
@@ -91,6 +92,11 @@ pub fn newest(
         }),
         None => Err(DriftError::NoDefinitions(path)),
     }
+}
+
+/// The transaction's number, which orders receipts of one second: a server counts upwards.
+fn transaction(receipt: &Receipt) -> Option<u64> {
+    receipt.transaction_id.as_ref()?.parse().ok()
 }
 
 /// Whether a receipt is about this database. A role may not be allowed to read the system

@@ -314,9 +314,27 @@ fn that_is_signed_later() {
         fs::read_to_string(&journal).unwrap(),
     );
     let cut = &lines[..lines.trim_end().rfind('\n').unwrap() + 1];
+    fs::write(&journal, cut).unwrap();
+    sign("receipt.key").fails_saying(11, &["its last line is missing, which has the outcome"]);
     let cut = &cut[..cut.trim_end().rfind('\n').unwrap() + 1];
     fs::write(&journal, cut).unwrap();
     sign("receipt.key").fails_saying(11, &["its journal does not prove it"]);
+    fs::write(&journal, &lines).unwrap();
+    for (from, to, why) in [
+        (db.name(), "elsewhere", "another database"),
+        ("\"committed\"", "\"unchanged\"", "ends otherwise"),
+        (
+            "\"transaction_id\":\"",
+            "\"transaction_id\":\"9",
+            "no COMMIT",
+        ),
+    ] {
+        let text = String::from_utf8(unsigned.clone()).unwrap();
+        assert!(text.contains(from), "{from}: {text}");
+        fs::write(&receipt, text.replace(from, to)).unwrap();
+        sign("receipt.key").fails_saying(11, &["its journal does not prove it", why]);
+    }
+    fs::write(&receipt, &unsigned).unwrap();
     fs::remove_file(&journal).unwrap();
     sign("receipt.key").fails_saying(11, &["it is missing"]);
     assert_eq!(fs::read(&receipt).unwrap(), unsigned);

@@ -130,22 +130,25 @@ impl ApprovalArgs {
         &self.approvals
     }
 
-    /// Adds the approvals of these files to the bundle, each by calling `with`.
+    /// Adds the approvals of these files to the bundle `about`, each by calling `with`. In a directory,
+    /// those of other releases are left out.
     pub fn add_to<B>(
         &self,
         bundle: B,
+        about: (&TrustRoot, ReleaseId),
         with: impl Fn(B, &ClaimedStatement) -> Result<B, AttestationError>,
     ) -> Result<B, CliError> {
-        add(self.files(false)?, bundle, |_| false, with)
+        add(self.files(false)?, bundle, (about, &[]), with)
     }
 
     /// Like [`Self::add_to`], for a command that waits: a directory may still be empty.
     pub fn add_arrived_to<B>(
         &self,
         bundle: B,
+        about: (&TrustRoot, ReleaseId),
         with: impl Fn(B, &ClaimedStatement) -> Result<B, AttestationError>,
     ) -> Result<B, CliError> {
-        add(self.files(true)?, bundle, |_| false, with)
+        add(self.files(true)?, bundle, (about, &[]), with)
     }
 
     /// Adds the approvals that are for this one of several releases. A statement about one of the
@@ -156,22 +159,17 @@ impl ApprovalArgs {
         others: &[ReleaseId],
         may_be_empty: bool,
     ) -> Result<BundleToRun<'r>, CliError> {
-        let (root, id) = (bundle.root(), bundle.release_id());
-        let is_of_another = |claimed: &ClaimedStatement| match root.attestation(claimed, id) {
-            Err(AttestationError::OtherRelease { found, .. }) => {
-                others.iter().any(|other| other.digest() == found)
-            }
-            _ => false,
-        };
+        let about = (bundle.root(), bundle.release_id());
         let files = self.files(may_be_empty)?;
-        add(files, bundle, is_of_another, BundleToRun::with_approval)
+        add(files, bundle, (about, others), BundleToRun::with_approval)
     }
 
-    fn files(&self, may_be_empty: bool) -> Result<Vec<PathBuf>, CliError> {
+    /// The files, each with whether it was found in a directory.
+    fn files(&self, may_be_empty: bool) -> Result<Vec<(PathBuf, bool)>, CliError> {
         let mut files = Vec::new();
         for path in &self.approvals {
             if !path.is_dir() {
-                files.push(path.clone());
+                files.push((path.clone(), false));
                 continue;
             }
             let entries =
@@ -196,22 +194,28 @@ impl ApprovalArgs {
                 let text = format!("{} holds no approval", display_path(path));
                 return Err(CliError::usage(text));
             }
-            files.extend(found);
+            files.extend(found.into_iter().map(|path| (path, true)));
         }
         Ok(files)
     }
 }
 
 fn add<B>(
-    files: Vec<PathBuf>,
+    files: Vec<(PathBuf, bool)>,
     mut bundle: B,
-    skips: impl Fn(&ClaimedStatement) -> bool,
+    ((root, id), others): ((&TrustRoot, ReleaseId), &[ReleaseId]),
     with: impl Fn(B, &ClaimedStatement) -> Result<B, AttestationError>,
 ) -> Result<B, CliError> {
-    for file in files {
+    for (file, is_found) in files {
         let source = open_file::open(&file).map_err(|error| open_error(&file, &error))?;
         let added = Attestations::parse(source).about(&file)?;
-        for claimed in added.statements.iter().filter(|claimed| !skips(claimed)) {
+        let is_of_another = |claimed: &&ClaimedStatement| match root.attestation(claimed, id) {
+            Err(AttestationError::OtherRelease { found, .. }) => {
+                is_found || others.iter().any(|other| other.digest() == found)
+            }
+            _ => false,
+        };
+        for claimed in added.statements.iter().filter(|one| !is_of_another(one)) {
             bundle = with(bundle, claimed)
                 .map_err(|error| CliError::from(AuthenticateError::from(error)).about(&file))?;
         }

@@ -44,7 +44,9 @@ pub fn gather(args: &Args, out: Output) -> Result<ReadinessFacts, CliError> {
         }
         Err((_, error)) => return Err(error.about(&args.bundle.file)),
     };
-    let bundle = args.approvals.add_to(bundle, BundleToRun::with_approval)?;
+    let about = (&root, bundle.release_id());
+    let with = BundleToRun::with_approval;
+    let bundle = args.approvals.add_to(bundle, about, with)?;
     let manifest = bundle.manifest();
     let given = args.database.variables()?;
     let variables = run_context::values(manifest, &given, false)?;

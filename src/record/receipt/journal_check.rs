@@ -4,7 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::record::journal::{self, Chain, JournalStep};
-use pgseal_verify::format::receipt::ReceiptStatement;
+use pgseal_verify::format::receipt::{Outcome, ReceiptStatement};
+use pgseal_verify::format::statement::title;
 
 /// Result of comparing a receipt with its journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +41,41 @@ pub fn compare(chain: Option<&Chain>, statement: &ReceiptStatement) -> JournalCh
     }
 }
 
+/// Fails unless the journal beside a receipt is whole, and shows how the run ended.
+pub(super) fn prove(
+    receipt: &Path,
+    statement: &ReceiptStatement,
+) -> io::Result<Result<(), String>> {
+    let chain = match journal::read_chain(&journal_path(receipt)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Ok(Err("it is missing".to_owned()));
+        }
+        chain => chain?,
+    };
+    let doubt = match compare(chain.as_ref(), statement) {
+        JournalCheck::Agrees(_) => chain.as_ref().and_then(|chain| open_end(chain, statement)),
+        JournalCheck::Differs(why) => return Ok(Err(why)),
+        JournalCheck::Missing | JournalCheck::Unnamed(_) => Some("the receipt does not name it"),
+    };
+    Ok(doubt.map_or(Ok(()), |why| Err(why.to_owned())))
+}
+
+/// The reason why a journal leaves the outcome open.
+fn open_end(chain: &Chain, statement: &ReceiptStatement) -> Option<&'static str> {
+    let steps = || chain.lines.iter().rev().map(|line| &line.step);
+    if !matches!(steps().next(), Some(JournalStep::End { .. })) {
+        return Some("its last line is missing, which has the outcome");
+    }
+    let committed = steps().find_map(|step| match step {
+        JournalStep::Commit { transaction_id } => Some(transaction_id),
+        _ => None,
+    });
+    let receipt = &statement.predicate;
+    let is_committed = receipt.outcome == Outcome::Committed;
+    (is_committed && committed != receipt.transaction_id.as_ref())
+        .then_some("it has no COMMIT of the receipt's transaction")
+}
+
 pub fn journal_path(receipt: &Path) -> PathBuf {
     // STEM.receipt.json
     receipt.with_extension("").with_extension("journal")
@@ -59,8 +95,25 @@ fn difference(chain: &Chain, statement: &ReceiptStatement) -> Option<&'static st
             run_id,
             action,
             release_id,
-            ..
-        }) if (run_id, *action, Some(*release_id)) == (&receipt.run_id, receipt.action, about) => {}
+            release,
+            target,
+            trust,
+            resumes,
+        }) => {
+            let run = (run_id, *action, Some(*release_id), resumes);
+            if run != (&receipt.run_id, receipt.action, about, &receipt.resumes) {
+                return Some("it is of another run");
+            }
+            if *release != title(&receipt.release.name, &receipt.release.version) {
+                return Some("it is of another release");
+            }
+            if **target != receipt.target {
+                return Some("it is of another database");
+            }
+            if *trust != receipt.trust {
+                return Some("it names another trust root");
+            }
+        }
         _ => return Some("it is of another run"),
     }
     let (last, end) = chain

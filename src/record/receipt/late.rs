@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::{JournalCheck, claims, journal_of, read_parts};
+use super::journal_check::prove;
+use super::{claims, read_parts};
 use crate::durable;
 use crate::record::size;
 use crate::trust::SecretKey;
@@ -28,6 +29,9 @@ pub enum SignError {
 ///
 /// A signature that was interrupted, behind the document and before its signature file, is finished.
 pub fn sign(path: &Path, key: &SecretKey) -> Result<ReceiptStatement, SignError> {
+    // The file behind a link, by one signer at a time.
+    let path = &path.canonicalize()?;
+    let _lock = durable::lock(path, &|| ())?;
     let parts = read_parts(path)?;
     let statement = claims(&parts.document)?;
     let own = key.public_key().id().digest();
@@ -35,12 +39,7 @@ pub fn sign(path: &Path, key: &SecretKey) -> Result<ReceiptStatement, SignError>
     if parts.signature.is_some() || signer.is_some_and(|signer| signer != own) {
         return Err(SignError::Signed);
     }
-    match journal_of(path, &statement)? {
-        JournalCheck::Agrees(_) => {}
-        JournalCheck::Differs(why) => return Err(SignError::NotProved(why)),
-        JournalCheck::Missing => return Err(not_proved("it is missing")),
-        JournalCheck::Unnamed(_) => return Err(not_proved("the receipt does not name it")),
-    }
+    prove(path, &statement)?.map_err(SignError::NotProved)?;
     let statement = ReceiptStatement {
         predicate: Receipt {
             signer: Some(own),
@@ -55,8 +54,4 @@ pub fn sign(path: &Path, key: &SecretKey) -> Result<ReceiptStatement, SignError>
         file.write_all(&signature)
     })?;
     Ok(statement)
-}
-
-fn not_proved(why: &str) -> SignError {
-    SignError::NotProved(why.to_owned())
 }

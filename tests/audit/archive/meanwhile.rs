@@ -23,16 +23,6 @@ fn whoever_waits_for_a_lock_says_so() {
         "small.pgseal.tlog-proof",
     ])
     .done();
-    site.run([
-        "trust",
-        "init",
-        "other.json",
-        "--root-key",
-        "root.key",
-        "--role",
-        "release:1=other-log.pub",
-    ])
-    .done();
     let waits: [(&str, &[&str]); 4] = [
         (
             "archive/checkpoint",
@@ -49,22 +39,19 @@ fn whoever_waits_for_a_lock_says_so() {
         ("archive/checkpoint", &["audit", "archive"]),
         (
             "small.pgseal",
-            &[
-                "sign",
-                "small.pgseal",
-                "--key",
-                "other-log.key",
-                "--trust",
-                "other.json",
-            ],
+            &["sign", "small.pgseal", "--key", "other-log.key"],
         ),
     ];
     for (locked, args) in waits {
         let lock = File::open(site.path(locked)).expect("it is there");
         lock.lock().expect("nobody has it");
         let started = Instant::now();
-        let child = site
-            .command(args)
+        let mut command = site.command(args);
+        if args[0] == "sign" {
+            // A host with a trust root refuses the key of a log.
+            command.env_remove("PGSEAL_TRUST");
+        }
+        let child = command
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
