@@ -2,6 +2,8 @@
 
 mod existing;
 
+use std::fs::File;
+use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
 use super::args::{PassphraseArgs, TrustArgs};
@@ -15,6 +17,7 @@ use crate::bundle::unsigned::PackError;
 use crate::bundle::{Spill, UnsignedBundle};
 use crate::durable;
 use crate::lint::points;
+use existing::Place;
 use pgseal_verify::format::statement::title;
 use pgseal_verify::format::timestamp::Timestamp;
 use pgseal_verify::plural::count;
@@ -89,16 +92,23 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         error => CliError::usage(error),
     })?;
     let (id, files) = (unsigned.release_id(), unsigned.file_count());
-    if !args.replace && existing::is_same(&args.output, id)? {
+    let place = match args.replace {
+        true => None,
+        false => Some(existing::place(&args.output, id)?),
+    };
+    if let Some(Place::Same) = place {
         existing::sign(&args.output, &keys, out)?;
     } else {
-        if args.replace && args.output.is_file() {
-            existing::tell_namesake(&args.output, &release, id, out);
-        }
         let signed = unsigned.sign(&keys);
-        let written = durable::replace(&args.output, |file| {
-            signed.write(std::io::BufWriter::new(file)).map(drop)
-        });
+        let write = |file: &mut File| signed.write(BufWriter::new(file)).map(drop);
+        let written = match place {
+            // A file that came meanwhile stays.
+            Some(_) => durable::create_new(&args.output, write),
+            None => {
+                existing::tell_namesake(&args.output, &release, id, out);
+                durable::replace(&args.output, write)
+            }
+        };
         written.at(&args.output)?;
     }
     let signers: Vec<String> = ids.iter().map(ToString::to_string).collect();

@@ -59,7 +59,7 @@ use parsed::Parsed;
 use path::Look;
 use pgseal_verify::format::run_limits::RunLimits;
 use psql_script::{WithoutLiterals, foreign_modifiers, without_literals};
-pub use relations::{ColumnRelations, lock_against_writers, lockable};
+pub use relations::{ColumnRelations, check_locked, lock_against_writers, lockable};
 use versions::Versions;
 
 /// Maximum attempts if relations are truncated, rewritten or altered meanwhile, or if an attempt

@@ -26,6 +26,9 @@ pub use planned::{PlannedLocks, planned};
 /// for one after `deadlock_timeout`, one second by default.
 const ATTEMPT: u32 = 400;
 
+/// Milliseconds that all tables and partitions together may take longer than one.
+const MARGIN: u32 = 50;
+
 /// Milliseconds between attempts, before [`jittered`]: writers go on meanwhile.
 const PAUSE: u32 = 200;
 
@@ -209,29 +212,40 @@ impl Locks {
         // One order for all runs.
         self.names.sort();
         let limit = order.limits.lock_timeout.milliseconds();
-        let each = (ATTEMPT.min(limit) / self.names.len() as u32).max(1);
+        let statement = order.limits.statement_timeout.milliseconds();
+        // The limit of a lock counts for each table and each partition, that of the statement for all.
+        let each = ATTEMPT.min(limit).max(1);
+        let all = each + MARGIN;
         let (begun, seed) = (Instant::now(), session.process().to_string());
         let mut attempt = 0;
         loop {
-            let begin = format!("SAVEPOINT pgseal_relative; SET LOCAL lock_timeout = {each}");
+            let begin = format!(
+                "SAVEPOINT pgseal_relative; SET LOCAL lock_timeout = {each}; SET LOCAL statement_timeout = {all}"
+            );
             session
                 .batch(&begin)
                 .context("cannot lock the tables of relative values")?;
-            let locked = question::lock_against_writers(session, &self.relations, &self.names);
-            let failure = match locked.map_err(failed) {
+            let locked = question::lock_against_writers(session, &self.names);
+            let failure = match locked {
                 Ok(()) => {
                     let end = format!(
-                        "RELEASE SAVEPOINT pgseal_relative; SET LOCAL lock_timeout = {limit}"
+                        "RELEASE SAVEPOINT pgseal_relative; SET LOCAL lock_timeout = {limit}; SET LOCAL statement_timeout = {statement}"
                     );
-                    return session
-                        .batch(&end)
-                        .context("cannot set the time limits again");
+                    let set = session.batch(&end);
+                    set.context("cannot set the time limits again")?;
+                    return question::check_locked(session, &self.relations).map_err(failed);
                 }
-                Err(failure) => failure,
+                Err(error) => failed(error.into()),
             };
+            order.stop.check()?;
             let waited = begun.elapsed() >= Duration::from_millis(limit.into());
-            if failure.cause != Cause::LockNotAvailable || waited {
-                return Err(failure);
+            let cause = match failure.cause {
+                // The limit of the statement: partitions are locked one by one.
+                Cause::Cancelled => Cause::LockNotAvailable,
+                cause => cause,
+            };
+            if cause != Cause::LockNotAvailable || waited {
+                return Err(Failure { cause, ..failure });
             }
             let undo = "ROLLBACK TO SAVEPOINT pgseal_relative; RELEASE SAVEPOINT pgseal_relative";
             session.batch(undo).context("cannot give back the locks")?;

@@ -813,6 +813,21 @@ fn packing_gives_up_nothing_that_is_there() {
     assert_eq!(verified["signers"].as_array().map(Vec::len), Some(2));
     assert_eq!(verified["approvals"].as_array().map(Vec::len), Some(1));
 
+    // A signature that does not hold is not taken for the key's.
+    let mut bent = Tar::of(&approved);
+    let is_signature = |name: &str| name.starts_with("signatures/");
+    let at = bent
+        .members
+        .iter()
+        .position(|member| is_signature(&member.name()));
+    bent.members[at.expect("a signature")].content[0] ^= 1;
+    site.write("bent.pgseal", bent.bytes());
+    site.refused(
+        11,
+        "does not hold",
+        ["pack", "small", "-o", "bent.pgseal", "--key", "release.key"],
+    );
+
     let there = site.read("small.pgseal");
     write_dir(&site.path("small"), &small_with("README", b"more"));
     let refused = site.refused(2, "small 1.0.0 with another id", pack);
@@ -1425,7 +1440,7 @@ fn releases_that_do_not_pack() {
         "its directory does not exist",
         ["pack", "small", "-o", "no/such/place.pgseal"],
     );
-    site.refused(1, "directory", ["pack", "small", "-o", "small"]);
+    site.refused(2, "a directory is there", ["pack", "small", "-o", "small"]);
     site.refused(
         2,
         "inside of the release directory",

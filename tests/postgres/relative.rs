@@ -1,12 +1,15 @@
 //! Expectations relative to the start of a run or rollback, while others write.
 
+use std::fmt::Write as _;
 use std::fs;
+use std::thread;
+use std::time::Duration;
 
 use super::database;
 use pgseal::trust::SecretKey;
 use pgseal_testkit::bundles::bend;
 use pgseal_testkit::cluster::TestDatabase;
-use pgseal_testkit::release::{Release, Site, wait_until};
+use pgseal_testkit::release::{Release, Running, Site, wait_until};
 use pgseal_testkit::writer::Writer;
 
 const TABLES: &str =
@@ -344,4 +347,55 @@ fn a_role_that_cannot_keep_others_from_writing() {
         .unwrap();
     operator.run().done();
     operator.rollback().done();
+}
+
+/// Partitions are locked one by one, and all of them count as one attempt: a writer that waits for the first ones does
+/// not wait for the sum.
+#[test]
+fn partitions_that_are_let_go_one_by_one() {
+    const PARTITIONS: usize = 20;
+    let db = database("partitions");
+    let mut tables =
+        "create table public.items (id integer, tag text) partition by list (id);".to_owned();
+    for id in 0..PARTITIONS {
+        let _ = write!(
+            tables,
+            "create table public.items_{id} partition of public.items for values in ({id});"
+        );
+    }
+    let mut client = db.client();
+    client.batch_execute(&tables).unwrap();
+    let probe = "select (select count(*) from public.items) as items,
+        pg_catalog.to_regclass('public.done') is not null as done;\n";
+    let release = Release::on(db.name())
+        .without_tiers()
+        .baseline(probe, "{ done = false }")
+        .finalized(probe, "{ done = true, items = \"unchanged\" }")
+        .tier("done", "create table public.done ();\n")
+        .rollback("done", "drop table public.done;\n");
+    let site = Site::new();
+    let bundle = site.pack(&release.limits("20s", "1min"));
+    let mut writers: Vec<_> = (0..PARTITIONS).map(|_| db.client()).collect();
+    for (id, writer) in writers.iter_mut().enumerate() {
+        let write = format!("begin; insert into public.items_{id} values ({id})");
+        writer.batch_execute(&write).unwrap();
+    }
+    let operator = site.operator(&bundle, &db.url());
+    let run = Running::of(&mut operator.command("run"));
+    wait_until("it waits for a partition", || {
+        db.ask("select count(*) from pg_locks where not granted and mode = 'ShareRowExclusiveLock'")
+            != "0"
+    });
+    let release = thread::spawn(move || {
+        for writer in &mut writers {
+            thread::sleep(Duration::from_millis(300));
+            writer.batch_execute("commit").unwrap();
+        }
+    });
+    // Behind the run's lock of the parent.
+    client
+        .batch_execute("set lock_timeout = '3s'; insert into public.items values (7)")
+        .unwrap();
+    release.join().unwrap();
+    run.end().done();
 }

@@ -26,19 +26,29 @@ pub fn tell_namesake(path: &Path, release: &Release, id: ReleaseId, out: Output)
     }
 }
 
-/// Whether a bundle of this very release is there already. Another file is an error.
-pub fn is_same(path: &Path, id: ReleaseId) -> Result<bool, CliError> {
-    if !path.is_file() {
-        return Ok(false);
+/// The place of the new bundle.
+pub enum Place {
+    Free,
+    /// A bundle of this very release is there.
+    Same,
+}
+
+/// Looks at the place. Another file there is an error.
+pub fn place(path: &Path, id: ReleaseId) -> Result<Place, CliError> {
+    if path.symlink_metadata().is_err() {
+        return Ok(Place::Free);
     }
     let refused = |what: String| {
         let text = format!("{}: {what} is there", display_path(path));
         CliError::new(Kind::FileExists, text)
             .hint("nothing was written; name another file, or say --replace to give it up")
     };
+    if path.is_dir() {
+        return Err(refused("a directory".to_owned()));
+    }
     let bundle = open(path).map_err(|_| refused("a file that is no bundle".to_owned()))?;
     if bundle.claimed_release_id() == id {
-        return Ok(true);
+        return Ok(Place::Same);
     }
     let name = match bundle.claimed_release() {
         Ok(statement) => {
@@ -59,16 +69,24 @@ pub fn is_same(path: &Path, id: ReleaseId) -> Result<bool, CliError> {
 /// Signs the bundle that is there, by the keys that have not.
 pub fn sign(path: &Path, keys: &[SecretKey], out: Output) -> Result<(), CliError> {
     let (_, ()) = rewrite::add(path, out, |bundle| {
-        let has_signed = |key: &&SecretKey| {
+        let mut missing = Vec::new();
+        for key in keys {
             let id = key.public_key().id();
-            bundle.claimed_signatures().iter().any(|(by, _)| *by == id)
-        };
-        let signature = |key: &SecretKey| {
             let signature = key.sign(PAYLOAD_TYPE, bundle.claimed_statement());
-            Addition::Signature((key.public_key().id(), signature))
-        };
-        let missing = keys.iter().filter(|key| !has_signed(key));
-        Ok((missing.map(signature).collect(), ()))
+            let there = bundle.claimed_signatures().iter().find(|(by, _)| *by == id);
+            match there {
+                None => missing.push(Addition::Signature((id, signature))),
+                // Ed25519 has one signature for a key and a text (RFC 8032, section 5.1.6).
+                Some((_, there)) if *there == signature => {}
+                Some(_) => {
+                    let text = format!("the signature of key {id} that is there does not hold");
+                    return Err(CliError::new(Kind::SignatureInvalid, text)
+                        .about(path)
+                        .hint("nothing was written; say --replace to give the file up"));
+                }
+            }
+        }
+        Ok((missing, ()))
     })?;
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::QuestionError;
 use super::fragments::{STORED, WRITABLE_BY_OTHERS};
 use super::nodes::walk;
-use crate::database::{Parameter, Session};
+use crate::database::{DatabaseError, Parameter, Session};
 
 /// Relations by column of a SELECT.
 #[derive(Debug, PartialEq, Eq)]
@@ -78,20 +78,24 @@ pub fn lockable(
     Ok(Ok(names))
 }
 
-/// Locks [`lockable`] relations against writers until the transaction ends, and not against readers.
-///
-/// `LOCK` goes by name, and a table can be renamed meanwhile, so the resulting locks are verified.
+/// Locks [`lockable`] relations, with their children, against writers until the transaction ends, and
+/// not against readers. [`check_locked`] verifies it, since `LOCK` goes by name, and a table can be
+/// renamed meanwhile.
 pub fn lock_against_writers(
     session: &mut dyn Session,
-    relations: &BTreeSet<u32>,
     names: &[String],
-) -> Result<(), QuestionError> {
-    if names.is_empty() {
-        return Ok(());
-    }
+) -> Result<(), DatabaseError> {
     // The weakest mode that excludes writers and itself (PostgreSQL manual, 13.3.1).
     let names = names.join(", ");
-    session.execute(&format!("LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE"))?;
+    let locked = session.execute(&format!("LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE"));
+    locked.map(drop)
+}
+
+/// Fails unless this session has locked the relations and their children against writers.
+pub fn check_locked(
+    session: &mut dyn Session,
+    relations: &BTreeSet<u32>,
+) -> Result<(), QuestionError> {
     let oids: Vec<u32> = relations.iter().copied().collect();
     let open = session.query_with(WRITABLE_BY_OTHERS, &[Parameter::Oids(&oids)], false)?;
     match open.rows.into_iter().flatten().flatten().next() {
