@@ -159,11 +159,11 @@ pub const REHEARSE_HINT: &str = "`pgseal rehearse FILE --db ADMIN_URL --from DAT
 impl From<ReceiptKeyError> for CliError {
     fn from(error: ReceiptKeyError) -> Self {
         let kind = match &error {
-            ReceiptKeyError::Missing => Kind::ReceiptKeyMissing,
+            ReceiptKeyError::Missing | ReceiptKeyError::MissingForDrift => Kind::ReceiptKeyMissing,
             _ => Kind::KeyRole,
         };
         let hint = match &error {
-            ReceiptKeyError::Missing => {
+            ReceiptKeyError::Missing | ReceiptKeyError::MissingForDrift => {
                 "nothing was run; name the host's key by --receipt-key KEY".to_owned()
             }
             ReceiptKeyError::Spent { .. } => {

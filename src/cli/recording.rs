@@ -77,7 +77,7 @@ impl ReceiptArgs {
         manifest: &Manifest,
         action: Action,
     ) -> Result<Prepared, CliError> {
-        check_run(key.as_deref(), root, action)?;
+        check_run(key.as_deref(), root, manifest, action)?;
         self.prepare_named(key, root, manifest, action.as_str())
     }
 
@@ -112,9 +112,14 @@ fn check_key(key: Option<&SecretKey>, root: &TrustRoot) -> Result<(), CliError> 
 }
 
 /// Whether the trust root lets a run begin without a key for its receipt.
-fn check_run(key: Option<&SecretKey>, root: &TrustRoot, action: Action) -> Result<(), CliError> {
+fn check_run(
+    key: Option<&SecretKey>,
+    root: &TrustRoot,
+    manifest: &Manifest,
+    action: Action,
+) -> Result<(), CliError> {
     let id = key.map(|key| key.public_key().id());
-    Ok(receipt_key::check_run(root, id.as_ref(), action)?)
+    Ok(receipt_key::check_run(root, manifest, id.as_ref(), action)?)
 }
 
 /// Common part of the names of journal and receipt.
@@ -142,7 +147,7 @@ impl Prepared {
         manifest: &Manifest,
         action: Action,
     ) -> Result<(), CliError> {
-        check_run(self.key.as_deref(), root, action)?;
+        check_run(self.key.as_deref(), root, manifest, action)?;
         check_key(self.key.as_deref(), root)?;
         self.stem = stem(manifest, action.as_str(), &self.run_id);
         Ok(())

@@ -27,9 +27,11 @@ pub struct SchemaDigestArgs {
 }
 
 impl SchemaDigestArgs {
-    /// Reads the definitions before anything begins; an error stops the command.
+    /// Reads the definitions before anything begins; an error stops the command. A release that
+    /// demands that nothing drifted always keeps them, for the next comparison.
     pub fn before(&self, order: &RunContext<'_>) -> Result<Option<Fingerprint>, CliError> {
-        self.fingerprint.then(|| take(order)).transpose()
+        let is_kept = self.fingerprint || order.manifest().require_no_drift;
+        is_kept.then(|| take(order)).transpose()
     }
 
     /// Adds both digests to the receipt. The second one is left out if nothing changed or the

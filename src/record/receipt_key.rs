@@ -2,6 +2,7 @@
 
 use crate::trust::root::name;
 use crate::trust::{JudgedAt, KeyId, TrustRoot};
+use pgseal_verify::format::manifest::Manifest;
 use pgseal_verify::format::name::Name;
 use pgseal_verify::format::receipt::Action;
 use pgseal_verify::format::timestamp::Timestamp;
@@ -12,6 +13,10 @@ use pgseal_verify::format::trust_document::KeyStatus;
 pub enum ReceiptKeyError {
     #[error("the trust root lets no release run without a signed receipt")]
     Missing,
+    #[error(
+        "the release demands that nothing drifted, and the next run can compare only with a signed receipt"
+    )]
+    MissingForDrift,
     #[error("key {key} signs no receipts any more: it {reason}")]
     Spent { key: KeyId, reason: String },
     #[error("key {key} has {} in the trust root, receipts are signed by the role receipt", role(.found))]
@@ -42,18 +47,22 @@ pub fn has_role(root: &TrustRoot) -> bool {
     root.document().roles.contains_key(&name("receipt"))
 }
 
-/// Fails for a run without a key if the trust root requires signed receipts. A rollback waits for
-/// nothing.
+/// Fails for a run without a key if the trust root requires signed receipts, or the release compares
+/// with them. A rollback waits for nothing.
 pub fn check_run(
     root: &TrustRoot,
+    manifest: &Manifest,
     key: Option<&KeyId>,
     action: Action,
 ) -> Result<(), ReceiptKeyError> {
-    match (key, action) {
-        (None, Action::Run) if root.policy().require_signed_receipts => {
-            Err(ReceiptKeyError::Missing)
-        }
-        _ => Ok(()),
+    if key.is_some() || action == Action::Rollback {
+        Ok(())
+    } else if root.policy().require_signed_receipts {
+        Err(ReceiptKeyError::Missing)
+    } else if manifest.require_no_drift {
+        Err(ReceiptKeyError::MissingForDrift)
+    } else {
+        Ok(())
     }
 }
 

@@ -12,7 +12,7 @@ use super::run_context::RunContext;
 use crate::database::{Connect, Session};
 use crate::fingerprint::{self, Difference, FingerprintError};
 use crate::record::definitions::{self, When};
-use crate::record::ledger;
+use crate::record::ledger::{self, Entry};
 use crate::record::receipt::{self, ReceiptError};
 use crate::trust::{JudgedAt, TrustRoot};
 use pgseal_verify::digest::Digest;
@@ -35,8 +35,13 @@ pub struct Proven {
 /// Reasons for having nothing to compare with.
 #[derive(Debug, thiserror::Error)]
 pub enum DriftError {
-    #[error("no signed receipt of a run or rollback with a fingerprint on database {database} in {dir}", dir = .dir.display())]
-    NoReceipt { dir: PathBuf, database: String },
+    #[error("no signed receipt of a run or rollback{of} with a fingerprint on database {database} in {dir}", dir = .dir.display(), of = if *.is_of_release { " of this release" } else { "" })]
+    NoReceipt {
+        dir: PathBuf,
+        database: String,
+        /// Whether receipts of other releases were left out.
+        is_of_release: bool,
+    },
     #[error("{path}: the definitions after it are missing or not those of its digest", path = .0.display())]
     NoDefinitions(PathBuf),
     #[error("{path}: {source}", path = .path.display())]
@@ -81,6 +86,7 @@ pub fn newest(
         return Err(DriftError::NoReceipt {
             dir: receipts.to_owned(),
             database: target.database.clone(),
+            is_of_release: release.is_some(),
         });
     };
     match definitions::of_receipt(&path, When::After, after) {
@@ -128,6 +134,8 @@ pub struct Drifted {
     pub differences: Vec<String>,
     /// Receipts beside it that are not authentic.
     pub skipped: Vec<PathBuf>,
+    /// The newer run or rollback in the ledger, which kept no signed definitions.
+    pub newer: Option<String>,
 }
 
 /// Formats as what changed since which receipt, with the first three differences.
@@ -147,6 +155,9 @@ impl fmt::Display for Drifted {
         if self.differences.len() > 3 {
             write!(f, "; and {} more", self.differences.len() - 3)?;
         }
+        if let Some(newer) = &self.newer {
+            write!(f, "; since then the {newer} kept no signed definitions")?;
+        }
         match self.skipped.len() {
             0 => Ok(()),
             skipped => write!(
@@ -159,11 +170,12 @@ impl fmt::Display for Drifted {
 }
 
 /// Fails before a run if its release demands that nothing drifted, and definitions changed since the
-/// newest signed receipt of the database. One on which nothing ran has nothing to compare with.
+/// newest signed receipt of the database, whose ledger ends with `last`. One on which nothing ran has
+/// nothing to compare with.
 pub(super) fn check(
     order: &RunContext<'_>,
     target: &ObservedTarget,
-    has_runs: bool,
+    last: Option<&Entry>,
 ) -> Result<(), PreflightError> {
     let now = (order.clock)();
     let take = || {
@@ -175,7 +187,7 @@ pub(super) fn check(
             &|_| (),
         )
     };
-    match compare(order, target, has_runs, take) {
+    match compare(order, target, last, take) {
         Ok(None) => Ok(()),
         Ok(Some(drifted)) => Err(PreflightError::Drift(drifted)),
         Err(error) => Err(PreflightError::NotCompared(error)),
@@ -193,9 +205,8 @@ pub(super) fn check_inside(
         return Ok(());
     }
     let entries = ledger::entries(session).context("cannot read the ledger")?;
-    let has_runs = !entries.is_empty();
     let take = || fingerprint::take_on(session, &Scope::Schema, (order.clock)());
-    match compare(order, target, has_runs, take) {
+    match compare(order, target, entries.last(), take) {
         Ok(None) => Ok(()),
         Ok(Some(drifted)) => Err(Failure::plain(drifted)),
         Err(error) => Err(Failure::plain(error)),
@@ -205,10 +216,13 @@ pub(super) fn check_inside(
 fn compare(
     order: &RunContext<'_>,
     target: &ObservedTarget,
-    has_runs: bool,
+    last: Option<&Entry>,
     take: impl FnOnce() -> Result<Fingerprint, FingerprintError>,
 ) -> Result<Option<Drifted>, DriftError> {
-    if !order.manifest().require_no_drift || order.clone.is_some() || !has_runs {
+    let Some(last) = last else {
+        return Ok(None);
+    };
+    if !order.manifest().require_no_drift || order.clone.is_some() {
         return Ok(None);
     }
     let receipts = order.receipts.unwrap_or(Path::new(""));
@@ -216,9 +230,16 @@ fn compare(
     let skip = |_: &ReceiptError, path: &Path| skipped.borrow_mut().push(path.to_owned());
     let proven = newest(receipts, order.root(), target, None, (order.clock)(), &skip)?;
     let differences = fingerprint::differences(&proven.definitions, &take()?);
+    let ran = &proven.receipt;
+    let is_last = *ran.resumes.as_ref().unwrap_or(&ran.run_id) == last.run_id;
+    let newer = (!is_last).then(|| {
+        let (action, release, version, at) = (&last.action, &last.release, &last.version, &last.at);
+        format!("{action} of {release} {version} at {at}")
+    });
     Ok((!differences.is_empty()).then(|| Drifted {
         since: proven.path,
         differences: differences.iter().map(ToString::to_string).collect(),
         skipped: skipped.take(),
+        newer,
     }))
 }

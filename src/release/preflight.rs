@@ -176,7 +176,7 @@ pub(super) fn survey_ledger(
     }
     let dependencies = Dependencies::of(order.manifest(), &all);
     let uses = Uses::of(&all, None, target);
-    let has_runs = !all.is_empty();
+    let last = all.last().cloned();
     let mut rows = all;
     rows.retain(|row| row.release == release.name.as_str());
     let id = order.bundle.release_id().to_string();
@@ -200,7 +200,7 @@ pub(super) fn survey_ledger(
     if !ledger::may_be_made(session).map_err(PreflightError::Ledger)? {
         obstacles.push(PreflightError::NoRight);
     }
-    obstacles.extend(drift::check(order, target, has_runs).err());
+    obstacles.extend(drift::check(order, target, last.as_ref()).err());
     Ok((uses, obstacles))
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::small;
-use pgseal_testkit::release::{Operator, Running, assert_same, dump, wait_until};
+use pgseal_testkit::release::{Operator, Release, Running, assert_same, dump, wait_until};
 use pgseal_testkit::writer::Writer;
 
 #[test]
@@ -229,7 +229,11 @@ fn a_release_that_demands_no_drift() {
     assert_eq!(kinds(&demanding), Vec::<String>::new());
     operator.run().done();
     assert_eq!(kinds(&demanding), ["no-definitions"]);
-    demanding.run().fails_saying(22, &["no signed receipt"]);
+    demanding
+        .ask_with("run", &sign)
+        .fails_saying(22, &["no signed receipt"]);
+    let words = ["only with a signed receipt", "--receipt-key KEY"];
+    demanding.run().fails_saying(11, &words);
     operator.rollback().done();
     operator.ask_with("run", &sign).done();
     assert_eq!(kinds(&demanding), Vec::<String>::new());
@@ -242,7 +246,7 @@ fn a_release_that_demands_no_drift() {
         "demands that the definitions are those of",
         "index public.hurry is new",
     ];
-    demanding.run().fails_saying(22, &words);
+    demanding.ask_with("run", &sign).fails_saying(22, &words);
     let report = demanding.ask("report");
     assert_eq!(report.code, 22, "{report}");
     let writer = Writer::start(
@@ -250,12 +254,27 @@ fn a_release_that_demands_no_drift() {
         "insert into public.approvals values (gen_random_uuid()::text)",
     );
     client.batch_execute("drop index public.hurry").unwrap();
-    demanding.ask_with("run", &sign).done();
+    // It keeps the definitions by itself.
+    demanding.ask_with("run", &sign[1..]).done();
+    assert!(demanding.receipt()["schema"]["after"].is_string());
     // A rollback asks for nothing.
     client
         .batch_execute("create index hurry on public.widgets (name)")
         .unwrap();
     demanding.rollback().done();
+    // Another release keeps none: the error names its run.
+    let other = Release::on(db.name()).named("other", "1.0.0", 1);
+    let other = other
+        .baseline("select true as any;\n", "{ any = true }")
+        .file("tiers/widgets.sql", "create table public.more (id int);\n")
+        .file("rollback/widgets.sql", "drop table public.more;\n");
+    let other = other.finalized(
+        "select to_regclass('public.more') is not null as widgets;\n",
+        "{ widgets = true }",
+    );
+    site.operator(&site.pack(&other), &db.url()).run().done();
+    let words = ["since then the run of other 1.0.0 at ", "--fingerprint"];
+    demanding.ask_with("run", &sign).fails_saying(22, &words);
     writer.stop();
 }
 
@@ -280,7 +299,7 @@ from pg_catalog.generate_series(1, 5000) as one (n), pg_catalog.generate_series(
         .ask_with("run", &sign)
         .done();
     let demanding = site.operator(&second, &db.url());
-    let run = Running::of(&mut demanding.command("run"));
+    let run = Running::of(demanding.command("run").args(&sign[1..]));
     wait_until("the probe runs", || {
         db.ask(
             "select count(*) from pg_stat_activity where datname = current_database() and state = 'active'

@@ -40,7 +40,7 @@ impl From<PreflightError> for CliError {
             PreflightError::Drift(drifted) => (
                 Kind::Drift,
                 drifted.to_string(),
-                "`pgseal drift` names all of them; find out who changed them, and change them back",
+                "`pgseal drift` names all of them; find out who changed them, and change them back; a run or rollback with --fingerprint and a receipt key keeps them anew",
             ),
             PreflightError::AlreadyApplied(row) => (
                 Kind::AlreadyInEffect,
