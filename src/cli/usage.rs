@@ -40,7 +40,7 @@ const OPTIONS: &[(&[&str], &str)] = &[
         "`pgseal plan FILE` shows what `run` would do, and writes nothing",
     ),
     (
-        &["--force", "-f", "--yes", "--no-verify"],
+        &["--force", "-f", "--no-verify"],
         "no option opens a gate: `pgseal gate FILE` names everything that a run lacks",
     ),
     (
@@ -121,10 +121,15 @@ fn error_of(error: &clap::Error) -> CliError {
         let tip = begins("tip: ").filter(|tip| !tip.starts_with("to pass "));
         tip.map(str::to_owned)
     };
+    let help = || {
+        let needs_host = text.contains("'--host <HOST>'");
+        needs_host
+            .then(|| "-h is the host of the server, as in psql; help is -? or --help".to_owned())
+    };
     let usage = || begins("Usage: ").map(|usage| format!("usage: {usage}"));
     let message = begins("error: ").unwrap_or(&text).to_owned();
     CliError {
-        hint: own_word(error).or_else(tip).or_else(usage),
+        hint: own_word(error).or_else(help).or_else(tip).or_else(usage),
         ..CliError::usage(message)
     }
 }
@@ -139,7 +144,9 @@ fn own_word(error: &clap::Error) -> Option<String> {
     let Some(ContextValue::String(word)) = error.get(kind) else {
         return None;
     };
-    hint_for(table, word).map(str::to_owned)
+    let is_value = error.kind() == ErrorKind::UnknownArgument && !word.starts_with('-');
+    let value = is_value.then_some("a database is named by -d, a variable by -v NAME=VALUE");
+    hint_for(table, word).or(value).map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -223,6 +230,18 @@ mod tests {
                 let error = error_of(&error.expect_err(word));
                 assert_eq!(error.hint.as_deref(), Some(*hint), "{word}");
             }
+        }
+    }
+
+    #[test]
+    fn psql_habits_get_a_hint() {
+        for (line, word) in [
+            (["pgseal", "status", "-h"], "help is -?"),
+            (["pgseal", "status", "shop"], "named by -d"),
+        ] {
+            let error = crate::cli::definition().try_get_matches_from(line);
+            let error = error_of(&error.expect_err(word));
+            assert!(error.hint.is_some_and(|hint| hint.contains(word)), "{word}");
         }
     }
 }

@@ -41,7 +41,7 @@ pub fn problems(definition: &Definition) -> Vec<Problem> {
     let problem = |path: &EntryPath| {
         Problem::file(
             path,
-            "neither release.toml nor an \\i names it, so it never runs",
+            "neither release.toml nor an \\i of a script that runs names it, so it never runs",
         )
         .rule(RULE)
     };

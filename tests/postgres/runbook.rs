@@ -213,7 +213,7 @@ fn decides(before: &str, after: &str) {
     let rows: String = rows.map(|row| format!("| {row} |\n")).collect();
     assert_eq!(rows.lines().count(), 35);
     let table = format!(
-        "**one_roof.assignment**: 35 rows (executor/03_ownership_seed.sql:7)\n\n| collection | authority |\n| --- | --- |\n{rows}\n"
+        "**one_roof.assignment**: 35 rows (executor/03_ownership_seed.sql:8)\n\n| collection | authority |\n| --- | --- |\n{rows}\n"
     );
     for page in [before, after] {
         assert!(page.contains(&table), "{page}");

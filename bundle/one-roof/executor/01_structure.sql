@@ -1,4 +1,5 @@
 -- Tier 1: the schema one_roof and its empty tables. Nothing outside it changes.
+\set ON_ERROR_STOP on
 \set tier 1
 \set tier_name structure
 

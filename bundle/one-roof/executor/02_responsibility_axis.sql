@@ -1,4 +1,5 @@
 -- Tier 2: the axis of responsibility, and the view that counts the gap. Nobody owns anything yet.
+\set ON_ERROR_STOP on
 \set tier 2
 \set tier_name responsibility_axis
 \set axis responsibility

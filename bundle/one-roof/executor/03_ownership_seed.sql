@@ -1,5 +1,6 @@
 -- Tier 3: one accountable authority for each collection.
 -- This list is the assertion that people ratify; a change here needs a new ratification.
+\set ON_ERROR_STOP on
 \set tier 3
 \set tier_name ownership_seed
 \ir common/enter_tier.sql

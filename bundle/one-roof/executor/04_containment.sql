@@ -1,4 +1,5 @@
 -- Tier 4: each collection sits inside a domain that its authority holds.
+\set ON_ERROR_STOP on
 \set tier 4
 \set tier_name containment
 \ir common/enter_tier.sql

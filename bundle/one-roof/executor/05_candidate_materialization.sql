@@ -1,4 +1,5 @@
 -- Tier 5: 35 assignments x 6 scopes become 210 candidates, then 210 ownership rows.
+\set ON_ERROR_STOP on
 \set tier 5
 \set tier_name candidate_materialization
 \set axis responsibility

@@ -1,4 +1,5 @@
 -- Tier 6: an event leaves only if a setting, its type and a dispatcher all allow it. None of them does.
+\set ON_ERROR_STOP on
 \set tier 6
 \set tier_name emit_guard
 \set setting governance.emit

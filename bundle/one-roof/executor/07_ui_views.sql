@@ -1,4 +1,5 @@
 -- Tier 7: eight read-only views for the user interface; each is one row with a JSON body.
+\set ON_ERROR_STOP on
 \set tier 7
 \set tier_name ui_views
 \ir common/enter_tier.sql

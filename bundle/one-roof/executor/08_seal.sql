@@ -1,4 +1,5 @@
 -- Tier 8: asserts the end state and records it. After the seal no tier is accepted.
+\set ON_ERROR_STOP on
 \set tier 8
 \set tier_name seal
 \set release one-roof

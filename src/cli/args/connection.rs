@@ -24,24 +24,28 @@ pub struct ConnectionArgs {
 }
 
 impl ConnectionArgs {
+    /// Options with a value. As in psql, an empty one counts as absent.
+    fn options(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let all = [
+            ("host", &self.host),
+            ("port", &self.port),
+            ("user", &self.username),
+        ];
+        let given = all.into_iter();
+        let given = given.filter_map(|(keyword, value)| Some((keyword, value.as_deref()?)));
+        given.filter(|(_, value)| !value.is_empty())
+    }
+
     /// Whether any of them is given.
     pub fn is_given(&self) -> bool {
-        let all = [&self.db, &self.host, &self.port, &self.username];
-        all.iter().any(|given| given.is_some())
+        self.db.is_some() || self.options().next().is_some()
     }
 
     /// The parameters that are given.
     pub fn parameters(&self) -> Result<Parameters, SettingsError> {
         let mut parameters = Parameters::parse(self.db.as_deref().unwrap_or_default())?;
-        let options = [
-            ("host", &self.host),
-            ("port", &self.port),
-            ("user", &self.username),
-        ];
-        for (keyword, value) in options {
-            if let Some(value) = value {
-                parameters.set_default(keyword, value)?;
-            }
+        for (keyword, value) in self.options() {
+            parameters.set_default(keyword, value)?;
         }
         Ok(parameters)
     }
@@ -59,9 +63,7 @@ impl ConnectionArgs {
             return None;
         }
         match &self.db {
-            Some(db) if self.host.is_none() && self.port.is_none() && self.username.is_none() => {
-                Some(db.clone())
-            }
+            Some(db) if self.options().next().is_none() => Some(db.clone()),
             _ => Some(parameters.to_text()),
         }
     }
@@ -105,6 +107,7 @@ mod tests {
             parameters.get("host").map(str::to_owned)
         };
         assert_eq!(host("shop").as_deref(), Some("it's"));
+        assert!(!given("shop", Some("")).parameters().unwrap().has("host"));
         assert_eq!(host("postgresql://other/shop").as_deref(), Some("other"));
         let text = given("shop", Some("it's \\ here")).shown().unwrap();
         assert_eq!(text, r"dbname='shop' host='it\'s \\ here'");

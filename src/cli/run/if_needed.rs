@@ -60,6 +60,9 @@ impl One<'_> {
                 .hint("nothing was changed; find out who changed these values, and why"));
         }
         progress.finish();
+        if entry.variables != *order.variables {
+            out.warning("it ran with other values of the variables");
+        }
         out.document(&serde_json::json!({
             "outcome": "already-in-effect",
             "run_id": entry.run_id,
