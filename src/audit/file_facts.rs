@@ -168,6 +168,9 @@ pub struct ReceiptFacts {
     pub trust: TrustReference,
     /// Digest of the last line of the run's journal.
     pub journal_sha256: Option<Digest>,
+    /// The number of its transaction, which orders receipts of one second.
+    #[serde(skip)]
+    pub transaction: Option<u64>,
     /// Digests of the definitions, compared by `definitions::check`.
     #[serde(skip)]
     pub schema: Option<SchemaDigests>,

@@ -720,6 +720,26 @@ fn definitions_along_receipts() {
     );
 }
 
+/// Receipts of one second follow their transactions.
+#[test]
+fn definitions_within_one_second() {
+    let well = Well::new();
+    let digest = |digit: u8| Value::from(digit.to_string().repeat(64));
+    for (stem, transaction, before, after) in [
+        ("run1", 7, 1, 3),
+        ("run2", 5, 1, 2),
+        ("undo1", 6, 2, 1),
+        ("undo2", 8, 3, 1),
+    ] {
+        on_own(&well, stem, "2026-11-21T08:10:00Z", |said| {
+            said["schema"] = json!({ "before": digest(before), "after": digest(after) });
+            said["transaction_id"] = transaction.to_string().into();
+            said["approvals"][0]["sha256"] = digest(transaction);
+        });
+    }
+    assert!(!notes(&well).contains("definitions-"), "{}", notes(&well));
+}
+
 fn notes(well: &Well) -> String {
     format!("{:?}", well.vault.notes(&[ARCHIVE]))
 }

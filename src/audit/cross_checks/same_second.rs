@@ -26,16 +26,47 @@ pub fn histories<'a, K: Ord>(
         .collect()
 }
 
-/// Sorts runs and rollbacks by start and end time. Those with equal times are ordered so that each
-/// can follow the one before, if such an order exists.
+/// Sorts runs and rollbacks by start and end time. Those with equal times are ordered by their
+/// transactions, or else so that each can follow the one before, if such an order exists.
 fn ordered<'a>(mut line: Vec<ReceiptRecord<'a>>) -> Vec<ReceiptRecord<'a>> {
     let times = |record: &ReceiptRecord<'_>| (record.receipt.started, record.receipt.finished);
     line.sort_by_key(times);
     let mut in_effect = BTreeSet::new();
     let seconds = line.chunk_by(|one, other| times(one) == times(other));
     seconds
-        .flat_map(|second| fitted(second, &mut in_effect))
+        .flat_map(|second| match numbered(second) {
+            Some(numbered) => {
+                replay(&numbered, &mut in_effect);
+                numbered
+            }
+            None => fitted(second, &mut in_effect),
+        })
         .collect()
+}
+
+/// The receipts by their transactions, if each has another one on one timeline: the server counts
+/// upwards.
+fn numbered<'a>(second: &[ReceiptRecord<'a>]) -> Option<Vec<ReceiptRecord<'a>>> {
+    let mut by_number = BTreeMap::new();
+    for record in second {
+        let is_one_timeline = record.receipt.timeline == second[0].receipt.timeline;
+        let number = record.receipt.transaction.filter(|_| is_one_timeline)?;
+        if by_number.insert(number, *record).is_some() {
+            return None;
+        }
+    }
+    Some(by_number.into_values().collect())
+}
+
+/// Follows the releases in effect.
+fn replay(records: &[ReceiptRecord<'_>], in_effect: &mut BTreeSet<Digest>) {
+    let committed = records.iter();
+    for record in committed.filter(|record| record.receipt.outcome == Outcome::Committed) {
+        match record.receipt.action {
+            Action::Run => in_effect.insert(record.release.id),
+            Action::Rollback => in_effect.remove(&record.release.id),
+        };
+    }
 }
 
 fn fitted<'a>(

@@ -262,6 +262,7 @@ fn receipt_facts(said: Receipt, sha256: Digest) -> ReceiptFacts {
             .collect(),
         trust: said.trust,
         journal_sha256: said.journal_sha256,
+        transaction: said.transaction_id.and_then(|id| id.parse().ok()),
         schema: said.schema,
     }
 }
