@@ -5,6 +5,7 @@ mod archive;
 mod bundles;
 mod definitions;
 mod history;
+mod places;
 mod quorum;
 mod rehearsals;
 mod releases;
@@ -92,6 +93,8 @@ pub fn check(findings: &mut [Finding], root: &TrustRoot, extent: Coverage) {
         approvals::check,
         uses::check,
         rehearsals::check,
+        places::staging,
+        places::windows,
         runs::blocked,
         runs::repeated_ids,
         history::check,

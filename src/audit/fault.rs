@@ -87,6 +87,8 @@ words! {
     RunWithoutApprovals = "run-without-approvals", Archive;
     ApprovalsUsed = "approvals-used", Archive;
     RunWithoutRehearsal = "run-without-rehearsal", Archive;
+    RunWithoutStaging = "run-without-staging", Archive;
+    RunOutsideWindow = "run-outside-window", Archive;
     RunOfBlocked = "run-of-blocked", Archive;
     RunTwice = "run-twice", Archive;
     RollbackWithoutRun = "rollback-without-run", Archive;

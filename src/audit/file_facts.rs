@@ -17,6 +17,7 @@ use pgseal_verify::format::name::{AprCode, Name, Version};
 use pgseal_verify::format::receipt::{Action, Outcome, SchemaDigests, TrustReference};
 use pgseal_verify::format::rehearsal::RehearsalOutcome;
 use pgseal_verify::format::timestamp::Timestamp;
+use pgseal_verify::format::window::{Freeze, Window};
 
 /// The content of a file. Fields that its kind does not have are absent or empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -230,6 +231,12 @@ pub struct TrustRootFacts {
     pub approvals: BTreeMap<Name, u8>,
     pub blocked_releases: Vec<Digest>,
     pub require_rehearsal: bool,
+    #[serde(skip)]
+    pub require_run_on: Vec<DatabasePattern>,
+    #[serde(skip)]
+    pub windows: Vec<Window>,
+    #[serde(skip)]
+    pub freezes: Vec<Freeze>,
 }
 
 impl FileFacts {

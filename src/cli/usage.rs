@@ -52,6 +52,10 @@ const OPTIONS: &[(&[&str], &str)] = &[
         "a password comes from PGPASSWORD or ~/.pgpass",
     ),
     (
+        &["--window", "--freeze", "--require-run-on"],
+        "`pgseal trust set-policy` sets it, in the next version of the trust root",
+    ),
+    (
         &["--file"],
         "a bundle is named without an option, as in `pgseal run FILE`",
     ),

@@ -320,6 +320,49 @@ fn runs_without_rehearsals() {
     well.has(faults);
 }
 
+/// Runs at places and times that the trust root did not permit.
+#[test]
+fn runs_that_a_policy_forbids() {
+    let well = Well::new();
+    let runs = ["one.receipt.json", "two.receipt.json"];
+    let policy = |key: &str, value: Value| {
+        let trust = well
+            .vault
+            .trust(|draft| draft.document["policy"][key] = value);
+        for (stem, bundle, at) in [
+            ("one", &well.one, "2026-11-21T08:00:00Z"),
+            ("two", &well.two, "2026-11-21T09:00:00Z"),
+        ] {
+            well.vault.receipt(stem, &ran(bundle, trust, at, stem));
+        }
+        trust
+    };
+    // On the database itself nothing has to come first.
+    policy("require_run_on", json!(["app"]));
+    well.has([]);
+    let trust = policy("require_run_on", json!(["staging*"]));
+    well.has(runs.map(|run| (run, "run-without-staging")));
+    let stage = |at: &str, outcome: &str| {
+        let mut said = ran(&well.one, trust, at, "stage");
+        said["predicate"]["target"]["database"] = "staging1".into();
+        said["predicate"]["outcome"] = outcome.into();
+        well.vault.receipt("stage", &said);
+    };
+    stage("2026-11-21T07:00:00Z", "committed");
+    well.has([("two.receipt.json", "run-without-staging")]);
+    stage("2026-11-21T08:30:00Z", "committed");
+    well.has(runs.map(|run| (run, "run-without-staging")));
+    stage("2026-11-21T07:00:00Z", "partial");
+    well.has(runs.map(|run| (run, "run-without-staging")));
+    well.remove("stage.receipt.json");
+    well.vault.trust(|draft| {
+        let policy = draft.document["policy"].as_object_mut().expect("an object");
+        policy.remove("require_run_on");
+    });
+    policy("windows", json!(["Sat 08:30-10:00 UTC"]));
+    well.has([("one.receipt.json", "run-outside-window")]);
+}
+
 #[test]
 fn runs_of_blocked_releases() {
     let well = Well::new();

@@ -13,8 +13,10 @@ use crate::audit::kind::Kind;
 use crate::tlog::CHECKPOINT;
 use crate::trust::TrustRoot;
 use pgseal_verify::digest::Digest;
+use pgseal_verify::format::database_pattern::DatabasePattern;
 use pgseal_verify::format::file_name::Named;
 use pgseal_verify::format::receipt::{Action, Outcome, TrustReference};
+use pgseal_verify::format::window::{Freeze, Window};
 
 /// All findings, indexed by subject.
 pub struct Archive<'a> {
@@ -254,6 +256,9 @@ impl<'a> Archive<'a> {
                 approvals: &root.approvals,
                 blocked: &root.blocked_releases,
                 rehearsal: root.require_rehearsal,
+                run_on: &root.require_run_on,
+                windows: &root.windows,
+                freezes: &root.freezes,
             }),
             None => Some(self.policy()),
         }
@@ -266,6 +271,9 @@ impl<'a> Archive<'a> {
             approvals: &policy.approvals,
             blocked: &policy.blocked_releases,
             rehearsal: policy.require_rehearsal,
+            run_on: &policy.require_run_on,
+            windows: &policy.windows,
+            freezes: &policy.freezes,
         }
     }
 }
@@ -275,6 +283,9 @@ pub struct Policy<'a> {
     pub approvals: &'a BTreeMap<pgseal_verify::format::name::Name, u8>,
     pub blocked: &'a [Digest],
     pub rehearsal: bool,
+    pub run_on: &'a [DatabasePattern],
+    pub windows: &'a [Window],
+    pub freezes: &'a [Freeze],
 }
 
 /// Whether the file exists but its content is not authentic.

@@ -89,6 +89,9 @@ fn facts(root: &TrustRoot) -> TrustRootFacts {
         approvals: document.policy.approvals.clone(),
         blocked_releases: document.policy.blocked_releases.clone(),
         require_rehearsal: document.policy.require_rehearsal,
+        require_run_on: document.policy.require_run_on.clone(),
+        windows: document.policy.windows.clone(),
+        freezes: document.policy.freezes.clone(),
     }
 }
 
