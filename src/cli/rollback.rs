@@ -67,8 +67,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     };
     for unmet in applied.dependents() {
         let text = format!("this rollback leaves a release without one that it requires: {unmet}");
-        out.warning(escape(&text));
+        progress.notifier().warning(escape(&text));
     }
+    let dependent = applied.dependents().first().map(|unmet| unmet.by.clone());
     let schema = args
         .schema
         .before(&order)
@@ -87,5 +88,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let mut report = report?;
     args.schema.add(schema, &order, &prepared, &mut report, out);
     schema_digests::show_restored(&report, out);
-    prepared.conclude(&bundle, report, out)
+    let concluded = prepared.conclude(&bundle, report, out);
+    concluded.map_err(|error| match dependent {
+        Some(by) => error.also_hint(format!("{by} requires it: roll that release back first")),
+        None => error,
+    })
 }

@@ -344,6 +344,26 @@ fn a_rollback_is_not_refused_for_a_dependent() {
     );
 }
 
+/// A rollback that fails because of objects of a dependent names the release to roll back first.
+#[test]
+fn a_rollback_below_a_dependent_that_uses_it() {
+    let (db, site) = (database("below"), Site::new());
+    let small = site.operator(&site.pack(&base(&db, "1.0.0", 1)), &db.url());
+    let view = other(&db, "view", "1", &[r#"requires = ["small"]"#])
+        .tier(
+            "seen",
+            "create view public.seen as select * from public.widgets;\n",
+        )
+        .rollback("seen", "drop view public.seen;\n");
+    let view = site.operator(&site.pack(&view), &db.url());
+    small.run().done();
+    view.run().done();
+    let hint = "view 1 requires it: roll that release back first";
+    small.rollback().fails_saying(30, &[hint]);
+    view.rollback().done();
+    small.rollback().done();
+}
+
 #[test]
 fn lists_that_do_not_pack() {
     let (db, site) = (database("unpacked"), Site::new());
