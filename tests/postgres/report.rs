@@ -17,7 +17,7 @@ mod hostile;
 mod printed;
 
 /// Runs `report` with additional arguments.
-fn report(operator: &Operator<'_>, more: &[&str]) -> Answer {
+pub(super) fn report(operator: &Operator<'_>, more: &[&str]) -> Answer {
     let receipts = operator.receipts().to_owned();
     let mut command = operator.command("report");
     Answer::of(
@@ -32,7 +32,7 @@ fn report(operator: &Operator<'_>, more: &[&str]) -> Answer {
 
 /// Returns the document after comparing its status and exit code.
 #[track_caller]
-fn expect(operator: &Operator<'_>, word: &str, exit: i32) -> Value {
+pub(super) fn expect(operator: &Operator<'_>, word: &str, exit: i32) -> Value {
     let answer = report(operator, &["--json"]);
     let document = answer.json();
     assert_eq!(
@@ -71,13 +71,13 @@ fn check_schema(document: &Value) {
 }
 
 /// The matrix cell of one row.
-fn cell<'d>(document: &'d Value, row: &str) -> &'d Value {
+pub(super) fn cell<'d>(document: &'d Value, row: &str) -> &'d Value {
     let cells = document["matrix"].as_array().unwrap();
     cells.iter().find(|cell| cell["row"] == json!(row)).unwrap()
 }
 
 #[track_caller]
-fn answers(document: &Value, row: &str, answer: &str) {
+pub(super) fn answers(document: &Value, row: &str, answer: &str) {
     assert_eq!(
         cell(document, row)["answer"],
         json!(answer),

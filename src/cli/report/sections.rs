@@ -53,11 +53,17 @@ pub struct ValueRow {
     pub cells: [String; 3],
     /// Index of the cell with the current content.
     pub now: usize,
-    /// Whether the current content is the expected one; `None` if the database was not queried.
+    /// Whether the current content is the expected one; `None` if it was not compared.
     pub holds: Option<bool>,
+    /// Whether the current content can't be compared, as the expected one is relative to the start
+    /// of the run.
+    pub is_relative: bool,
     /// Whether the release changes the value.
     pub changes: bool,
 }
+
+/// Mark of a value in place of a tick, if there is nothing to compare it with.
+pub const NOT_COMPARED: &str = " · not compared now";
 
 /// Returns all sections in order, without empty ones.
 pub fn sections(report: &Report) -> Vec<Section> {
@@ -224,6 +230,7 @@ fn before_and_after(release: &ReleaseFacts) -> Vec<Block> {
                 cells,
                 now: usize::from(done),
                 holds: value.holds,
+                is_relative: value.is_relative,
                 changes,
             }
         })
