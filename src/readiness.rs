@@ -10,6 +10,7 @@
 
 mod cell;
 mod cells;
+mod closed;
 mod facts;
 pub mod human_time;
 mod rehearsed;

@@ -40,6 +40,10 @@ pub struct Blocker {
     pub waits: bool,
     /// True if the role that asks lacks a right, so that nothing is known.
     pub is_denied: bool,
+    /// Phrase for the headline; `None` for that of its question.
+    pub reason: Option<String>,
+    /// The moment at which it ends by itself.
+    pub until: Option<Timestamp>,
 }
 
 /// An authentic release with its facts.

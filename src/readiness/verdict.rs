@@ -257,12 +257,12 @@ fn blocked(facts: &ReadinessFacts, open: &[&Cell], in_effect: bool) -> Verdict {
 }
 
 /// Short phrases for the missing answers.
-fn reasons<'a>(facts: &ReadinessFacts, open: &[&Cell]) -> Vec<&'a str> {
+fn reasons<'a>(facts: &ReadinessFacts, open: &[&'a Cell]) -> Vec<&'a str> {
     let release = facts.release.as_ref();
     let asked = release.is_some_and(|release| !matches!(release.database, Database::NotAsked));
     let mut reasons: Vec<&str> = Vec::new();
     for cell in open {
-        let reason = match cell.row {
+        let general = match cell.row {
             Row::Approvals if cell.mark == CellStatus::Held => {
                 "it ran here before, and has to be approved anew"
             }
@@ -277,6 +277,7 @@ fn reasons<'a>(facts: &ReadinessFacts, open: &[&Cell]) -> Vec<&'a str> {
             }
             _ => "not every question could be answered",
         };
+        let reason = cell.reason.as_deref().unwrap_or(general);
         if !reasons.contains(&reason) {
             reasons.push(reason);
         }

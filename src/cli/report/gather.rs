@@ -149,9 +149,14 @@ fn admission(
         .into_iter()
         .chain(admitted.map(CliError::from));
     let window = policy::check_window(root, at).err().filter(|_| !in_effect);
-    let closed = window.map(|error| Blocker {
-        waits: true,
-        ..stop(&error.into())
+    let closed = window.map(|error| {
+        let blocker = stop(&error.clone().into());
+        match &error {
+            policy::PolicyError::OutsideWindow { freeze, next, .. } => {
+                blocker.closed(freeze.as_ref(), *next)
+            }
+            _ => blocker,
+        }
     });
     let stops = errors.map(|error| stop(&error));
     stops
@@ -203,5 +208,7 @@ pub fn stop(error: &CliError) -> Blocker {
         hint: error.hint.clone(),
         waits: false,
         is_denied: false,
+        reason: None,
+        until: None,
     }
 }
