@@ -67,6 +67,9 @@ pub struct ReleaseFacts {
     pub values: Option<BTreeMap<String, String>>,
     /// Maximum age of a rehearsal in days, if the release or the trust root has a limit.
     pub rehearsal_max_age_days: Option<NonZeroU32>,
+    /// Approvals that the run in effect used, by its signed receipt or else by its row in the
+    /// ledger; `None` if no run is in effect, or neither has them.
+    pub used: Option<Vec<UsedApprover>>,
     /// Rejected evidence files with reasons: not signed, not authentic.
     pub uncounted: Vec<(String, String)>,
     pub database: Database,
@@ -94,6 +97,17 @@ pub struct Approver {
     pub expires: Option<Timestamp>,
     pub evidence: &'static str,
     pub why_not: Option<String>,
+}
+
+/// An approval that counted for the run in effect.
+#[derive(Clone, Debug)]
+pub struct UsedApprover {
+    pub key: Digest,
+    pub owner: String,
+    /// Role and code of the approval; only a receipt has them.
+    pub role: Option<(Name, Option<String>)>,
+    /// Time by the approver's clock.
+    pub at: Timestamp,
 }
 
 /// A signed document next to the bundle.

@@ -118,6 +118,7 @@ fn ready() -> ReadinessFacts {
         rehearsals: vec![rehearsal("2026-11-20T12:00:00Z", RehearsalOutcome::Proved)],
         values: None,
         rehearsal_max_age_days: None,
+        used: None,
         uncounted: Vec::new(),
         database: Database::Answered(Box::new(answers())),
     };

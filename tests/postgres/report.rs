@@ -379,6 +379,45 @@ fn a_value_that_no_rollback_changes() {
     assert!(!report(&operator, &[]).stdout.contains("would refuse"));
 }
 
+/// The approvals of a release in effect are those of its run, with a file of it that has none, and
+/// without its receipt.
+#[test]
+fn the_approvals_of_the_run() {
+    let (db, release, site) = small("report_approved");
+    let bundle = site.pack(&release);
+    site.add_key("ann", "l2");
+    site.policy(&["--require", "l2=1"]);
+    let without = site.path("without-approvals.pgseal");
+    fs::copy(&bundle, &without).unwrap();
+    let unapproved = site.operator(&without, &db.url());
+    let none = "No approval has been given yet.";
+    report(&unapproved, &[]).says(&[none]);
+    site.approve(&bundle, "small", ("ann", "l2"), &[]).done();
+    let operator = site.operator(&bundle, &db.url());
+    let sign = ["--receipt-key", "receipt.key"];
+    operator.ask_with("run", &sign).done();
+    let counted = "1 approval counted when it ran.";
+    for (file, from) in [(&unapproved, " as l2"), (&operator, " as l2")] {
+        let document = expect(file, "DONE", 0);
+        answers(&document, "approvals", "go");
+        let text = report(file, &[]);
+        text.says(&[
+            counted,
+            &format!("ann approved it{from} on "),
+            "it counted for the run",
+        ]);
+        assert!(!text.stdout.contains(none), "{text}");
+        assert_eq!(text.stdout.matches("ann approved it").count(), 1, "{text}");
+    }
+    // The ledger has the key, and no role.
+    let nothing = unapproved.clone().receipts_in("elsewhere");
+    let document = expect(&nothing, "DONE", 0);
+    answers(&document, "approvals", "go");
+    let text = report(&nothing, &[]);
+    text.says(&[counted, "ann approved it on ", "it counted for the run"]);
+    assert!(!text.stdout.contains(none), "{text}");
+}
+
 /// A receipt records the past; it never permits a run now.
 #[test]
 fn without_a_database_nothing_is_ready_or_done() {

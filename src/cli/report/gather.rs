@@ -8,12 +8,15 @@ use super::super::lines;
 use super::super::output::Output;
 use super::{Args, local_evidence, questions};
 use crate::bundle::{AuthenticateError, AuthenticatedBundle, BundleToRun};
-use crate::readiness::{Approver, Blocker, Database, ReadinessFacts, ReleaseFacts, Row, Signer};
+use crate::readiness::{
+    Approver, Blocker, Database, ReadinessFacts, ReleaseFacts, Row, Signer, UsedApprover,
+};
 use crate::record::rehearsal;
 use crate::release::run_context;
 use crate::runbook::Known;
 use crate::trust::attestations::SignedApproval;
 use crate::trust::{JudgedAt, TrustRoot, policy};
+use pgseal_verify::digest::Digest;
 use pgseal_verify::format::approval::APR_VARIABLE;
 use pgseal_verify::format::receipt::TrustReference;
 use pgseal_verify::format::timestamp::Timestamp;
@@ -89,8 +92,13 @@ pub fn gather(args: &Args, out: Output) -> Result<ReadinessFacts, CliError> {
         rehearsals: papers.rehearsals,
         values: run_context::values(manifest, &given, true).ok(),
         rehearsal_max_age_days: rehearsal::max_age_days(manifest, root.policy()),
+        used: None,
         uncounted: papers.uncounted,
         database: answers,
+    };
+    let release = ReleaseFacts {
+        used: used(&release, &root),
+        ..release
     };
     let known = args.known(lines::values(given, &root, &bundle, judged));
     Ok(ReadinessFacts {
@@ -192,6 +200,39 @@ fn approver(
         evidence: signed.evidence().level(),
         why_not: policy::counts(root, signed, apr, when).err(),
     }
+}
+
+/// The approvals that the run in effect used.
+fn used(release: &ReleaseFacts, root: &TrustRoot) -> Option<Vec<UsedApprover>> {
+    let one = |key: Digest, role, at| UsedApprover {
+        key,
+        owner: owner(root, key),
+        role,
+        at,
+    };
+    if let Some(kept) = release.receipt_in_effect() {
+        let counted = kept.document.approvals.iter().map(|counted| {
+            let apr = counted.apr.as_ref().map(ToString::to_string);
+            one(
+                counted.key_id,
+                Some((counted.role.clone(), apr)),
+                counted.at,
+            )
+        });
+        return Some(counted.collect());
+    }
+    let counted = release.in_effect()?.approvals.as_ref()?.iter();
+    let counted = counted.map(|counted| one(counted.key_id, None, counted.at));
+    Some(counted.collect())
+}
+
+/// The owner of a key; the key itself if the trust root has none of it.
+fn owner(root: &TrustRoot, key: Digest) -> String {
+    let mut keys = root.document().keys.iter();
+    keys.find(|entry| entry.id == key).map_or_else(
+        || format!("key {}", key.short()),
+        |entry| entry.owner.clone(),
+    )
 }
 
 /// Converts an error to a trouble with the same text, excerpt, hint and exit code.

@@ -6,7 +6,7 @@ use super::super::facts::{Answers, Database, Kept, ReadinessFacts, ReleaseFacts}
 use super::super::human_time::{count, day_and_time, day_and_time_of};
 use super::super::values::{compared, spelled};
 use super::ANSWER_SECONDS;
-use super::signed::{later, receipt_proof, scripts_of};
+use super::signed::{later, ledger_row, receipt_proof, scripts_of};
 use pgseal_verify::format::manifest::{ReleaseState, State, States};
 use pgseal_verify::format::receipt::{
     Action, GateAnswer, ObservedTarget, Outcome, Receipt, VerifyRecord,
@@ -45,15 +45,8 @@ pub(super) fn ledger(facts: &ReadinessFacts, release: &ReleaseFacts) -> Cell {
             "This release is not in effect here, and none that is stands in its way.".to_owned()
         }
     };
-    let proof = row.map(|row| {
-        let name = format!("run {}, transaction {}", row.run_id, row.transaction_id);
-        Proof {
-            at: row.at.parse().ok(),
-            ..Proof::new(ProofOf::LedgerRow, name)
-        }
-    });
     now(Row::Ledger, CellStatus::Go, says, answers)
-        .proved(proof)
+        .proved(row.map(ledger_row))
         .proved(release.receipt_in_effect().map(receipt_proof))
 }
 
