@@ -285,6 +285,11 @@ fn blocked_then_ready_then_done_then_back() {
     let document = expect(&operator, "DONE", 0);
     answers(&document, "gate", "go");
     let run = operator.receipt();
+    let sentence = document["sentence"].as_str().unwrap();
+    assert!(
+        sentence.ends_with(", and 1 of 1 check holds."),
+        "{sentence}"
+    );
     let proofs = cell(&document, "ledger")["proofs"].to_string();
     assert!(proofs.contains(run["run_id"].as_str().unwrap()), "{proofs}");
     let name = operator.records(".receipt.json").pop().unwrap();

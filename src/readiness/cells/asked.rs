@@ -280,7 +280,8 @@ pub(super) fn checks(facts: &ReadinessFacts, release: &ReleaseFacts) -> Cell {
         (false, 0) => CellStatus::Go,
         (false, _) => CellStatus::Unknown,
     };
-    let mut says = format!("{held} of {} hold.", count(all, "check"));
+    let hold = if all == 1 { "holds" } else { "hold" };
+    let mut says = format!("{held} of {} {hold}.", count(all, "check"));
     if denied > 0 {
         let scripts = count(denied, "script");
         says = format!("{says} The role that asks may not run {scripts} of checks.");
