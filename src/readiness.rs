@@ -10,6 +10,7 @@
 
 mod cell;
 mod cells;
+mod closed;
 mod facts;
 pub mod human_time;
 mod rehearsed;
@@ -19,7 +20,9 @@ mod verdict;
 
 pub use cell::{Cell, CellStatus, Proof, ProofOf, Row};
 pub use cells::{ANSWER_SECONDS, Matrix, REHEARSAL_SECONDS};
-pub use facts::{Answers, Approver, Blocker, Database, Kept, ReadinessFacts, ReleaseFacts, Signer};
+pub use facts::{
+    Answers, Approver, Blocker, Database, Kept, ReadinessFacts, ReleaseFacts, Signer, UsedApprover,
+};
 pub use rehearsed::why;
 pub use timeline::{Took, TookIn, Turn, timeline};
 pub use values::{Value, values};

@@ -115,6 +115,7 @@ fn document(checked: &Checked) -> serde_json::Value {
         "holds": checked.holds(),
         "observed": checked.observed,
         "mismatches": checked.mismatches.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "not_compared": checked.not_compared.keys().collect::<Vec<_>>(),
         "verify": checked.records.iter().zip(&checked.scripts).map(|((record, _), seen)| script(record, seen))
             .collect::<Vec<_>>(),
         "held": counts(checked).0,
@@ -148,6 +149,12 @@ fn show(checked: &Checked, out: Output) {
     out.line(format!("{holds} state {}", state(checked)));
     for mismatch in &checked.mismatches {
         out.line(format!("    {}", escape(&mismatch.to_string())));
+    }
+    for (column, expected) in &checked.not_compared {
+        let value = checked.observed.get(column).and_then(Option::as_deref);
+        let value = value.unwrap_or("NULL");
+        let line = format!("not compared: {column} is {value}, relative ({expected})");
+        out.line(format!("    {}", escape(&line)));
     }
     for ((record, failure), seen) in checked.records.iter().zip(&checked.scripts) {
         let holds = failure.is_none() && record.held == record.checks;

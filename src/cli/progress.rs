@@ -11,6 +11,7 @@ use crate::database::Notice;
 use crate::release::event::BackgroundObserver;
 use crate::release::waiting::Blocked;
 use crate::release::{Event, Observer};
+use pgseal_verify::plural::count;
 use psql_script::Position;
 
 /// Printer of run events.
@@ -210,7 +211,8 @@ impl Observer for Progress {
                 statements,
             } => {
                 let (from, to) = (escape(&from.to_string()), escape(&to.to_string()));
-                self.moving(|tier| format!("{tier}  {statements} statements  {from} to {to}"));
+                let statements = count(statements, "statement");
+                self.moving(|tier| format!("{tier}  {statements}  {from} to {to}"));
             }
             Event::Notice { at, notice } => self.notice(at, notice),
             Event::Done(at, total, record) => {

@@ -117,6 +117,8 @@ pub struct Cell {
     pub way_out: Option<String>,
     /// The command that follows the advice or shows more.
     pub command: Option<String>,
+    /// Phrase for the headline; `None` for that of the question.
+    pub reason: Option<String>,
     pub at: Option<Timestamp>,
     /// Moment at which the evidence becomes stale; `None` if it never does.
     pub until: Option<Timestamp>,
@@ -134,6 +136,7 @@ impl Cell {
             details: Vec::new(),
             way_out: None,
             command: None,
+            reason: None,
             at: None,
             until: None,
             proofs: Vec::new(),
@@ -157,6 +160,8 @@ impl Cell {
         Self {
             way_out: trouble.hint.as_deref().map(sentence),
             excerpt: trouble.excerpt.clone(),
+            reason: trouble.reason.clone(),
+            until: trouble.until,
             ..Self::new(row, mark, sentence(&trouble.text))
         }
     }

@@ -69,11 +69,18 @@ fn cell(row: Row, facts: &ReadinessFacts) -> Cell {
         Some(trouble) => {
             let cell = Cell::trouble(row, trouble);
             let way_out = cell.way_out.or(answered.way_out);
+            let waits = cell.until.map(|_| {
+                let line = facts.known.command("run", &release.manifest);
+                line.map(|line| format!("{line} --wait"))
+            });
             Cell {
                 mark: cell.mark,
                 says: cell.says,
                 excerpt: cell.excerpt,
                 way_out,
+                command: waits.unwrap_or(answered.command),
+                reason: cell.reason,
+                until: cell.until.or(answered.until),
                 ..answered
             }
         }

@@ -40,6 +40,10 @@ pub struct Blocker {
     pub waits: bool,
     /// True if the role that asks lacks a right, so that nothing is known.
     pub is_denied: bool,
+    /// Phrase for the headline; `None` for that of its question.
+    pub reason: Option<String>,
+    /// The moment at which it ends by itself.
+    pub until: Option<Timestamp>,
 }
 
 /// An authentic release with its facts.
@@ -63,6 +67,9 @@ pub struct ReleaseFacts {
     pub values: Option<BTreeMap<String, String>>,
     /// Maximum age of a rehearsal in days, if the release or the trust root has a limit.
     pub rehearsal_max_age_days: Option<NonZeroU32>,
+    /// Approvals that the run in effect used, by its signed receipt or else by its row in the
+    /// ledger; `None` if no run is in effect, or neither has them.
+    pub used: Option<Vec<UsedApprover>>,
     /// Rejected evidence files with reasons: not signed, not authentic.
     pub uncounted: Vec<(String, String)>,
     pub database: Database,
@@ -90,6 +97,17 @@ pub struct Approver {
     pub expires: Option<Timestamp>,
     pub evidence: &'static str,
     pub why_not: Option<String>,
+}
+
+/// An approval that counted for the run in effect.
+#[derive(Clone, Debug)]
+pub struct UsedApprover {
+    pub key: Digest,
+    pub owner: String,
+    /// Role and code of the approval; only a receipt has them.
+    pub role: Option<(Name, Option<String>)>,
+    /// Time by the approver's clock.
+    pub at: Timestamp,
 }
 
 /// A signed document next to the bundle.

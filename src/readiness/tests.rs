@@ -15,6 +15,7 @@ use pgseal_verify::format::receipt::{
 };
 use pgseal_verify::format::rehearsal::{Rehearsal, RehearsalOutcome};
 use pgseal_verify::format::timestamp::Timestamp;
+use pgseal_verify::format::window::Freeze;
 
 fn at(text: &str) -> Timestamp {
     text.parse().expect("a time")
@@ -117,6 +118,7 @@ fn ready() -> ReadinessFacts {
         rehearsals: vec![rehearsal("2026-11-20T12:00:00Z", RehearsalOutcome::Proved)],
         values: None,
         rehearsal_max_age_days: None,
+        used: None,
         uncounted: Vec::new(),
         database: Database::Answered(Box::new(answers())),
     };
@@ -168,6 +170,8 @@ fn blocker(exit: u8, waits: bool) -> Blocker {
         hint: None,
         waits,
         is_denied: false,
+        reason: None,
+        until: None,
     }
 }
 
@@ -241,6 +245,45 @@ fn what_waits_for_people_blocks() {
         Some("pgseal approve ../small-1.pgseal --key YOURS.key --role l4")
     );
     assert_eq!(verdict.sentence, "It can't run yet: approvals are missing.");
+}
+
+/// The headline names the freeze or the window, not a question without an answer.
+#[test]
+fn outside_of_a_window_the_next_one_is_named() {
+    let freeze = Freeze {
+        from: at("2026-11-20T00:00:00Z"),
+        to: at("2026-12-01T00:00:00Z"),
+    };
+    let after = Some(at("2026-12-05T02:00:00Z"));
+    let frozen = "a freeze lasts until 1 December 2026, 00:00 UTC";
+    let later = "5 December 2026, 02:00 UTC";
+    for (freeze, next, reason) in [
+        (Some(&freeze), Some(freeze.to), frozen.to_owned()),
+        (
+            Some(&freeze),
+            after,
+            format!("{frozen}, and then no window is open until {later}"),
+        ),
+        (None, after, format!("no window is open until {later}")),
+        (None, None, "no window opens any more".to_owned()),
+    ] {
+        let closed = blocker(11, false).closed(freeze, next);
+        let mut facts = with(|release| release.rehearsals.clear());
+        facts.blockers = vec![(Row::Signatures, closed)];
+        let matrix = Matrix::of(&facts);
+        let cell = matrix.cell(Row::Signatures).expect("every row");
+        assert_eq!(
+            (&cell.mark, cell.until),
+            (&CellStatus::NoGo, next.or(cell.until))
+        );
+        let verdict = verdict(&facts, &matrix);
+        assert_eq!((verdict.status, verdict.exit), (Status::Blocked, 20));
+        let sentence = format!("It can't run yet: {reason} and no rehearsal of it counts.");
+        assert_eq!(verdict.sentence, sentence);
+        let command = verdict.missing[0].command.as_deref();
+        let waits = command.is_some_and(|line| line.ends_with(" --wait"));
+        assert_eq!(waits, next.is_some(), "{command:?}");
+    }
 }
 
 #[test]

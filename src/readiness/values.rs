@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::facts::ReleaseFacts;
 use pgseal_verify::format::expectation::Expectation;
+use pgseal_verify::format::manifest::State;
 
 /// A value before and after the run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -21,6 +22,17 @@ pub struct Value {
     pub now: Option<String>,
     /// Whether the current value is the expected one; `None` if not compared.
     pub holds: Option<bool>,
+    /// True if there is a current value, and nothing to compare it with: the expected one is
+    /// relative to the start of the run.
+    #[serde(skip)]
+    pub is_relative: bool,
+}
+
+/// Numbers of a state's expectations that can be compared now, and of relative ones.
+pub(super) fn compared(state: &State) -> (usize, usize) {
+    let relative = state.expect.values().filter(|one| one.is_relative());
+    let relative = relative.count();
+    (state.expect.len() - relative, relative)
 }
 
 /// Every value that is compared before or after, by name.
@@ -38,6 +50,10 @@ pub fn values(release: &ReleaseFacts) -> Vec<Value> {
     } else {
         baseline
     };
+    let is_relative = |name: &String| {
+        let is_seen = observed.is_some_and(|row| row.contains_key(name));
+        is_seen && expected_now.get(name).is_some_and(Expectation::is_relative)
+    };
     let value = |name: &String| Value {
         name: name.clone(),
         baseline: baseline.get(name).map(spelled),
@@ -45,12 +61,13 @@ pub fn values(release: &ReleaseFacts) -> Vec<Value> {
         before: before.and_then(|row| seen(row, name, baseline.get(name))),
         now: observed.and_then(|row| seen(row, name, expected_now.get(name))),
         holds: observed.and_then(|row| {
-            let expected = expected_now.get(name)?;
+            let expected = expected_now.get(name).filter(|_| !is_relative(name))?;
             Some(
                 row.get(name)
                     .is_some_and(|value| expected.accepts(value.as_deref())),
             )
         }),
+        is_relative: is_relative(name),
     };
     names.into_iter().map(value).collect()
 }

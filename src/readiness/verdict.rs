@@ -6,6 +6,7 @@ use super::cell::{Cell, CellStatus, Row};
 use super::cells::Matrix;
 use super::facts::{Database, ReadinessFacts};
 use super::human_time::{count, day_and_time_of, listed, sentence};
+use super::values::compared;
 use pgseal_verify::format::manifest::Transaction;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -175,12 +176,12 @@ fn done(facts: &ReadinessFacts, matrix: &Matrix) -> Verdict {
         Some(cell) if cell.mark == CellStatus::Go => format!(", and {}", lower(&cell.says)),
         _ => ".".to_owned(),
     };
+    let state = release.map(|release| compared(&release.manifest.states.finalized));
+    let promised = as_promised(state.unwrap_or_default());
     Verdict {
         status: Status::Done,
         exit: 0,
-        sentence: format!(
-            "The release is in effect on {database}{since}; the database is as promised{checks}"
-        ),
+        sentence: format!("The release is in effect on {database}{since}; {promised}{checks}"),
         missing: Vec::new(),
         then: vec![
             "Nothing is left to do. The receipt is kept with the other records.".into(),
@@ -193,6 +194,23 @@ fn done(facts: &ReadinessFacts, matrix: &Matrix) -> Verdict {
                 command(facts, "rollback")
             ),
         ],
+    }
+}
+
+/// Phrase for the state of a release in effect.
+fn as_promised((all, relative): (usize, usize)) -> String {
+    let is = |number: usize| if number == 1 { "is" } else { "are" };
+    let (values, not) = (count(all as u64, "value"), is(relative));
+    match (all, relative) {
+        (_, 0) => "the database is as promised".to_owned(),
+        (0, _) => {
+            let values = count(relative as u64, "relative value");
+            format!("{values} {not} not compared now")
+        }
+        _ => {
+            let (is, ones) = (is(all), count(relative as u64, "relative one"));
+            format!("{values} {is} as promised, {ones} {not} not compared now")
+        }
     }
 }
 
@@ -239,12 +257,12 @@ fn blocked(facts: &ReadinessFacts, open: &[&Cell], in_effect: bool) -> Verdict {
 }
 
 /// Short phrases for the missing answers.
-fn reasons<'a>(facts: &ReadinessFacts, open: &[&Cell]) -> Vec<&'a str> {
+fn reasons<'a>(facts: &ReadinessFacts, open: &[&'a Cell]) -> Vec<&'a str> {
     let release = facts.release.as_ref();
     let asked = release.is_some_and(|release| !matches!(release.database, Database::NotAsked));
     let mut reasons: Vec<&str> = Vec::new();
     for cell in open {
-        let reason = match cell.row {
+        let general = match cell.row {
             Row::Approvals if cell.mark == CellStatus::Held => {
                 "it ran here before, and has to be approved anew"
             }
@@ -259,6 +277,7 @@ fn reasons<'a>(facts: &ReadinessFacts, open: &[&Cell]) -> Vec<&'a str> {
             }
             _ => "not every question could be answered",
         };
+        let reason = cell.reason.as_deref().unwrap_or(general);
         if !reasons.contains(&reason) {
             reasons.push(reason);
         }

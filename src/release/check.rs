@@ -1,6 +1,7 @@
 //! Verify scripts and probe of the state that the ledger reports, run outside a release run.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use super::event::{Event, Observer};
 use super::failure::Failure;
@@ -15,6 +16,7 @@ use super::target;
 use super::verify::{self, Asked, FAILED_KEPT, Row};
 use crate::database::{DatabaseError, Purpose};
 use crate::record::ledger::{self, Entry};
+use pgseal_verify::format::expectation::Expectation;
 use pgseal_verify::format::manifest::{ReleaseState, VerifyMode, VerifyScript};
 use pgseal_verify::format::receipt::{Action, VerifyRecord};
 use pgseal_verify::format::trust_document::Policy;
@@ -27,6 +29,8 @@ pub struct Checked {
     pub observed: Observed,
     /// Columns that differ from the state.
     pub mismatches: Vec<Mismatch>,
+    /// Columns whose expectation is relative to a start, which is over.
+    pub not_compared: BTreeMap<String, Expectation>,
     /// Records of the scripts, in the order of the manifest.
     pub records: Vec<(VerifyRecord, Option<Failure>)>,
     /// Further results of each script, in the same order.
@@ -73,6 +77,8 @@ pub struct InEffect {
     pub observed: Observed,
     /// Columns that differ from `finalized`.
     pub mismatches: Vec<Mismatch>,
+    /// Columns whose expectation is relative to the start of the run.
+    pub not_compared: BTreeMap<String, Expectation>,
 }
 
 /// Finds out whether this very release is in effect and no run stopped half way, and runs its
@@ -103,6 +109,7 @@ pub fn in_effect(order: &RunContext<'_>) -> Result<Option<InEffect>, CheckError>
         .map_err(CheckError::Probe)?;
     Ok(Some(InEffect {
         mismatches: probe::compare(state, &observed, None),
+        not_compared: probe::not_compared(state, &observed),
         observed,
         entry: entry.clone(),
     }))
@@ -150,6 +157,7 @@ pub fn run(order: &RunContext<'_>, observer: &mut dyn Observer) -> Result<Checke
         .map_err(CheckError::Probe)?;
     drop(asking);
     let mismatches = probe::compare(&state, &observed, None);
+    let not_compared = probe::not_compared(&state, &observed);
     let (mut records, mut scripts) = (Vec::new(), Vec::new());
     for script in verify::in_state(order, when) {
         let (asked, residue) = match one(script, order)? {
@@ -192,6 +200,7 @@ pub fn run(order: &RunContext<'_>, observer: &mut dyn Observer) -> Result<Checke
         state: when,
         observed,
         mismatches,
+        not_compared,
         records,
         scripts,
     })

@@ -173,6 +173,17 @@ pub fn compare(state: &State, observed: &Observed, start: Option<&Observed>) -> 
     state.expect.iter().filter_map(differs).collect()
 }
 
+/// The columns that [`compare`] does not compare without the values at the start.
+pub fn not_compared(state: &State, observed: &Observed) -> BTreeMap<String, Expectation> {
+    let is_open = |(column, expected): &(&String, &Expectation)| {
+        expected.is_relative() && observed.contains_key(*column)
+    };
+    let columns = state.expect.iter().filter(is_open);
+    columns
+        .map(|(column, expected)| (column.clone(), expected.clone()))
+        .collect()
+}
+
 /// Executes a question in its own read-only transaction, which is always rolled back.
 ///
 /// A transaction id that was assigned meanwhile is an error: the question wrote. Its absence proves
@@ -228,5 +239,7 @@ mod tests {
         assert_eq!(wrong(Some(&row("3"))), 1);
         assert_eq!(wrong(Some(&Observed::new())), 1);
         assert_eq!(wrong(None), 0);
+        assert_eq!(not_compared(&state, &row("5")), state.expect);
+        assert!(not_compared(&state, &Observed::new()).is_empty());
     }
 }

@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::database;
+use super::report::{cell, expect, report};
 use pgseal::trust::SecretKey;
 use pgseal_testkit::bundles::bend;
 use pgseal_testkit::cluster::TestDatabase;
@@ -91,6 +92,74 @@ fn run_and_rollback_beside_a_writer_and_after_weeks() {
     let written = writer.stop() + other.stop();
     assert_eq!(count(&db, "items"), 2 + 1_000 + written);
     assert_eq!(count(&db, "events"), written);
+}
+
+/// There is nothing to compare a relative value with after the run: no command says that it holds.
+#[test]
+fn relative_values_are_not_compared_after_the_run() {
+    let (db, release, site) = shop("relativereport");
+    let bundle = site.pack(&release);
+    let operator = site.operator(&bundle, &db.url());
+    operator
+        .ask_with("run", &["--receipt-key", "receipt.key"])
+        .done();
+    db.client().batch_execute(WRITE).unwrap();
+    let document = expect(&operator, "DONE", 0);
+    let says = "1 value is as promised after the run; 2 relative ones held when it ran and are not compared now.";
+    assert_eq!(cell(&document, "state")["says"], says);
+    let sentence = document["sentence"].as_str().unwrap();
+    let promised = "; 1 value is as promised, 2 relative ones are not compared now.";
+    assert!(sentence.ends_with(promised), "{sentence}");
+    let holds = |name: &str| {
+        let mut values = document["values"].as_array().unwrap().iter();
+        values.find(|value| value["name"] == name).unwrap()["holds"].clone()
+    };
+    assert_eq!(
+        [holds("tag"), holds("items"), holds("events")],
+        [
+            true.into(),
+            serde_json::Value::Null,
+            serde_json::Value::Null
+        ]
+    );
+    let rows = [
+        "| tag | no | yes ✓ | yes |",
+        "| items | 2 | 6 · not compared now | +3 |",
+        "| events | 0 | 1 · not compared now | unchanged |",
+    ];
+    report(&operator, &[]).says(&rows);
+    let page = report(&operator, &["--format", "html"]);
+    page.says(&["<span class=\"note\"> · not compared now</span>"]);
+    assert_eq!(page.stdout.matches("not compared now</span>").count(), 2);
+    let check = operator.check();
+    check.done().says(&[
+        "ok state finalized\n",
+        "    not compared: events is 1, relative (unchanged)\n    not compared: items is 6, relative (+3)\n",
+    ]);
+    let checked = operator.json("check");
+    assert_eq!(
+        checked["not_compared"],
+        serde_json::json!(["events", "items"])
+    );
+    let again = operator.ask_with("run", &["--if-needed"]);
+    again.done().says(&[
+        "in effect already",
+        "2 relative values are not compared now",
+    ]);
+
+    // Nothing is left to compare.
+    operator.rollback().done();
+    let relative = release.finalized(PROBE, "{ items = \"+3\" }");
+    let bundle = site.pack(&relative);
+    let operator = site.operator(&bundle, &db.url());
+    operator.run().done();
+    let document = expect(&operator, "DONE", 0);
+    let state = cell(&document, "state");
+    let says = "Its one value is relative: it held when it ran and is not compared now.";
+    assert_eq!(
+        (&state["says"], &state["answer"]),
+        (&says.into(), &"not-needed".into())
+    );
 }
 
 /// Rows of others do not hide rows that are missing.

@@ -17,7 +17,7 @@ mod hostile;
 mod printed;
 
 /// Runs `report` with additional arguments.
-fn report(operator: &Operator<'_>, more: &[&str]) -> Answer {
+pub(super) fn report(operator: &Operator<'_>, more: &[&str]) -> Answer {
     let receipts = operator.receipts().to_owned();
     let mut command = operator.command("report");
     Answer::of(
@@ -32,7 +32,7 @@ fn report(operator: &Operator<'_>, more: &[&str]) -> Answer {
 
 /// Returns the document after comparing its status and exit code.
 #[track_caller]
-fn expect(operator: &Operator<'_>, word: &str, exit: i32) -> Value {
+pub(super) fn expect(operator: &Operator<'_>, word: &str, exit: i32) -> Value {
     let answer = report(operator, &["--json"]);
     let document = answer.json();
     assert_eq!(
@@ -71,13 +71,13 @@ fn check_schema(document: &Value) {
 }
 
 /// The matrix cell of one row.
-fn cell<'d>(document: &'d Value, row: &str) -> &'d Value {
+pub(super) fn cell<'d>(document: &'d Value, row: &str) -> &'d Value {
     let cells = document["matrix"].as_array().unwrap();
     cells.iter().find(|cell| cell["row"] == json!(row)).unwrap()
 }
 
 #[track_caller]
-fn answers(document: &Value, row: &str, answer: &str) {
+pub(super) fn answers(document: &Value, row: &str, answer: &str) {
     assert_eq!(
         cell(document, row)["answer"],
         json!(answer),
@@ -285,6 +285,11 @@ fn blocked_then_ready_then_done_then_back() {
     let document = expect(&operator, "DONE", 0);
     answers(&document, "gate", "go");
     let run = operator.receipt();
+    let sentence = document["sentence"].as_str().unwrap();
+    assert!(
+        sentence.ends_with(", and 1 of 1 check holds."),
+        "{sentence}"
+    );
     let proofs = cell(&document, "ledger")["proofs"].to_string();
     assert!(proofs.contains(run["run_id"].as_str().unwrap()), "{proofs}");
     let name = operator.records(".receipt.json").pop().unwrap();
@@ -377,6 +382,45 @@ fn a_value_that_no_rollback_changes() {
         .batch_execute("delete from public.approvals where who = 'another'; alter table public.widgets rename to gadgets")
         .unwrap();
     assert!(!report(&operator, &[]).stdout.contains("would refuse"));
+}
+
+/// The approvals of a release in effect are those of its run, with a file of it that has none, and
+/// without its receipt.
+#[test]
+fn the_approvals_of_the_run() {
+    let (db, release, site) = small("report_approved");
+    let bundle = site.pack(&release);
+    site.add_key("ann", "l2");
+    site.policy(&["--require", "l2=1"]);
+    let without = site.path("without-approvals.pgseal");
+    fs::copy(&bundle, &without).unwrap();
+    let unapproved = site.operator(&without, &db.url());
+    let none = "No approval has been given yet.";
+    report(&unapproved, &[]).says(&[none]);
+    site.approve(&bundle, "small", ("ann", "l2"), &[]).done();
+    let operator = site.operator(&bundle, &db.url());
+    let sign = ["--receipt-key", "receipt.key"];
+    operator.ask_with("run", &sign).done();
+    let counted = "1 approval counted when it ran.";
+    for (file, from) in [(&unapproved, " as l2"), (&operator, " as l2")] {
+        let document = expect(file, "DONE", 0);
+        answers(&document, "approvals", "go");
+        let text = report(file, &[]);
+        text.says(&[
+            counted,
+            &format!("ann approved it{from} on "),
+            "it counted for the run",
+        ]);
+        assert!(!text.stdout.contains(none), "{text}");
+        assert_eq!(text.stdout.matches("ann approved it").count(), 1, "{text}");
+    }
+    // The ledger has the key, and no role.
+    let nothing = unapproved.clone().receipts_in("elsewhere");
+    let document = expect(&nothing, "DONE", 0);
+    answers(&document, "approvals", "go");
+    let text = report(&nothing, &[]);
+    text.says(&[counted, "ann approved it on ", "it counted for the run"]);
+    assert!(!text.stdout.contains(none), "{text}");
 }
 
 /// A receipt records the past; it never permits a run now.

@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::report::{answers, cell, expect};
 use super::{database, small};
 use pgseal_testkit::release::{Answer, Operator, Release, Running, Site, wait_until};
 
@@ -99,6 +100,20 @@ fn staging_first() {
     let words = ["wants this release to run on", staging.name(), "--receipts"];
     at_production.run().fails_saying(11, &words);
     assert_eq!(at_production.plan().code, 11);
+    // Nothing is wrong: another run has to come first.
+    let document = expect(&at_production, "BLOCKED", 20);
+    answers(&document, "target", "no-go");
+    let sentence = document["sentence"].as_str().unwrap();
+    let reason = format!("it has not run on {} yet", staging.name());
+    assert!(sentence.contains(&reason), "{sentence}");
+    assert!(!sentence.contains("not every question"), "{sentence}");
+    let advice = format!(
+        "Run it on {} first, and copy its signed receipt",
+        staging.name()
+    );
+    let steps = document["missing"].as_array().unwrap();
+    let named = |one: &serde_json::Value| one["what"].as_str().unwrap().starts_with(&advice);
+    assert!(steps.iter().any(named), "{document}");
     assert_eq!(
         production.ask("select to_regclass('public.widgets') is null"),
         "t"
@@ -181,6 +196,24 @@ fn windows_and_freezes() {
     ];
     operator.run().fails_saying(11, &words);
     assert_eq!(operator.plan().code, 11);
+    let document = expect(&operator, "BLOCKED", 20);
+    let next = cell(&document, "signatures")["counts_until"].as_str();
+    let next = next.unwrap().to_owned();
+    assert!(next.ends_with("T02:00:00Z"), "{next}");
+    let day: i64 = next[8..10].parse().unwrap();
+    let sentence = document["sentence"].as_str().unwrap();
+    let closed_until = format!("no window is open until {day} ");
+    assert!(sentence.contains(&closed_until), "{sentence}");
+    assert!(!sentence.contains("not every question"), "{sentence}");
+    let mut steps = document["missing"].as_array().unwrap().iter();
+    let wait = steps.find(|one| one["row"] == "signatures").unwrap();
+    let what = wait["what"].as_str().unwrap();
+    assert!(what.contains(&format!("begin on {day} ")), "{what}");
+    let command = wait["command"].as_str().unwrap();
+    assert!(
+        command.starts_with("pgseal run ") && command.ends_with(" --wait"),
+        "{command}"
+    );
     let show = site.pgseal(["trust", "show", "trust.json"]);
     show.says(&[&format!("runs may begin: {window}")]);
     site.policy(&["--window", &window, "--window", "daily 00:00-24:00 UTC"]);
@@ -193,7 +226,10 @@ fn windows_and_freezes() {
     );
     let report = operator.ask("report");
     assert_eq!(report.code, 20, "{report}");
-    report.says(&["lets no run begin"]);
+    report.says(&[
+        "lets no run begin",
+        "a freeze lasts until 1 January 2090, 00:00 UTC",
+    ]);
 
     let waiting = Running::of(operator.command("run").args(["--wait", "--interval", "1"]));
     site.policy(&["--no-freeze"]);

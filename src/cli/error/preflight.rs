@@ -28,13 +28,15 @@ impl From<PreflightError> for CliError {
                 ),
                 "ask the database's owner who changed the table pgseal.ledger",
             ),
-            PreflightError::NotRunOn(database) => (
-                Kind::StagingMissing,
-                format!(
+            PreflightError::NotRunOn(database) => {
+                let text = format!(
                     "the trust root wants this release to run on {database} first, and no signed receipt here is of such a run"
-                ),
-                "copy the receipt of that run, and its signature, into the directory that --receipts names",
-            ),
+                );
+                let hint = format!(
+                    "run it on {database} first, and copy its signed receipt (.receipt.json and .receipt.sig) here, into the directory that --receipts names"
+                );
+                return Self::new(Kind::StagingMissing, text).hint(hint);
+            }
             PreflightError::Receipts { path, source } => return Self::io(&path, &source),
             PreflightError::NotCompared(error) => return error.into(),
             PreflightError::Drift(drifted) => (

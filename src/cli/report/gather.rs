@@ -8,12 +8,15 @@ use super::super::lines;
 use super::super::output::Output;
 use super::{Args, local_evidence, questions};
 use crate::bundle::{AuthenticateError, AuthenticatedBundle, BundleToRun};
-use crate::readiness::{Approver, Blocker, Database, ReadinessFacts, ReleaseFacts, Row, Signer};
+use crate::readiness::{
+    Approver, Blocker, Database, ReadinessFacts, ReleaseFacts, Row, Signer, UsedApprover,
+};
 use crate::record::rehearsal;
 use crate::release::run_context;
 use crate::runbook::Known;
 use crate::trust::attestations::SignedApproval;
 use crate::trust::{JudgedAt, TrustRoot, policy};
+use pgseal_verify::digest::Digest;
 use pgseal_verify::format::approval::APR_VARIABLE;
 use pgseal_verify::format::receipt::TrustReference;
 use pgseal_verify::format::timestamp::Timestamp;
@@ -91,8 +94,13 @@ pub fn gather(args: &Args, out: Output) -> Result<ReadinessFacts, CliError> {
         rehearsals: papers.rehearsals,
         values: run_context::values(manifest, &given, true).ok(),
         rehearsal_max_age_days: rehearsal::max_age_days(manifest, root.policy()),
+        used: None,
         uncounted: papers.uncounted,
         database: answers,
+    };
+    let release = ReleaseFacts {
+        used: used(&release, &root),
+        ..release
     };
     let known = args.known(lines::values(given, &root, &bundle, judged));
     Ok(ReadinessFacts {
@@ -151,9 +159,14 @@ fn admission(
         .into_iter()
         .chain(admitted.map(CliError::from));
     let window = policy::check_window(root, at).err().filter(|_| !in_effect);
-    let closed = window.map(|error| Blocker {
-        waits: true,
-        ..stop(&error.into())
+    let closed = window.map(|error| {
+        let blocker = stop(&error.clone().into());
+        match &error {
+            policy::PolicyError::OutsideWindow { freeze, next, .. } => {
+                blocker.closed(freeze.as_ref(), *next)
+            }
+            _ => blocker,
+        }
     });
     let stops = errors.map(|error| stop(&error));
     stops
@@ -191,6 +204,39 @@ fn approver(
     }
 }
 
+/// The approvals that the run in effect used.
+fn used(release: &ReleaseFacts, root: &TrustRoot) -> Option<Vec<UsedApprover>> {
+    let one = |key: Digest, role, at| UsedApprover {
+        key,
+        owner: owner(root, key),
+        role,
+        at,
+    };
+    if let Some(kept) = release.receipt_in_effect() {
+        let counted = kept.document.approvals.iter().map(|counted| {
+            let apr = counted.apr.as_ref().map(ToString::to_string);
+            one(
+                counted.key_id,
+                Some((counted.role.clone(), apr)),
+                counted.at,
+            )
+        });
+        return Some(counted.collect());
+    }
+    let counted = release.in_effect()?.approvals.as_ref()?.iter();
+    let counted = counted.map(|counted| one(counted.key_id, None, counted.at));
+    Some(counted.collect())
+}
+
+/// The owner of a key; the key itself if the trust root has none of it.
+fn owner(root: &TrustRoot, key: Digest) -> String {
+    let mut keys = root.document().keys.iter();
+    keys.find(|entry| entry.id == key).map_or_else(
+        || format!("key {}", key.short()),
+        |entry| entry.owner.clone(),
+    )
+}
+
 /// Converts an error to a trouble with the same text, excerpt, hint and exit code.
 pub fn stop(error: &CliError) -> Blocker {
     let (text, excerpt) = error
@@ -205,5 +251,7 @@ pub fn stop(error: &CliError) -> Blocker {
         hint: error.hint.clone(),
         waits: false,
         is_denied: false,
+        reason: None,
+        until: None,
     }
 }

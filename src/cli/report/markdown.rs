@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use super::super::output::escape;
 use super::Report;
 use super::page::name;
-use super::sections::{Block, ValueRow, evidence, evidence_of, freshness, sections, tier};
+use super::sections::{
+    Block, NOT_COMPARED, ValueRow, evidence, evidence_of, freshness, sections, tier,
+};
 use crate::readiness::Proof;
 use crate::readiness::human_time::day_and_time;
 use pgseal_verify::format::version::PGSEAL;
@@ -156,10 +158,12 @@ fn values(heads: &[&str; 3], rows: &[ValueRow], lines: &mut Lines) {
     ));
     for row in rows {
         let mut cells = row.cells.each_ref().map(|text| inline(text));
-        cells[row.now].push_str(
-            row.holds
-                .map_or("", |holds| if holds { " ✓" } else { " ✕" }),
-        );
+        cells[row.now].push_str(match row.holds {
+            Some(true) => " ✓",
+            Some(false) => " ✕",
+            None if row.is_relative => NOT_COMPARED,
+            None => "",
+        });
         lines.line(format!("| {} | {} |", inline(&row.name), cells.join(" | ")));
     }
 }

@@ -4,7 +4,9 @@ use maud::{Markup, html};
 
 use super::super::html::{self, Answer, icon, prose};
 use super::Report;
-use super::sections::{Block, Section, ValueRow, evidence, evidence_of, freshness, sections, tier};
+use super::sections::{
+    Block, NOT_COMPARED, Section, ValueRow, evidence, evidence_of, freshness, sections, tier,
+};
 use crate::readiness::human_time::day_and_time;
 use crate::readiness::{Cell, CellStatus, Proof, Status};
 use pgseal_verify::format::statement::title;
@@ -180,17 +182,18 @@ fn row(value: &ValueRow, heads: &[&str; 3]) -> Markup {
             @for (at, (head, text)) in heads.iter().zip(&value.cells).enumerate() {
                 // Narrow screens show the column head next to each value.
                 td role="cell" data-head=(head) {
-                    @if at == value.now { span.now { (text) } (holds(value.holds)) } @else { (text) }
+                    @if at == value.now { span.now { (text) } (holds(value)) } @else { (text) }
                 }
             }
         }
     }
 }
 
-fn holds(holds: Option<bool>) -> Markup {
-    let (class, shape, words) = match holds {
+fn holds(value: &ValueRow) -> Markup {
+    let (class, shape, words) = match value.holds {
         Some(true) => ("held", " ✓", "as expected"),
         Some(false) => ("failed", " ✕", "not as expected"),
+        None if value.is_relative => return html! { span class="note" { (NOT_COMPARED) } },
         None => return Markup::default(),
     };
     html! { span class=(class) { span aria-hidden="true" { (shape) } span.aloud { (words) } } }

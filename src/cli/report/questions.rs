@@ -153,6 +153,8 @@ fn going_on(status: &Status) -> Troubles {
                 ),
                 waits: false,
                 is_denied: false,
+                reason: None,
+                until: None,
             },
             Ending::InProgress => Blocker {
                 exit: Exit::Blocked.code(),
@@ -161,6 +163,8 @@ fn going_on(status: &Status) -> Troubles {
                 hint: Some("Wait until it is over, and ask again.".to_owned()),
                 waits: true,
                 is_denied: false,
+                reason: None,
+                until: None,
             },
             _ => continue,
         };
@@ -192,6 +196,12 @@ fn baseline(mut answers: Answers, order: ContextToRun<'_>, blockers: &mut Troubl
         let Some(row) = row_of(&met, answers.observed.is_some()) else {
             continue;
         };
+        let reason = match &met {
+            Obstacle::Preflight(PreflightError::NotRunOn(database)) => {
+                Some(format!("it has not run on {database} yet"))
+            }
+            _ => None,
+        };
         let exit = match &met {
             Obstacle::Preflight(PreflightError::Unfinished(_)) => Some(Exit::Partial),
             Obstacle::Gate(GateError::Lock(LockError::Held(_))) => Some(Exit::Blocked),
@@ -201,7 +211,7 @@ fn baseline(mut answers: Answers, order: ContextToRun<'_>, blockers: &mut Troubl
         let trouble = stop(&obstacle(met));
         let (code, waits) = (
             exit.map_or(trouble.exit, Exit::code),
-            exit == Some(Exit::Blocked),
+            exit == Some(Exit::Blocked) || reason.is_some(),
         );
         blockers.push((
             row,
@@ -209,6 +219,7 @@ fn baseline(mut answers: Answers, order: ContextToRun<'_>, blockers: &mut Troubl
                 exit: code,
                 waits,
                 is_denied,
+                reason,
                 ..trouble
             },
         ));

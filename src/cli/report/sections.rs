@@ -4,8 +4,8 @@
 use super::Report;
 use crate::readiness::human_time::{count, day_and_time, near, seconds, sentence, span};
 use crate::readiness::{
-    Approver, Cell, Kept, Proof, ReleaseFacts, Signer, Status, Took, TookIn, Turn, timeline,
-    values, why,
+    Approver, Cell, Kept, Proof, ReleaseFacts, Signer, Status, Took, TookIn, Turn, UsedApprover,
+    timeline, values, why,
 };
 use pgseal_verify::format::rehearsal::{Rehearsal, RehearsalOutcome};
 
@@ -53,11 +53,17 @@ pub struct ValueRow {
     pub cells: [String; 3],
     /// Index of the cell with the current content.
     pub now: usize,
-    /// Whether the current content is the expected one; `None` if the database was not queried.
+    /// Whether the current content is the expected one; `None` if it was not compared.
     pub holds: Option<bool>,
+    /// Whether the current content can't be compared, as the expected one is relative to the start
+    /// of the run.
+    pub is_relative: bool,
     /// Whether the release changes the value.
     pub changes: bool,
 }
+
+/// Mark of a value in place of a tick, if there is nothing to compare it with.
+pub const NOT_COMPARED: &str = " · not compared now";
 
 /// Returns all sections in order, without empty ones.
 pub fn sections(report: &Report) -> Vec<Section> {
@@ -224,6 +230,7 @@ fn before_and_after(release: &ReleaseFacts) -> Vec<Block> {
                 cells,
                 now: usize::from(done),
                 holds: value.holds,
+                is_relative: value.is_relative,
                 changes,
             }
         })
@@ -240,16 +247,31 @@ fn people(release: &ReleaseFacts) -> Vec<Block> {
             format!("signed the release{}", since(signer)),
         )
     });
+    let used = release.used.as_deref().unwrap_or_default();
+    let counted = used
+        .iter()
+        .map(|used| (used.owner.clone(), used_statement(used)));
+    let is_used = |approver: &Approver| {
+        let mut used = used.iter();
+        used.any(|used| used.key == approver.key && used.at == approver.at)
+    };
     let approved = release
         .approvers
         .iter()
+        .filter(|approver| !is_used(approver))
         .map(|approver| (approver.owner.clone(), statement(approver)));
-    let none = match (release.approvers.is_empty(), release.tallies.is_empty()) {
-        (false, _) => None,
-        (true, true) => Some("No approval is needed: the trust root of this host asks for none."),
-        (true, false) => Some("No approval has been given yet."),
+    let people: Vec<_> = signed.chain(counted).chain(approved).collect();
+    let is_needed = !release.tallies.is_empty();
+    let none = match release.in_effect() {
+        _ if people.len() > release.signers.len() => None,
+        None if is_needed => Some("No approval has been given yet."),
+        Some(_) if is_needed && release.used.is_none() => {
+            Some("The ledger's row does not say which approvals counted when it ran.")
+        }
+        Some(_) if is_needed => Some("It ran without an approval."),
+        _ => Some("No approval is needed: the trust root of this host asks for none."),
     };
-    let mut blocks = vec![Block::People(signed.chain(approved).collect())];
+    let mut blocks = vec![Block::People(people)];
     blocks.extend(none.map(|text| Block::Text(text.to_owned())));
     blocks
 }
@@ -279,6 +301,16 @@ fn statement(approver: &Approver) -> String {
             approver.role
         ),
     }
+}
+
+fn used_statement(used: &UsedApprover) -> String {
+    let role = match &used.role {
+        Some((role, Some(apr))) => format!(" as {role} under {apr}"),
+        Some((role, None)) => format!(" as {role}"),
+        None => String::new(),
+    };
+    let at = day_and_time(used.at);
+    format!("approved it{role} on {at}; it counted for the run.")
 }
 
 fn rehearsal(release: &ReleaseFacts) -> Vec<Block> {

@@ -44,6 +44,7 @@ impl One<'_> {
             entry,
             observed,
             mismatches,
+            not_compared,
         }) = in_effect(&order.authentic()).map_err(check::told)?
         else {
             return Ok(None);
@@ -71,8 +72,13 @@ impl One<'_> {
             "release_id": order.bundle.release_id(),
             "state": observed,
         }));
+        let relative = match not_compared.len() {
+            0 => String::new(),
+            1 => " (1 relative value is not compared now)".to_owned(),
+            more => format!(" ({more} relative values are not compared now)"),
+        };
         out.line(escape(&format!(
-            "{title} is in effect already, and its state holds: {run}"
+            "{title} is in effect already, and its state holds{relative}: {run}"
         )));
         Ok(Some(Exit::Done))
     }

@@ -4,9 +4,9 @@
 use super::super::cell::{Cell, CellStatus, Proof, ProofOf, Row};
 use super::super::facts::{Answers, Database, Kept, ReadinessFacts, ReleaseFacts};
 use super::super::human_time::{count, day_and_time, day_and_time_of};
-use super::super::values::spelled;
+use super::super::values::{compared, spelled};
 use super::ANSWER_SECONDS;
-use super::signed::{later, receipt_proof, scripts_of};
+use super::signed::{later, ledger_row, receipt_proof, scripts_of};
 use pgseal_verify::format::manifest::{ReleaseState, State, States};
 use pgseal_verify::format::receipt::{
     Action, GateAnswer, ObservedTarget, Outcome, Receipt, VerifyRecord,
@@ -45,15 +45,8 @@ pub(super) fn ledger(facts: &ReadinessFacts, release: &ReleaseFacts) -> Cell {
             "This release is not in effect here, and none that is stands in its way.".to_owned()
         }
     };
-    let proof = row.map(|row| {
-        let name = format!("run {}, transaction {}", row.run_id, row.transaction_id);
-        Proof {
-            at: row.at.parse().ok(),
-            ..Proof::new(ProofOf::LedgerRow, name)
-        }
-    });
     now(Row::Ledger, CellStatus::Go, says, answers)
-        .proved(proof)
+        .proved(row.map(ledger_row))
         .proved(release.receipt_in_effect().map(receipt_proof))
 }
 
@@ -155,11 +148,9 @@ pub(super) fn state(facts: &ReadinessFacts, release: &ReleaseFacts) -> Cell {
     };
     let wrong = differing(state, observed);
     if wrong.is_empty() {
-        let says = match state.expect.len() {
-            1 => format!("Its one value is {when}."),
-            all => format!("All of {} are {when}.", count(all as u64, "value")),
-        };
-        return now(Row::State, CellStatus::Go, says, answers);
+        let ran = answers.in_effect.is_some();
+        let (mark, says) = as_expected(compared(state), when, ran);
+        return now(Row::State, mark, says, answers);
     }
     // Only the first three fit in a sentence.
     let first = wrong[..wrong.len().min(3)].join(", ");
@@ -180,6 +171,34 @@ pub(super) fn state(facts: &ReadinessFacts, release: &ReleaseFacts) -> Cell {
                 "These values were changed since the run: find out by whom, and why, and change them back. The rollback would refuse as well, because it does not change this: {stuck}."
             );
             cell.way_out(text, None)
+        }
+    }
+}
+
+/// Mark and sentence of a state without a difference. Relative values were compared by the run, and
+/// have no start to be compared with afterwards.
+fn as_expected((all, relative): (usize, usize), when: &str, ran: bool) -> (CellStatus, String) {
+    let held = if ran { "held when it ran and " } else { "" };
+    let more = match relative {
+        0 => String::new(),
+        1 => format!("; 1 relative one {held}is not compared now"),
+        more => format!("; {more} relative ones {held}are not compared now"),
+    };
+    match (all, relative) {
+        (0, 1) => {
+            let says = format!("Its one value is relative: it {held}is not compared now.");
+            (CellStatus::NotNeeded, says)
+        }
+        (0, more @ 1..) => {
+            let says =
+                format!("All of {more} values are relative: they {held}are not compared now.");
+            (CellStatus::NotNeeded, says)
+        }
+        (1, 0) => (CellStatus::Go, format!("Its one value is {when}.")),
+        (1, _) => (CellStatus::Go, format!("1 value is {when}{more}.")),
+        _ => {
+            let all = count(all as u64, "value");
+            (CellStatus::Go, format!("All of {all} are {when}{more}."))
         }
     }
 }
@@ -261,7 +280,8 @@ pub(super) fn checks(facts: &ReadinessFacts, release: &ReleaseFacts) -> Cell {
         (false, 0) => CellStatus::Go,
         (false, _) => CellStatus::Unknown,
     };
-    let mut says = format!("{held} of {} hold.", count(all, "check"));
+    let hold = if all == 1 { "holds" } else { "hold" };
+    let mut says = format!("{held} of {} {hold}.", count(all, "check"));
     if denied > 0 {
         let scripts = count(denied, "script");
         says = format!("{says} The role that asks may not run {scripts} of checks.");

@@ -5,6 +5,7 @@ use super::super::facts::{Approver, Kept, ReadinessFacts, ReleaseFacts, Signer};
 use super::super::human_time::{count, day_and_time, listed, sentence};
 use super::super::rehearsed::why;
 use super::REHEARSAL_SECONDS;
+use crate::record::ledger::Entry;
 use crate::record::rehearsal::said;
 use crate::trust::policy::{Tally, is_behind};
 use pgseal_verify::format::manifest::{Manifest, ReleaseState};
@@ -66,12 +67,8 @@ pub(super) fn approvals(facts: &ReadinessFacts, release: &ReleaseFacts) -> Cell 
             .dated(facts.now, until)
             .proved([trust(release)]);
     }
-    if let Some(kept) = release.receipt_in_effect() {
-        let counted = kept.document.approvals.len() as u64;
-        let says = format!("{} counted when it ran.", count(counted, "approval"));
-        let cell =
-            Cell::new(Row::Approvals, CellStatus::Go, says).dated(kept.document.started, None);
-        return cell.proved([receipt_proof(kept)]).proved(proofs);
+    if let Some(row) = release.in_effect() {
+        return approvals_of_the_run(row, release).proved(proofs);
     }
     let list = |tally: &Tally| format!("{} of {} from {}", tally.counted, tally.needed, tally.role);
     let here = release
@@ -104,6 +101,42 @@ pub(super) fn approvals(facts: &ReadinessFacts, release: &ReleaseFacts) -> Cell 
             let command = facts.known.approve(short.role.as_str(), &release.manifest);
             cell.way_out(missing(counted), Some(command))
         }
+    }
+}
+
+/// The approvals of a release in effect: those of its run count, by its receipt or else by the
+/// ledger.
+fn approvals_of_the_run(row: &Entry, release: &ReleaseFacts) -> Cell {
+    let Some(used) = &release.used else {
+        let says = "The ledger's row does not say which approvals counted when it ran.";
+        return Cell::unknown(Row::Approvals, says);
+    };
+    let says = format!(
+        "{} counted when it ran.",
+        count(used.len() as u64, "approval")
+    );
+    let cell = Cell::new(Row::Approvals, CellStatus::Go, says);
+    match release.receipt_in_effect() {
+        Some(kept) => cell
+            .dated(kept.document.started, None)
+            .proved([receipt_proof(kept)]),
+        None => {
+            let proof = ledger_row(row);
+            Cell {
+                at: proof.at,
+                ..cell
+            }
+            .proved([proof])
+        }
+    }
+}
+
+/// A row of the ledger as evidence.
+pub(super) fn ledger_row(row: &Entry) -> Proof {
+    let name = format!("run {}, transaction {}", row.run_id, row.transaction_id);
+    Proof {
+        at: row.at.parse().ok(),
+        ..Proof::new(ProofOf::LedgerRow, name)
     }
 }
 
