@@ -287,10 +287,14 @@ fn approvals_beside_the_bundle() {
     let other = site
         .operator(&next, &db.url())
         .variable("ratified_apr", "APR-1");
+    let file = ["--approval", "said/ann.approval"];
     for command in ["run", "plan"] {
         other
-            .ask_with(command, &all)
+            .ask_with(command, &file)
             .fails_saying(11, &["is about another release"]);
+        let left_out = other.ask_with(command, &all);
+        assert_eq!(left_out.code, 11, "{left_out}");
+        left_out.says(&["l2 0 of 2"]);
     }
     assert_eq!(db.ask("select count(*) from pgseal.ledger"), "1");
 }
