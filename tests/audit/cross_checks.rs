@@ -352,6 +352,12 @@ fn runs_that_a_policy_forbids() {
     well.has([("two.receipt.json", "run-without-staging")]);
     stage("2026-11-21T08:30:00Z", "committed");
     well.has(runs.map(|run| (run, "run-without-staging")));
+    // Another host's clock may be ahead.
+    stage("2026-11-21T08:03:00Z", "committed");
+    well.has([("two.receipt.json", "run-without-staging")]);
+    // An audit of the newer files only does not know the older ones.
+    let newer = [ARCHIVE, "--since", "2026-11-21T08:30:00Z"];
+    assert!(well.vault.faults(&newer).is_empty());
     stage("2026-11-21T07:00:00Z", "partial");
     well.has(runs.map(|run| (run, "run-without-staging")));
     well.remove("stage.receipt.json");
