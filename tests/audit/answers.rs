@@ -1,12 +1,14 @@
 //! Output of an audit: text, lines, files, and the period that it covers.
 
 use std::fs::File;
+use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
 use crate::vault::{ARCHIVE, Vault, approved, bundle, ran, set};
 use pgseal_testkit::tar::Tar;
+use pgseal_testkit::terminal::Terminal;
 
 /// Creates an archive of twelve releases that ran; one of them was changed later.
 fn vault() -> Vault {
@@ -135,18 +137,11 @@ fn how_far_it_is_moves_on_a_terminal() {
     for n in 0..500 {
         vault.put(&format!("more/{n}.pgseal"), &good);
     }
-    let line = format!("'{}' audit archive", env!("CARGO_BIN_EXE_pgseal"));
-    let mut script = std::process::Command::new("script");
-    let script = script
-        .current_dir(vault.site.dir())
-        .args(["-qec", &line, "/dev/null"])
-        .env("PGSEAL_TRUST", "trust.json");
-    let said = script
-        .env("TERM", "xterm")
-        .env("COLUMNS", "120")
-        .output()
-        .expect("util-linux has script");
-    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    let mut audit = Command::new(env!("CARGO_BIN_EXE_pgseal"));
+    audit
+        .args(["audit", "archive"])
+        .current_dir(vault.site.dir());
+    let (_, said) = Terminal::start(audit.env("PGSEAL_TRUST", "trust.json"), 120).end();
     let moved = said
         .split(['\r', '\n'])
         .find(|line| line.contains(" a second"))

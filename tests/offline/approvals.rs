@@ -2,7 +2,6 @@
 
 mod attacks;
 
-use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -15,6 +14,7 @@ use pgseal_testkit::people::{
 };
 use pgseal_testkit::site::{Outcome, Site, outcome};
 use pgseal_testkit::tar::{Member, Tar};
+use pgseal_testkit::terminal::Terminal;
 use pgseal_testkit::tsa::{P256, Tsa};
 use pgseal_verify::digest::Digest;
 use pgseal_verify::format::receipt::Receipt;
@@ -448,30 +448,14 @@ fn another_code_is_told_by_who_said_it() {
 fn a_person_at_a_terminal_types_the_name() {
     let site = desk();
     let type_in = |text: &str| {
-        let program = env!("CARGO_BIN_EXE_pgseal");
-        let line = format!("'{program}' approve small.pgseal --key ann.key --role l2 --apr APR-1");
-        let mut script = Command::new("script");
-        script
-            .current_dir(site.dir())
-            .args(["-qec", &line, "/dev/null"])
-            .env("PGSEAL_TRUST", "trust.json");
-        let child = script
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn();
-        let mut child = child.expect("util-linux has script");
-        child
-            .stdin
-            .take()
-            .expect("piped")
-            .write_all(text.as_bytes())
-            .expect("it reads");
-        let output = child.wait_with_output().expect("it ends");
-        (
-            output.status.code(),
-            String::from_utf8_lossy(&output.stdout).into_owned(),
-        )
+        let mut approve = Command::new(env!("CARGO_BIN_EXE_pgseal"));
+        approve
+            .args(["approve", "small.pgseal", "--key", "ann.key"])
+            .args(["--role", "l2", "--apr", "APR-1"])
+            .current_dir(site.dir());
+        let mut terminal = Terminal::start(approve.env("PGSEAL_TRUST", "trust.json"), 80);
+        terminal.type_in(text);
+        terminal.end()
     };
     for wrong in ["smal\n", "\n", "y\n", "yes\n", "\u{4}"] {
         let (code, said) = type_in(wrong);

@@ -2,7 +2,6 @@
 //! is true.
 
 use std::collections::BTreeSet;
-use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -12,6 +11,7 @@ use super::small;
 use pgseal_testkit::cluster::{Cluster, GATE_USER, TestDatabase};
 use pgseal_testkit::proxy::{Fate, Proxy};
 use pgseal_testkit::release::{Answer, Operator, Running, assert_same, dump, wait_until};
+use pgseal_testkit::terminal::Terminal;
 
 const SLEEPS: &str = "insert into public.widgets values (3, 'three');\nselect pg_sleep(20);\n";
 
@@ -339,35 +339,20 @@ fn on_a_terminal() {
     let (db, release, site) = small("terminal");
     let bundle = site.pack(&release.tier("slow", SLEEPS));
     let operator = site.operator(&bundle, &db.url());
-    let run = operator.command("run");
-    let words = [run.get_program()].into_iter().chain(run.get_args());
-    let words: Vec<String> = words
-        .map(|word| format!("'{}'", word.to_str().unwrap()))
-        .collect();
-    let mut script = Command::new("script");
-    let environment = run.get_envs();
-    let environment = environment.filter_map(|(name, value)| Some((name, value?)));
-    let mut script = script
-        .envs(environment)
-        .current_dir(run.get_current_dir().unwrap())
-        .args(["-qec", &words.join(" "), "/dev/null"])
-        .env("TERM", "xterm")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("util-linux has script");
+    let mut terminal = Terminal::start(&operator.command("run"), 120);
+    let times = |screen: &str| -> BTreeSet<String> {
+        screen
+            .split("\x1b[2K")
+            .filter(|line| line.contains("2 statements  tiers/slow.sql:1:1 to tiers/slow.sql:2:1"))
+            .filter_map(|line| line.trim_end().strip_suffix(" s")?.rsplit(' ').next())
+            .map(str::to_owned)
+            .collect()
+    };
+    terminal.wait_for("four times", |screen| times(screen).len() > 3);
     wait_until("it sleeps", || db.ask(SLEEPERS) == "1");
-    thread::sleep(Duration::from_secs(1));
-    script.stdin.as_mut().unwrap().write_all(b"\x03").unwrap();
-    let output = script.wait_with_output().unwrap();
-    let screen = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert_eq!(output.status.code(), Some(30), "{screen:?}");
-    let times: BTreeSet<&str> = screen
-        .split("\x1b[2K")
-        .filter(|line| line.contains("2 statements  tiers/slow.sql:1:1 to tiers/slow.sql:2:1"))
-        .filter_map(|line| line.trim_end().strip_suffix(" s")?.rsplit(' ').next())
-        .collect();
-    assert!(times.len() > 3, "{times:?}: {screen:?}");
+    terminal.type_in("\x03");
+    let (code, screen) = terminal.end();
+    assert_eq!(code, Some(30), "{screen:?}");
     let (_, rest) = screen.rsplit_once("\x1b[2K").unwrap();
     assert!(
         rest.contains("pgseal: error: ") && !rest.contains("2/2 slow"),

@@ -28,6 +28,7 @@ pub mod server;
 pub mod server_words;
 pub mod site;
 pub mod tar;
+pub mod terminal;
 pub mod throwaway;
 pub mod tsa;
 pub mod vectors;
