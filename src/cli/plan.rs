@@ -20,6 +20,7 @@ use super::relative_locks;
 use super::stage;
 use super::{CliError, Exit, Output};
 use crate::bundle::BundleToRun;
+use crate::record::receipt_key;
 use crate::release::event::Silent;
 use crate::release::indexes;
 use crate::release::plan::{self, Plan};
@@ -31,7 +32,7 @@ use pgseal_verify::format::approval::APR_VARIABLE;
 use pgseal_verify::format::evidence::AnswerKind;
 use pgseal_verify::format::manifest::Manifest;
 use pgseal_verify::format::name::AprCode;
-use pgseal_verify::format::receipt::GateAnswer;
+use pgseal_verify::format::receipt::{Action, GateAnswer};
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -72,14 +73,14 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let at = now();
     let root = args.bundle.root()?;
     witness.check(&root)?;
-    if root.policy().require_signed_receipts {
-        out.note("a run needs --receipt-key: the trust root requires a signed receipt");
-    }
     let bundle = args.bundle.authenticate_to_run(&root, at)?;
     let about = (&root, bundle.release_id());
     let with = BundleToRun::with_approval;
     let bundle = args.approvals.add_to(bundle, about, with)?;
     let manifest = bundle.manifest();
+    if let Err(why) = receipt_key::check_run(&root, manifest, None, Action::Run) {
+        out.note(format!("a run needs --receipt-key: {why}"));
+    }
     let variables = run_context::values(manifest, &args.database.variables()?, true)?;
     let code = variables.get(APR_VARIABLE).map(String::as_str);
     let named = args.rehearsal.as_deref();

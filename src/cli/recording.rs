@@ -112,7 +112,7 @@ fn check_key(key: Option<&SecretKey>, root: &TrustRoot) -> Result<(), CliError> 
 }
 
 /// Whether the trust root lets a run begin without a key for its receipt.
-fn check_run(
+pub fn check_run(
     key: Option<&SecretKey>,
     root: &TrustRoot,
     manifest: &Manifest,

@@ -84,7 +84,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let start = match args.schema.fingerprint {
         true => {
             let receipts = &args.receipts.receipts;
-            schema_digests::start_of(applied.run_id(), receipts, &root, args.require_exact, out)?
+            let notifier = progress.notifier();
+            let is_required = args.require_exact;
+            schema_digests::start_of(applied.run_id(), receipts, &root, is_required, &notifier)?
         }
         false => None,
     };

@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use super::args::now;
+use super::progress::Notifier;
 use super::recording::Prepared;
 use super::{CliError, Kind, Output, Paint, ResultExt as _, display_path, escape};
 use crate::fingerprint;
@@ -80,14 +81,13 @@ pub fn start_of(
     receipts: &Path,
     root: &TrustRoot,
     is_required: bool,
-    out: Output,
+    notifier: &Notifier,
 ) -> Result<Option<StartOfRun>, CliError> {
     if let Some(found) = find(run_id, receipts, root)? {
         let (definitions, is_signed) = found;
         if !is_signed {
-            out.warning(
-                "the definitions before the run are those of a receipt without a signature",
-            );
+            let text = "the definitions before the run are those of a receipt without a signature";
+            notifier.warning(text.to_owned());
         }
         return Ok(Some(StartOfRun {
             definitions,
@@ -99,7 +99,7 @@ pub fn start_of(
         "{dir}: no definitions from before the run {run_id}, so the end of this rollback is not compared with its start"
     );
     if !is_required {
-        out.warning(why);
+        notifier.warning(why);
         return Ok(None);
     }
     Err(CliError::new(Kind::NoDefinitions, why).hint(

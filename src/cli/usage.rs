@@ -126,9 +126,8 @@ fn error_of(error: &clap::Error) -> CliError {
         tip.map(str::to_owned)
     };
     let help = || {
-        let needs_host = text.contains("'--host <HOST>'");
-        needs_host
-            .then(|| "-h is the host of the server, as in psql; help is -? or --help".to_owned())
+        let is_bare = error.kind() == ErrorKind::InvalidValue && text.contains("'--host <HOST>'");
+        is_bare.then(|| "-h is the host of the server, as in psql; help is -? or --help".to_owned())
     };
     let usage = || begins("Usage: ").map(|usage| format!("usage: {usage}"));
     let message = begins("error: ").unwrap_or(&text).to_owned();
@@ -149,8 +148,24 @@ fn own_word(error: &clap::Error) -> Option<String> {
         return None;
     };
     let is_value = error.kind() == ErrorKind::UnknownArgument && !word.starts_with('-');
-    let value = is_value.then_some("a database is named by -d, a variable by -v NAME=VALUE");
+    let value = (is_value && is_of_database_command(error))
+        .then_some("a database is named by -d, a variable by -v NAME=VALUE");
     hint_for(table, word).or(value).map(str::to_owned)
+}
+
+/// Whether the error is about a command that takes a database. Only its usage names the command.
+fn is_of_database_command(error: &clap::Error) -> bool {
+    let text = error.to_string();
+    let (_, usage) = text.split_once("Usage: pgseal ").unwrap_or_default();
+    let definition = super::definition();
+    let mut command = &definition;
+    for word in usage.split_whitespace() {
+        match command.find_subcommand(word) {
+            Some(below) => command = below,
+            None => break,
+        }
+    }
+    has_host(command)
 }
 
 #[cfg(test)]
@@ -246,6 +261,17 @@ mod tests {
             let error = crate::cli::definition().try_get_matches_from(line);
             let error = error_of(&error.expect_err(word));
             assert!(error.hint.is_some_and(|hint| hint.contains(word)), "{word}");
+        }
+    }
+
+    #[test]
+    fn psql_habits_get_no_wrong_hint() {
+        let without_database = vec!["pgseal", "verify", "a", "b"];
+        let twice = vec!["pgseal", "status", "--host", "a", "--host", "b"];
+        for (line, word) in [(without_database, "named by -d"), (twice, "help is -?")] {
+            let error = crate::cli::definition().try_get_matches_from(line);
+            let error = error_of(&error.expect_err(word));
+            assert!(error.hint.is_none_or(|hint| !hint.contains(word)), "{word}");
         }
     }
 }

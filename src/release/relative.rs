@@ -225,6 +225,7 @@ impl Locks {
             session
                 .batch(&begin)
                 .context("cannot lock the tables of relative values")?;
+            let sent = Instant::now();
             let locked = question::lock_against_writers(session, &self.names);
             let failure = match locked {
                 Ok(()) => {
@@ -240,8 +241,11 @@ impl Locks {
             order.stop.check()?;
             let waited = begun.elapsed() >= Duration::from_millis(limit.into());
             let cause = match failure.cause {
-                // The limit of the statement: partitions are locked one by one.
-                Cause::Cancelled => Cause::LockNotAvailable,
+                // The limit of the statement, because partitions are locked one by one. Before the
+                // limit it was a person.
+                Cause::Cancelled if sent.elapsed() >= Duration::from_millis(all.into()) => {
+                    Cause::LockNotAvailable
+                }
                 cause => cause,
             };
             if cause != Cause::LockNotAvailable || waited {

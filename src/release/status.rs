@@ -122,7 +122,7 @@ pub fn ask(connect: &dyn Connect, receipts: &Path) -> Result<Status, DatabaseErr
     let holder = lock::holder(session.as_mut());
     drop(session);
     let (mut unfinished, mut lacking, mut unread) = (Vec::new(), Vec::new(), Vec::new());
-    let mut failed = Vec::new();
+    let mut attempts = Vec::new();
     let journals = journal::all_in(receipts).unwrap_or_else(|error| {
         unread.push((receipts.to_owned(), error));
         Vec::new()
@@ -131,7 +131,7 @@ pub fn ask(connect: &dyn Connect, receipts: &Path) -> Result<Status, DatabaseErr
         match journal::read(&path) {
             Ok(Some(lines)) => {
                 lacking.extend(lacked(&ledger, &target, &path, &lines));
-                failed.extend(failure(&target, &path, &lines));
+                attempts.extend(attempt(&target, &path, &lines));
                 unfinished.extend(ending(connect, &target, path, &lines)?);
             }
             Ok(None) => unfinished.push(Unfinished {
@@ -155,10 +155,11 @@ pub fn ask(connect: &dyn Connect, receipts: &Path) -> Result<Status, DatabaseErr
     {
         newest.ending = Ending::InProgress;
     }
-    let last = ledger.last().map(|entry| entry.at.clone());
-    let is_last = |one: &FailedAttempt| last.is_none_or(|at| one.ended.to_string() > at);
-    let failed = failed.into_iter().max_by_key(|one| one.ended);
-    let failed = failed.filter(is_last);
+    // The ledger knows attempts of other hosts, and the journals those that left no row.
+    let row = ledger.last().map(|entry| entry.at.clone());
+    let is_last = |one: &FailedAttempt| row.is_none_or(|at| one.ended.to_string() > at);
+    let last = attempts.into_iter().max_by_key(|attempt| attempt.ended);
+    let failed = last.and_then(|attempt| attempt.failed).filter(is_last);
     Ok(Status {
         target,
         ledger,
@@ -229,8 +230,15 @@ fn ending(
     }))
 }
 
-/// A run or rollback on this database that failed and changed nothing.
-fn failure(here: &ObservedTarget, path: &Path, lines: &[Line]) -> Option<FailedAttempt> {
+/// The end of a run or rollback on this database.
+struct Attempt {
+    /// The host's clock.
+    ended: Timestamp,
+    /// If it failed and changed nothing.
+    failed: Option<FailedAttempt>,
+}
+
+fn attempt(here: &ObservedTarget, path: &Path, lines: &[Line]) -> Option<Attempt> {
     let JournalStep::Begin {
         action,
         release,
@@ -241,18 +249,19 @@ fn failure(here: &ObservedTarget, path: &Path, lines: &[Line]) -> Option<FailedA
         return None;
     };
     let last = lines.last()?;
-    let is_failure = matches!(
-        last.step,
-        JournalStep::End {
-            outcome: Outcome::Unchanged
-        }
-    );
+    let JournalStep::End { outcome } = last.step else {
+        return None;
+    };
     let is_here =
         (&target.database, &target.system_identifier) == (&here.database, &here.system_identifier);
-    (is_failure && is_here).then(|| FailedAttempt {
+    let failed = (outcome == Outcome::Unchanged).then(|| FailedAttempt {
         journal: path.to_owned(),
         what: format!("{} of {release}", action.as_str()),
         ended: last.at,
+    });
+    is_here.then_some(Attempt {
+        ended: last.at,
+        failed,
     })
 }
 

@@ -358,6 +358,13 @@ fn runs_that_a_policy_forbids() {
     // An audit of the newer files only does not know the older ones.
     let newer = [ARCHIVE, "--since", "2026-11-21T08:30:00Z"];
     assert!(well.vault.faults(&newer).is_empty());
+    // A resumed run goes on with what began.
+    let mut resumed = ran(&well.two, trust, "2026-11-21T09:00:00Z", "two");
+    resumed["predicate"]["resumes"] = Digest::of(b"begun").to_string()[..32].into();
+    well.vault.receipt("two", &resumed);
+    well.has([]);
+    let two = ran(&well.two, trust, "2026-11-21T09:00:00Z", "two");
+    well.vault.receipt("two", &two);
     stage("2026-11-21T07:00:00Z", "partial");
     well.has(runs.map(|run| (run, "run-without-staging")));
     well.remove("stage.receipt.json");

@@ -551,6 +551,13 @@ fn a_refusal_of_a_later_file_comes_first() {
         2,
         &["no variable \"x\"; it has code, name"],
     );
+    let demanding = other(&db, "demanding", "1", &[]).demands_no_drift();
+    refused(
+        &[&a, &site.pack(&demanding)],
+        &[],
+        11,
+        &["demanding-1.pgseal", "--receipt-key", "no release was run"],
+    );
     refused(
         &[&a, &b],
         &["-v", "code=1", "-v", "name=2"],

@@ -6,6 +6,7 @@ use std::fs;
 use pgseal::trust::SecretKey;
 use pgseal_testkit::bundles::bend;
 use pgseal_testkit::cluster::TestDatabase;
+use pgseal_testkit::next_second;
 use pgseal_testkit::release::{
     Answer, Operator, Release, Running, Site, assert_same, dump, wait_until,
 };
@@ -628,4 +629,34 @@ fn interrupted_while_an_index_is_built() {
         "t"
     );
     run_with(&operator, &["--resume"]).done();
+}
+
+/// A failed rollback is not the last attempt once the run was resumed, although the ledger's row is older.
+#[test]
+fn the_last_attempt_after_a_resumed_run() {
+    let (db, release, site) = small("lastattempt");
+    db.client()
+        .batch_execute("create table public.switch as select 0 as n")
+        .unwrap();
+    let divide = "select 1 / n from public.switch;\n";
+    let release = release
+        .alone("alone", &format!("create table public.fine ();\n{divide}"))
+        .rollback(
+            "alone",
+            &format!("{divide}drop table if exists public.fine;\n"),
+        );
+    let operator = site.operator(&site.pack(&release), &db.url());
+    operator.run().fails(31);
+    next_second();
+    operator.rollback().fails(30);
+    let last = "the last attempt failed: rollback of ";
+    let text = operator.status_text();
+    assert!(text.contains(last), "{text}");
+    db.client()
+        .batch_execute("update public.switch set n = 1")
+        .unwrap();
+    next_second();
+    run_with(&operator, &["--resume"]).done();
+    let text = operator.status_text();
+    assert!(!text.contains(last), "{text}");
 }

@@ -10,7 +10,7 @@ use super::report::{cell, expect, report};
 use pgseal::trust::SecretKey;
 use pgseal_testkit::bundles::bend;
 use pgseal_testkit::cluster::TestDatabase;
-use pgseal_testkit::release::{Release, Running, Site, wait_until};
+use pgseal_testkit::release::{Release, Running, Site, assert_same, dump, wait_until};
 use pgseal_testkit::writer::Writer;
 
 const TABLES: &str =
@@ -467,4 +467,27 @@ fn partitions_that_are_let_go_one_by_one() {
         .unwrap();
     release.join().unwrap();
     run.end().done();
+}
+
+/// A person who cancels the question for the locks ends the run, and no further attempt follows.
+#[test]
+fn a_lock_that_a_person_cancels() {
+    let (db, release, site) = shop("cancelledlock");
+    let bundle = site.pack(&release.limits("1min", "1min"));
+    let mut writer = db.client();
+    writer
+        .batch_execute("begin; insert into public.items (name) values ('x')")
+        .unwrap();
+    let before = dump(&db);
+    let operator = site.operator(&bundle, &db.url());
+    let run = Running::of(&mut operator.command("run"));
+    // Well before the attempt's own limit.
+    let cancel = "select count(pg_cancel_backend(pid)) from pg_stat_activity
+        where wait_event_type = 'Lock' and datname = current_database() and query like 'LOCK TABLE%'
+          and clock_timestamp() - query_start < interval '200 ms'";
+    wait_until("it is cancelled", || db.ask(cancel) == "1");
+    run.end()
+        .fails_saying(30, &["57014", "it was cancelled on the server"]);
+    drop(writer);
+    assert_same(&before, &dump(&db));
 }

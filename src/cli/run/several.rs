@@ -6,12 +6,14 @@
 use super::{Args, One, Several};
 use crate::bundle::BundleToRun;
 use crate::cli::args::{BundleArgs, now};
+use crate::cli::recording;
 use crate::cli::{CliError, Exit, Output, display_path};
 use crate::release::cancellation::CancellationToken;
 use crate::release::run_context::{self, VariableError};
 use crate::trust::SecretKey;
 use pgseal_verify::format::manifest::Manifest;
 use pgseal_verify::format::name::VariableName;
+use pgseal_verify::format::receipt::Action;
 use pgseal_verify::format::statement::{ReleaseId, title};
 use pgseal_verify::format::timestamp::Timestamp;
 use std::cell::OnceCell;
@@ -23,7 +25,7 @@ use std::sync::Arc;
 pub fn run(args: &Args, key: Option<Arc<SecretKey>>, out: Output) -> Result<Exit, CliError> {
     check_options(args)?;
     let stop = OnceCell::new();
-    let all = checked(args, &stop)?;
+    let all = checked(args, key.as_deref(), &stop)?;
     let mut done: Vec<&PathBuf> = Vec::new();
     for (at, (one, title)) in all.iter().enumerate() {
         let file = &one.bundle.file;
@@ -56,6 +58,7 @@ fn check_options(args: &Args) -> Result<(), CliError> {
 /// Checks every release by the files of this host.
 fn checked<'a>(
     args: &'a Args,
+    key: Option<&SecretKey>,
     stop: &'a OnceCell<CancellationToken>,
 ) -> Result<Vec<(One<'a>, String)>, CliError> {
     let at = now();
@@ -82,6 +85,8 @@ fn checked<'a>(
     let mut all = Vec::new();
     for (place, (bundle, authentic)) in bundles.into_iter().enumerate() {
         let manifest = authentic.manifest();
+        recording::check_run(key, &root, manifest, Action::Run)
+            .map_err(|error| error.about(&bundle.file).also_hint("no release was run"))?;
         let title = title(&manifest.release.name, &manifest.release.version);
         let mut variables = given.clone();
         variables.retain(|name, _| declares(manifest, name));
