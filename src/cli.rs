@@ -13,6 +13,7 @@ mod cat;
 mod check;
 mod clone;
 mod completions;
+mod config;
 mod connection;
 mod database_command;
 mod diff;
@@ -58,6 +59,7 @@ mod run;
 mod runbook;
 mod schema_digests;
 mod script;
+mod settings;
 mod sign;
 mod signer;
 mod stage;
@@ -72,6 +74,7 @@ mod waiting;
 mod withdraw;
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -108,6 +111,9 @@ struct Global {
     /// When to use colours
     #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
     color: Color,
+    /// A configuration file, read after /etc/pgseal/pgseal.toml and before the environment
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -190,6 +196,8 @@ enum Command {
     Archive(archive::Args),
     /// Re-authenticate archives in bulk
     Audit(audit::Args),
+    /// The settings of this host and shell
+    Config(config::Args),
     /// Shell completions
     Completions(completions::Args),
     /// The manual page
@@ -199,6 +207,9 @@ enum Command {
 /// Parses the arguments, runs the command and reports its error.
 pub fn main() -> ExitCode {
     interrupt::file_size_is_an_error();
+    // Some settings are defaults of arguments, so they come before parsing.
+    let config = settings::named_file(std::env::args_os());
+    let loaded = settings::load(config.as_deref());
     let matches = definition().try_get_matches();
     let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
@@ -214,7 +225,13 @@ pub fn main() -> ExitCode {
         quiet: cli.global.quiet,
         color,
     };
-    let exit = match dispatch(cli.command, out) {
+    let ended = loaded.and_then(|()| match cli.global.config == config {
+        true => dispatch(cli.command, out),
+        false => Err(CliError::usage(
+            "--config stands where it is another option's value",
+        )),
+    });
+    let exit = match ended {
         Ok(exit) => exit,
         Err(error) => {
             out.error(&error);
@@ -260,6 +277,7 @@ fn dispatch(command: Command, out: Output) -> Result<Exit, CliError> {
         Command::Report(args) => report::run(&args, out),
         Command::Archive(args) => archive::run(&args, out),
         Command::Audit(args) => audit::run(&args, out),
+        Command::Config(args) => config::run(&args, out),
         Command::Completions(args) => completions::run(&args, out),
         Command::Man(args) => man::run(&args, out),
     }

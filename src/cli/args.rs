@@ -5,7 +5,7 @@ mod database;
 mod files;
 mod keys;
 
-pub use connection::ConnectionArgs;
+pub use connection::{ConnectionArgs, shown as connection_shown};
 pub use database::{DatabaseArgs, LimitArgs, RetryArgs, VariableArgs};
 pub use files::{ApprovalArgs, BundleArgs, TrustArgs, authenticate, open, open_error};
 pub use keys::{PassphraseArgs, public_key, small_text};

@@ -7,6 +7,7 @@ use super::error;
 use super::evidence::{self, About, EvidenceArgs};
 use super::interrupt::Command;
 use super::progress::Notifier;
+use super::settings;
 use super::{CliError, Exit, Kind, Output, Paint, escape};
 use crate::release::check::{self, CheckError, Checked, Seen};
 use crate::release::event::Silent;
@@ -30,7 +31,7 @@ pub struct Args {
     #[command(flatten)]
     limits: LimitArgs,
     /// Directory of receipts, for --receipt-key
-    #[arg(long, value_name = "DIR", default_value = "pgseal-receipts")]
+    #[arg(long, value_name = "DIR", default_value_os_t = settings::receipts())]
     receipts: PathBuf,
     #[command(flatten)]
     evidence: EvidenceArgs,
@@ -41,7 +42,11 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let root = args.bundle.root()?;
     witness.check(&root)?;
     let bundle = args.bundle.authenticate(&root, JudgedAt::At(now()))?;
-    let variables = run_context::values(bundle.manifest(), &args.database.variables()?, false)?;
+    let variables = run_context::values(
+        bundle.manifest(),
+        &args.database.variables(bundle.manifest())?,
+        false,
+    )?;
     let limits = (&args.limits, &bundle.manifest().limits);
     let ordered = DatabaseCommand::prepare(
         &args.database,

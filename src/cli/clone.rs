@@ -81,7 +81,7 @@ struct Site {
 impl ServerArgs {
     fn site(&self, name: &'static str, out: Output) -> Result<Site, CliError> {
         let root = self.trust.load()?;
-        let (connector, parameters) = connection::connector_for_gates(&self.connection, None)?;
+        let (connector, parameters) = connection::connector_for_clones(&self.connection, None)?;
         let server = Here::new(connector, parameters);
         let (stop, notifier) = (CancellationToken::default(), Notifier::plain(out));
         let leaves =

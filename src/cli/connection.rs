@@ -18,16 +18,32 @@ const ALOUD: Output = Output {
 
 /// Creates a connector without connecting. Passwords are never shown, also not in errors.
 pub fn connector(given: &ConnectionArgs) -> Result<Connector, CliError> {
-    connector_for_gates(given, None).map(|(connector, _)| connector)
+    connector_for_gates(given, None)
 }
 
-/// Like [`connector`], with a separate role for gates and probes. Also returns the parameters, for
-/// programs that connect by themselves.
+/// Like [`connector`], with a separate role for gates and probes.
 pub fn connector_for_gates(
     given: &ConnectionArgs,
     gate_user: Option<&str>,
+) -> Result<Connector, CliError> {
+    prepared(given, given.parameters()?, gate_user).map(|(connector, _)| connector)
+}
+
+/// Connector to the server of clones, with a separate role for gates and probes. Also returns the
+/// parameters, for programs that connect by themselves.
+pub fn connector_for_clones(
+    given: &ConnectionArgs,
+    gate_user: Option<&str>,
 ) -> Result<(Connector, Parameters), CliError> {
-    let (settings, parameters) = settings(given)?;
+    prepared(given, given.server_parameters()?, gate_user)
+}
+
+fn prepared(
+    given: &ConnectionArgs,
+    parameters: Parameters,
+    gate_user: Option<&str>,
+) -> Result<(Connector, Parameters), CliError> {
+    let (settings, parameters) = settings(given, parameters)?;
     let gate = match gate_user {
         Some(role) => Some(gate_settings(&settings.database, &parameters, role)?),
         None => None,
@@ -57,9 +73,11 @@ fn gate_settings(
     with_password_file(&parameters)
 }
 
-fn settings(given: &ConnectionArgs) -> Result<(Settings, Parameters), CliError> {
-    let mut parameters = given.parameters().map_err(|error| wrong(&error))?;
-    if parameters.get("password").is_some() {
+fn settings(
+    given: &ConnectionArgs,
+    mut parameters: Parameters,
+) -> Result<(Settings, Parameters), CliError> {
+    if given.has_visible_password() {
         // Removing it from the command line of this process needs unsafe code; psql leaves it
         // there, too.
         ALOUD.warning(
@@ -82,7 +100,8 @@ fn with_password_file(parameters: &Parameters) -> Result<Settings, CliError> {
     Ok(settings)
 }
 
-fn wrong(error: &SettingsError) -> CliError {
+/// The error for parameters that cannot be understood.
+pub fn wrong(error: &SettingsError) -> CliError {
     let hint = match error {
         SettingsError::Syntax(_) | SettingsError::Unknown(_) => {
             "write --db postgresql://USER@HOST:PORT/DATABASE or \"host=... dbname=...\""

@@ -6,6 +6,7 @@ use super::args::ConnectionArgs;
 use super::args::{TrustArgs, authenticate, now};
 use super::evidence::{self, About, EvidenceArgs};
 use super::fingerprint::diff;
+use super::settings;
 use super::{CliError, Exit, Kind, Output, Paint, display_path, escape};
 use crate::database::{Connect as _, Purpose};
 use crate::fingerprint;
@@ -27,7 +28,7 @@ pub struct Args {
     #[command(flatten)]
     connection: ConnectionArgs,
     /// Directory of the receipts
-    #[arg(long, value_name = "DIR", default_value = "pgseal-receipts")]
+    #[arg(long, value_name = "DIR", default_value_os_t = settings::receipts())]
     receipts: PathBuf,
     #[command(flatten)]
     evidence: EvidenceArgs,

@@ -11,6 +11,7 @@ use super::args::{TrustArgs, now};
 use super::clone::OnCloneArgs;
 use super::evidence::{self, About, EvidenceArgs};
 use super::progress::Notifier;
+use super::settings;
 use super::{CliError, Exit, Kind, Output, ResultExt, display_path, escape};
 use crate::durable;
 use crate::fingerprint::{self, FingerprintError, Progress};
@@ -45,7 +46,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = WORKERS)]
     workers: NonZeroUsize,
     /// Directory of receipts, for --receipt-key
-    #[arg(long, value_name = "DIR", default_value = "pgseal-receipts")]
+    #[arg(long, value_name = "DIR", default_value_os_t = settings::receipts())]
     receipts: PathBuf,
     #[command(flatten)]
     evidence: EvidenceArgs,

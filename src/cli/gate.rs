@@ -10,6 +10,7 @@ use super::evidence::{self, About, EvidenceArgs, Witness};
 use super::interrupt::Command;
 use super::missing::{self, Permission};
 use super::progress::Notifier;
+use super::settings;
 use super::waiting::{Begun, GivenUp, Waiting};
 use super::{CliError, Exit, Kind, Output, Paint, escape};
 use crate::bundle::BundleToRun;
@@ -36,7 +37,7 @@ pub struct Args {
     #[command(flatten)]
     limits: LimitArgs,
     /// Directory of the journals
-    #[arg(long, value_name = "DIR", default_value = "pgseal-receipts")]
+    #[arg(long, value_name = "DIR", default_value_os_t = settings::receipts())]
     receipts: PathBuf,
     /// A rehearsal of this release: *.rehearsal.json [default: one of those in --receipts]
     #[arg(long, value_name = "FILE")]
@@ -119,7 +120,7 @@ fn attempt(
     let bundle = args.approvals.add_arrived_to(bundle, about, with)?;
     let (manifest, id) = (bundle.manifest(), bundle.release_id());
     policy::check_policy(&root, &manifest.release, id, JudgedAt::At(at))?;
-    let variables = run_context::values(manifest, &args.database.variables()?, true)?;
+    let variables = run_context::values(manifest, &args.database.variables(manifest)?, true)?;
     let begun = match begun {
         Some(begun) => begun,
         first => {

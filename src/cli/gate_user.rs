@@ -1,6 +1,6 @@
 //! The database role for gates and probes.
 
-use super::CliError;
+use super::{CliError, settings};
 
 /// The role that gates and probes are asked as.
 #[derive(clap::Args, Debug, Clone, Default)]
@@ -16,14 +16,10 @@ impl GateUserArgs {
         self.gate_user.as_deref()
     }
 
-    /// The role from the flag or `PGSEAL_GATE_USER`, if not empty.
+    /// The role from the flag or the setting, if not empty.
     pub fn named(&self) -> Result<Option<String>, CliError> {
-        let variable = match std::env::var("PGSEAL_GATE_USER") {
-            Ok(role) => Some(role),
-            Err(std::env::VarError::NotPresent) => None,
-            Err(error) => return Err(CliError::usage(format!("PGSEAL_GATE_USER: {error}"))),
-        };
-        let role = self.gate_user.clone().or(variable);
-        Ok(role.filter(|role| !role.is_empty()))
+        let set = settings::current().text(settings::Name::GateUser)?;
+        let role = self.gate_user.as_deref().or(set);
+        Ok(role.filter(|role| !role.is_empty()).map(str::to_owned))
     }
 }

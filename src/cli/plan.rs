@@ -17,6 +17,7 @@ use super::missing::{self, Permission};
 use super::points;
 use super::progress::Notifier;
 use super::relative_locks;
+use super::settings;
 use super::stage;
 use super::{CliError, Exit, Output};
 use crate::bundle::BundleToRun;
@@ -47,7 +48,7 @@ pub struct Args {
     #[command(flatten)]
     approvals: ApprovalArgs,
     /// Directory of the journals
-    #[arg(long, value_name = "DIR", default_value = "pgseal-receipts")]
+    #[arg(long, value_name = "DIR", default_value_os_t = settings::receipts())]
     receipts: PathBuf,
     /// A rehearsal of this release: *.rehearsal.json [default: the latest among the receipts]
     #[arg(long, value_name = "FILE")]
@@ -78,10 +79,13 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let with = BundleToRun::with_approval;
     let bundle = args.approvals.add_to(bundle, about, with)?;
     let manifest = bundle.manifest();
-    if let Err(why) = receipt_key::check_run(&root, manifest, None, Action::Run) {
+    let has_key = settings::current()
+        .option(settings::Name::ReceiptKey)
+        .is_some();
+    if !has_key && let Err(why) = receipt_key::check_run(&root, manifest, None, Action::Run) {
         out.note(format!("a run needs --receipt-key: {why}"));
     }
-    let variables = run_context::values(manifest, &args.database.variables()?, true)?;
+    let variables = run_context::values(manifest, &args.database.variables(manifest)?, true)?;
     let code = variables.get(APR_VARIABLE).map(String::as_str);
     let named = args.rehearsal.as_deref();
     let receipts = &args.receipts;

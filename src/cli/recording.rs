@@ -3,6 +3,7 @@
 
 use super::args::{PassphraseArgs, now};
 use super::error;
+use super::settings;
 use super::table;
 use super::{CliError, Exit, Kind, Output, Paint, ResultExt as _, display_path, escape};
 use crate::bundle::AuthenticatedBundle;
@@ -34,9 +35,9 @@ pub const UNSIGNED: &str = "without --receipt-key the receipt is not signed: any
 #[derive(clap::Args, Debug)]
 pub struct ReceiptArgs {
     /// Directory of the journal and the receipt
-    #[arg(long, value_name = "DIR", default_value = "pgseal-receipts")]
+    #[arg(long, value_name = "DIR", default_value_os_t = settings::receipts())]
     pub receipts: PathBuf,
-    /// Sign the receipt with this secret key
+    /// Sign the receipt with this secret key [default: PGSEAL_RECEIPT_KEY]
     #[arg(long, value_name = "KEY")]
     receipt_key: Option<PathBuf>,
     #[command(flatten)]
@@ -58,13 +59,18 @@ impl ReceiptArgs {
     /// Opens the key that signs the receipt. This may wait for a passphrase, so it precedes any use
     /// of the clock, the trust root and the database.
     pub fn key(&self) -> Result<Option<Arc<SecretKey>>, CliError> {
-        let key = self.passphrase.keys(self.receipt_key.as_slice())?.pop();
+        let key = self.passphrase.keys(self.key_file().as_slice())?.pop();
         Ok(key.map(Arc::new))
+    }
+
+    fn key_file(&self) -> Option<PathBuf> {
+        let set = || settings::current().path(settings::Name::ReceiptKey);
+        self.receipt_key.clone().or_else(set)
     }
 
     /// Warns if nothing will sign the receipt, although the trust root has keys for that.
     pub fn warn(&self, root: &TrustRoot, out: Output) {
-        if self.receipt_key.is_none() && receipt_key::has_role(root) {
+        if self.key_file().is_none() && receipt_key::has_role(root) {
             out.warning(UNSIGNED);
         }
     }

@@ -92,7 +92,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let manifest = bundle.manifest();
     let (release, id) = (&manifest.release, bundle.release_id());
     policy::check_policy(&root, release, id, JudgedAt::At(at))?;
-    let variables = run_context::values(manifest, &args.database.variables()?, true)?;
+    let variables = run_context::values(manifest, &args.database.variables(manifest)?, true)?;
     if let Some(other) = namesakes::ids(&args.receipts.receipts, release, id).last() {
         let title = title(&release.name, &release.version);
         out.note(format!(
@@ -125,7 +125,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     }
     let gate_user = args.database.gate_user()?;
     let (connector, parameters) =
-        connection::connector_for_gates(args.database.connection(), gate_user.as_deref())?;
+        connection::connector_for_clones(args.database.connection(), gate_user.as_deref())?;
     let runs_as = connector.runs_as().map(str::to_owned);
     let server = Here::new(connector, parameters);
     let mut narrator = Narrator {

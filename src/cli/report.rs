@@ -11,7 +11,7 @@ mod sections;
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::ValueEnum;
 
@@ -22,14 +22,12 @@ use super::evidence::{About, EvidenceArgs};
 use super::exit::Exit;
 use super::lines::{self, LineArgs};
 use super::output::{Output, Paint, display_path, escape};
+use super::settings;
 use crate::durable;
 use crate::readiness::{self, Matrix, ReadinessFacts, Status, Verdict};
 use crate::runbook::Known;
 use crate::runbook::line::quoted;
 use pgseal_verify::format::evidence::AnswerKind;
-
-/// Default directory of receipts in every command.
-const RECEIPTS: &str = "pgseal-receipts";
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -44,7 +42,7 @@ pub struct Args {
     #[command(flatten)]
     approvals: ApprovalArgs,
     /// Where journals, receipts and rehearsal receipts are
-    #[arg(long, value_name = "DIR", default_value = RECEIPTS)]
+    #[arg(long, value_name = "DIR", default_value_os_t = settings::receipts())]
     receipts: PathBuf,
     #[command(flatten)]
     evidence: EvidenceArgs,
@@ -97,7 +95,7 @@ impl Args {
                 .map(|db| quoted(&db)),
             gate_user: self.database.gate_user_given().map(str::to_owned),
             approvals: words(self.approvals.paths()),
-            receipts: (self.receipts != Path::new(RECEIPTS)).then(|| lines::word(&self.receipts)),
+            receipts: (self.receipts != settings::receipts()).then(|| lines::word(&self.receipts)),
             rehearsals: words(&self.rehearsal),
             ..self.lines.known(&self.bundle, self.evidence.key(), values)
         }

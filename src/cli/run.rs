@@ -15,6 +15,7 @@ use super::recording::{Prepared, ReceiptArgs};
 use super::rehearsal_proof::RehearsedArgs;
 use super::relative_locks;
 use super::schema_digests::SchemaDigestArgs;
+use super::settings;
 use super::stage;
 use super::waiting;
 use super::{CliError, Exit, Output};
@@ -106,7 +107,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let one = One {
         bundle,
         options,
-        variables: options.database.variables()?,
+        variables: options.database.given()?,
         several: None,
     };
     one.run(key, out)
@@ -154,7 +155,7 @@ impl One<'_> {
         let manifest = bundle.manifest();
         stage::warn(manifest, out);
         args.receipts.warn(&root, out);
-        let variables = run_context::values(manifest, &self.variables, true)?;
+        let variables = self.values(manifest)?;
         let mut progress = Progress::new(out);
         let ordered = self.prepare(manifest, out, &progress)?;
         let order = ContextToRun {
@@ -197,6 +198,12 @@ impl One<'_> {
             schema,
         };
         self.begin(permitted, &mut prepared, &mut progress, Vec::new(), out)
+    }
+
+    /// Values of all variables.
+    fn values(&self, manifest: &Manifest) -> Result<BTreeMap<String, String>, CliError> {
+        let given = settings::current().add_variables(manifest, self.variables.clone())?;
+        Ok(run_context::values(manifest, &given, true)?)
     }
 
     /// Prepares connection and signals.

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use super::args::{BundleArgs, VariableArgs, now};
 use super::lines::{self, LineArgs};
 use super::measured;
+use super::settings;
 use super::{CliError, Exit, Output, ResultExt, display_path, escape_lines};
 use crate::bundle::ReleaseFiles;
 use crate::bundle::lint::declared;
@@ -41,7 +42,7 @@ pub struct Args {
     #[arg(long, conflicts_with = "html")]
     raw: bool,
     /// Directory of the receipts
-    #[arg(long, value_name = "DIR", default_value = "pgseal-receipts")]
+    #[arg(long, value_name = "DIR", default_value_os_t = settings::receipts())]
     receipts: PathBuf,
     /// A signed rehearsal of this release: *.rehearsal.json [default: the relevant one among the receipts]
     #[arg(long, value_name = "FILE", conflicts_with = "raw")]
@@ -66,7 +67,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         let message = format!("the release has no runbook for the {}", args.audience);
         return Err(CliError::usage(message).hint("`pgseal inspect FILE` lists its runbooks"));
     }
-    let given = args.variables.values()?;
+    let given = args.variables.values(manifest)?;
     let with_defaults = run_context::values(manifest, &given, false)?;
     let values = lines::values(given, &root, &bundle, when);
     let of_run = run_context::values(manifest, &values, true).ok();

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::args::ConnectionArgs;
+use super::settings;
 use super::table;
 use super::{CliError, Exit, Output, Paint, display_path, escape, optional};
 use crate::record::ledger::{Entry, Happened, Step};
@@ -18,7 +19,7 @@ pub struct Args {
     #[command(flatten)]
     connection: ConnectionArgs,
     /// Directory of the journals
-    #[arg(long, value_name = "DIR", default_value = "pgseal-receipts")]
+    #[arg(long, value_name = "DIR", default_value_os_t = settings::receipts())]
     receipts: PathBuf,
 }
 

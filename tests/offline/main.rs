@@ -5,6 +5,7 @@ mod approvals;
 mod bundle;
 mod cli;
 mod interchange;
+mod settings;
 mod signers;
 mod timestamp;
 mod trust;

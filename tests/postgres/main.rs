@@ -59,6 +59,7 @@ mod runbook;
 mod script;
 mod servers;
 mod session;
+mod settings;
 mod several_hosts;
 mod shadow;
 mod shop;

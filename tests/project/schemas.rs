@@ -196,6 +196,7 @@ fn commands_without_a_database() {
         ],
     );
 
+    desk.ok("config", &["config", "show"]);
     desk.ok("lint", &["lint", "example"]);
     desk.ok("lint", &["lint", "--rules"]);
     desk.ok("lint", &["lint", "--explain", "missing-rollback"]);

@@ -1,5 +1,6 @@
 //! Arguments that name a database as psql's do.
 
+use crate::cli::settings::{self, Name};
 use crate::cli::{CliError, connection};
 use crate::postgres::{Connector, Parameters, SettingsError};
 use clap::Args;
@@ -38,16 +39,43 @@ impl ConnectionArgs {
 
     /// Whether any of them is given.
     pub fn is_given(&self) -> bool {
-        self.db.is_some() || self.options().next().is_some()
+        let is_set = settings::current().option(Name::Db).is_some();
+        is_set || self.db.is_some() || self.options().next().is_some()
     }
 
-    /// The parameters that are given.
-    pub fn parameters(&self) -> Result<Parameters, SettingsError> {
-        let mut parameters = Parameters::parse(self.db.as_deref().unwrap_or_default())?;
+    /// The parameters that are given. A connection string of the settings fills in what no option
+    /// says.
+    pub fn parameters(&self) -> Result<Parameters, CliError> {
+        let set = settings::current().text(Name::Db)?;
+        Ok(self
+            .parameters_with(set)
+            .map_err(|error| connection::wrong(&error))?)
+    }
+
+    /// Like [`Self::parameters`], without settings: those name the database of releases, and not the
+    /// server on which clones are made.
+    pub fn server_parameters(&self) -> Result<Parameters, CliError> {
+        Ok(self
+            .parameters_with(None)
+            .map_err(|error| connection::wrong(&error))?)
+    }
+
+    fn parameters_with(&self, set: Option<&str>) -> Result<Parameters, SettingsError> {
+        let text = self.db.as_deref().or(set).unwrap_or_default();
+        let mut parameters = Parameters::parse(text)?;
         for (keyword, value) in self.options() {
-            parameters.set_default(keyword, value)?;
+            match self.db {
+                Some(_) => parameters.set_default(keyword, value)?,
+                None => parameters.set(keyword, value)?,
+            }
         }
         Ok(parameters)
+    }
+
+    /// Whether the command line has a password, which everybody on the host can read.
+    pub fn has_visible_password(&self) -> bool {
+        let db = self.db.as_deref().map(Parameters::parse);
+        db.is_some_and(|parsed| parsed.is_ok_and(|parsed| parsed.get("password").is_some()))
     }
 
     /// Prepares the connector without connecting.
@@ -58,15 +86,22 @@ impl ConnectionArgs {
     /// The value of `--db` that stands for all of them; `None` if it has a password or cannot be
     /// parsed.
     pub fn shown(&self) -> Option<String> {
-        let parameters = self.parameters().ok()?;
-        if parameters.has("password") || parameters.has("sslpassword") {
-            return None;
-        }
         match &self.db {
-            Some(db) if self.options().next().is_none() => Some(db.clone()),
-            _ => Some(parameters.to_text()),
+            Some(db) if self.options().next().is_none() => shown(db),
+            _ => without_password(&self.parameters().ok()?).map(Parameters::to_text),
         }
     }
+}
+
+/// A connection string, unless it has a password or cannot be parsed.
+pub fn shown(text: &str) -> Option<String> {
+    let parameters = Parameters::parse(text).ok()?;
+    without_password(&parameters).map(|_| text.to_owned())
+}
+
+fn without_password(parameters: &Parameters) -> Option<&Parameters> {
+    let is_secret = parameters.has("password") || parameters.has("sslpassword");
+    (!is_secret).then_some(parameters)
 }
 
 #[cfg(test)]
@@ -103,15 +138,35 @@ mod tests {
     #[test]
     fn a_connection_string_precedes_options() {
         let host = |db: &str| {
-            let parameters = given(db, Some("it's")).parameters().unwrap();
+            let parameters = given(db, Some("it's")).parameters_with(None).unwrap();
             parameters.get("host").map(str::to_owned)
         };
         assert_eq!(host("shop").as_deref(), Some("it's"));
-        assert!(!given("shop", Some("")).parameters().unwrap().has("host"));
+        assert!(
+            !given("shop", Some(""))
+                .parameters_with(None)
+                .unwrap()
+                .has("host")
+        );
         assert_eq!(host("postgresql://other/shop").as_deref(), Some("other"));
         let text = given("shop", Some("it's \\ here")).shown().unwrap();
         assert_eq!(text, r"dbname='shop' host='it\'s \\ here'");
         let again = Parameters::parse(&text).unwrap();
         assert_eq!(again.get("host"), Some("it's \\ here"));
+    }
+
+    #[test]
+    fn options_precede_a_connection_string_of_the_settings() {
+        let set = Some("postgresql://lena@one:5433/shop");
+        let options = ConnectionArgs {
+            host: Some("two".to_owned()),
+            ..ConnectionArgs::default()
+        };
+        let parameters = options.parameters_with(set).unwrap();
+        let found = ["host", "port", "user", "dbname"].map(|keyword| parameters.get(keyword));
+        assert_eq!(found, ["two", "5433", "lena", "shop"].map(Some));
+        let parameters = given("other", None).parameters_with(set).unwrap();
+        assert_eq!(parameters.get("dbname"), Some("other"));
+        assert!(!parameters.has("host"));
     }
 }

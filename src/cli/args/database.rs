@@ -2,12 +2,13 @@
 
 use super::{ConnectionArgs, name_and_value};
 use crate::cli::gate_user::GateUserArgs;
-use crate::cli::{CliError, Kind, connection};
+use crate::cli::{CliError, Kind, connection, settings};
 use crate::postgres::Connector;
 use crate::release::cancellable::CancellableConnector;
 use crate::release::cancellation::CancellationToken;
 use crate::release::event::BackgroundObserver;
 use clap::Args;
+use pgseal_verify::format::manifest::Manifest;
 use pgseal_verify::format::run_limits::{RunLimits, TimeLimit};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,8 +33,13 @@ pub struct VariableArgs {
 }
 
 impl VariableArgs {
-    /// The given variables; a duplicate is an error.
-    pub fn values(&self) -> Result<BTreeMap<String, String>, CliError> {
+    /// Values for this release: of the command line, then of settings.
+    pub fn values(&self, manifest: &Manifest) -> Result<BTreeMap<String, String>, CliError> {
+        settings::current().add_variables(manifest, self.given()?)
+    }
+
+    /// The variables of the command line; a duplicate is an error.
+    pub fn given(&self) -> Result<BTreeMap<String, String>, CliError> {
         let mut values = BTreeMap::new();
         for (name, value) in &self.variables {
             if values.insert(name.clone(), value.clone()).is_some() {
@@ -51,7 +57,6 @@ impl DatabaseArgs {
     /// Prepares the connector without connecting.
     fn connector(&self) -> Result<Connector, CliError> {
         connection::connector_for_gates(&self.connection, self.gate_user()?.as_deref())
-            .map(|(connector, _)| connector)
     }
 
     /// The role for gates and probes, if the operator named one.
@@ -86,9 +91,14 @@ impl DatabaseArgs {
         &self.connection
     }
 
-    /// The given variables; a duplicate is an error.
-    pub fn variables(&self) -> Result<BTreeMap<String, String>, CliError> {
-        self.variables.values()
+    /// The variables of the command line; a duplicate is an error.
+    pub fn given(&self) -> Result<BTreeMap<String, String>, CliError> {
+        self.variables.given()
+    }
+
+    /// Values for this release: of the command line, then of settings.
+    pub fn variables(&self, manifest: &Manifest) -> Result<BTreeMap<String, String>, CliError> {
+        self.variables.values(manifest)
     }
 }
 

@@ -4,7 +4,7 @@ use crate::bundle::{
     Attestations, AuthenticateError, AuthenticatedBundle, BundleToRun, UntrustedBundle,
 };
 use crate::cli::byte_progress::{ByteProgress, Counted};
-use crate::cli::{CliError, Exit, Output, ResultExt, display_path};
+use crate::cli::{CliError, Exit, Output, ResultExt, display_path, settings};
 use crate::open_file;
 use crate::parallel::Cores;
 use crate::trust::attestations::{AttestationError, ClaimedStatement};
@@ -15,9 +15,6 @@ use pgseal_verify::format::timestamp::Timestamp;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Default path of a host's trust root.
-const DEFAULT_TRUST: &str = "/etc/pgseal/trust.json";
-
 /// Which trust root.
 #[derive(Args, Debug, Clone)]
 pub struct TrustArgs {
@@ -27,14 +24,14 @@ pub struct TrustArgs {
 }
 
 impl TrustArgs {
-    /// Reads and validates the trust root named by the flag or the environment, if any.
+    /// Reads and validates the trust root named by the flag or a setting, if any.
     pub fn load_if_named(&self) -> Result<Option<TrustRoot>, CliError> {
         self.named().map(|path| Ok(store::read(&path)?)).transpose()
     }
 
-    /// Reads and validates the trust root, if one is named or `DEFAULT_TRUST` exists.
+    /// Reads and validates the trust root, if one is named or the default path exists.
     pub fn load_if_there(&self) -> Result<Option<TrustRoot>, CliError> {
-        if self.named().is_none() && !Path::new(DEFAULT_TRUST).exists() {
+        if self.named().is_none() && !self.path().exists() {
             return Ok(None);
         }
         self.load().map(Some)
@@ -45,9 +42,9 @@ impl TrustArgs {
         Ok(store::read(&self.path())?)
     }
 
-    /// Path of the trust root: the flag, then the environment, then the default.
+    /// Path of the trust root: the flag, then the setting, then the default.
     pub fn path(&self) -> PathBuf {
-        self.named().unwrap_or_else(|| DEFAULT_TRUST.into())
+        self.named().unwrap_or_else(settings::trust)
     }
 
     /// Value of the flag.
@@ -56,10 +53,8 @@ impl TrustArgs {
     }
 
     fn named(&self) -> Option<PathBuf> {
-        let environment = || std::env::var_os("PGSEAL_TRUST").filter(|path| !path.is_empty());
-        self.trust
-            .clone()
-            .or_else(|| environment().map(PathBuf::from))
+        let set = || settings::current().path(settings::Name::Trust);
+        self.trust.clone().or_else(set)
     }
 }
 

@@ -51,7 +51,7 @@ pub fn gather(args: &Args, out: Output) -> Result<ReadinessFacts, CliError> {
     let with = BundleToRun::with_approval;
     let bundle = args.approvals.add_to(bundle, about, with)?;
     let manifest = bundle.manifest();
-    let given = args.database.variables()?;
+    let given = args.database.variables(manifest)?;
     let variables = run_context::values(manifest, &given, false)?;
     let apr = variables.get(APR_VARIABLE).map(String::as_str);
     let (answers, mut blockers) = match args.database() {

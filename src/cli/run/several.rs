@@ -9,7 +9,7 @@ use crate::cli::args::{BundleArgs, now};
 use crate::cli::recording;
 use crate::cli::{CliError, Exit, Output, display_path};
 use crate::release::cancellation::CancellationToken;
-use crate::release::run_context::{self, VariableError};
+use crate::release::run_context::VariableError;
 use crate::trust::SecretKey;
 use pgseal_verify::format::manifest::Manifest;
 use pgseal_verify::format::name::VariableName;
@@ -80,7 +80,7 @@ fn checked<'a>(
         bundles.push((bundle, authentic));
     }
     let ids: Vec<ReleaseId> = bundles.iter().map(|(_, one)| one.release_id()).collect();
-    let given = options.database.variables()?;
+    let given = options.database.given()?;
     known(&given, bundles.iter().map(|(_, one)| one.manifest()))?;
     let mut all = Vec::new();
     for (place, (bundle, authentic)) in bundles.into_iter().enumerate() {
@@ -147,7 +147,7 @@ impl One<'_> {
     fn check(&self, bundle: BundleToRun<'_>, at: Timestamp) -> Result<(), CliError> {
         let options = self.options;
         let bundle = self.approved(bundle, options.wait)?;
-        let variables = run_context::values(bundle.manifest(), &self.variables, true)?;
+        let variables = self.values(bundle.manifest())?;
         bundle.check_policy()?;
         let Err(refused) = self.permission(&bundle, &variables, at) else {
             return Ok(());

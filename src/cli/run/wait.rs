@@ -13,7 +13,7 @@ use crate::cli::waiting::{Begun, Waiting};
 use crate::cli::{CliError, Exit, Output};
 use crate::release::event::Silent;
 use crate::release::gate;
-use crate::release::run_context::{self, ContextToRun};
+use crate::release::run_context::ContextToRun;
 use crate::release::survey::survey;
 use crate::trust::SecretKey;
 use pgseal_verify::format::receipt::Action;
@@ -96,7 +96,7 @@ impl<'a> Waiter<'a> {
         self.begun.check(bundle.release_id(), &one.bundle.file)?;
         let bundle = one.approved(bundle, true)?;
         let manifest = bundle.manifest();
-        let variables = run_context::values(manifest, &one.variables, true)?;
+        let variables = one.values(manifest)?;
         self.prepared.renew(&root, manifest, Action::Run)?;
         let (first, notifier) = (&self.begun.command, self.progress.notifier());
         let command = first.reconnecting(&args.database, &manifest.limits, notifier)?;
