@@ -231,13 +231,14 @@ pub fn main() -> ExitCode {
             "--config stands where it is another option's value",
         )),
     });
-    let exit = match ended {
-        Ok(exit) => exit,
-        Err(error) => {
-            out.error(&error);
-            error.exit
-        }
+    let (exit, error) = match ended {
+        Ok(exit) => (exit, None),
+        Err(error) => (error.exit, Some(error)),
     };
+    if let Some(error) = &error {
+        out.error(error);
+    }
+    out.conclude(exit, error.as_ref());
     ExitCode::from(output::ended(exit).code())
 }
 

@@ -106,15 +106,14 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             written.map_err(|error| CliError::io(path, &error))?;
             Output { json: false, ..out }.line(format!("{sum}; written to {}", display_path(path)));
         }
+        (None, Form::Json) => out.document(&document::document(&report, &summary)),
         (None, Form::Text) => out.bytes(format!("{answer}{sum}\n").as_bytes())?,
         (None, _) => out.bytes(answer.as_bytes())?,
     }
     if report.findings.iter().all(Finding::is_passed_over) && args.since.is_none() {
         let text = "nothing that an audit reads was found below the given paths: no bundle (*.pgseal), approval (*.approval), \
                     receipt (*.receipt.json, *.rehearsal.json), trust root (trust.json, trust.*.json, *.trust.json) or *.tar";
-        return Err(CliError::new(Exit::Usage, text)
-            .hint("is it the right directory?")
-            .answered());
+        return Err(CliError::new(Exit::Usage, text).hint("is it the right directory?"));
     }
     Ok(if summary.faults == 0 {
         Exit::Done

@@ -89,7 +89,7 @@ fn ended(checked: &Checked) -> Result<Exit, CliError> {
             "nothing was changed; every line above says what was found",
         ),
     };
-    Err(CliError::new(Kind::CheckFailed, text).hint(hint).answered())
+    Err(CliError::new(Kind::CheckFailed, text).hint(hint))
 }
 
 /// Error for a check that could not be performed.

@@ -32,8 +32,6 @@ pub struct CliError {
     pub kind: Kind,
     /// Exit code: the kind's own, unless the command ends with another one.
     pub exit: super::exit::Exit,
-    /// Whether the command has already written its JSON document.
-    pub answered: bool,
 }
 
 impl CliError {
@@ -80,7 +78,6 @@ impl CliError {
             hint: None,
             kind,
             exit: kind.exit(),
-            answered: false,
         }
     }
 
@@ -106,12 +103,6 @@ impl CliError {
     /// I/O error about a file.
     pub fn io(path: &Path, error: &std::io::Error) -> Self {
         Self::new(Kind::Io, format!("{}: {error}", display_path(path)))
-    }
-
-    /// Marks the command's JSON document as written.
-    pub fn answered(mut self) -> Self {
-        self.answered = true;
-        self
     }
 
     /// Prefixes the first line with the bundle's path.

@@ -167,8 +167,7 @@ impl Witness {
             Ok(Exit::Done) => CliError::new(Kind::NoReceipt, text)
                 .hint("the answer above holds; name a writable directory by --receipts DIR, and ask again"),
             Ok(exit) => CliError::new(Kind::NoReceipt, text).exit(exit),
-        }
-        .answered())
+        })
     }
 
     fn store(

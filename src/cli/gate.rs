@@ -238,7 +238,7 @@ fn ended(missing: Vec<CliError>, out: Output) -> Result<Exit, CliError> {
         let blocked = out.paint(Paint::Bad, "BLOCKED");
         out.line(format!("{blocked} {}", one.kind.as_str()));
     }
-    Err(CliError::from(GivenUp(others)).exit(exit).answered())
+    Err(CliError::from(GivenUp(others)).exit(exit))
 }
 
 /// Gate answers in `gate --json` and `plan --json`.

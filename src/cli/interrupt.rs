@@ -123,6 +123,7 @@ pub fn watch(
             let error = command.quit(phase);
             notifier.finish();
             out.error(&error);
+            out.conclude(error.exit, Some(&error));
             std::process::exit(i32::from(error.exit.code()));
         }
     })

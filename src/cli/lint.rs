@@ -59,7 +59,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             });
             report(args, None, &findings.collect::<Vec<_>>(), &[], out);
             let text = format!("{number}: the release would not pack");
-            return Err(CliError::usage(text).answered());
+            return Err(CliError::usage(text));
         }
         Err(error) => return Err(error.into()),
     };
@@ -80,7 +80,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     }
     if args.strict && open > 0 {
         let text = format!("{warnings} not acknowledged");
-        return Err(CliError::usage(text).answered().hint(
+        return Err(CliError::usage(text).hint(
             "`pgseal lint --explain RULE` says what to do instead; what may stay is named by [[acknowledge]] in release.toml",
         ));
     }

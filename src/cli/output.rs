@@ -4,9 +4,10 @@
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Read, Write};
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::error::CliError;
 use super::escape::escape_json;
@@ -39,11 +40,30 @@ impl Output {
         }
     }
 
-    /// Prints the answer as a document.
+    /// Keeps the answer as a document until [`Self::conclude`].
     pub fn document(&self, document: &impl Serialize) {
         if self.json {
-            self.json_line(document);
+            let document = serde_json::to_value(document).unwrap_or_default();
+            *answer() = Some(document);
         }
+    }
+
+    /// With `--json`, prints the document of a command that ends: its answer, if there is one, with
+    /// `exit` and `error`.
+    pub fn conclude(&self, exit: Exit, error: Option<&CliError>) {
+        let answer = answer().take();
+        if !self.json || answer.is_none() && error.is_none() {
+            return;
+        }
+        let mut document = answer.unwrap_or_else(|| serde_json::json!({}));
+        document["exit"] = exit.code().into();
+        document["error"] = error.map_or(Value::Null, |error| {
+            let message = error.lines.join("\n");
+            serde_json::json!({
+                "exit": error.exit.code(), "kind": error.kind.as_str(), "message": message, "hint": error.hint
+            })
+        });
+        self.json_line(&document);
     }
 
     /// Prints one JSON document on its own line, even without `--json`.
@@ -109,13 +129,6 @@ impl Output {
         if let Some(hint) = &error.hint {
             write_err(&format!("pgseal: hint: {hint}\n"));
         }
-        if self.json && !error.answered {
-            let message = error.lines.join("\n");
-            let document = serde_json::json!({
-                "error": { "exit": error.exit.code(), "kind": error.kind.as_str(), "message": message, "hint": error.hint }
-            });
-            self.json_line(&document);
-        }
     }
 
     /// Text in a colour, if colours are enabled.
@@ -129,6 +142,12 @@ impl Output {
         };
         format!("\x1b[{code}m{text}\x1b[0m")
     }
+}
+
+/// The answer of the command, until it ends.
+fn answer() -> MutexGuard<'static, Option<Value>> {
+    static ANSWER: Mutex<Option<Value>> = Mutex::new(None);
+    ANSWER.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Bytes copied to stdout at once.

@@ -257,7 +257,7 @@ impl Prepared {
         let unstored = match stored {
             Ok(path) => {
                 out.line(format!("receipt: {}", display_path(path)));
-                return ended.map_err(CliError::answered);
+                return ended;
             }
             Err(error) => {
                 let dir = display_path(&self.dir);
@@ -273,7 +273,7 @@ impl Prepared {
                 error
             }
         };
-        Err(error.answered())
+        Err(error)
     }
 }
 

@@ -301,10 +301,10 @@ fn conclude(
     });
     match (error, unstored) {
         (None, None) => Ok(Exit::Done),
-        (None, Some(unstored)) => Err(CliError::new(Kind::NoReceipt, unstored).answered()),
+        (None, Some(unstored)) => Err(CliError::new(Kind::NoReceipt, unstored)),
         (Some(mut error), unstored) => {
             error.lines.extend(unstored.map(|text| format!("  {text}")));
-            Err(error.answered())
+            Err(error)
         }
     }
 }

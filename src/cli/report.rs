@@ -148,6 +148,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             out.line(format!("{word} {}", escape(&report.verdict.sentence)));
             out.line(format!("report: {}", display_path(path)));
         }
+        None if out.json => out.document(&document),
         None => out.content(text.as_bytes())?,
     }
     let release = report.facts.release.as_deref();

@@ -123,7 +123,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
 
 fn unreadable(directory: &Directory, at: &Position, error: &std::io::Error) -> CliError {
     let at = directory.display_path(at);
-    CliError::usage(format!("{at}: can't read the data of this COPY: {error}")).answered()
+    CliError::usage(format!("{at}: can't read the data of this COPY: {error}"))
 }
 
 fn refused(directory: &Directory, name: &str, error: &ScriptError) -> CliError {
@@ -137,7 +137,5 @@ fn refused(directory: &Directory, name: &str, error: &ScriptError) -> CliError {
     let cause = cause.map_or(String::new(), |source| format!(": {source}"));
     // The statements before the error are already on stdout, one line each, so there is no JSON
     // document to complete.
-    CliError::usage(format!("{at}: {error}{cause}"))
-        .answered()
-        .hint(error.hint().unwrap_or_default())
+    CliError::usage(format!("{at}: {error}{cause}")).hint(error.hint().unwrap_or_default())
 }

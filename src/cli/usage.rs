@@ -109,7 +109,9 @@ pub fn report(error: &clap::Error) -> ExitCode {
         quiet: false,
         color: false,
     };
-    out.error(&error_of(error));
+    let error = error_of(error);
+    out.error(&error);
+    out.conclude(Exit::Usage, Some(&error));
     ExitCode::from(Exit::Usage.code())
 }
 

@@ -361,7 +361,7 @@ fn nothing_that_is_not_authentic_is_exported() {
     let written = desk.site.read("out.jsonl");
     assert_eq!(
         told,
-        json!({ "file": "out.jsonl", "format": "dsse", "bytes": written.len() })
+        json!({ "file": "out.jsonl", "format": "dsse", "bytes": written.len(), "exit": 0, "error": null })
     );
     assert_eq!(
         written,

@@ -47,17 +47,15 @@ impl ConnectionArgs {
     /// says.
     pub fn parameters(&self) -> Result<Parameters, CliError> {
         let set = settings::current().text(Name::Db)?;
-        Ok(self
-            .parameters_with(set)
-            .map_err(|error| connection::wrong(&error))?)
+        self.parameters_with(set)
+            .map_err(|error| connection::wrong(&error))
     }
 
     /// Like [`Self::parameters`], without settings: those name the database of releases, and not the
     /// server on which clones are made.
     pub fn server_parameters(&self) -> Result<Parameters, CliError> {
-        Ok(self
-            .parameters_with(None)
-            .map_err(|error| connection::wrong(&error))?)
+        self.parameters_with(None)
+            .map_err(|error| connection::wrong(&error))
     }
 
     fn parameters_with(&self, set: Option<&str>) -> Result<Parameters, SettingsError> {

@@ -37,6 +37,5 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         now.sha256
     );
     Err(CliError::new(Kind::CloneChanged, text)
-        .hint("`pgseal clone reset NAME` makes it anew from its source")
-        .answered())
+        .hint("`pgseal clone reset NAME` makes it anew from its source"))
 }

@@ -41,17 +41,17 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let id = optional("", statement.release_id().as_ref());
     let claims = match &statement {
         Statement::Run(statement) => {
-            out.document(&serde_json::to_value(statement).unwrap_or_default());
+            show_json(statement, out);
             show_run(&statement.predicate, &id, out);
             statement.predicate.signer.is_some()
         }
         Statement::Rehearsal(statement) => {
-            out.document(&serde_json::to_value(statement).unwrap_or_default());
+            show_json(statement, out);
             show_rehearsal(&statement.predicate, &id, out);
             statement.predicate.signer.is_some()
         }
         Statement::Answer(statement) => {
-            out.document(&serde_json::to_value(statement).unwrap_or_default());
+            show_json(statement, out);
             show_answer(statement, out);
             true
         }
@@ -161,6 +161,13 @@ pub fn headline(receipt: &Receipt) -> String {
         receipt.action.as_str(),
         escape(&receipt.target.database)
     )
+}
+
+/// Prints the stored document itself, so that its schema holds.
+fn show_json(statement: &impl serde::Serialize, out: Output) {
+    if out.json {
+        out.json_line(statement);
+    }
 }
 
 fn show_run(receipt: &Receipt, id: &str, out: Output) {

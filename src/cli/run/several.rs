@@ -31,7 +31,10 @@ pub fn run(args: &Args, key: Option<Arc<SecretKey>>, out: Output) -> Result<Exit
         let file = &one.bundle.file;
         out.note(format!("{title} ({} of {})", at + 1, all.len()));
         match one.run(key.clone(), out) {
-            Ok(Exit::Done) => done.push(file),
+            Ok(Exit::Done) => {
+                out.conclude(Exit::Done, None);
+                done.push(file);
+            }
             Ok(other) => return Ok(other),
             Err(error) => return Err(stopped(error, file, &done, &args.files[at + 1..])),
         }
