@@ -20,6 +20,7 @@ mod diff;
 mod drift;
 mod error;
 mod escape;
+mod events;
 mod evidence;
 mod exit;
 mod export;

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::error::CliError;
 use super::escape::escape_json;
+use super::events;
 use super::exit::Exit;
 
 pub use super::escape::{display_path, escape, escape_lines, optional};
@@ -42,7 +43,7 @@ impl Output {
 
     /// Keeps the answer as a document until [`Self::conclude`].
     pub fn document(&self, document: &impl Serialize) {
-        if self.json {
+        if self.json || events::are_written() {
             let document = serde_json::to_value(document).unwrap_or_default();
             *answer() = Some(document);
         }
@@ -52,17 +53,19 @@ impl Output {
     /// `exit` and `error`.
     pub fn conclude(&self, exit: Exit, error: Option<&CliError>) {
         let answer = answer().take();
-        if !self.json || answer.is_none() && error.is_none() {
-            return;
-        }
-        let mut document = answer.unwrap_or_else(|| serde_json::json!({}));
-        document["exit"] = exit.code().into();
-        document["error"] = error.map_or(Value::Null, |error| {
+        let error = error.map_or(Value::Null, |error| {
             let message = error.lines.join("\n");
             serde_json::json!({
                 "exit": error.exit.code(), "kind": error.kind.as_str(), "message": message, "hint": error.hint
             })
         });
+        events::ended(exit.code(), &error, answer.as_ref());
+        if !self.json || answer.is_none() && error.is_null() {
+            return;
+        }
+        let mut document = answer.unwrap_or_else(|| serde_json::json!({}));
+        document["exit"] = exit.code().into();
+        document["error"] = error;
         self.json_line(&document);
     }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
-use super::output;
 use super::{Output, Paint, escape};
+use super::{events, output};
 use crate::database::Notice;
 use crate::release::event::BackgroundObserver;
 use crate::release::waiting::Blocked;
@@ -174,12 +174,14 @@ impl Notifier {
 
 impl BackgroundObserver for Notifier {
     fn blocked(&self, by: &Blocked) {
+        events::blocked(by);
         self.line(format!("    {}", escape(&by.to_string())));
     }
 }
 
 impl Observer for Progress {
     fn event(&mut self, event: Event<'_>) {
+        events::event(&event);
         match event {
             Event::Gate(answer) => {
                 let verdict = match answer.ready {

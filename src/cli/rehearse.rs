@@ -16,6 +16,7 @@ pub use show::{headline, show};
 
 use super::args::{BundleArgs, DatabaseArgs, LimitArgs, RetryArgs, now};
 use super::connection;
+use super::events::EventArgs;
 use super::host::operator;
 use super::interrupt::{self, Command};
 use super::progress::Progress;
@@ -82,9 +83,12 @@ pub struct Args {
     retries: RetryArgs,
     #[command(flatten)]
     receipts: ReceiptArgs,
+    #[command(flatten)]
+    events: EventArgs,
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
+    let out = args.events.open("rehearse", out)?;
     let key = args.receipts.key()?;
     let at = now();
     let root = args.bundle.root()?;

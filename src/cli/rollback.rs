@@ -2,6 +2,7 @@
 
 use super::args::{BundleArgs, DatabaseArgs, LimitArgs, RetryArgs};
 use super::database_command::DatabaseCommand;
+use super::events::EventArgs;
 use super::interrupt::Command;
 use super::progress::Progress;
 use super::recording::ReceiptArgs;
@@ -26,6 +27,8 @@ pub struct Args {
     #[command(flatten)]
     receipts: ReceiptArgs,
     #[command(flatten)]
+    events: EventArgs,
+    #[command(flatten)]
     schema: SchemaDigestArgs,
     /// Commit only if every definition is as before the run, which was a `run --fingerprint`
     #[arg(long, requires = "fingerprint")]
@@ -33,6 +36,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
+    let out = args.events.open("rollback", out)?;
     let key = args.receipts.key()?;
     // An authorized run may be undone even if keys or the trust root have expired since.
     let root = args.bundle.root()?;

@@ -8,6 +8,7 @@ use super::args::{
     self, ApprovalArgs, BundleArgs, DatabaseArgs, LimitArgs, RetryArgs, TrustArgs, now,
 };
 use super::database_command::DatabaseCommand;
+use super::events::EventArgs;
 use super::interrupt::Command;
 use super::missing::{self, Permission, Refused};
 use super::progress::Progress;
@@ -62,6 +63,8 @@ struct Options {
     #[command(flatten)]
     receipts: ReceiptArgs,
     #[command(flatten)]
+    events: EventArgs,
+    #[command(flatten)]
     schema: SchemaDigestArgs,
     #[command(flatten)]
     rehearsed: RehearsedArgs,
@@ -96,6 +99,7 @@ fn decision(text: &str) -> Result<Decision, String> {
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let options = &args.options;
+    let out = options.events.open("run", out)?;
     let key = options.receipts.key()?;
     let [file] = args.files.as_slice() else {
         return several::run(args, key, out);

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use super::args::now;
 use super::database_command::DatabaseCommand;
+use super::events;
 use super::progress::Notifier;
 use super::{CliError, Kind};
 use pgseal_verify::format::receipt::Waited;
@@ -213,6 +214,7 @@ impl Waiting {
                 let word = kind.as_str();
                 let line = format!("{now} waiting for {word}: {text}");
                 self.notifier.line(line);
+                events::waiting(kind, &text);
             }
             let since = known.map_or(now, |one| one.since);
             self.missing.push(Condition { kind, text, since });
@@ -228,6 +230,7 @@ impl Waiting {
             let (word, seconds) = (gone.kind.as_str(), elapsed(gone.since, now));
             let line = format!("{now} no longer waiting for {word}, after {seconds} s");
             self.notifier.line(line);
+            events::arrived(gone.kind);
         }
     }
 }

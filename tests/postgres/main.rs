@@ -17,6 +17,7 @@ mod crash;
 mod dependencies;
 mod dialect;
 mod drips;
+mod events;
 mod evidence;
 mod example_page;
 mod failover;

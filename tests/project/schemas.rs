@@ -687,8 +687,16 @@ fn commands_on_a_database() {
     client
         .batch_execute("create domain public.greetings as int")
         .expect("DDL");
-    let failed = expect(30, "run", "run", &[]);
+    let events = ["--events", "events.jsonl"];
+    let failed = expect(30, "run", "run", &events);
     assert_eq!(failed["result"]["outcome"], "unchanged");
+    let lines = fs::read_to_string(desk.path("events.jsonl")).expect("they were written");
+    let lines: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    lines.iter().for_each(|line| check("output/event", line));
+    assert_eq!(lines.last().expect("lines")["exit"], 30);
     client
         .batch_execute("drop domain public.greetings")
         .expect("DDL");
