@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use super::args::now;
 use super::escape::escape_json;
+use super::output;
 use super::{CliError, Output, ResultExt as _, display_path};
 pub use describe::{arrived, blocked, event, waiting};
 
@@ -49,7 +50,7 @@ impl EventArgs {
         };
         let is_stdout = path == Path::new("-");
         let target: Box<dyn Write + Send> = match is_stdout {
-            true => Box::new(std::io::stdout()),
+            true => output::for_lines(),
             false => {
                 let opened = OpenOptions::new().append(true).create(true).open(path);
                 Box::new(opened.at(path)?)

@@ -169,6 +169,11 @@ pub fn waits_for(path: impl AsRef<std::path::Path>) -> String {
     )
 }
 
+/// Standard output for the lines of `--events`.
+pub fn for_lines() -> Box<dyn Write + Send> {
+    Box::new(io::stdout())
+}
+
 /// Writes bytes that are useful only as a whole. A full disk is an error, a closed pipe is not.
 fn whole(bytes: &[u8]) -> Result<(), CliError> {
     let mut out = io::stdout().lock();

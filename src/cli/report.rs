@@ -51,7 +51,7 @@ pub struct Args {
     rehearsal: Vec<PathBuf>,
     #[command(flatten)]
     lines: LineArgs,
-    /// How it is written [default: md; with --json: json]
+    /// How it is written [default: by the name of -o FILE, else md; with --json: json]
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
     /// Where to write it, over an older one [default: standard output]
@@ -83,6 +83,18 @@ impl Args {
         is_given.then_some(&self.database)
     }
 
+    fn format(&self, out: Output) -> Format {
+        let name = self.output.as_ref().and_then(|path| path.extension());
+        match (self.format, name.and_then(|name| name.to_str())) {
+            (Some(format), _) => format,
+            (None, Some("html" | "htm")) => Format::Html,
+            (None, Some("json")) => Format::Json,
+            (None, Some("md")) => Format::Md,
+            (None, _) if out.json => Format::Json,
+            (None, _) => Format::Md,
+        }
+    }
+
     /// Arguments to repeat on the command lines in the report.
     fn known(&self, values: BTreeMap<String, String>) -> Known {
         let words = |paths: &[PathBuf]| paths.iter().map(|path| lines::word(path)).collect();
@@ -103,9 +115,7 @@ impl Args {
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
-    let format = args
-        .format
-        .unwrap_or(if out.json { Format::Json } else { Format::Md });
+    let format = args.format(out);
     if out.json && format != Format::Json && args.output.is_none() {
         return Err(CliError::new(
             Exit::Usage,

@@ -35,7 +35,7 @@ pub struct Args {
     receipt_key: Option<PathBuf>,
     #[command(flatten)]
     lines: LineArgs,
-    /// Write one self-contained HTML page
+    /// Write one self-contained HTML page [default if -o names an .html file]
     #[arg(long)]
     html: bool,
     /// The template, without the release's facts in it
@@ -50,6 +50,13 @@ pub struct Args {
     /// Where to write it, over an older one [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+}
+
+impl Args {
+    fn is_html(&self) -> bool {
+        let name = self.output.as_ref().and_then(|path| path.extension());
+        self.html || name.is_some_and(|name| name == "html" || name == "htm")
+    }
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
@@ -114,7 +121,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             .iter()
             .map(|text| facts.render(&String::from_utf8_lossy(text)));
         let texts: Vec<String> = texts.collect();
-        if args.html {
+        if args.is_html() {
             let release = &manifest.release;
             let release = title(&release.name, &release.version);
             let title = format!("{release}: for the {}", args.audience);

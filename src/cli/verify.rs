@@ -11,6 +11,7 @@ use crate::bundle::{AuthenticatedBundle, Signatory};
 use crate::lint;
 use crate::trust::JudgedAt;
 use crate::trust::attestations::SignedApproval;
+use crate::trust::policy::{PolicyError, Tally};
 use pgseal_verify::format::approval::Decision;
 use pgseal_verify::format::statement::title;
 use pgseal_verify::format::timestamp::Timestamp;
@@ -31,6 +32,9 @@ pub struct Args {
     /// is one; one that doesn't hold is a warning]
     #[arg(long, value_name = "PROOF")]
     log_proof: Option<PathBuf>,
+    /// End with 11 unless it has the approvals that a run needs
+    #[arg(long)]
+    require_approvals: bool,
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
@@ -123,6 +127,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         let list: Vec<String> = dispatch.iter().map(|name| escape(name)).collect();
         let list = list.join(", ");
         out.line(format!("reaches out of the database by: {list}"));
+    }
+    if args.require_approvals && !first.iter().all(Tally::is_met) {
+        return Err(PolicyError::Approvals(first.to_vec()).into());
     }
     Ok(Exit::Done)
 }

@@ -2,9 +2,9 @@
 //! (RFC 8018, RFC 7914).
 
 use std::fmt;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey, KeypairBytes};
@@ -169,12 +169,31 @@ const OTHER_KEYS: [(&str, &str); 2] = [
     ),
 ];
 
+/// Opens a regular file, or a pipe that this process already has: `-` is standard input, and a
+/// shell names others `/dev/fd/N`. Another pipe would wait for a writer.
+fn open_key(path: &Path) -> std::io::Result<File> {
+    let path = if path == Path::new("-") {
+        Path::new("/dev/stdin")
+    } else {
+        path
+    };
+    if !path.starts_with("/dev") {
+        return open_regular(path);
+    }
+    let kind = std::fs::metadata(path)?.file_type();
+    if kind.is_file() || kind.is_fifo() {
+        return File::open(path);
+    }
+    let text = "expected a file or a pipe";
+    Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, text))
+}
+
 fn read_private(path: &Path) -> Result<Zeroizing<String>, SecretKeyError> {
     let io = |source| SecretKeyError::Io {
         path: path.to_owned(),
         source,
     };
-    let file = open_regular(path).map_err(io)?;
+    let file = open_key(path).map_err(io)?;
     let metadata = file.metadata().map_err(io)?;
     // Reserves the full capacity at once. Growing would leave copies of the key in freed memory.
     let mut pem = Zeroizing::new(String::with_capacity(MOST_BYTES as usize));
@@ -188,7 +207,7 @@ fn read_private(path: &Path) -> Result<Zeroizing<String>, SecretKeyError> {
         }
     }
     let mode = metadata.permissions().mode() & 0o7777;
-    if mode & 0o077 != 0 {
+    if metadata.is_file() && mode & 0o077 != 0 {
         return Err(SecretKeyError::Readable {
             path: path.to_owned(),
             mode,

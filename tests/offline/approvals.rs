@@ -166,6 +166,25 @@ fn quorum(site: &Site, more: &[&str]) -> [u64; 2] {
     })
 }
 
+#[test]
+fn a_pipeline_may_require_the_approvals() {
+    let site = desk();
+    let verify = ["verify", "small.pgseal"];
+    let requiring = [&verify[..], &["--require-approvals"]].concat();
+    site.run(verify).done();
+    let refused = site.run(&requiring);
+    refused.is_error(11, "approvals are missing");
+    let document = site.run([&requiring[..], &["--json"]].concat()).json();
+    assert_eq!(document["exit"], 11);
+    assert_eq!(document["error"]["kind"], "approvals-missing");
+    assert_eq!(document["quorum"]["l2"]["counted"], 0);
+    for (who, role) in [("ann", "l2"), ("bob", "l2"), ("eve", "l4")] {
+        site.run(&requiring).is_error(11, "approvals are missing");
+        site.run(approve(who, role)).done();
+    }
+    site.run(&requiring).done();
+}
+
 /// Returns the reason for which the only approval does not count, or null.
 fn why_not(site: &Site, more: &[&str]) -> Value {
     let verified = verified(site, more);

@@ -2,6 +2,8 @@
 
 mod token;
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -11,7 +13,9 @@ use pgseal::trust::pae::pre_authentication_encoding;
 use pgseal::trust::signer::SignerError;
 use pgseal::trust::{AgentKey, PublicKey, Signer};
 use pgseal_testkit::agent::{Agent, Impostor};
-use pgseal_testkit::site::outcome;
+use pgseal_testkit::bundles::{pack, small};
+use pgseal_testkit::keys::key_file;
+use pgseal_testkit::site::{Site, outcome};
 
 const KIND: &str = "application/vnd.example+json";
 
@@ -268,4 +272,50 @@ fn debug_shows_no_more_than_the_public_half() {
     let public = agent.with_key();
     let key = AgentKey::find(&agent.socket(), public.clone()).expect("the agent has it");
     assert!(format!("{key:?}").contains(&public.id().to_string()));
+}
+
+/// Standard input and descriptors: CI systems have keys in variables, not in files.
+#[test]
+fn a_key_from_a_pipe() {
+    let site = Site::empty();
+    key_file(site.dir(), "release");
+    key_file(site.dir(), "shown");
+    let path = site.dir().join("shown.key");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("ours");
+    site.write("unsigned.pgseal", pack(&small(), &[]));
+    let sign = |line: &str| {
+        let program = env!("CARGO_BIN_EXE_pgseal");
+        let mut command = Command::new("bash");
+        command
+            .current_dir(site.dir())
+            .args(["-c", &line.replace("pgseal", program)]);
+        let mut again = Command::new("cp");
+        outcome(
+            again
+                .current_dir(site.dir())
+                .args(["unsigned.pgseal", "a.bundle"]),
+        )
+        .done();
+        outcome(&mut command)
+    };
+    for line in [
+        "cat release.key | pgseal sign a.bundle --key -",
+        "pgseal sign a.bundle --key - < release.key",
+        "pgseal sign a.bundle --key <(cat release.key)",
+        "pgseal sign a.bundle --key /dev/fd/7 7< release.key",
+    ] {
+        let said = sign(line).done();
+        let signed = site.read("a.bundle");
+        assert_ne!(
+            signed,
+            site.read("unsigned.pgseal"),
+            "{line}: {}",
+            said.stderr
+        );
+    }
+    // A file's mode counts, however it is opened.
+    sign("pgseal sign a.bundle --key - < shown.key")
+        .is_error(2, "can be read by others (mode 0644");
+    sign("pgseal sign a.bundle --key - < /dev/null").is_error(2, "expected a file or a pipe");
+    sign("true | pgseal sign a.bundle --key -").is_error(2, "not an Ed25519 secret key");
 }

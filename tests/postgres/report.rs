@@ -641,7 +641,8 @@ fn where_it_is_written() {
     let bundle = site.pack(&release);
     let operator = site.operator(&bundle, &db.url());
     let page = site.path("report.html");
-    let to = ["--format", "html", "-o", page.to_str().unwrap()];
+    // The format follows the name.
+    let to = ["-o", page.to_str().unwrap()];
     // The second page replaces the first.
     for _ in 0..2 {
         let answer = report(&operator, &to);
@@ -668,6 +669,10 @@ fn where_it_is_written() {
     let answer = report(&operator, &[&to[..], &["--json"]].concat());
     assert_eq!(answer.json()["word"], "BLOCKED");
     report(&operator, &["--format", "html", "--json"]).fails_saying(2, &["-o FILE"]);
+    let named = site.path("other.html");
+    let against = ["--format", "md", "-o", named.to_str().unwrap()];
+    report(&operator, &against).says(&["BLOCKED"]);
+    assert!(fs::read_to_string(&named).unwrap().starts_with("# BLOCKED"));
     let text = report(&operator, &["--format", "md"]).stdout;
     assert!(
         text.starts_with("# BLOCKED: small 1.0.0") && text.contains("| Gate | GO |"),
