@@ -11,7 +11,7 @@ mod trust_versions;
 use std::path::PathBuf;
 
 pub use archive_dir::ArchiveDir;
-pub use authenticate::Authenticator;
+pub use authenticate::{Authenticator, TEMPORARY};
 pub use error::{AddError, FileError};
 pub use plan::Plan;
 pub use trust_versions::KnownVersions;

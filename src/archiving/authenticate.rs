@@ -27,7 +27,7 @@ use pgseal_verify::format::statement::Subject;
 use pgseal_verify::format::version::Format1;
 
 /// Prefix of the temporary directory. It is inside the archive, so that copies only need a rename.
-const TEMPORARY: &str = ".pgseal-add-";
+pub const TEMPORARY: &str = ".pgseal-add-";
 
 /// Authenticates copies in a temporary directory against a trust root.
 pub struct Authenticator<'a> {

@@ -4,6 +4,7 @@ mod add;
 mod checkpoint;
 mod comparing;
 pub(super) mod consistency;
+mod foreseen;
 mod init;
 mod prove;
 mod verify;

@@ -2,6 +2,7 @@
 //! is detected.
 
 mod audited;
+mod foreseen;
 mod links;
 mod lost;
 mod meanwhile;

@@ -6,10 +6,13 @@ use super::super::args::{TrustArgs, now, time};
 use super::super::error::CliError;
 use super::super::error::archive::NOTHING_ADDED;
 use super::super::exit::Exit;
+use super::super::kind::Kind;
 use super::super::output::{Output, display_path, escape};
 use super::super::progress::Notifier;
 use super::super::signer::SignerArgs;
+use super::foreseen;
 use crate::archiving::{AddError, ArchiveDir, AuthenticFile, Authenticator, KnownVersions, Plan};
+use crate::audit::Fault;
 use crate::tlog::append::LogError;
 use crate::tlog::{LockedLog, Lost};
 use crate::trust::JudgedAt;
@@ -31,6 +34,9 @@ pub struct Args {
     /// Judge by this time instead of now: keys by their windows, signatures by their proven time where it is older
     #[arg(long, value_name = "TIME", value_parser = time)]
     as_of: Option<Timestamp>,
+    /// Say what an audit would say of the files, and add nothing
+    #[arg(long)]
+    check: bool,
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
@@ -49,6 +55,11 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let authenticator = Authenticator::new(&archive, &root, when, known)?;
     let files = authenticate(args, &authenticator, out)?;
     let plan = Plan::new(&authenticator, &log, files)?;
+    let foreseen = foreseen::faults(&args.dir, &args.files, &root, args.as_of, out);
+    foreseen::show(&foreseen, out);
+    if args.check {
+        return checked(args, &plan, &foreseen, out);
+    }
     let first = log.head().size();
     let checkpoint = archive.add(&plan, log, &root, signer.as_ref())?;
     let size = first + plan.new.len() as u64;
@@ -78,6 +89,35 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         count(size, "entry")
     ));
     Ok(Exit::Done)
+}
+
+/// The answer of `--check`.
+fn checked(
+    args: &Args,
+    plan: &Plan,
+    foreseen: &[(String, Fault)],
+    out: Output,
+) -> Result<Exit, CliError> {
+    let faults = foreseen.iter().map(|(path, fault)| {
+        serde_json::json!({ "path": path, "kind": fault.kind, "sentence": fault.sentence })
+    });
+    out.document(&serde_json::json!({
+        "archive": args.dir.to_string_lossy(),
+        "would_add": plan.new.iter().map(|entry| &entry.path).collect::<Vec<_>>(),
+        "faults": faults.collect::<Vec<_>>(),
+    }));
+    let (dir, more) = (
+        display_path(&args.dir),
+        count(plan.new.len() as u64, "entry"),
+    );
+    out.line(format!("{dir}: {more} to add; nothing was added"));
+    if foreseen.is_empty() {
+        return Ok(Exit::Done);
+    }
+    let faults = count(foreseen.len(), "fault");
+    let text = format!("an audit would report {faults} because of these files");
+    Err(CliError::new(Kind::Faults, text)
+        .hint("a fault that is true belongs into the archive; files that do not, can stay out"))
 }
 
 /// Authenticates the files given as arguments.
