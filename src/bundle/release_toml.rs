@@ -13,7 +13,8 @@ use pgseal_verify::entry_path::EntryPath;
 use pgseal_verify::format::database_pattern::{DatabasePattern, Databases};
 use pgseal_verify::format::expectation::Expectation;
 use pgseal_verify::format::manifest::{
-    Audience, Release, ReleaseState, Target, Transaction, Variable, VerifyMode, default_search_path,
+    Audience, RehearsedWith, Release, ReleaseState, Target, Transaction, Variable, VerifyMode,
+    default_search_path,
 };
 use pgseal_verify::format::name::{Name, VariableName, Version};
 use pgseal_verify::format::release_range::ReleaseRange;
@@ -151,6 +152,8 @@ pub struct VariableToml {
     default: Option<String>,
     #[serde(default)]
     about: String,
+    #[serde(default)]
+    rehearsal: RehearsedWith,
 }
 
 impl VariableToml {
@@ -161,6 +164,7 @@ impl VariableToml {
             pattern: self.pattern,
             default: self.default,
             about: self.about,
+            rehearsal: self.rehearsal,
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::bundle::AuthenticatedBundle;
 use crate::lint::modes::Mode;
 use crate::record::rehearsal::{self, ReadRehearsal};
 use crate::trust::{JudgedAt, TrustRoot};
+use pgseal_verify::format::manifest::Manifest;
 use pgseal_verify::format::rehearsal::{LockRecord, Rehearsal, RehearsalOutcome};
 
 /// A rehearsal of the release.
@@ -50,11 +51,10 @@ pub fn find_signed(
             .about(file)
             .hint("`pgseal rehearse FILE --receipt-key KEY` writes a signed one"));
     }
-    let databases = &bundle.manifest().target.database;
     Ok(rehearsal::newest(
         found,
         |one| &one.rehearsal,
-        databases,
+        bundle.manifest(),
         values,
     ))
 }
@@ -121,8 +121,8 @@ impl Rehearsed {
     }
 
     /// True if it used other values of the variables; those of a run may not be known yet.
-    pub fn differs(&self, values: Option<&BTreeMap<String, String>>) -> bool {
-        values.is_some_and(|values| *values != self.rehearsal.variables)
+    pub fn differs(&self, manifest: &Manifest, values: Option<&BTreeMap<String, String>>) -> bool {
+        values.is_some_and(|run| !manifest.is_rehearsed(run, &self.rehearsal.variables))
     }
 
     /// Owner of the signing key, if the receipt is signed.
@@ -163,7 +163,7 @@ impl Rehearsed {
     }
 
     /// Prints one line for people. `values` are those of the variables of the run.
-    pub fn show(&self, values: &BTreeMap<String, String>, out: Output) {
+    pub fn show(&self, manifest: &Manifest, values: &BTreeMap<String, String>, out: Output) {
         let (paint, outcome) = match self.rehearsal.outcome {
             RehearsalOutcome::Proved => (Paint::Good, "rehearsed"),
             RehearsalOutcome::Limited => (Paint::Bad, "rehearsed without comparing all rows"),
@@ -175,7 +175,7 @@ impl Rehearsed {
             Some(owner) => format!("signed by {}", escape(owner)),
             None => "not signed, so it proves nothing".to_owned(),
         };
-        let other = match self.differs(Some(values)) {
+        let other = match self.differs(manifest, Some(values)) {
             true => " with other values of the variables, so it proves nothing for these",
             false => "",
         };
@@ -184,14 +184,14 @@ impl Rehearsed {
     }
 
     /// The object for `--json`.
-    pub fn document(&self, values: &BTreeMap<String, String>) -> Value {
+    pub fn document(&self, manifest: &Manifest, values: &BTreeMap<String, String>) -> Value {
         json!({
             "file": self.file.to_string_lossy(),
             "rehearsal_id": self.rehearsal.rehearsal_id,
             "finished": self.rehearsal.finished,
             "outcome": self.rehearsal.outcome,
             "signed_by": self.signer,
-            "has_other_values": self.differs(Some(values)),
+            "has_other_values": self.differs(manifest, Some(values)),
             "locks": self.rehearsal.locks,
         })
     }

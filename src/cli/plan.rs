@@ -163,6 +163,6 @@ fn document(manifest: &Manifest, plan: &Plan, answer: &Answer<'_>) -> serde_json
         "relative_locks": relative_locks::document(&plan.relative),
         "acknowledged": manifest.acknowledged,
         "stage": stage::document(manifest),
-        "rehearsal": answer.rehearsed.map(|rehearsed| rehearsed.document(answer.values)),
+        "rehearsal": answer.rehearsed.map(|rehearsed| rehearsed.document(manifest, answer.values)),
     })
 }

@@ -205,7 +205,7 @@ impl ReleaseFacts {
         rehearsal::newest(
             &self.rehearsals,
             |kept| &kept.document,
-            &self.manifest.target.database,
+            &self.manifest,
             self.values.as_ref(),
         )
     }

@@ -87,10 +87,10 @@ pub fn proof(
     now: Timestamp,
 ) -> Result<Option<Proved>, RehearsalProofError> {
     let (manifest, policy) = (bundle.manifest(), root.policy());
-    let (release, databases) = (bundle.release_id(), &manifest.target.database);
+    let release = bundle.release_id();
     let demand = Demand {
         release,
-        databases,
+        manifest,
         variables,
         max_age_days: rehearsal::max_age_days(manifest, policy),
         now,
@@ -130,7 +130,7 @@ pub fn proof(
     let newest = rehearsal::newest(
         evidence,
         |(_, read)| &read.statement.predicate,
-        databases,
+        manifest,
         Some(variables),
     );
     let found = match newest.map(|(path, read)| (read.prove(&demand), path)) {

@@ -3,12 +3,14 @@
 //!
 //! `PGSEAL_RACES=50` sets the repetitions of each attack (`just gate-races`); the default is a few.
 
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::between::{Between, FETCH};
+use super::interrupt::signal;
 use super::{small, small_without_gate_user};
 use pgseal::database::{Connect, DatabaseError, Purpose, Session, Table};
 use pgseal::postgres::Connector;
@@ -604,27 +606,48 @@ fn text_search_beside_what_somebody_can_change_is_refused() {
         .unwrap();
 }
 
-fn beside(act: impl FnOnce(&TestDatabase<'_>)) -> Result<Table, QuestionError> {
+fn beside(act: impl Fn(&TestDatabase<'_>)) -> Result<Table, QuestionError> {
     beside_of(SLOW, act)
 }
 
-/// Returns the answer of a guarded query with `act` executed during its evaluation.
-fn beside_of(question: &str, act: impl FnOnce(&TestDatabase<'_>)) -> Result<Table, QuestionError> {
-    let db = Cluster::shared().database("beside");
-    db.client().batch_execute(WIDE).unwrap();
-    db.client()
-        .batch_execute("grant select on all tables in schema public to public")
-        .unwrap();
-    let url = as_role(&db, GATE_USER);
-    thread::scope(|scope| {
-        let asking = scope.spawn(|| ask(read(&url).as_mut(), question));
-        wait_until("it is executed", || {
-            asking.is_finished()
-                || db.ask("select count(*) from pg_stat_activity where datname = current_database() and query like 'FETCH FORWARD%' and state = 'active'") == "1"
+/// Returns the answer of a guarded query with `act` executed during its evaluation: the server's process is stopped
+/// meanwhile, so that the query cannot end before, however busy the machine is.
+fn beside_of(question: &str, act: impl Fn(&TestDatabase<'_>)) -> Result<Table, QuestionError> {
+    let executing = |db: &TestDatabase<'_>| {
+        db.ask(
+            "select coalesce(max(pid), 0) from pg_stat_activity where datname = current_database()
+             and query like 'FETCH FORWARD%' and state = 'active'",
+        )
+    };
+    loop {
+        let db = Cluster::shared().database("beside");
+        let mut client = db.client();
+        client.batch_execute(WIDE).unwrap();
+        client
+            .batch_execute("grant select on all tables in schema public to public")
+            .unwrap();
+        let url = as_role(&db, GATE_USER);
+        let stopped = thread::scope(|scope| {
+            let asking = scope.spawn(|| ask(read(&url).as_mut(), question));
+            wait_until("it is executed", || {
+                asking.is_finished() || executing(&db) != "0"
+            });
+            let backend = executing(&db);
+            if backend == "0" {
+                return None;
+            }
+            signal("-STOP", &backend);
+            let acted = (executing(&db) == backend)
+                .then(|| std::panic::catch_unwind(AssertUnwindSafe(|| act(&db))));
+            signal("-CONT", &backend);
+            let answer = asking.join().unwrap();
+            acted?.unwrap_or_else(|panic| resume_unwind(panic));
+            Some(answer)
         });
-        act(&db);
-        asking.join().unwrap()
-    })
+        if let Some(answer) = stopped {
+            return answer;
+        }
+    }
 }
 
 /// Catalogs with objects that depend on a relation, as pg_depend lists them, and the check that reads each. A kind that

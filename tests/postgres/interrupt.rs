@@ -25,7 +25,7 @@ fn asleep(operator: &Operator<'_>, db: &TestDatabase<'_>, command: &str) -> Runn
     running
 }
 
-fn signal(name: &str, pid: impl std::fmt::Display) {
+pub fn signal(name: &str, pid: impl std::fmt::Display) {
     assert!(
         Command::new("kill")
             .args([name, &pid.to_string()])

@@ -182,6 +182,46 @@ fn other_values_and_receipts_that_nobody_can_read() {
     operator("on").run().done();
 }
 
+/// The number of a ticket only ends up in a row: its rehearsal proves the same for every number.
+#[test]
+fn a_variable_that_is_free_of_the_rehearsal() {
+    let shop = Shop::new("anyvalue");
+    let dir = shop.site.path("source");
+    let release = shop.release().variable("mode");
+    let release = release.variable_with("ticket", "rehearsal = \"any\"\n");
+    release.write(&dir);
+    let bundle = shop.site.path("values.pgseal");
+    let pack = ["pack", "source", "-o", "values.pgseal"];
+    let more = ["--key", "release.key", "--require-rehearsal"];
+    shop.site.pgseal(pack.iter().chain(&more)).done();
+    let rehearsal = Rehearsal::of(&shop.site, &bundle, Cluster::shared())
+        .from(shop.db.name())
+        .signed();
+    rehearsal
+        .with(["-v", "mode=on", "-v", "ticket=T-1"])
+        .run()
+        .done();
+    let operator = |mode: &str, ticket: &str| {
+        let operator = shop.site.operator(&bundle, &shop.db.url());
+        operator.variable("mode", mode).variable("ticket", ticket)
+    };
+    let other = operator("off", "T-1");
+    other.run().fails_saying(
+        11,
+        &["it was rehearsed with other values (mode=on, ticket=T-1)"],
+    );
+    let operator = operator("on", "T-2");
+    let receipts = ["--receipts", operator.receipts().to_str().unwrap()];
+    let plan = operator.ask_with("plan", &receipts);
+    plan.done();
+    assert!(!plan.stdout.contains("other values"), "{plan}");
+    operator
+        .ask_with("report", &receipts)
+        .done()
+        .says(&["READY"]);
+    operator.run().done();
+}
+
 /// A rehearsal three days old; the release allows five days, and the trust root sets its own limit.
 #[test]
 fn a_rehearsal_that_is_too_old() {

@@ -18,6 +18,13 @@ fn newest(operator: &Operator<'_>, kind: &str) -> (String, Value) {
     (path.to_str().unwrap().to_owned(), document)
 }
 
+/// A document without the end of its command.
+fn answer(mut document: Value) -> Value {
+    let fields = document.as_object_mut().unwrap();
+    fields.retain(|name, _| name != "exit" && name != "error");
+    document
+}
+
 #[test]
 fn each_command_signs_what_it_prints() {
     let (db, release, site) = small("answers");
@@ -41,7 +48,11 @@ fn each_command_signs_what_it_prints() {
         assert_eq!(given.code, exit, "{command}: {}", given.stderr);
         let (path, document) = newest(&operator, &format!("-{command}-"));
         let said = &document["predicate"];
-        assert_eq!(said["answer"], given.json(), "{command}");
+        assert_eq!(
+            answer(said["answer"].clone()),
+            answer(given.json()),
+            "{command}"
+        );
         assert_eq!(said["exit"], exit, "{command}");
         assert_eq!(said["target"]["database"], db.name(), "{command}");
         let kind = format!("urn:pgseal:evidence:{command}:v1");
@@ -108,7 +119,7 @@ fn a_fingerprint_is_about_its_digest() {
     let given = site.pgseal([&take[..], &signed].concat()).done().json();
     let operator = site.operator(&site.path("none"), &url).receipts_in("kept");
     let (path, document) = newest(&operator, "/fingerprint-");
-    assert_eq!(document["predicate"]["answer"], given);
+    assert_eq!(document["predicate"]["answer"], answer(given.clone()));
     assert_eq!(document["subject"][0]["name"], db.name());
     assert_eq!(document["subject"][0]["digest"]["sha256"], given["sha256"]);
     assert_eq!(document["predicate"].get("release"), None);

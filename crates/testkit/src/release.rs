@@ -215,10 +215,15 @@ impl Release {
     }
 
     /// Adds a required variable, `[variables.NAME]`.
-    pub fn variable(mut self, name: &str) -> Self {
+    pub fn variable(self, name: &str) -> Self {
+        self.variable_with(name, "")
+    }
+
+    /// A variable with more lines in its block.
+    pub fn variable_with(mut self, name: &str, more: &str) -> Self {
         let _ = write!(
             self.variables,
-            "[variables.{name}]\nrequired = true\nabout = \"a value for a test\"\n\n"
+            "[variables.{name}]\nrequired = true\nabout = \"a value for a test\"\n{more}\n"
         );
         self
     }

@@ -26,7 +26,7 @@ pub fn show(manifest: &Manifest, plan: &Plan, answer: &Answer<'_>, out: Output) 
         out.line(line);
     }
     if let Some(rehearsed) = answer.rehearsed {
-        rehearsed.show(answer.values, out);
+        rehearsed.show(manifest, answer.values, out);
     }
     for (at, tier) in plan.tiers.iter().enumerate() {
         let (all, name) = (plan.tiers.len(), &tier.name);

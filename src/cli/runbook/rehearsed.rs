@@ -97,7 +97,7 @@ impl Facts<'_> {
         let the = self.the(rehearsed);
         let untried = rehearsal.untried_points();
         let text = match rehearsal.outcome {
-            _ if rehearsed.differs(self.values) => {
+            _ if rehearsed.differs(self.bundle.manifest(), self.values) => {
                 format!("the rollback is not proved with these values: there is only {the}")
             }
             RehearsalOutcome::Proved => {
@@ -141,7 +141,7 @@ impl Facts<'_> {
             Some(database) => format!("the database {}", escaped(database)),
             None => "a dump".to_owned(),
         };
-        let values = match rehearsed.differs(self.values) {
+        let values = match rehearsed.differs(self.bundle.manifest(), self.values) {
             true => ", with other values of the variables",
             false => "",
         };

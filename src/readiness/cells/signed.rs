@@ -236,7 +236,7 @@ fn rehearsed(
     let has_other_values = release
         .values
         .as_ref()
-        .is_some_and(|values| *values != rehearsal.variables);
+        .is_some_and(|run| !release.manifest.is_rehearsed(run, &rehearsal.variables));
     let database_of_source = rehearsal.source.database.as_deref();
     // A rehearsal proves nothing about other values. Once the release is in effect, the ledger has
     // the run's values.

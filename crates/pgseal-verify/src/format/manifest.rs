@@ -161,6 +161,26 @@ fn is_default_search_path(path: &[String]) -> bool {
     path == ["public"]
 }
 
+impl Manifest {
+    /// Whether a rehearsal with these values proves something about a run with those.
+    pub fn is_rehearsed(
+        &self,
+        run: &BTreeMap<String, String>,
+        rehearsal: &BTreeMap<String, String>,
+    ) -> bool {
+        let bound = |values: &BTreeMap<String, String>| -> BTreeMap<String, String> {
+            let mut values = values.clone();
+            for (name, variable) in &self.variables {
+                if variable.rehearsal == RehearsedWith::Any {
+                    values.remove(name.as_str());
+                }
+            }
+            values
+        };
+        bound(run) == bound(rehearsal)
+    }
+}
+
 /// `[variables.NAME]`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -176,6 +196,26 @@ pub struct Variable {
     /// Description for people.
     #[serde(skip_serializing_if = "String::is_empty", default)]
     pub about: String,
+    /// The values that a rehearsal may have used.
+    #[serde(skip_serializing_if = "RehearsedWith::is_default", default)]
+    pub rehearsal: RehearsedWith,
+}
+
+/// The values of a variable with which a rehearsal proves something about a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RehearsedWith {
+    /// That of the run: a script can behave differently with others.
+    #[default]
+    Same,
+    /// Any: the value only ends up in a row, such as the number of a ticket.
+    Any,
+}
+
+impl RehearsedWith {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl Variable {

@@ -66,9 +66,9 @@ impl signed::Signed for RehearsalStatement {
 pub struct Demand<'a> {
     /// Id of the rehearsed release.
     pub release: ReleaseId,
-    /// Databases of the release; the clone was made from one of them. A dump has no database name;
+    /// Its manifest. The clone was made from one of its databases; a dump has no database name, and
     /// the receipt contains its digest.
-    pub databases: &'a Databases,
+    pub manifest: &'a Manifest,
     /// Values of the variables: a script can behave differently with others.
     pub variables: &'a BTreeMap<String, String>,
     /// Maximum age in days; `None` for no limit.
@@ -98,7 +98,7 @@ pub fn max_age_days(manifest: &Manifest, policy: &Policy) -> Option<NonZeroU32> 
 pub fn newest<T>(
     all: impl IntoIterator<Item = T>,
     of: impl Fn(&T) -> &Rehearsal,
-    databases: &Databases,
+    manifest: &Manifest,
     variables: Option<&BTreeMap<String, String>>,
 ) -> Option<T> {
     // docs/decisions/057
@@ -106,8 +106,8 @@ pub fn newest<T>(
         RehearsalOutcome::Failed => true,
         RehearsalOutcome::Limited => false,
         RehearsalOutcome::Proved | RehearsalOutcome::Incomplete => {
-            is_of(rehearsal, databases)
-                && variables.is_none_or(|values| *values == rehearsal.variables)
+            is_of(rehearsal, &manifest.target.database)
+                && variables.is_none_or(|run| manifest.is_rehearsed(run, &rehearsal.variables))
         }
     };
     all.into_iter().max_by_key(|one| {
@@ -245,11 +245,14 @@ impl ReadRehearsal {
             .source
             .database
             .as_ref()
-            .filter(|_| !is_of(rehearsal, demand.databases))
+            .filter(|_| !is_of(rehearsal, &demand.manifest.target.database))
         {
             return Err(UnprovedError::Source(source.clone()));
         }
-        if rehearsal.variables != *demand.variables {
+        if !demand
+            .manifest
+            .is_rehearsed(demand.variables, &rehearsal.variables)
+        {
             return Err(UnprovedError::Values(rehearsal.variables.clone()));
         }
         let finished = rehearsal.finished;
@@ -263,7 +266,7 @@ impl ReadRehearsal {
             }
             _ => Ok(Proved {
                 release: demand.release,
-                variables: rehearsal.variables.clone(),
+                variables: demand.variables.clone(),
             }),
         }
     }
