@@ -244,10 +244,62 @@ fn what_the_release_made_itself_is_left_alone() {
             "ban-drop-table tiers/01.sql:3"
         ]
     );
-    let maybe = Release::tier(
-        "create table if not exists t (a bigint);\nalter table t alter column a set not null;\n",
+    // A table that no rollback script drops may have been there before.
+    let maybe =
+        "create table if not exists t (a bigint);\nalter table t alter column a set not null;\n";
+    let kept = Release::with([("tiers/01.sql", maybe), ("rollback/01.sql", "select 1;\n")]);
+    assert!(
+        kept.open()
+            .contains(&"adding-not-nullable-field tiers/01.sql:2".to_owned())
     );
-    assert_eq!(maybe.open(), ["adding-not-nullable-field tiers/01.sql:2"]);
+    assert_eq!(Release::tier(maybe).open(), [""; 0]);
+}
+
+/// The shapes of migrations that also run on databases that have a part of them already.
+#[test]
+fn what_only_this_release_makes_warns_nobody() {
+    let tiers = "create table if not exists t (a varchar(26), b varchar(26));\n\
+                 create index if not exists t_a on t (a);\nalter table t add column if not exists c bigint;\n\
+                 alter table t drop column if exists b;\ndrop index if exists t_a;\n\
+                 alter table t alter column a type varchar(30);\ncreate unique index if not exists t_c on t (c);\n\
+                 create type mood as enum ('a');\nalter type mood rename to feeling;\n";
+    let back = "alter table if exists t add column b varchar(26);\ncreate index if not exists t_a on t (a);\n\
+                drop index if exists t_c;\nalter table t alter column a type varchar(26);\ndrop table if exists t;\n\
+                drop type feeling;\n";
+    let release = Release::with([("tiers/01.sql", tiers), ("rollback/01.sql", back)]);
+    assert_eq!(release.open(), [""; 0]);
+    // The rollback drops a table of an earlier release, which a run of this one dropped too.
+    let back = "create table old (a bigint);\ncreate index old_a on old (a);\n\
+                alter table old alter column a set not null;\ncreate index passing on gone (a);\n\
+                drop table gone;\ndrop table if exists t;\ncreate index u_a on u (a);\n";
+    let release = Release::with([("rollback/01.sql", back)]);
+    assert_eq!(
+        release.open(),
+        ["require-concurrent-index-creation rollback/01.sql:7"]
+    );
+}
+
+/// One new object does not excuse the others of its statement.
+#[test]
+fn what_is_older_warns_beside_what_is_new() {
+    let tiers = "create table t (a bigint);\ndrop table t, u;\n\
+                 alter table w add column b bigint;\nalter table w drop column b, alter column c type text;\n\
+                 drop index if exists w_c;\n";
+    let open = Release::tier(tiers).open();
+    let of = |line: usize| {
+        open.iter()
+            .filter(move |at| at.ends_with(&format!(":{line}")))
+    };
+    assert!(of(2).count() > 0, "{open:?}");
+    assert!(
+        of(4).any(|at| at.starts_with("changing-column-type")),
+        "{open:?}"
+    );
+    assert!(
+        !of(4).any(|at| at.starts_with("ban-drop-column")),
+        "{open:?}"
+    );
+    assert!(of(5).count() > 0, "{open:?}");
 }
 
 /// A `search_path` that a function or a view sets has the effect of SET.
