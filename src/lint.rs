@@ -35,7 +35,7 @@ pub mod touches;
 mod undoing;
 mod unlisted;
 
-pub use acknowledged::Finding;
+pub use acknowledged::{Finding, sort};
 pub use analysis::SquawkClient;
 
 use std::collections::HashSet;
@@ -45,7 +45,7 @@ use crate::bundle::problem::Problem;
 use crate::bundle::release_toml;
 use pgseal_verify::entry_path::EntryPath;
 
-/// All warnings about a release that packs, by file and position, with their acknowledgements.
+/// All warnings about a release that packs, in the order of [`sort`], with their acknowledgements.
 pub fn warnings(definition: &Definition, client: &dyn SquawkClient) -> Vec<Finding> {
     let readings = scripts::read(definition);
     let mut problems = rollback::problems(&readings);

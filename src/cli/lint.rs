@@ -1,17 +1,18 @@
 //! `pgseal lint DIR`
 
 mod process;
+mod show;
 pub mod worker;
 
 use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::{CliError, Exit, Output, escape};
+use super::{CliError, Exit, Output};
 use crate::bundle::definition::{Definition, DefinitionError};
 use crate::bundle::problem::Problem;
 use crate::lint::points::{self, Point};
-use crate::lint::{Finding, pages, sarif, warnings};
+use crate::lint::{Finding, pages, sarif, sort, warnings};
 use crate::rules::{self, RULES, Severity};
 use pgseal_verify::format::manifest::Release;
 use pgseal_verify::format::statement::title;
@@ -57,7 +58,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
                 problem,
                 acknowledged: None,
             });
-            report(args, None, &findings.collect::<Vec<_>>(), &[], out);
+            let mut findings: Vec<_> = findings.collect();
+            sort(&mut findings);
+            report(args, None, &findings, &[], out);
             let text = format!("{number}: the release would not pack");
             return Err(CliError::usage(text));
         }
@@ -113,25 +116,7 @@ fn report(
     out.document(
         &json!({ "release": release, "problems": list, "points": super::points::document(points) }),
     );
-    for Finding {
-        problem,
-        acknowledged,
-    } in findings
-    {
-        let what = match acknowledged {
-            Some(_) => "acknowledged",
-            None => severity(problem).as_str(),
-        };
-        let place = match problem.at {
-            Some((line, column)) => format!("{}:{line}:{column}", problem.file),
-            None => problem.file.clone(),
-        };
-        let line = format!("{place}: {what} [{}]: {}", problem.rule, problem.message);
-        out.line(escape(&line));
-        if let Some(below) = acknowledged.as_ref().or(problem.hint.as_ref()) {
-            out.line(format!("    {}", escape(below)));
-        }
-    }
+    show::findings(findings, out);
     super::points::show(points, out);
 }
 

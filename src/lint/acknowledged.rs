@@ -7,7 +7,7 @@ use toml::Spanned;
 
 use crate::bundle::problem::Problem;
 use crate::bundle::release_toml::{FILE, line_and_column};
-use crate::rules;
+use crate::rules::{self, RULES};
 use pgseal_verify::format::manifest::Acknowledgement;
 
 /// A warning, with its acknowledgement.
@@ -19,13 +19,22 @@ pub struct Finding {
     pub acknowledged: Option<String>,
 }
 
+/// Sorts by rule, file and position: errors, then pgseal's own warnings, then those of squawk.
+pub fn sort(findings: &mut [Finding]) {
+    findings.sort_by_cached_key(|finding| {
+        let problem = &finding.problem;
+        let rule = RULES.iter().position(|rule| rule.id == problem.rule);
+        (rule, problem.file.clone(), problem.at)
+    });
+}
+
 #[derive(Deserialize)]
 struct Toml {
     #[serde(default)]
     acknowledge: Vec<Spanned<toml::Table>>,
 }
 
-/// Pairs warnings with acknowledgements, sorted by file and position. An acknowledgement that
+/// Pairs warnings with acknowledgements, sorted by rule. An acknowledgement that
 /// matches nothing becomes a warning itself.
 pub fn sort_out(
     problems: Vec<Problem>,
@@ -88,10 +97,7 @@ pub fn sort_out(
             problem,
         })
         .collect();
-    findings.sort_by_cached_key(|finding| {
-        let problem = &finding.problem;
-        (problem.file.clone(), problem.at, problem.rule)
-    });
+    sort(&mut findings);
     // A file included by two scripts is read twice.
     findings.dedup();
     findings
