@@ -5,7 +5,7 @@
 //! the highest level to the lowest:
 //!
 //! - `sarif`, `pages`: findings and rules for programs and people
-//! - `acknowledged`: findings that release.toml acknowledges
+//! - `acknowledged`: findings that release.toml acknowledges; `acknowledge` writes the blocks
 //! - `analysis`: runs squawk on all definitions of a release; `squawk`: the worker process
 //! - `points`: statements after which a release with non-transactional tiers can stop, and the
 //!   effect of a rollback there; `undoing` reads the rollback scripts
@@ -16,6 +16,7 @@
 //!
 //! The library starts no process: the caller passes an [`SquawkClient`].
 
+pub mod acknowledge;
 mod acknowledged;
 mod alterations;
 mod analysis;

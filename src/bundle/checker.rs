@@ -351,8 +351,12 @@ impl Checker<'_> {
                 .hint("approvers read it: say why the warning may stay");
             self.add(&toml.reason, problem);
         }
+        // A pattern that means no file is a stale acknowledgement, a warning.
+        if let Some(path) = toml.file.get_ref().single() {
+            self.file(&Spanned::new(toml.file.span(), path));
+        }
         Acknowledgement {
-            file: self.file(&toml.file),
+            file: toml.file.into_inner(),
             rule: toml.rule.into_inner(),
             line: toml.line.map(|line| line.0),
             reason: toml.reason.into_inner(),

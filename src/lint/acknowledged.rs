@@ -41,26 +41,19 @@ pub fn sort_out(
     acknowledged: &[Acknowledgement],
     release_toml: &str,
 ) -> Vec<Finding> {
-    let mut by_file: HashMap<_, Vec<usize>> = HashMap::new();
+    let mut by_rule: HashMap<_, Vec<usize>> = HashMap::new();
     for (i, a) in acknowledged.iter().enumerate() {
-        by_file
-            .entry((a.rule.as_str(), a.file.as_str()))
-            .or_default()
-            .push(i);
+        by_rule.entry(a.rule.as_str()).or_default().push(i);
     }
     let fitting = |problem: &Problem| {
-        let about = by_file
-            .get(&(problem.rule, problem.file.as_str()))
-            .into_iter()
-            .flatten()
-            .copied();
+        let of_rule = by_rule.get(problem.rule).into_iter().flatten().copied();
         let at = problem.at.map(|at| at.0);
         let fits = |i: &usize| {
-            acknowledged[*i]
-                .line
-                .is_none_or(|line| at == Some(line.get()))
+            let one = &acknowledged[*i];
+            let is_line = one.line.is_none_or(|line| at == Some(line.get()));
+            is_line && one.file.matches(&problem.file)
         };
-        about.filter(fits).collect::<Vec<_>>()
+        of_rule.filter(fits).collect::<Vec<_>>()
     };
     let used: HashSet<usize> = problems.iter().flat_map(fitting).collect();
     let places = toml::from_str::<Toml>(release_toml)

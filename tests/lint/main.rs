@@ -16,6 +16,7 @@ use pgseal::lint::squawk::{Answer, Question};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+mod acknowledge;
 mod steps;
 mod ways_back;
 
