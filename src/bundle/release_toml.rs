@@ -54,7 +54,10 @@ pub struct ReleaseToml {
     pub gate: Vec<GateToml>,
     /// `[states.baseline]`, `[states.finalized]`, `[states.rolled_back]`
     pub states: StatesToml,
+    /// Files of tiers in the order of their names.
+    pub tiers: Option<Spanned<PathPattern>>,
     /// `[[tier]]`
+    #[serde(default)]
     pub tier: Vec<TierToml>,
     /// `[[rollback]]`
     #[serde(default)]

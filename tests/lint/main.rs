@@ -18,6 +18,7 @@ use tempfile::TempDir;
 
 mod acknowledge;
 mod steps;
+mod tier_files;
 mod ways_back;
 
 const RELEASE_TOML: &str = r#"format = 1
