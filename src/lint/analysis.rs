@@ -2,7 +2,7 @@
 //! is left out of a retry, and skipped statements are reported.
 
 use super::effects::Effects;
-use super::objects::{Object, Objects};
+use super::objects::{Kind, Object, Objects};
 use super::scripts::{Defining, Purpose, Reading, STATEMENT_BYTES};
 use super::squawk::{Answer, Question, rules_for};
 use crate::bundle::problem::Problem;
@@ -176,6 +176,15 @@ fn new_objects(readings: &[Reading]) -> Objects {
             new.extend(renamed);
         }
     }
+    // The name of an index that a tier drops doesn't tell its table; a rollback script that makes it
+    // again does.
+    let made_again = definitions(readings, Purpose::Rollback).flat_map(|effects| &effects.created);
+    let is_of_new = |index: &&Object| {
+        let table = index.of.as_ref();
+        index.kind == Kind::Index && table.is_some_and(|table| new.contains_relation(table))
+    };
+    let made_again: Vec<_> = made_again.filter(is_of_new).cloned().collect();
+    new.extend(made_again);
     new
 }
 

@@ -262,11 +262,11 @@ fn what_the_release_made_itself_is_left_alone() {
 fn what_only_this_release_makes_warns_nobody() {
     let tiers = "create table if not exists t (a varchar(26), b varchar(26));\n\
                  create index if not exists t_a on t (a);\nalter table t add column if not exists c bigint;\n\
-                 alter table t drop column if exists b;\ndrop index if exists t_a;\n\
+                 alter table t drop column if exists b;\ndrop index if exists t_a;\ndrop index if exists t_b;\n\
                  alter table t alter column a type varchar(30);\ncreate unique index if not exists t_c on t (c);\n\
                  create type mood as enum ('a');\nalter type mood rename to feeling;\n";
     let back = "alter table if exists t add column b varchar(26);\ncreate index if not exists t_a on t (a);\n\
-                drop index if exists t_c;\nalter table t alter column a type varchar(26);\ndrop table if exists t;\n\
+                create index if not exists t_b on t (b);\ndrop index if exists t_c;\nalter table t alter column a type varchar(26);\ndrop table if exists t;\n\
                 drop type feeling;\n";
     let release = Release::with([("tiers/01.sql", tiers), ("rollback/01.sql", back)]);
     assert_eq!(release.open(), [""; 0]);
