@@ -19,6 +19,7 @@ pub mod source;
 pub mod spill;
 pub mod stage;
 pub mod steps;
+mod tier_files;
 mod unpacking;
 pub mod unsigned;
 

@@ -11,6 +11,7 @@
 //! same.
 
 mod catalog;
+mod changed_rows;
 mod difference;
 mod document;
 mod fold;
@@ -24,6 +25,7 @@ mod workers;
 
 use std::collections::BTreeMap;
 
+pub use changed_rows::{Side, changed_rows};
 pub use difference::{Change, Difference, differences};
 pub use document::{DocumentError, digest, parse};
 pub use fold::{Folded, folded};

@@ -5,7 +5,7 @@
 //! the highest level to the lowest:
 //!
 //! - `sarif`, `pages`: findings and rules for programs and people
-//! - `acknowledged`: findings that release.toml acknowledges
+//! - `acknowledged`: findings that release.toml acknowledges; `acknowledge` writes the blocks
 //! - `analysis`: runs squawk on all definitions of a release; `squawk`: the worker process
 //! - `points`: statements after which a release with non-transactional tiers can stop, and the
 //!   effect of a rollback there; `undoing` reads the rollback scripts
@@ -16,6 +16,7 @@
 //!
 //! The library starts no process: the caller passes an [`SquawkClient`].
 
+pub mod acknowledge;
 mod acknowledged;
 mod alterations;
 mod analysis;
@@ -35,7 +36,7 @@ pub mod touches;
 mod undoing;
 mod unlisted;
 
-pub use acknowledged::Finding;
+pub use acknowledged::{Finding, sort};
 pub use analysis::SquawkClient;
 
 use std::collections::HashSet;
@@ -45,7 +46,7 @@ use crate::bundle::problem::Problem;
 use crate::bundle::release_toml;
 use pgseal_verify::entry_path::EntryPath;
 
-/// All warnings about a release that packs, by file and position, with their acknowledgements.
+/// All warnings about a release that packs, in the order of [`sort`], with their acknowledgements.
 pub fn warnings(definition: &Definition, client: &dyn SquawkClient) -> Vec<Finding> {
     let readings = scripts::read(definition);
     let mut problems = rollback::problems(&readings);

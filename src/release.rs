@@ -51,6 +51,7 @@ pub mod status;
 pub mod survey;
 pub mod target;
 mod tier_log;
+mod touched;
 mod transaction;
 pub mod verify;
 pub mod waiting;

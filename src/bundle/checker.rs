@@ -9,6 +9,7 @@ use super::problem::Problem;
 use super::release_toml::{self, FILE, ReleaseToml, line_and_column};
 use super::source::Source;
 use super::stage::{self, Stage};
+use super::tier_files;
 use crate::rules::{self, Severity};
 use pgseal_verify::entry_path::EntryPath;
 use pgseal_verify::format::manifest::{
@@ -49,7 +50,8 @@ pub(super) struct Checker<'a> {
 }
 
 impl Checker<'_> {
-    fn manifest(mut self, toml: ReleaseToml) -> (Manifest, Vec<Stage>) {
+    fn manifest(mut self, mut toml: ReleaseToml) -> (Manifest, Vec<Stage>) {
+        tier_files::list(&mut self, &mut toml);
         self.release(&toml);
         let (requires, conflicts) = self.dependencies(&toml.release);
         if let (Some(days), false) = (&toml.rehearsal_max_age_days, toml.require_rehearsal) {
@@ -351,8 +353,12 @@ impl Checker<'_> {
                 .hint("approvers read it: say why the warning may stay");
             self.add(&toml.reason, problem);
         }
+        // A pattern that means no file is a stale acknowledgement, a warning.
+        if let Some(path) = toml.file.get_ref().single() {
+            self.file(&Spanned::new(toml.file.span(), path));
+        }
         Acknowledgement {
-            file: self.file(&toml.file),
+            file: toml.file.into_inner(),
             rule: toml.rule.into_inner(),
             line: toml.line.map(|line| line.0),
             reason: toml.reason.into_inner(),
@@ -389,6 +395,10 @@ impl Checker<'_> {
             self.add(path, problem.rule("encoding"));
         }
         file
+    }
+
+    pub(super) fn source(&self) -> &'_ Source {
+        self.source
     }
 
     pub(super) fn problem<T>(&mut self, place: &Spanned<T>, message: impl Display) {

@@ -17,6 +17,7 @@ use pgseal_verify::format::manifest::{
     default_search_path,
 };
 use pgseal_verify::format::name::{Name, VariableName, Version};
+use pgseal_verify::format::path_pattern::PathPattern;
 use pgseal_verify::format::release_range::ReleaseRange;
 use pgseal_verify::format::run_limits::RunLimits;
 use pgseal_verify::format::server_range::ServerRange;
@@ -54,7 +55,10 @@ pub struct ReleaseToml {
     pub gate: Vec<GateToml>,
     /// `[states.baseline]`, `[states.finalized]`, `[states.rolled_back]`
     pub states: StatesToml,
+    /// Files of tiers in the order of their names.
+    pub tiers: Option<Spanned<PathPattern>>,
     /// `[[tier]]`
+    #[serde(default)]
     pub tier: Vec<TierToml>,
     /// `[[rollback]]`
     #[serde(default)]
@@ -134,8 +138,8 @@ impl<'de> Deserialize<'de> for FromOne {
 pub struct AcknowledgeToml {
     /// Id of the warning's rule.
     pub rule: Spanned<Name>,
-    /// File of the warning.
-    pub file: Spanned<EntryPath>,
+    /// File of the warning, or a pattern.
+    pub file: Spanned<PathPattern>,
     /// Line of the warning; every line of the file if absent.
     pub line: Option<FromOne>,
     /// Justification of the acknowledgement.

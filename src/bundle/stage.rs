@@ -93,7 +93,7 @@ impl Stage {
         let files: Vec<_> = manifest.paths().into_iter().cloned().collect();
         manifest
             .acknowledged
-            .retain(|one| files.contains(&one.file));
+            .retain(|one| files.iter().any(|file| one.file.matches(file.as_str())));
         Ok(manifest)
     }
 }

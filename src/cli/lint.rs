@@ -1,17 +1,19 @@
 //! `pgseal lint DIR`
 
+mod acknowledge;
 mod process;
+mod show;
 pub mod worker;
 
 use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::{CliError, Exit, Output, escape};
+use super::{CliError, Exit, Output};
 use crate::bundle::definition::{Definition, DefinitionError};
 use crate::bundle::problem::Problem;
 use crate::lint::points::{self, Point};
-use crate::lint::{Finding, pages, sarif, warnings};
+use crate::lint::{Finding, pages, sarif, sort, warnings};
 use crate::rules::{self, RULES, Severity};
 use pgseal_verify::format::manifest::Release;
 use pgseal_verify::format::statement::title;
@@ -26,14 +28,17 @@ pub struct Args {
     /// Exit with 2 also for unacknowledged warnings
     #[arg(long)]
     strict: bool,
+    /// Write an [[acknowledge]] block with this reason into release.toml for each warning
+    #[arg(long, value_name = "REASON", conflicts_with = "sarif")]
+    acknowledge: Option<String>,
     /// Write SARIF 2.1.0 to stdout
     #[arg(long)]
     sarif: bool,
     /// The page of one rule: meaning, example and alternative
-    #[arg(long, value_name = "RULE", conflicts_with_all = ["dir", "strict", "sarif", "rules"])]
+    #[arg(long, value_name = "RULE", conflicts_with_all = ["dir", "strict", "sarif", "acknowledge", "rules"])]
     explain: Option<String>,
     /// List all rules
-    #[arg(long, conflicts_with_all = ["dir", "strict", "sarif"])]
+    #[arg(long, conflicts_with_all = ["dir", "strict", "sarif", "acknowledge"])]
     rules: bool,
 }
 
@@ -49,7 +54,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             "--sarif and --json are two forms of one answer: choose one",
         ));
     }
-    let definition = match Definition::read(dir) {
+    let mut definition = match Definition::read(dir) {
         Ok(definition) => definition,
         Err(DefinitionError::Problems(problems)) => {
             let number = plural::count(problems.len(), "problem");
@@ -57,16 +62,26 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
                 problem,
                 acknowledged: None,
             });
-            report(args, None, &findings.collect::<Vec<_>>(), &[], out);
+            let mut findings: Vec<_> = findings.collect();
+            sort(&mut findings);
+            report(args, None, &findings, &[], 0, out);
             let text = format!("{number}: the release would not pack");
             return Err(CliError::usage(text));
         }
         Err(error) => return Err(error.into()),
     };
-    let findings = found_in(&definition);
+    let mut findings = found_in(&definition);
+    let mut written = 0;
+    if let Some(reason) = &args.acknowledge {
+        written = acknowledge::write(dir, &findings, reason, out)?;
+        if written > 0 {
+            definition = Definition::read(dir)?;
+            findings = found_in(&definition);
+        }
+    }
     let release = &definition.manifest().release;
     let points = points::of_definition(&definition);
-    report(args, Some(release), &findings, &points, out);
+    report(args, Some(release), &findings, &points, written, out);
     let (open, acknowledged) = count(&findings);
     let warnings = plural::count(open, "warning");
     if !args.sarif {
@@ -104,6 +119,7 @@ fn report(
     release: Option<&Release>,
     findings: &[Finding],
     points: &[Point],
+    written: usize,
     out: Output,
 ) {
     if args.sarif {
@@ -111,27 +127,9 @@ fn report(
     }
     let list: Vec<_> = findings.iter().map(document).collect();
     out.document(
-        &json!({ "release": release, "problems": list, "points": super::points::document(points) }),
+        &json!({ "release": release, "problems": list, "points": super::points::document(points), "acknowledgements_written": written }),
     );
-    for Finding {
-        problem,
-        acknowledged,
-    } in findings
-    {
-        let what = match acknowledged {
-            Some(_) => "acknowledged",
-            None => severity(problem).as_str(),
-        };
-        let place = match problem.at {
-            Some((line, column)) => format!("{}:{line}:{column}", problem.file),
-            None => problem.file.clone(),
-        };
-        let line = format!("{place}: {what} [{}]: {}", problem.rule, problem.message);
-        out.line(escape(&line));
-        if let Some(below) = acknowledged.as_ref().or(problem.hint.as_ref()) {
-            out.line(format!("    {}", escape(below)));
-        }
-    }
+    show::findings(findings, out);
     super::points::show(points, out);
 }
 

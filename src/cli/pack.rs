@@ -131,15 +131,20 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// Prints one line about unacknowledged warnings; they do not prevent packing.
+/// Prints one line about warnings; they do not prevent packing.
 fn warn(definition: &Definition, dir: &Path, out: Output) {
-    let (open, _) = lint::count(&lint::found_in(definition));
+    let (open, acknowledged) = lint::count(&lint::found_in(definition));
     if open > 0 {
-        let dir = display_path(dir);
-        let open = count(open, "warning");
+        let (dir, open) = (display_path(dir), count(open, "warning"));
+        let others = match acknowledged {
+            0 => String::new(),
+            acknowledged => format!(", {acknowledged} acknowledged"),
+        };
         out.warning(format!(
-            "{open} not acknowledged; `pgseal lint {dir}` shows them"
+            "{open} not acknowledged{others}; `pgseal lint {dir}` shows those that are not"
         ));
+    } else if acknowledged > 0 {
+        out.note(format!("{} acknowledged", count(acknowledged, "warning")));
     }
 }
 

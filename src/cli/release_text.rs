@@ -71,17 +71,30 @@ pub fn variable(name: &str, variable: &Variable) -> String {
 
 /// Prints the warnings of `lint` that the release's author acknowledged.
 pub fn show_acknowledged(manifest: &Manifest, out: Output) {
-    for acknowledged in &manifest.acknowledged {
-        let Acknowledgement {
-            rule, file, reason, ..
-        } = acknowledged;
-        let (file, line) = (
-            escape(file.as_str()),
-            optional(":", acknowledged.line.as_ref()),
-        );
-        out.line(format!(
-            "acknowledged warning [{rule}] {file}{line}: {}",
-            escape(reason)
-        ));
+    for line in acknowledged(manifest) {
+        out.line(escape(&format!("acknowledged warning {line}")));
     }
+}
+
+/// The acknowledged warnings, in one line for each rule and reason.
+pub fn acknowledged(manifest: &Manifest) -> Vec<String> {
+    let mut groups: Vec<(&Acknowledgement, usize)> = Vec::new();
+    for one in &manifest.acknowledged {
+        let same = |(first, _): &&mut (&Acknowledgement, usize)| {
+            (&first.rule, &first.reason) == (&one.rule, &one.reason)
+        };
+        match groups.iter_mut().find(same) {
+            Some((_, places)) => *places += 1,
+            None => groups.push((one, 1)),
+        }
+    }
+    let line = |(one, places): (&Acknowledgement, usize)| {
+        let line = optional(":", one.line.as_ref());
+        let place = match places {
+            1 => format!("{}{line}", one.file),
+            places => format!("({places} places)"),
+        };
+        format!("[{}] {place}: {}", one.rule, one.reason)
+    };
+    groups.into_iter().map(line).collect()
 }

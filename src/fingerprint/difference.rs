@@ -116,6 +116,39 @@ impl Difference {
         }
     }
 
+    /// One line without values: `index public.widgets_name is missing`, `table public.t differs:
+    /// options`.
+    pub fn heading(&self) -> String {
+        let object = &self.object;
+        match &self.change {
+            Change::Missing => format!("{object} is missing"),
+            Change::Added => format!("{object} is new"),
+            Change::Changed { before, after } if self.reordered().is_some() => {
+                let list = |definition| columns(definition).join(", ");
+                let (before, after) = (list(before), list(after));
+                format!("{object} differs: ({before}) is now ({after})")
+            }
+            Change::Changed { .. } => {
+                format!("{object} {}: {}", self.verb(), self.properties().join(", "))
+            }
+        }
+    }
+
+    fn verb(&self) -> &'static str {
+        match self.object.starts_with("rows of ") {
+            true => "differ",
+            false => "differs",
+        }
+    }
+
+    fn changes(&self, before: &str, after: &str) -> String {
+        let changes = self
+            .properties()
+            .into_iter()
+            .map(|name| change(name, value(before, name), value(after, name)));
+        changes.collect::<Vec<_>>().join("; ")
+    }
+
     /// The differing properties, such as `default` or `grants`.
     fn properties(&self) -> Vec<&str> {
         let Change::Changed { before, after } = &self.change else {
@@ -134,27 +167,63 @@ impl Difference {
     }
 }
 
-/// One line: `index public.widgets_name is missing`.
+/// One line, with the values before and after: `table public.t differs: options {} -> {f=1}`.
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let object = &self.object;
         match &self.change {
-            Change::Missing => write!(f, "{object} is missing"),
-            Change::Added => write!(f, "{object} is new"),
-            Change::Changed { before, after } if self.reordered().is_some() => {
-                let list = |definition| columns(definition).join(", ");
-                let (before, after) = (list(before), list(after));
-                write!(f, "{object} differs: ({before}) is now ({after})")
-            }
-            Change::Changed { .. } => {
-                let verb = if object.starts_with("rows of ") {
-                    "differ"
-                } else {
-                    "differs"
+            Change::Changed { before, after } if self.reordered().is_none() => {
+                let changes = match object.starts_with("rows of ") {
+                    true => rows_change(before, after),
+                    false => self.changes(before, after),
                 };
-                write!(f, "{object} {verb}: {}", self.properties().join(", "))
+                write!(f, "{object} {}: {changes}", self.verb())
             }
+            _ => f.write_str(&self.heading()),
         }
+    }
+}
+
+/// The value of a property in a definition.
+fn value<'a>(definition: &'a str, name: &str) -> Option<&'a str> {
+    let mut properties = properties(definition).into_iter();
+    let property = properties.find(|property| property.split(':').next() == Some(name))?;
+    Some(property.strip_prefix(name)?.trim_start_matches([':', ' ']))
+}
+
+/// `options {} -> {f=1}`; of lists only the items that the other lacks.
+fn change(name: &str, before: Option<&str>, after: Option<&str>) -> String {
+    let is_one = |value: Option<&str>| value.is_some_and(|value| !value.contains('\n'));
+    if is_one(before) && is_one(after) {
+        let [before, after] = [before, after].map(|value| cut(value.unwrap_or_default()));
+        return format!("{name} {before} -> {after}");
+    }
+    let (before, after) = (before.unwrap_or_default(), after.unwrap_or_default());
+    let items = |lines: Vec<&str>| {
+        let items: Vec<&str> = lines.into_iter().map(str::trim_start).collect();
+        cut(&items.join(", "))
+    };
+    let items = [only(before, after), only(after, before)].map(items);
+    format!("{name} {{{}}} -> {{{}}}", items[0], items[1])
+}
+
+/// Most characters of a value in a line.
+const VALUE: usize = 120;
+
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(VALUE) {
+        Some((at, _)) => format!("{}...", &text[..at]),
+        None => text.to_owned(),
+    }
+}
+
+fn rows_change(before: &str, after: &str) -> String {
+    let rows = |text| value(text, "rows").unwrap_or_default();
+    match (rows(before), rows(after)) {
+        (before, after) if before == after => {
+            format!("{before} rows before and after, not the same")
+        }
+        (before, after) => format!("{before} -> {after} rows"),
     }
 }
 
@@ -249,8 +318,65 @@ mod tests {
                 (vec![], vec![]),
             ),
         ] {
-            assert_eq!(difference.to_string(), format!("index public.i {line}"));
+            assert_eq!(difference.heading(), format!("index public.i {line}"));
             assert_eq!(difference.lines(), lines);
+        }
+    }
+
+    #[test]
+    fn values_before_and_after() {
+        let line = |object: &str, before: &str, after: &str| {
+            let (before, after) = (before.to_owned(), after.to_owned());
+            let object = object.to_owned();
+            let change = Change::Changed { before, after };
+            Difference { object, change }.to_string()
+        };
+        let long = "x".repeat(500);
+        for (object, before, after, expected) in [
+            (
+                "table t",
+                "owner: a",
+                "owner: a\noptions: f=1",
+                "differs: options {} -> {f=1}",
+            ),
+            (
+                "table t",
+                "owner: a: b",
+                "owner: c",
+                "differs: owner a: b -> c",
+            ),
+            (
+                "table t",
+                "grants: x\n    y\nowner: a",
+                "grants: x\n    z\nowner: b",
+                "differs: grants {y} -> {z}; owner a -> b",
+            ),
+            (
+                "rows of t",
+                "rows: 3\ndigest: a",
+                "rows: 2\ndigest: b",
+                "differ: 3 -> 2 rows",
+            ),
+            (
+                "rows of t",
+                "rows: 3\ndigest: a",
+                "rows: 3\ndigest: b",
+                "differ: 3 rows before and after, not the same",
+            ),
+            (
+                "value of s",
+                "value: 1, called",
+                "value: 2, called",
+                "differs: value 1, called -> 2, called",
+            ),
+            (
+                "function f()",
+                "code: a",
+                &format!("code: {long}"),
+                &format!("differs: code a -> {}...", &long[..120]),
+            ),
+        ] {
+            assert_eq!(line(object, before, after), format!("{object} {expected}"));
         }
     }
 }

@@ -183,7 +183,7 @@ fn split_last<'t>(text: &'t str, by: &str) -> Option<(&'t str, &'t str)> {
 /// One line: `table public.t is new (7 columns, 2 indexes)`.
 impl fmt::Display for Folded<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.difference.fmt(f)?;
+        f.write_str(&self.difference.heading())?;
         let mut counts: Vec<(&str, usize)> = Vec::new();
         for member in &self.members {
             let noun = match part(&member.object) {

@@ -124,7 +124,7 @@ impl Work<'_> {
 }
 
 /// Begins a read-only transaction on one snapshot.
-fn begin(connect: &dyn Connect) -> Result<Box<dyn Session>, DatabaseError> {
+pub(super) fn begin(connect: &dyn Connect) -> Result<Box<dyn Session>, DatabaseError> {
     let mut session = connect.connect(Purpose::Read)?;
     session.set_patience(PATIENCE);
     session.batch("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;

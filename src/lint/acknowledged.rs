@@ -7,7 +7,7 @@ use toml::Spanned;
 
 use crate::bundle::problem::Problem;
 use crate::bundle::release_toml::{FILE, line_and_column};
-use crate::rules;
+use crate::rules::{self, RULES};
 use pgseal_verify::format::manifest::Acknowledgement;
 
 /// A warning, with its acknowledgement.
@@ -19,39 +19,41 @@ pub struct Finding {
     pub acknowledged: Option<String>,
 }
 
+/// Sorts by rule, file and position: errors, then pgseal's own warnings, then those of squawk.
+pub fn sort(findings: &mut [Finding]) {
+    findings.sort_by_cached_key(|finding| {
+        let problem = &finding.problem;
+        let rule = RULES.iter().position(|rule| rule.id == problem.rule);
+        (rule, problem.file.clone(), problem.at)
+    });
+}
+
 #[derive(Deserialize)]
 struct Toml {
     #[serde(default)]
     acknowledge: Vec<Spanned<toml::Table>>,
 }
 
-/// Pairs warnings with acknowledgements, sorted by file and position. An acknowledgement that
+/// Pairs warnings with acknowledgements, sorted by rule. An acknowledgement that
 /// matches nothing becomes a warning itself.
 pub fn sort_out(
     problems: Vec<Problem>,
     acknowledged: &[Acknowledgement],
     release_toml: &str,
 ) -> Vec<Finding> {
-    let mut by_file: HashMap<_, Vec<usize>> = HashMap::new();
+    let mut by_rule: HashMap<_, Vec<usize>> = HashMap::new();
     for (i, a) in acknowledged.iter().enumerate() {
-        by_file
-            .entry((a.rule.as_str(), a.file.as_str()))
-            .or_default()
-            .push(i);
+        by_rule.entry(a.rule.as_str()).or_default().push(i);
     }
     let fitting = |problem: &Problem| {
-        let about = by_file
-            .get(&(problem.rule, problem.file.as_str()))
-            .into_iter()
-            .flatten()
-            .copied();
+        let of_rule = by_rule.get(problem.rule).into_iter().flatten().copied();
         let at = problem.at.map(|at| at.0);
         let fits = |i: &usize| {
-            acknowledged[*i]
-                .line
-                .is_none_or(|line| at == Some(line.get()))
+            let one = &acknowledged[*i];
+            let is_line = one.line.is_none_or(|line| at == Some(line.get()));
+            is_line && one.file.matches(&problem.file)
         };
-        about.filter(fits).collect::<Vec<_>>()
+        of_rule.filter(fits).collect::<Vec<_>>()
     };
     let used: HashSet<usize> = problems.iter().flat_map(fitting).collect();
     let places = toml::from_str::<Toml>(release_toml)
@@ -88,10 +90,7 @@ pub fn sort_out(
             problem,
         })
         .collect();
-    findings.sort_by_cached_key(|finding| {
-        let problem = &finding.problem;
-        (problem.file.clone(), problem.at, problem.rule)
-    });
+    sort(&mut findings);
     // A file included by two scripts is read twice.
     findings.dedup();
     findings

@@ -2,13 +2,13 @@
 //! is left out of a retry, and skipped statements are reported.
 
 use super::effects::Effects;
-use super::objects::Objects;
+use super::objects::{Kind, Object, Objects};
 use super::scripts::{Defining, Purpose, Reading, STATEMENT_BYTES};
 use super::squawk::{Answer, Question, rules_for};
 use crate::bundle::problem::Problem;
 use crate::parallel;
 use crate::rules;
-use psql_script::Tokens;
+use psql_script::{ObjectName, Tokens};
 
 /// Most nested parentheses, brackets and the like; PostgreSQL itself ends at a few thousand.
 const DEPTH: usize = 200;
@@ -32,6 +32,7 @@ pub trait SquawkClient: Sync {
 /// since most of the time is process startup.
 pub fn problems(readings: &[Reading], client: &dyn SquawkClient) -> Vec<Problem> {
     let new = new_objects(readings);
+    let passing = passing_objects(readings);
     let judge = |purpose: &Purpose| {
         let (mut problems, mut left) = (Vec::new(), RELEASE_BYTES);
         let of_purpose = readings
@@ -49,7 +50,10 @@ pub fn problems(readings: &[Reading], client: &dyn SquawkClient) -> Vec<Problem>
         problems.extend(
             found
                 .into_iter()
-                .filter(|found| !found.is_about(&new))
+                .filter(|found| {
+                    let passes = *purpose == Purpose::Rollback && found.is_about(&passing);
+                    !found.is_about(&new) && !passes
+                })
                 .map(|found| found.problem),
         );
         problems
@@ -117,42 +121,52 @@ struct StatementProblem<'a> {
 }
 
 impl StatementProblem<'_> {
-    /// Whether it is about an object created by this release: no client uses it, so no session
-    /// waits for its lock.
-    fn is_about(&self, new: &Objects) -> bool {
+    /// Whether it is about one of these objects alone: no client uses them, so no session waits for
+    /// their locks.
+    fn is_about(&self, objects: &Objects) -> bool {
+        if matches!(self.problem.rule, "syntax" | "identifier-too-long") {
+            return false;
+        }
         let effects = &self.definition.effects;
-        !matches!(self.problem.rule, "syntax" | "identifier-too-long")
-            && (effects.dropped.iter().any(|dropped| new.contains(dropped))
-                || effects.renamed.iter().any(|(from, _)| new.contains(from))
-                || effects
-                    .about
-                    .as_ref()
-                    .is_some_and(|about| new.contains_relation(about)))
+        let about = effects.about.as_ref();
+        if about.is_some_and(|about| objects.contains_relation(about)) {
+            return true;
+        }
+        // The other actions of an ALTER TABLE lock a table that is older.
+        let rule = self.problem.rule;
+        let names_it = rule.starts_with("ban-drop") || rule.starts_with("renaming");
+        let renamed = effects.renamed.iter().map(|(from, _)| from);
+        let mut dropped = effects.dropped.iter().chain(renamed).peekable();
+        (about.is_none() || names_it)
+            && dropped.peek().is_some()
+            && dropped.all(|object| objects.contains(object))
     }
 }
 
-/// Objects that the tiers certainly create. A name that is dropped first and created again is not
-/// new.
+/// Objects that the tiers create. A name that is dropped first and created again is not new.
 fn new_objects(readings: &[Reading]) -> Objects {
     let (mut new, mut gone) = (Objects::default(), Objects::default());
-    let tiers = readings
-        .iter()
-        .filter(|reading| reading.purpose == Purpose::Tier);
-    for definition in tiers.flat_map(|reading| &reading.definitions) {
+    let mut undone = Objects::default();
+    let dropped = definitions(readings, Purpose::Rollback);
+    undone.extend(dropped.flat_map(|effects| effects.dropped.iter().cloned()));
+    for effects in definitions(readings, Purpose::Tier) {
         let Effects {
             created,
             dropped,
             renamed,
             ..
-        } = &definition.effects;
+        } = effects;
         gone.extend(
             dropped
                 .iter()
                 .filter(|object| !new.contains(object))
                 .cloned(),
         );
-        let certain = created.iter().filter(|object| !object.conditional);
-        new.extend(certain.filter(|object| !gone.contains(object)).cloned());
+        let created = created.iter().filter(|object| {
+            !gone.contains(object) && (is_certain(object, &new) || undone.contains(object))
+        });
+        let created: Vec<_> = created.cloned().collect();
+        new.extend(created);
         for (from, to) in renamed {
             let mut renamed = new.of_name(&from.name.name).to_vec();
             renamed.retain(|object| object.can_be(from));
@@ -162,7 +176,55 @@ fn new_objects(readings: &[Reading]) -> Objects {
             new.extend(renamed);
         }
     }
+    // The name of an index that a tier drops doesn't tell its table; a rollback script that makes it
+    // again does.
+    let made_again = definitions(readings, Purpose::Rollback).flat_map(|effects| &effects.created);
+    let is_of_new = |index: &&Object| {
+        let table = index.of.as_ref();
+        index.kind == Kind::Index && table.is_some_and(|table| new.contains_relation(table))
+    };
+    let made_again: Vec<_> = made_again.filter(is_of_new).cloned().collect();
+    new.extend(made_again);
     new
+}
+
+/// Objects that the rollback scripts drop or create: their transaction locks them anyway.
+fn passing_objects(readings: &[Reading]) -> Objects {
+    let mut passing = Objects::default();
+    for effects in definitions(readings, Purpose::Rollback) {
+        let created = effects.created.iter();
+        let created: Vec<_> = created
+            .filter(|object| is_certain(object, &passing))
+            .cloned()
+            .collect();
+        passing.extend(created);
+        passing.extend(effects.dropped.iter().cloned());
+    }
+    passing
+}
+
+/// Whether the statement creates it, and does not find it. `IF NOT EXISTS` finds no part of an
+/// object that is new. An object that a rollback script drops is new too, because the baseline
+/// would lack it otherwise; the caller compares those.
+fn is_certain(object: &Object, new: &Objects) -> bool {
+    let schema = object.name.schema.as_ref();
+    let holders = object
+        .of
+        .iter()
+        .cloned()
+        .chain(schema.map(|schema| ObjectName {
+            schema: None,
+            name: schema.clone(),
+        }));
+    !object.conditional || holders.into_iter().any(|name| new.contains_relation(&name))
+}
+
+/// The effects of the definitions of all scripts for a purpose, in order.
+fn definitions(readings: &[Reading], purpose: Purpose) -> impl Iterator<Item = &Effects> {
+    let of_purpose = readings
+        .iter()
+        .filter(move |reading| reading.purpose == purpose);
+    of_purpose.flat_map(|reading| reading.definitions.iter().map(|found| &found.effects))
 }
 
 /// Checks all scripts at once. After a crash, finds the scripts that cause it and checks the

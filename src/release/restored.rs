@@ -2,6 +2,7 @@
 
 use super::failure::Failure;
 use super::run_context::RunContext;
+use super::touched::Touched;
 use crate::database::Session;
 use crate::fingerprint::{self, Difference, FingerprintError};
 use pgseal_verify::format::fingerprint::{Fingerprint, Scope};
@@ -29,7 +30,15 @@ pub(super) fn differences(
     let counted = differences
         .iter()
         .filter(|difference| !accepts(reordered, difference));
-    let mut lines: Vec<String> = counted.map(Difference::to_string).collect();
+    let counted: Vec<&Difference> = counted.collect();
+    if counted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let touched = Touched::by(order);
+    let mut lines: Vec<String> = counted
+        .into_iter()
+        .map(|one| touched.line(one, &one.to_string()))
+        .collect();
     if lines.len() > MOST {
         let more = lines.len() - MOST;
         lines.truncate(MOST);

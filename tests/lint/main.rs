@@ -16,7 +16,9 @@ use pgseal::lint::squawk::{Answer, Question};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+mod acknowledge;
 mod steps;
+mod tier_files;
 mod ways_back;
 
 const RELEASE_TOML: &str = r#"format = 1
@@ -244,10 +246,62 @@ fn what_the_release_made_itself_is_left_alone() {
             "ban-drop-table tiers/01.sql:3"
         ]
     );
-    let maybe = Release::tier(
-        "create table if not exists t (a bigint);\nalter table t alter column a set not null;\n",
+    // A table that no rollback script drops may have been there before.
+    let maybe =
+        "create table if not exists t (a bigint);\nalter table t alter column a set not null;\n";
+    let kept = Release::with([("tiers/01.sql", maybe), ("rollback/01.sql", "select 1;\n")]);
+    assert!(
+        kept.open()
+            .contains(&"adding-not-nullable-field tiers/01.sql:2".to_owned())
     );
-    assert_eq!(maybe.open(), ["adding-not-nullable-field tiers/01.sql:2"]);
+    assert_eq!(Release::tier(maybe).open(), [""; 0]);
+}
+
+/// The shapes of migrations that also run on databases that have a part of them already.
+#[test]
+fn what_only_this_release_makes_warns_nobody() {
+    let tiers = "create table if not exists t (a varchar(26), b varchar(26));\n\
+                 create index if not exists t_a on t (a);\nalter table t add column if not exists c bigint;\n\
+                 alter table t drop column if exists b;\ndrop index if exists t_a;\ndrop index if exists t_b;\n\
+                 alter table t alter column a type varchar(30);\ncreate unique index if not exists t_c on t (c);\n\
+                 create type mood as enum ('a');\nalter type mood rename to feeling;\n";
+    let back = "alter table if exists t add column b varchar(26);\ncreate index if not exists t_a on t (a);\n\
+                create index if not exists t_b on t (b);\ndrop index if exists t_c;\nalter table t alter column a type varchar(26);\ndrop table if exists t;\n\
+                drop type feeling;\n";
+    let release = Release::with([("tiers/01.sql", tiers), ("rollback/01.sql", back)]);
+    assert_eq!(release.open(), [""; 0]);
+    // The rollback drops a table of an earlier release, which a run of this one dropped too.
+    let back = "create table old (a bigint);\ncreate index old_a on old (a);\n\
+                alter table old alter column a set not null;\ncreate index passing on gone (a);\n\
+                drop table gone;\ndrop table if exists t;\ncreate index u_a on u (a);\n";
+    let release = Release::with([("rollback/01.sql", back)]);
+    assert_eq!(
+        release.open(),
+        ["require-concurrent-index-creation rollback/01.sql:7"]
+    );
+}
+
+/// One new object does not excuse the others of its statement.
+#[test]
+fn what_is_older_warns_beside_what_is_new() {
+    let tiers = "create table t (a bigint);\ndrop table t, u;\n\
+                 alter table w add column b bigint;\nalter table w drop column b, alter column c type text;\n\
+                 drop index if exists w_c;\n";
+    let open = Release::tier(tiers).open();
+    let of = |line: usize| {
+        open.iter()
+            .filter(move |at| at.ends_with(&format!(":{line}")))
+    };
+    assert!(of(2).count() > 0, "{open:?}");
+    assert!(
+        of(4).any(|at| at.starts_with("changing-column-type")),
+        "{open:?}"
+    );
+    assert!(
+        !of(4).any(|at| at.starts_with("ban-drop-column")),
+        "{open:?}"
+    );
+    assert!(of(5).count() > 0, "{open:?}");
 }
 
 /// A `search_path` that a function or a view sets has the effect of SET.
@@ -460,6 +514,48 @@ fn ways_back_that_are_none() {
             "select 1;\n"
         ),
         ""
+    );
+}
+
+/// Errors come before warnings, pgseal's own rules before squawk's; a rule with several places is one block.
+#[test]
+fn rules_are_blocks_in_the_order_of_their_weight() {
+    let tiers = "drop index w_c;\ndrop table u;\ncreate table t (a bigint);\ndrop index w_d;\n\
+                 create table left_behind (a bigint);\ncreate table other (a bigint);\n";
+    let output = Release::tier(tiers).lint(&[]);
+    let shown = String::from_utf8(output.stdout).expect("text");
+    let lines: Vec<&str> = shown.lines().collect();
+    let index = "A normal `DROP INDEX` acquires an `ACCESS EXCLUSIVE` lock";
+    let starts = [
+        "missing-rollback, 2 places",
+        "    drop it in a rollback script",
+        "tiers/01.sql:5:14: warning [missing-rollback]: no rollback script drops the table left_behind",
+        "tiers/01.sql:6:14: warning [missing-rollback]: no rollback script drops the table other",
+        &format!("require-concurrent-index-deletion, 2 places: {index}"),
+        "    ",
+        "tiers/01.sql:1:1: warning [require-concurrent-index-deletion]",
+        "tiers/01.sql:4:1: warning [require-concurrent-index-deletion]",
+        "tiers/01.sql:2:1: warning [ban-drop-table]: ",
+        "    ",
+        "small 1.0.0: 5 warnings",
+    ];
+    assert_eq!(lines.len(), starts.len(), "{shown}");
+    for (line, start) in lines.iter().zip(starts) {
+        assert!(line.starts_with(start), "{start}: {shown}");
+    }
+    let broken = "create table t (a bigint);\nvacuum t;\nnotify news;\ncommit;\nnotify other;\n";
+    let output = Release::tier(broken).lint(&[]);
+    let shown = String::from_utf8(output.stdout).expect("text");
+    let order = [
+        "transaction-control",
+        "outside-transaction",
+        "dispatch, 2 places",
+    ];
+    let places: Vec<_> = order.iter().map(|rule| shown.find(rule)).collect();
+    assert!(places.is_sorted() && places[0].is_some(), "{shown}");
+    assert!(
+        shown.contains("\ntiers/01.sql:5:1: error [dispatch]"),
+        "{shown}"
     );
 }
 
@@ -746,20 +842,13 @@ fn acknowledge(lines: &str) -> String {
 }
 
 #[test]
-fn acknowledged_warnings_are_shown_with_their_reason() {
+fn acknowledged_warnings_are_a_count() {
     let toml = acknowledge("line = 2\nreason = \"Nobody\\u001b[31m reads u.\"");
     let release = Release::with([("release.toml", toml.as_str()), ("tiers/01.sql", DROPS)]);
     assert_eq!(release.open(), ["ban-drop-table tiers/01.sql:3"]);
     let output = release.lint(&[]);
     let shown = String::from_utf8(output.stdout).expect("text");
-    assert!(
-        shown.contains("tiers/01.sql:2:1: acknowledged [ban-drop-table]: "),
-        "{shown}"
-    );
-    assert!(
-        shown.contains("    Nobody\\u{1b}[31m reads u.\n"),
-        "{shown}"
-    );
+    assert!(!shown.contains("tiers/01.sql:2"), "{shown}");
     assert!(
         shown.contains("tiers/01.sql:3:1: warning [ban-drop-table]: "),
         "{shown}"
@@ -812,11 +901,8 @@ fn acknowledgements_are_checked() {
     }
 }
 
-#[test]
-fn pack_counts_and_packs_and_the_manifest_has_them() {
-    let toml = acknowledge("line = 2\nreason = \"Nobody reads u.\"");
-    let release = Release::with([("release.toml", toml.as_str()), ("tiers/01.sql", DROPS)]);
-    let dir = release.0.path();
+/// Makes the keys k, r and l, and the trust root t.json with k for releases.
+fn trust(dir: &Path) {
     for key in ["k", "r", "l"] {
         assert!(
             pgseal(dir, &["keygen", key, "--no-passphrase"])
@@ -836,10 +922,18 @@ fn pack_counts_and_packs_and_the_manifest_has_them() {
         "l2:1=l.pub",
     ];
     assert!(pgseal(dir, &trust).status.success());
+}
+
+#[test]
+fn pack_counts_and_packs_and_the_manifest_has_them() {
+    let toml = acknowledge("line = 2\nreason = \"Nobody reads u.\"");
+    let release = Release::with([("release.toml", toml.as_str()), ("tiers/01.sql", DROPS)]);
+    let dir = release.0.path();
+    trust(dir);
     let packed = pgseal(dir, &["pack", "dir", "-o", "a.pgseal", "--key", "k.key"]);
     assert!(packed.status.success());
     let stderr = String::from_utf8_lossy(&packed.stderr);
-    let line = "pgseal: warning: 1 warning not acknowledged; `pgseal lint dir` shows them";
+    let line = "pgseal: warning: 1 warning not acknowledged, 1 acknowledged; `pgseal lint dir` shows those that are not";
     assert!(stderr.lines().any(|shown| shown == line), "{stderr}");
     let says = "acknowledged warning [ban-drop-table] tiers/01.sql:2: Nobody reads u.\n";
     let shown = pgseal(dir, &["inspect", "a.pgseal", "--trust", "t.json"]);
@@ -863,6 +957,51 @@ fn pack_counts_and_packs_and_the_manifest_has_them() {
     let document: Value = serde_json::from_slice(&document.stdout).expect("JSON");
     let expected = json!([{ "rule": "ban-drop-table", "file": "tiers/01.sql", "line": 2, "reason": "Nobody reads u." }]);
     assert_eq!(document["manifest"]["acknowledged"], expected);
+}
+
+/// Approvers read one line for a rule and a reason, however many places it has.
+#[test]
+fn acknowledgements_of_one_reason_are_one_line() {
+    let line = |n: u32, reason: &str| acknowledge(&format!("line = {n}\nreason = \"{reason}\""));
+    let toml = [
+        line(2, "Nobody\\u001b[31m reads them."),
+        line(3, "Nobody\\u001b[31m reads them."),
+        line(4, "Empty."),
+    ];
+    let drops = format!("{DROPS}drop table x;\n");
+    let release = Release::with([
+        ("release.toml", toml.concat().as_str()),
+        ("tiers/01.sql", &drops),
+    ]);
+    let dir = release.0.path();
+    trust(dir);
+    let packed = pgseal(dir, &["pack", "dir", "-o", "a.pgseal", "--key", "k.key"]);
+    let stderr = String::from_utf8_lossy(&packed.stderr);
+    assert!(stderr.contains("3 warnings acknowledged"), "{stderr}");
+    let shown = pgseal(dir, &["inspect", "a.pgseal", "--trust", "t.json"]);
+    let shown = String::from_utf8_lossy(&shown.stdout);
+    let lines: Vec<&str> = shown
+        .lines()
+        .filter(|line| line.contains("ban-drop"))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "acknowledged warning [ban-drop-table] (2 places): Nobody\\u{1b}[31m reads them.",
+            "acknowledged warning [ban-drop-table] tiers/01.sql:4: Empty.",
+        ]
+    );
+    let report = pgseal(
+        dir,
+        &[
+            "report", "a.pgseal", "--trust", "t.json", "--format", "html",
+        ],
+    );
+    let report = String::from_utf8_lossy(&report.stdout);
+    assert!(
+        report.contains("<p>[ban-drop-table] tiers/01.sql:4: Empty.</p>"),
+        "{report}"
+    );
 }
 
 // --- SARIF --------------------------------------------------------------------------------------------------------

@@ -59,16 +59,19 @@ create database d;
     let lost = "the next step, or a resumed run, would not find it; SET keeps settings, the rest belongs into a transactional tier";
     let names = "write the names out, or run it by hand, apart from the release";
     let expected = format!(
-        "rollback/01.sql:1:1: error [outside-transaction]: DROP INDEX CONCURRENTLY can't run inside a transaction
+        "tiers/steps.sql:2:1: error [transaction-control]: transaction control (BEGIN) in a script whose statements commit one by one
+    pgseal begins and ends transactions; remove the statement
+outside-transaction, 2 places
+rollback/01.sql:1:1: error [outside-transaction]: DROP INDEX CONCURRENTLY can't run inside a transaction
     a rollback is one transaction: DROP INDEX IF EXISTS without CONCURRENTLY
 rollback/01.sql:2:1: error [outside-transaction]: VACUUM can't run inside a transaction
     a rollback is one transaction: leave it out, and let the operator's runbook say what is to be done by hand
-tiers/steps.sql:1:1: error [unknown-outcome]: pgseal cannot find out after a crash how this ended: CREATE INDEX CONCURRENTLY without a plain name
+unknown-outcome, 3 places
     {names}
-tiers/steps.sql:2:1: error [transaction-control]: transaction control (BEGIN) in a script whose statements commit one by one
-    pgseal begins and ends transactions; remove the statement
-tiers/steps.sql:3:1: error [joined-statements]: statements joined by \\; in a tier without a transaction
-    each statement is a step of its own: end each with a plain semicolon
+tiers/steps.sql:1:1: error [unknown-outcome]: pgseal cannot find out after a crash how this ended: CREATE INDEX CONCURRENTLY without a plain name
+tiers/steps.sql:15:1: error [unknown-outcome]: pgseal cannot find out after a crash how this ended: DROP INDEX CONCURRENTLY of anything but one plain name
+tiers/steps.sql:17:1: error [unknown-outcome]: pgseal cannot find out after a crash how this ended: CREATE or DROP DATABASE
+not-repeatable, 8 places
 tiers/steps.sql:4:1: error [not-repeatable]: \\gset in a tier without a transaction
     {resumed}
 tiers/steps.sql:5:1: error [not-repeatable]: \\gexec in a tier without a transaction
@@ -81,18 +84,16 @@ tiers/steps.sql:8:1: error [not-repeatable]: a temporary object in a tier withou
     {lost}
 tiers/steps.sql:9:1: error [not-repeatable]: LISTEN in a tier without a transaction
     {lost}
-tiers/steps.sql:9:1: error [dispatch]: LISTEN could reach outside of the database
-    if that is meant, name it in the tier: dispatch = [\"LISTEN\"]
 tiers/steps.sql:10:3: error [not-repeatable]: SET LOCAL in a tier without a transaction
     {lost}
-tiers/steps.sql:11:1: error [session-change]: a change of the session's user in a script
-    pgseal and the server would no longer agree on what runs, or as whom
 tiers/steps.sql:12:1: error [not-repeatable]: ROW_COUNT in a tier without a transaction
     a resumed run doesn't know how many rows the statement before had; put it into a transactional tier
-tiers/steps.sql:15:1: error [unknown-outcome]: pgseal cannot find out after a crash how this ended: DROP INDEX CONCURRENTLY of anything but one plain name
-    {names}
-tiers/steps.sql:17:1: error [unknown-outcome]: pgseal cannot find out after a crash how this ended: CREATE or DROP DATABASE
-    {names}
+tiers/steps.sql:3:1: error [joined-statements]: statements joined by \\; in a tier without a transaction
+    each statement is a step of its own: end each with a plain semicolon
+tiers/steps.sql:11:1: error [session-change]: a change of the session's user in a script
+    pgseal and the server would no longer agree on what runs, or as whom
+tiers/steps.sql:9:1: error [dispatch]: LISTEN could reach outside of the database
+    if that is meant, name it in the tier: dispatch = [\"LISTEN\"]
 "
     );
     assert_eq!(said(&release), expected);
@@ -162,14 +163,14 @@ server 1       tiers/server.sql:1     alter system set wal_compression = on     
 fn what_a_rollback_at_each_point_would_do() {
     let release = mixed();
     let expected = format!(
-        "rollback/01.sql:1:1: warning [rollback-not-from-every-point]: this fails where the table w is not there yet: a run can stop between two commits
-    write IF EXISTS or IF NOT EXISTS, or ask first: \\gset and \\if
-rollback/01.sql:3:1: warning [rollback-not-from-every-point]: this fails where the partition u_2020 is still attached: a run can stop between two commits
-    write IF EXISTS or IF NOT EXISTS, or ask first: \\gset and \\if
+        "tiers/server.sql:1:1: warning [cannot-be-undone]: a rollback can't undo this: wal_compression stays in postgresql.auto.conf; ALTER SYSTEM by hand puts the old value back
+    say in the operator's runbook what is to be done by hand after a rollback, and acknowledge
 tiers/partition.sql:5:1: warning [undo-unseen]: no rollback script is seen to undo this
     take it back in a rollback script, or acknowledge that it may stay
-tiers/server.sql:1:1: warning [cannot-be-undone]: a rollback can't undo this: wal_compression stays in postgresql.auto.conf; ALTER SYSTEM by hand puts the old value back
-    say in the operator's runbook what is to be done by hand after a rollback, and acknowledge
+rollback-not-from-every-point, 2 places
+    write IF EXISTS or IF NOT EXISTS, or ask first: \\gset and \\if
+rollback/01.sql:1:1: warning [rollback-not-from-every-point]: this fails where the table w is not there yet: a run can stop between two commits
+rollback/01.sql:3:1: warning [rollback-not-from-every-point]: this fails where the partition u_2020 is still attached: a run can stop between two commits
 {POINTS}"
     );
     assert_eq!(said(&release), expected);

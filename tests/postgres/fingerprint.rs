@@ -68,10 +68,7 @@ fn of(db: &TestDatabase<'_>) -> Fingerprint {
 
 /// The lines that the command prints.
 fn lines(a: &Fingerprint, b: &Fingerprint) -> Vec<String> {
-    differences(a, b)
-        .iter()
-        .map(Difference::to_string)
-        .collect()
+    differences(a, b).iter().map(Difference::heading).collect()
 }
 
 #[track_caller]

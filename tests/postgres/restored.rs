@@ -123,6 +123,75 @@ fn columns_in_another_order() {
         .done();
 }
 
+/// A difference has its values before and after, the rows that differ, and the tiers that touch its object.
+#[test]
+fn what_a_rollback_left_is_told_with_its_values() {
+    let (db, release, site) = small("told");
+    db.client()
+        .batch_execute(
+            "create table public.people (id int primary key, name text, mail text, \"N'o\" text);
+             insert into public.people select n, 'n' || n, nullif(n, 2) || '@x', null from generate_series(1, 9) n;
+             create table public.loose (a int, b text); insert into public.loose values (1, 'x'), (1, 'x'), (2, null)",
+        )
+        .unwrap();
+    let tier = "alter table public.people set (autovacuum_vacuum_scale_factor = 0.2);\n\
+                update public.people set mail = coalesce(mail, '') || 'y', \"N'o\" = 'z' where id in (1, 2, 3, 7);\n\
+                delete from public.people where id = 9;\ninsert into public.people values (10, 'a', 'b');\n\
+                update public.loose set b = 'y' where ctid = (select min(ctid) from public.loose);\n";
+    let release = release
+        .tier("people", tier)
+        .rollback("people", "select 1;\n");
+    let bundle = site.pack(&release);
+    let options = "table public.people differs: options {} -> {autovacuum_vacuum_scale_factor=0.2} (tier people)";
+    let rehearsal = site.pgseal([
+        "rehearse",
+        bundle.to_str().unwrap(),
+        "--trust",
+        "trust.json",
+        "--db",
+        &db.url().replace(db.name(), "postgres"),
+        "--from",
+        db.name(),
+    ]);
+    rehearsal.fails_saying(
+        50,
+        &[
+            options,
+            "rows of public.people differ: 4 of 9 rows: \"N'o\", mail; id 1, 2, 3, ...; 1 row missing; id 9; 1 row new; id 10 (tier people)",
+            "rows of public.loose differ: 1 of 3 rows without an equal; the table has no primary key (tier people)",
+        ],
+    );
+    // The source does not have the rows from before the run, so they are not compared with its rows.
+    std::fs::write(
+        site.path("open.sql"),
+        "update public.people set name = 'other' where id = 5;\n",
+    )
+    .unwrap();
+    let opened = site.pgseal([
+        "rehearse",
+        bundle.to_str().unwrap(),
+        "--trust",
+        "trust.json",
+        "--db",
+        &db.url().replace(db.name(), "postgres"),
+        "--from",
+        db.name(),
+        "--approve-with",
+        site.path("open.sql").to_str().unwrap(),
+    ]);
+    let only_counted =
+        "rows of public.people differ: 9 rows before and after, not the same (tier people)";
+    opened.fails_saying(50, &[options, only_counted]);
+    let operator = site.operator(&bundle, &db.url());
+    operator.ask_with("run", &["--fingerprint"]).done();
+    operator
+        .ask_with("rollback", &["--fingerprint", "--require-exact"])
+        .fails_saying(30, &[options]);
+    let undone = operator.ask_with("rollback", &["--fingerprint"]);
+    undone.done().says(&[options]);
+    assert_eq!(operator.receipt()["not_restored"][0], options);
+}
+
 #[test]
 fn drift_since_the_newest_signed_receipt() {
     let (db, release, site) = small("drift");

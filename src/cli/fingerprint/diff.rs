@@ -67,7 +67,7 @@ pub fn document(difference: &Difference) -> serde_json::Value {
         Change::Changed { before, after } => ("changed", Some(before), Some(after)),
     };
     serde_json::json!({
-        "object": difference.object, "change": change, "text": difference.to_string(), "before": before, "after": after,
+        "object": difference.object, "change": change, "text": difference.heading(), "before": before, "after": after,
     })
 }
 

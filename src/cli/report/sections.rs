@@ -2,6 +2,7 @@
 //! `markdown.rs` and `page.rs`.
 
 use super::Report;
+use crate::cli::release_text;
 use crate::readiness::human_time::{count, day_and_time, near, seconds, sentence, span};
 use crate::readiness::{
     Approver, Cell, Kept, Proof, ReleaseFacts, Signer, Status, Took, TookIn, Turn, UsedApprover,
@@ -105,6 +106,11 @@ pub fn sections(report: &Report) -> Vec<Section> {
         ("values", "Before and after", of_release(before_and_after)),
         ("people", "Who signed and who approved", of_release(people)),
         ("rehearsal", "The rehearsal", of_release(rehearsal)),
+        (
+            "acknowledged",
+            "Warnings that the author accepted",
+            of_release(acknowledged),
+        ),
         (
             "evidence",
             "The evidence",
@@ -365,6 +371,11 @@ fn summary(kept: &Kept<Rehearsal>) -> String {
         count(rehearsal.steps.len() as u64, "step"),
         kept.owner,
     )
+}
+
+fn acknowledged(release: &ReleaseFacts) -> Vec<Block> {
+    let lines = release_text::acknowledged(&release.manifest).into_iter();
+    lines.map(Block::Text).collect()
 }
 
 fn technical(report: &Report) -> Vec<Block> {

@@ -3,12 +3,13 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use super::Job;
 use super::error::RehearsalError;
+use super::{ClonedFrom, Job};
 use crate::database::Connect;
-use crate::fingerprint::{self, Change, Difference};
+use crate::fingerprint::{self, Change, Difference, Side};
 use crate::release::cancellable::CancellableConnector;
 use crate::release::restored::accepts;
+use crate::release::touched::Touched;
 use pgseal_verify::format::fingerprint::{Fingerprint, Scope};
 use pgseal_verify::format::timestamp::Timestamp;
 use pgseal_verify::plural::count;
@@ -66,7 +67,7 @@ pub(super) fn sentence(fingerprint: &Fingerprint) -> String {
 /// Differences that a rollback left.
 pub(super) struct Restored {
     /// Differences that the rollback should have undone.
-    pub differ: Vec<String>,
+    pub differ: Vec<Difference>,
     /// Advanced sequences.
     pub values: Vec<String>,
     /// Orders of columns that the release accepts.
@@ -91,10 +92,59 @@ pub(super) fn restored(
         .partition(|difference| accepts(reordered, difference));
     let lines = |list: Vec<Difference>| list.iter().map(Difference::to_string).collect();
     Restored {
-        differ: lines(differ),
+        differ,
         values: lines(values),
         accepted: lines(accepted),
     }
+}
+
+/// Most tables that are read again to explain their rows.
+const EXPLAINED: usize = 5;
+
+/// The differences that a rollback left, a line each: with the tiers that touch the object, and
+/// for rows of a table those that differ. Their values before the run are those of the source, if
+/// the clone has one that still has them.
+pub(super) fn explained(
+    job: &Job<'_>,
+    connect: Arc<dyn Connect + Send>,
+    before: &Fingerprint,
+    after: &Fingerprint,
+    differ: &[Difference],
+) -> Vec<String> {
+    let touched = Touched::by(&job.order.authentic());
+    let source = match job.from {
+        ClonedFrom::Database { name, .. } => Some(cancellable(job, job.server.database(name))),
+        ClonedFrom::Dump { .. } => None,
+    };
+    let clone = cancellable(job, connect);
+    let mut left = EXPLAINED;
+    let mut rows = |difference: &Difference| {
+        let table = difference.object.strip_prefix("rows of ")?;
+        let (before, after) = (before.data.get(table)?, after.data.get(table)?);
+        left = left.checked_sub(1)?;
+        let (source, clone) = (
+            Side {
+                connect: source.as_ref()?,
+                data: before,
+            },
+            Side {
+                connect: &clone,
+                data: after,
+            },
+        );
+        // Without it, the difference itself is still named.
+        fingerprint::changed_rows(table, source, clone)
+            .ok()
+            .flatten()
+    };
+    let line = |difference: &Difference| {
+        let line = match rows(difference) {
+            Some(rows) => format!("{} differ: {rows}", difference.object),
+            None => difference.to_string(),
+        };
+        touched.line(difference, &line)
+    };
+    differ.iter().map(line).collect()
 }
 
 /// Whether a sequence only advanced. One that was set back repeats values.

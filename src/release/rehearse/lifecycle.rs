@@ -1,10 +1,13 @@
 //! The lifecycle of a release, step by step, by the code of `run`, `check` and `rollback`.
 
+use std::sync::Arc;
+
 use super::error::RehearsalError;
 use super::locks::Recorder;
 use super::running::RunningRehearsal;
 use super::{Steps, compare};
 use crate::database::Purpose;
+
 use crate::record::journal::Journal;
 use crate::release::cancellation::CancellationToken;
 use crate::release::check::{self, Checked};
@@ -148,12 +151,13 @@ impl RunningRehearsal<'_, '_> {
             }
             let back = || {
                 let report = undo(order, &undo_id, undo_journal?, steps)?;
-                let after = compare::take(job, connect)?;
+                let after = compare::take(job, Arc::clone(&connect))?;
                 let reordered = &order.authentic().manifest().reordered;
                 let differ = compare::restored(before, &after, reordered).differ;
                 if differ.is_empty() {
                     Ok(((), format!("restored: {}", sentence(&report))))
                 } else {
+                    let differ = compare::explained(job, connect, before, &after, &differ);
                     Err(RehearsalError::NotRestored(differ))
                 }
             };
@@ -178,9 +182,11 @@ impl RunningRehearsal<'_, '_> {
                 .iter()
                 .map(|line| format!("a sequence went on: {line}")),
         );
+        let (job, connect) = (self.job, self.job.server.database(self.clone.name()));
         self.log.step("compare", |_| {
             if !compared.differ.is_empty() {
-                return Err(RehearsalError::NotRestored(compared.differ));
+                let differ = compare::explained(job, connect, before, &after, &compared.differ);
+                return Err(RehearsalError::NotRestored(differ));
             }
             let mut detail = "the rollback restored everything".to_owned();
             if !compared.values.is_empty() {

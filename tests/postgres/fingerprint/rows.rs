@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pgseal::database::{Connect, DatabaseError, Purpose, Session};
-use pgseal::fingerprint::{FingerprintError, Progress, rows_on, take};
+use pgseal::fingerprint::{FingerprintError, Progress, Side, changed_rows, rows_on, take};
 use pgseal::postgres::Connector;
 use pgseal_verify::format::fingerprint::Scope;
 
@@ -32,6 +32,54 @@ fn one_row_among_two_hundred_thousand() {
     );
     sql(&db, "update big set t = 'row 77777' where n = 77777");
     assert_alike(&before, &of(&db));
+}
+
+/// Keys of several columns, values that are NULL, and a table with more values than are compared.
+#[test]
+fn the_rows_that_two_databases_have_differently() {
+    let cluster = Cluster::shared();
+    let (a, b) = (cluster.database("fp_rows_a"), cluster.database("fp_rows_b"));
+    for db in [&a, &b] {
+        sql(
+            db,
+            "create table \"it's\" (v text, k2 text, k1 int, primary key (k1, k2)); \
+             insert into \"it's\" select nullif(n, 3), 'k', n from generate_series(1, 5) n; \
+             create table large (n int, a int, b int, c int); \
+             insert into large select n, n, n, n from generate_series(1, 500001) n",
+        );
+    }
+    sql(
+        &b,
+        "update \"it's\" set v = case k1 when 3 then '' end where k1 in (3, 4); update large set a = 0 where n = 1",
+    );
+    let (before, after) = (of(&a), of(&b));
+    let changed = |table: &str| {
+        let connect = [&a, &b].map(|db| Connector::new(db.connection().parse().unwrap()));
+        changed_rows(
+            table,
+            Side {
+                connect: &connect[0],
+                data: &before.data[table],
+            },
+            Side {
+                connect: &connect[1],
+                data: &after.data[table],
+            },
+        )
+        .unwrap()
+    };
+    let found = changed("public.\"it's\"");
+    assert_eq!(
+        found.as_deref(),
+        Some("2 of 5 rows: v; k1, k2 (3,k), (4,k)")
+    );
+    assert_eq!(changed("public.large"), None);
+    sql(
+        &a,
+        "delete from large where n > 2; delete from \"it's\" where k1 = 1",
+    );
+    // No longer the rows of the fingerprint.
+    assert_eq!(changed("public.\"it's\""), None);
 }
 
 #[test]

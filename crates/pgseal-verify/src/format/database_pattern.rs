@@ -7,6 +7,7 @@ use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::receipt::ObservedTarget;
+use super::wildcard;
 use crate::digest::string_conversions;
 
 /// `app`, `tenant_*`, or `app@7301234567890123456`: the name of a database, in which `*` stands for
@@ -34,21 +35,7 @@ const NAME_BYTES: usize = 63;
 impl DatabasePattern {
     /// Whether it means the database of this name, on any cluster.
     pub fn has_name(&self, database: &str) -> bool {
-        let mut parts = self.name.split('*');
-        let first = parts.next().unwrap_or_default();
-        let Some(mut rest) = database.strip_prefix(first) else {
-            return false;
-        };
-        let Some(last) = parts.next_back() else {
-            return rest.is_empty();
-        };
-        for part in parts {
-            match rest.find(part) {
-                Some(at) => rest = &rest[at + part.len()..],
-                None => return false,
-            }
-        }
-        rest.ends_with(last)
+        wildcard::matches(&self.name, database)
     }
 
     /// Whether it means this database. An unknown system identifier is never the one that is

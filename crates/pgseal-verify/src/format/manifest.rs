@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::database_pattern::Databases;
 use super::expectation::Expectation;
 use super::name::{Name, VariableName, Version};
+use super::path_pattern::PathPattern;
 use super::release_range::ReleaseRange;
 use super::run_limits::RunLimits;
 use super::server_range::ServerRange;
@@ -404,8 +405,8 @@ pub enum Audience {
 pub struct Acknowledgement {
     /// Id of the rule. An unknown rule is accepted, since rules change between versions.
     pub rule: Name,
-    /// File that the warning is about.
-    pub file: EntryPath,
+    /// Files that the warning is about.
+    pub file: PathPattern,
     /// Line, from 1; absent for every line of the file.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub line: Option<NonZeroU32>,
