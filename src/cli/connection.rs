@@ -14,6 +14,7 @@ const ALOUD: Output = Output {
     json: false,
     quiet: false,
     color: false,
+    color_messages: false,
 };
 
 /// Creates a connector without connecting. Passwords are never shown, also not in errors.

@@ -108,6 +108,8 @@ pub fn report(error: &clap::Error) -> ExitCode {
         json,
         quiet: false,
         color: false,
+        color_messages: super::output::stderr_is_terminal()
+            && std::env::var_os("NO_COLOR").is_none(),
     };
     let error = error_of(error);
     out.error(&error);
