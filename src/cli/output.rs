@@ -13,7 +13,7 @@ use super::error::CliError;
 use super::escape::escape_json;
 use super::events;
 use super::exit::Exit;
-use super::wrap;
+use super::{table, wrap};
 
 pub use super::escape::{display_path, escape, escape_lines, optional};
 
@@ -66,6 +66,13 @@ impl Output {
             let text = fitted(&text.to_string(), width());
             write_out(format!("{text}\n").as_bytes());
         }
+    }
+
+    /// Prints a table of the answer, with its verdicts in colour.
+    pub fn table(&self, head: &[&str], rows: Vec<Vec<String>>) {
+        let text = table::render(head, rows);
+        let paint = |text: String, word: &&str| text.replace(word, &self.paint(Paint::Bad, word));
+        self.line(BAD_VERDICTS.iter().fold(text, paint));
     }
 
     /// Prints text of the answer whose lines stay as they are: commands, statements, pages.
@@ -190,6 +197,9 @@ fn answer() -> MutexGuard<'static, Option<Value>> {
     static ANSWER: Mutex<Option<Value>> = Mutex::new(None);
     ANSWER.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// Verdicts in cells of tables.
+const BAD_VERDICTS: [&str; 3] = ["FAILED", "NOT UNDONE", "NOT SEEN"];
 
 /// Bytes copied to stdout at once.
 const PIECE: u64 = 1 << 20;

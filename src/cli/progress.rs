@@ -14,6 +14,9 @@ use crate::release::{Event, Observer};
 use pgseal_verify::plural::count;
 use psql_script::Position;
 
+/// Room for the name of a tier on a terminal of 80 columns.
+const LONG_NAME: usize = 32;
+
 /// Printer of run events.
 pub struct Progress {
     out: Output,
@@ -226,8 +229,13 @@ impl Observer for Progress {
                 };
                 let statement = of(statements, "statement ", "statements");
                 let row = of(rows, "row ", "rows");
+                // On a terminal the columns stay in place with ten tiers and with the longest names.
+                let (digits, names) = match &self.bar {
+                    Some(_) => (total.to_string().len(), LONG_NAME),
+                    None => (0, 28),
+                };
                 self.line(format!(
-                    "{at}/{total} {name:<28} {statements:>4} {statement} {rows:>8} {row} {ms:>6} ms"
+                    "{at:>digits$}/{total} {name:<names$} {statements:>4} {statement} {rows:>8} {row} {ms:>6} ms"
                 ));
                 if at == total {
                     self.tier = "checking before COMMIT".to_owned();

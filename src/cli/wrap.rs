@@ -33,9 +33,10 @@ pub fn line_of(line: &str, width: usize, indent: usize) -> String {
     for (gap, word) in pieces(&line[start..], width.saturating_sub(indent)) {
         let more = columns(&word);
         if !is_first && at + gap + more > width {
+            // A long path has the line for itself.
+            at = if indent + more > width { 0 } else { indent };
             whole.push('\n');
-            whole.push_str(&" ".repeat(indent));
-            at = indent;
+            whole.push_str(&" ".repeat(at));
         } else {
             whole.push_str(&" ".repeat(gap));
             at += gap;
@@ -78,18 +79,18 @@ mod tests {
     #[test]
     fn lines_are_broken_between_words() {
         assert_eq!(wrap("fits", 4), "fits");
-        assert_eq!(wrap("one two three", 8), "one two\n    three");
-        assert_eq!(wrap("  a bb\nc", 5), "  a\n      bb\nc");
+        assert_eq!(wrap("one two three", 9), "one two\n    three");
+        assert_eq!(wrap("  a bb cc\nc", 8), "  a bb\n      cc\nc");
         assert_eq!(wrap("a  bb   cc", 7), "a  bb\n    cc");
     }
 
     #[test]
     fn words_and_commands_stay_whole() {
-        assert_eq!(wrap("see /a/long/path", 8), "see\n    /a/long/path");
+        assert_eq!(wrap("see /a/long/path", 8), "see\n/a/long/path");
         let text = "next: try `run --resume` now";
         assert_eq!(wrap(text, 20), "next: try\n    `run --resume`\n    now");
         // A command that fits no line is broken like other text.
-        assert_eq!(wrap("`a bb ccc dddd`", 8), "`a bb\n    ccc\n    dddd`");
+        assert_eq!(wrap("`a bb ccc dddd`", 9), "`a bb ccc\n    dddd`");
     }
 
     #[test]

@@ -57,6 +57,7 @@ mod relative;
 mod report;
 mod restored;
 mod runbook;
+mod screen;
 mod script;
 mod servers;
 mod session;
