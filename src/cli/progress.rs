@@ -1,9 +1,10 @@
 //! Progress of a run: a moving line on a terminal, plain lines otherwise. All of it goes to stderr.
 
 use std::fmt;
+use std::sync::LazyLock;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
 use super::{Output, Paint, escape};
 use super::{events, output};
@@ -13,6 +14,14 @@ use crate::release::waiting::Blocked;
 use crate::release::{Event, Observer};
 use pgseal_verify::plural::count;
 use psql_script::Position;
+
+/// The moving lines of this process.
+static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
+
+/// Asks the operator, without a moving line meanwhile.
+pub fn suspended<T>(ask: impl FnOnce() -> T) -> T {
+    BARS.suspend(ask)
+}
 
 /// Room for the name of a tier on a terminal of 80 columns.
 const LONG_NAME: usize = 32;
@@ -135,7 +144,7 @@ impl Notifier {
     /// With a moving line, if stderr is a terminal.
     pub fn drawing(out: Output) -> Self {
         let bar = (output::stderr_is_terminal() && !out.quiet).then(|| {
-            let bar = ProgressBar::new_spinner();
+            let bar = BARS.add(ProgressBar::new_spinner());
             bar.set_style(style());
             bar.enable_steady_tick(Duration::from_millis(100));
             bar

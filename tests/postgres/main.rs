@@ -41,6 +41,7 @@ mod mixed;
 mod one_roof;
 mod own_statements;
 mod owner_page;
+mod password;
 mod plan;
 mod points;
 mod pooler;
