@@ -204,6 +204,9 @@ enum Command {
     Config(config::Args),
     /// Shell completions
     Completions(completions::Args),
+    /// Names candidates for the scripts of `completions`
+    #[command(hide = true)]
+    Complete(completions::CompleteArgs),
     /// The manual page
     Man(man::Args),
     /// Explain a topic, or show the options of a command
@@ -287,6 +290,7 @@ fn dispatch(command: Command, out: Output) -> Result<Exit, CliError> {
         Command::Audit(args) => audit::run(&args, out),
         Command::Config(args) => config::run(&args, out),
         Command::Completions(args) => completions::run(&args, out),
+        Command::Complete(args) => completions::complete(args, out),
         Command::Man(args) => man::run(&args, out),
         Command::Help(args) => help::run(&args, out),
     }
