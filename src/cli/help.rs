@@ -10,12 +10,21 @@ use topics::{TOPICS, Topic};
 pub struct Args {
     /// A topic, or the words of a command; without one, topics and commands are listed
     words: Vec<String>,
+    /// With the topic release.toml: print its JSON schema, for editors
+    #[arg(long)]
+    schema: bool,
 }
+
+/// JSON schema of `release.toml`.
+const SCHEMA: &str = include_str!("../../schemas/release.schema.json");
 
 /// Columns of a page off a terminal.
 const COLUMNS: usize = 80;
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
+    if args.schema {
+        return schema(&args.words, out);
+    }
     if args.words.is_empty() {
         list();
         return Ok(Exit::Done);
@@ -29,6 +38,17 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         Some(topic) => show(topic, out),
         None => Err(unknown(&words)),
     }
+}
+
+fn schema(words: &[String], out: Output) -> Result<Exit, CliError> {
+    match words {
+        [topic] if topic == "release.toml" => out.content(SCHEMA.as_bytes())?,
+        _ => {
+            return Err(CliError::usage("--schema is for the topic release.toml")
+                .hint("`pgseal help release.toml --schema` prints it"));
+        }
+    }
+    Ok(Exit::Done)
 }
 
 /// The command of some words, with its whole name; no words are the program.

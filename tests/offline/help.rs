@@ -72,6 +72,10 @@ fn topics_are_the_documents() {
     );
     let command = site.run(["help", "trust", "add-key"]).done().text();
     assert!(command.contains("Usage: pgseal trust add-key"), "{command}");
+    let schema = site.run(["help", "release.toml", "--schema"]).done().text();
+    let schema: serde_json::Value = serde_json::from_str(&schema).expect("JSON");
+    assert_eq!(schema["type"], "object");
+    site.refused(2, "topic release.toml", ["help", "gates", "--schema"]);
     site.refused(2, "no topic or command", ["help", "gats"]);
 }
 
