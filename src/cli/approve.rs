@@ -81,7 +81,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         policy::check_policy(root, &manifest.release, id, JudgedAt::At(at))?;
     }
     show(manifest, id, out);
-    if let Some(authentic) = &seen.authentic {
+    if let Some(authentic) = seen.authentic.as_ref().filter(|_| !out.quiet) {
         points::show(&lint::points::of_bundle(authentic), out);
     }
     if let (Some(authentic), Some(root)) = (&seen.authentic, &root) {
@@ -149,7 +149,9 @@ fn show(manifest: &Manifest, id: ReleaseId, out: Output) {
         vec![escape(column), before, "->".to_owned(), after]
     };
     let rows = columns.into_iter().map(row).collect();
-    out.table(&["invariant", "before", "", "after"], rows);
+    if !out.quiet {
+        out.table(&["invariant", "before", "", "after"], rows);
+    }
     for runbook in &manifest.runbooks {
         if runbook.audience == Audience::Owner {
             let file = &runbook.file;

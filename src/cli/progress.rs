@@ -31,6 +31,8 @@ pub struct Progress {
     out: Output,
     bar: Option<ProgressBar>,
     tier: String,
+    /// Whether a line has named the tier, as it must before its first notice.
+    is_named: bool,
     /// Statements of the tier so far.
     statements: usize,
     /// Buffered lines, printed later or never.
@@ -45,6 +47,7 @@ impl Progress {
             out,
             bar,
             tier: String::new(),
+            is_named: true,
             statements: 0,
             kept: None,
         }
@@ -90,6 +93,9 @@ impl Progress {
     }
 
     fn notice(&mut self, at: &Position, notice: &Notice) {
+        if !std::mem::replace(&mut self.is_named, true) {
+            self.line(format!("{}:", self.tier));
+        }
         let (message, at) = (escape(&notice.message), escape(&at.to_string()));
         let severity = escape(&notice.severity);
         self.line(format!("    {severity}: {message} ({at})"));
@@ -205,6 +211,7 @@ impl Observer for Progress {
             }
             Event::Begin(at, total, name) => {
                 self.tier = format!("{at}/{total} {}", escape(name));
+                self.is_named = false;
                 self.statements = 0;
                 self.moving(str::to_owned);
             }

@@ -29,6 +29,7 @@ fn guarded(cluster: &Cluster) -> (TestDatabase<'_>, String) {
 fn typing(command: &Command, prompt: &str, password: &str) -> (Option<i32>, String) {
     let mut terminal = Terminal::start(command, 120);
     terminal.wait_for(prompt, |screen| screen.contains(prompt));
+    terminal.wait_for_hidden_input();
     terminal.type_in(&format!("{password}\n"));
     let (code, screen) = terminal.end();
     assert_eq!(screen.matches(prompt).count(), 1, "{screen}");

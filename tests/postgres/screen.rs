@@ -102,3 +102,22 @@ fn nothing_is_broken_at_80_columns() {
     let (_, screen) = on_80_columns(operator.command("run").arg("--color=never"));
     assert!(!screen.contains("\u{1b}[31"), "{screen}");
 }
+
+/// A tier is named before its first notice, although its numbers come at its end.
+#[test]
+fn notices_come_after_the_name_of_their_tier() {
+    let (db, release, site) = small("notices");
+    let notice = "do $$ begin raise notice 'told'; end $$;\nselect 1;\n";
+    let bundle = site.pack(&release.tier("telling", notice));
+    let answer = site.operator(&bundle, &db.url()).run();
+    answer.done();
+    let at = |text: &str| {
+        answer
+            .stderr
+            .find(text)
+            .unwrap_or_else(|| panic!("{answer}"))
+    };
+    assert!(at("2/2 telling:\n") < at("    NOTICE: told"), "{answer}");
+    assert!(at("    NOTICE: told") < at("2/2 telling   "), "{answer}");
+    assert!(!answer.stderr.contains("widgets:\n"), "{answer}");
+}

@@ -307,7 +307,8 @@ fn scripts(receipt: &Receipt, out: Output) {
     for verify in &receipt.verify {
         let (name, held, checks) = (&verify.name, verify.held, verify.checks);
         out.line(format!(
-            "verify script {name}: {held} of {checks} checks held"
+            "verify script {name}: {held} of {} held",
+            count(checks, "check")
         ));
         for failed in &verify.failed {
             out.line(format!("    {}", escape(failed)));
