@@ -60,6 +60,12 @@ pub const TOPICS: &[Topic] = &[
     page!("checks", "What `check` proves", "check.md", &["check"]),
     page!("clones", "Standing clones", "clones.md", &["clone"]),
     page!(
+        "configuration",
+        "What a host or a shell says once",
+        "configuration.md",
+        &["config", "config show"]
+    ),
+    page!(
         "connections",
         "Connection strings, variables, files, TLS",
         "connections.md",
@@ -117,6 +123,12 @@ pub const TOPICS: &[Topic] = &[
         &["audit"]
     ),
     page!("plans", "What `plan` shows", "plan.md", &["plan"]),
+    page!(
+        "programs",
+        "pgseal in pipelines: events, keys, exit codes",
+        "programs.md",
+        &["run", "verify"]
+    ),
     page!("psql", "psql scripts in a release", "psql.md", &["script"]),
     page!(
         "rehearsals",

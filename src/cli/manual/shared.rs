@@ -340,6 +340,28 @@ pub const PAGES: &[Page] = &[
         ],
     ),
     of(
+        "config",
+        FILES,
+        [
+            (
+                "pgseal config show",
+                "Show the settings, and where they come from",
+            ),
+            ("pgseal config show --json", "The same for a program"),
+        ],
+    ),
+    of(
+        "config show",
+        FILES,
+        [
+            (
+                "pgseal config show",
+                "Show the settings, and where they come from",
+            ),
+            ("pgseal config show --json", "The same for a program"),
+        ],
+    ),
+    of(
         "completions",
         FILES,
         [
