@@ -426,6 +426,9 @@ fn every_variable_of_the_program_is_in_the_documents() {
             let end = name.find(|c: char| !c.is_ascii_uppercase() && c != '_');
             let name = &name[..end.unwrap_or(name.len())];
             found += 1;
+            // The variables of releases have names of their own.
+            let is_of_a_release = name.starts_with("VAR_");
+            let name = if is_of_a_release { "VAR_NAME" } else { name };
             assert!(page.contains(&format!("`PGSEAL_{name}`")), "{path}: {name}");
         }
     }
