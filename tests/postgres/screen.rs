@@ -61,6 +61,8 @@ fn nothing_is_broken_at_80_columns() {
             .any(|line| line.starts_with("an-index")),
         "{screen}"
     );
+    // A row that is too wide is a block.
+    assert!(screen.contains("\n    statement: create index"), "{screen}");
     let operator = site.operator(&bundle, &db.url());
     let (code, screen) = on_80_columns(&operator.command("plan"));
     assert_eq!(code, Some(0), "{screen}");
