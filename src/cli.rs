@@ -27,6 +27,7 @@ mod export;
 mod fingerprint;
 mod gate;
 mod gate_user;
+mod help;
 mod host;
 mod html;
 mod init;
@@ -38,6 +39,7 @@ mod lines;
 mod lint;
 mod log_proof;
 mod man;
+mod manual;
 mod measured;
 mod missing;
 mod notarise;
@@ -73,8 +75,8 @@ mod usage;
 mod verify;
 mod waiting;
 mod withdraw;
+mod wrap;
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -92,7 +94,8 @@ use output::{Output, Paint, display_path, escape, escape_lines, optional};
     name = "pgseal",
     version,
     propagate_version = true,
-    arg_required_else_help = true
+    arg_required_else_help = true,
+    disable_help_subcommand = true
 )]
 struct Cli {
     #[command(flatten)]
@@ -201,8 +204,13 @@ enum Command {
     Config(config::Args),
     /// Shell completions
     Completions(completions::Args),
+    /// Names candidates for the scripts of `completions`
+    #[command(hide = true)]
+    Complete(completions::CompleteArgs),
     /// The manual page
     Man(man::Args),
+    /// Explain a topic, or show the options of a command
+    Help(help::Args),
 }
 
 /// Parses the arguments, runs the command and reports its error.
@@ -216,15 +224,16 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage::report(&error),
     };
-    let color = match cli.global.color {
+    let color = |is_terminal: bool| match cli.global.color {
         Color::Always => true,
         Color::Never => false,
-        Color::Auto => std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+        Color::Auto => is_terminal && std::env::var_os("NO_COLOR").is_none(),
     };
     let out = Output {
         json: cli.global.json,
         quiet: cli.global.quiet,
-        color,
+        color: color(output::stdout_is_terminal()),
+        color_messages: color(output::stderr_is_terminal()),
     };
     let ended = loaded.and_then(|()| match cli.global.config == config {
         true => dispatch(cli.command, out),
@@ -281,12 +290,14 @@ fn dispatch(command: Command, out: Output) -> Result<Exit, CliError> {
         Command::Audit(args) => audit::run(&args, out),
         Command::Config(args) => config::run(&args, out),
         Command::Completions(args) => completions::run(&args, out),
+        Command::Complete(args) => completions::complete(args, out),
         Command::Man(args) => man::run(&args, out),
+        Command::Help(args) => help::run(&args, out),
     }
 }
 
 fn definition() -> clap::Command {
-    usage::with_help(Cli::command())
+    manual::help::complete(usage::with_help(Cli::command()))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! PostgreSQL adapter of the port in `database.rs`, built on `postgres-protocol`.
 
 mod answer;
+mod asked;
 mod cancel;
 mod clock;
 mod connect_error;
@@ -22,6 +23,7 @@ pub mod start;
 mod tls;
 mod wire;
 
+pub use asked::AskedPassword;
 pub use connector::Connector;
 pub use conninfo::Parameters;
 pub use dump::Dumps;

@@ -9,8 +9,8 @@ use super::args::{now, time};
 use super::attestor::{AttestArgs, Attestor, look};
 use super::points;
 use super::release_text as text;
+use super::stage;
 use super::{CliError, Exit, Output, escape, optional};
-use super::{stage, table};
 use crate::bundle::AuthenticatedBundle;
 use crate::bundle::approval::AttestationDraft;
 use crate::lint;
@@ -81,7 +81,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         policy::check_policy(root, &manifest.release, id, JudgedAt::At(at))?;
     }
     show(manifest, id, out);
-    if let Some(authentic) = &seen.authentic {
+    if let Some(authentic) = seen.authentic.as_ref().filter(|_| !out.quiet) {
         points::show(&lint::points::of_bundle(authentic), out);
     }
     if let (Some(authentic), Some(root)) = (&seen.authentic, &root) {
@@ -149,7 +149,9 @@ fn show(manifest: &Manifest, id: ReleaseId, out: Output) {
         vec![escape(column), before, "->".to_owned(), after]
     };
     let rows = columns.into_iter().map(row).collect();
-    out.line(table::render(&["invariant", "before", "", "after"], rows));
+    if !out.quiet {
+        out.table(&["invariant", "before", "", "after"], rows);
+    }
     for runbook in &manifest.runbooks {
         if runbook.audience == Audience::Owner {
             let file = &runbook.file;

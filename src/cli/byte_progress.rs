@@ -122,6 +122,7 @@ mod tests {
             json: false,
             quiet: true,
             color: false,
+            color_messages: false,
         };
         let progress = ByteProgress::new("read", Path::new("shop.pgseal"), 103_500_000, out);
         let line = progress.line(46_999_999);

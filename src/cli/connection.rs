@@ -3,17 +3,20 @@
 
 mod environment;
 mod passfile;
+mod prompt;
 mod service;
 
 use super::args::ConnectionArgs;
 use super::{CliError, Output, escape};
 use crate::postgres::{Connector, Parameters, Settings, SettingsError};
+pub use prompt::Prompt;
 
 /// Output for warnings, which appear with any output options.
 const ALOUD: Output = Output {
     json: false,
     quiet: false,
     color: false,
+    color_messages: false,
 };
 
 /// Creates a connector without connecting. Passwords are never shown, also not in errors.
@@ -45,7 +48,11 @@ fn prepared(
 ) -> Result<(Connector, Parameters), CliError> {
     let (settings, parameters) = settings(given, parameters)?;
     let gate = match gate_user {
-        Some(role) => Some(gate_settings(&settings.database, &parameters, role)?),
+        Some(role) => {
+            let mut gate = gate_settings(&settings.database, &parameters, role)?;
+            prompt::install(&mut gate, given.prompt());
+            Some(gate)
+        }
         None => None,
     };
     let connector = Connector::new(settings);
@@ -86,7 +93,16 @@ fn settings(
         );
     }
     environment::complete(&mut parameters).map_err(|error| wrong(&error))?;
-    Ok((with_password_file(&parameters)?, parameters))
+    let mut settings = with_password_file(&parameters)?;
+    match given.prompt() {
+        Prompt::Always => {
+            let typed = prompt::forced()?;
+            let hosts = settings.hosts.iter_mut();
+            hosts.for_each(|host| host.password = Some(typed.clone()));
+        }
+        other => prompt::install(&mut settings, other),
+    }
+    Ok((settings, parameters))
 }
 
 fn with_password_file(parameters: &Parameters) -> Result<Settings, CliError> {

@@ -369,7 +369,7 @@ fn connection(error: &DatabaseError) -> CliError {
                 ConnectionKind::Lost | ConnectionKind::Closed => Kind::ConnectionLost,
             };
             CliError::new(kind, format!("no connection to the database: {lost}")).hint(match kind {
-                Kind::PasswordMissing => "put it into ~/.pgpass or PGPASSWORD",
+                Kind::PasswordMissing => "put it into ~/.pgpass or PGPASSWORD, or let -W ask for it on a terminal",
                 _ => "check --db, or PGHOST and the other PG* variables",
             })
         }

@@ -34,6 +34,46 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// All of them, in the order of their codes.
+    pub const ALL: &'static [Self] = &[
+        Self::Done,
+        Self::Internal,
+        Self::Usage,
+        Self::Malformed,
+        Self::NotAuthentic,
+        Self::Blocked,
+        Self::Unanswered,
+        Self::Preflight,
+        Self::Failed,
+        Self::Partial,
+        Self::Unknown,
+        Self::NoReceipt,
+        Self::Faults,
+    ];
+
+    /// The meaning, for help and manual pages; README has more.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Done => "done; READY; nothing to do",
+            Self::Internal => "internal error, I/O error, or no connection to the database",
+            Self::Usage => "wrong usage or configuration, or a release that does not pack",
+            Self::Malformed => "not a file of a supported format",
+            Self::NotAuthentic => {
+                "not authentic, expired, revoked or blocked; approvals missing or used"
+            }
+            Self::Blocked => "BLOCKED by a gate",
+            Self::Unanswered => "a gate without an answer, which counts as closed",
+            Self::Preflight => {
+                "wrong target or state, already applied, locked, or a check that does not hold"
+            }
+            Self::Failed => "failed or interrupted; the database is as before",
+            Self::Partial => "stopped half way",
+            Self::Unknown => "unknown whether COMMIT happened",
+            Self::NoReceipt => "done, but the receipt or answer could not be stored",
+            Self::Faults => "faults or differences found",
+        }
+    }
+
     /// The process's exit code.
     pub fn code(self) -> u8 {
         match self {

@@ -3,7 +3,6 @@
 use super::args::{BundleArgs, now};
 use super::rehearsal_proof;
 use super::release_text as text;
-use super::table;
 use super::{CliError, Exit, Output, escape};
 use crate::trust::JudgedAt;
 use pgseal_verify::format::manifest::{State, Stored, Transaction};
@@ -69,10 +68,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             file.sha256.short(),
         ]
     });
-    out.line(table::render(
-        &["file", "bytes", "", "sha256"],
-        rows.collect(),
-    ));
+    out.table(&["file", "bytes", "", "sha256"], rows.collect());
     Ok(Exit::Done)
 }
 

@@ -13,6 +13,7 @@ use super::error::CliError;
 use super::escape::escape_json;
 use super::events;
 use super::exit::Exit;
+use super::{table, wrap};
 
 pub use super::escape::{display_path, escape, escape_lines, optional};
 
@@ -23,7 +24,10 @@ pub struct Output {
     pub json: bool,
     /// Print no progress and no notes.
     pub quiet: bool,
+    /// Colours in the answer.
     pub color: bool,
+    /// Colours in messages.
+    pub color_messages: bool,
 }
 
 /// A colour with a meaning.
@@ -31,11 +35,48 @@ pub struct Output {
 pub enum Paint {
     Good,
     Bad,
+    /// Attention, but no error.
+    Warning,
+    /// Headings and places.
+    Bold,
+    /// Hints.
+    Dim,
+}
+
+impl Paint {
+    fn on(self, is_used: bool, text: impl Display) -> String {
+        if !is_used {
+            return text.to_string();
+        }
+        let code = match self {
+            Self::Good => "32;1",
+            Self::Bad => "31;1",
+            Self::Warning => "33;1",
+            Self::Bold => "1",
+            Self::Dim => "2",
+        };
+        format!("\x1b[{code}m{text}\x1b[0m")
+    }
 }
 
 impl Output {
-    /// Prints a line of the answer.
+    /// Prints a line of the answer; a terminal gets it broken between words.
     pub fn line(&self, text: impl Display) {
+        if !self.json {
+            let text = fitted(&text.to_string(), width());
+            write_out(format!("{text}\n").as_bytes());
+        }
+    }
+
+    /// Prints a table of the answer, with its verdicts in colour.
+    pub fn table(&self, head: &[&str], rows: Vec<Vec<String>>) {
+        let text = table::render(head, rows);
+        let paint = |text: String, word: &&str| text.replace(word, &self.paint(Paint::Bad, word));
+        self.line(BAD_VERDICTS.iter().fold(text, paint));
+    }
+
+    /// Prints text of the answer whose lines stay as they are: commands, statements, pages.
+    pub fn verbatim(&self, text: impl Display) {
         if !self.json {
             write_out(format!("{text}\n").as_bytes());
         }
@@ -105,7 +146,10 @@ impl Output {
     /// Prints a note for people, apart from the answer.
     pub fn note(&self, text: impl Display) {
         if !self.quiet {
-            write_err(&format!("{text}\n"));
+            write_err(&format!(
+                "{}\n",
+                fitted(&text.to_string(), width_of_messages())
+            ));
         }
     }
 
@@ -121,29 +165,30 @@ impl Output {
 
     /// Prints a warning, even with `--quiet`.
     pub fn warning(&self, text: impl Display) {
-        write_err(&format!("pgseal: warning: {text}\n"));
+        self.message(Paint::Warning, "warning:", &text.to_string());
     }
 
     /// Prints an error and its hint.
     pub fn error(&self, error: &CliError) {
         for line in &error.lines {
-            write_err(&format!("pgseal: error: {line}\n"));
+            let (place, rest) = line.split_at(place(line));
+            let place = Paint::Bold.on(self.color_messages && !place.is_empty(), place);
+            self.message(Paint::Bad, "error:", &format!("{place}{rest}"));
         }
         if let Some(hint) = &error.hint {
-            write_err(&format!("pgseal: hint: {hint}\n"));
+            self.message(Paint::Dim, "hint:", hint);
         }
     }
 
-    /// Text in a colour, if colours are enabled.
+    fn message(&self, paint: Paint, word: &str, text: &str) {
+        let word = paint.on(self.color_messages, word);
+        let line = format!("pgseal: {word} {text}");
+        write_err(&format!("{}\n", fitted(&line, width_of_messages())));
+    }
+
+    /// Text of the answer in a colour, if colours are enabled.
     pub fn paint(&self, paint: Paint, text: impl Display) -> String {
-        if !self.color {
-            return text.to_string();
-        }
-        let code = match paint {
-            Paint::Good => "32;1",
-            Paint::Bad => "31;1",
-        };
-        format!("\x1b[{code}m{text}\x1b[0m")
+        paint.on(self.color, text)
     }
 }
 
@@ -153,12 +198,61 @@ fn answer() -> MutexGuard<'static, Option<Value>> {
     ANSWER.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Verdicts in cells of tables.
+const BAD_VERDICTS: [&str; 3] = ["FAILED", "NOT UNDONE", "NOT SEEN"];
+
 /// Bytes copied to stdout at once.
 const PIECE: u64 = 1 << 20;
 
 /// Whether stderr is a terminal, so that progress may be drawn.
 pub fn stderr_is_terminal() -> bool {
     io::stderr().is_terminal()
+}
+
+/// Whether the answer goes to a terminal.
+pub fn stdout_is_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// Columns of the terminal that the answer goes to, if it is one.
+pub fn width() -> Option<usize> {
+    columns_of(io::stdout())
+}
+
+/// Columns of the terminal that messages go to, if it is one.
+fn width_of_messages() -> Option<usize> {
+    columns_of(io::stderr())
+}
+
+/// A terminal narrower than this is taken as one of no known width.
+const NARROWEST: u16 = 20;
+
+fn columns_of(stream: impl std::os::fd::AsFd + IsTerminal) -> Option<usize> {
+    let size = stream
+        .is_terminal()
+        .then(|| rustix::termios::tcgetwinsize(&stream));
+    let columns = size?.ok()?.ws_col;
+    (columns >= NARROWEST).then_some(usize::from(columns))
+}
+
+fn fitted(text: &str, width: Option<usize>) -> String {
+    match width {
+        Some(width) => wrap::wrap(text, width),
+        None => text.to_owned(),
+    }
+}
+
+/// Length of the place `file:line:column:` that a message begins with.
+fn place(text: &str) -> usize {
+    let end = text.find(": ").unwrap_or_default();
+    let mut parts = text[..end].rsplit(':');
+    let is_number = |part: Option<&str>| {
+        part.is_some_and(|part| !part.is_empty() && part.bytes().all(|c| c.is_ascii_digit()))
+    };
+    match is_number(parts.next()) && parts.next().is_some_and(|file| !file.contains(' ')) {
+        true => end,
+        false => 0,
+    }
 }
 
 /// Message while another process holds the lock on a file.
@@ -200,6 +294,16 @@ pub fn printed(result: io::Result<()>) {
         }
         _ => {}
     }
+}
+
+/// Prints a page of the manual, also with `--json`.
+pub fn page(text: impl Display) {
+    write_out(format!("{text}\n").as_bytes());
+}
+
+/// Prints the help of a command, with clap's own styles.
+pub fn help(mut command: clap::Command) {
+    printed(command.print_help());
 }
 
 /// First error of writing the answer.

@@ -4,7 +4,6 @@
 use serde_json::{Value, json};
 
 use super::Output;
-use super::table;
 use crate::bundle::steps::Step;
 use crate::lint::points::{Point, Undo};
 
@@ -53,7 +52,7 @@ const ROLLBACK: &str = "a rollback from there on";
 
 fn print(head: &[&str], rows: Vec<Vec<String>>, out: Output) {
     if !rows.is_empty() {
-        out.line(table::render(head, rows));
+        out.table(head, rows);
     }
 }
 

@@ -1,9 +1,10 @@
 //! Progress of a run: a moving line on a terminal, plain lines otherwise. All of it goes to stderr.
 
 use std::fmt;
+use std::sync::LazyLock;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
 use super::{Output, Paint, escape};
 use super::{events, output};
@@ -14,11 +15,24 @@ use crate::release::{Event, Observer};
 use pgseal_verify::plural::count;
 use psql_script::Position;
 
+/// The moving lines of this process.
+static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
+
+/// Asks the operator, without a moving line meanwhile.
+pub fn suspended<T>(ask: impl FnOnce() -> T) -> T {
+    BARS.suspend(ask)
+}
+
+/// Room for the name of a tier on a terminal of 80 columns.
+const LONG_NAME: usize = 32;
+
 /// Printer of run events.
 pub struct Progress {
     out: Output,
     bar: Option<ProgressBar>,
     tier: String,
+    /// Whether a line has named the tier, as it must before its first notice.
+    is_named: bool,
     /// Statements of the tier so far.
     statements: usize,
     /// Buffered lines, printed later or never.
@@ -33,6 +47,7 @@ impl Progress {
             out,
             bar,
             tier: String::new(),
+            is_named: true,
             statements: 0,
             kept: None,
         }
@@ -78,6 +93,9 @@ impl Progress {
     }
 
     fn notice(&mut self, at: &Position, notice: &Notice) {
+        if !std::mem::replace(&mut self.is_named, true) {
+            self.line(format!("{}:", self.tier));
+        }
         let (message, at) = (escape(&notice.message), escape(&at.to_string()));
         let severity = escape(&notice.severity);
         self.line(format!("    {severity}: {message} ({at})"));
@@ -132,7 +150,7 @@ impl Notifier {
     /// With a moving line, if stderr is a terminal.
     pub fn drawing(out: Output) -> Self {
         let bar = (output::stderr_is_terminal() && !out.quiet).then(|| {
-            let bar = ProgressBar::new_spinner();
+            let bar = BARS.add(ProgressBar::new_spinner());
             bar.set_style(style());
             bar.enable_steady_tick(Duration::from_millis(100));
             bar
@@ -193,6 +211,7 @@ impl Observer for Progress {
             }
             Event::Begin(at, total, name) => {
                 self.tier = format!("{at}/{total} {}", escape(name));
+                self.is_named = false;
                 self.statements = 0;
                 self.moving(str::to_owned);
             }
@@ -226,8 +245,13 @@ impl Observer for Progress {
                 };
                 let statement = of(statements, "statement ", "statements");
                 let row = of(rows, "row ", "rows");
+                // On a terminal the columns stay in place with ten tiers and with the longest names.
+                let (digits, names) = match &self.bar {
+                    Some(_) => (total.to_string().len(), LONG_NAME),
+                    None => (0, 28),
+                };
                 self.line(format!(
-                    "{at}/{total} {name:<28} {statements:>4} {statement} {rows:>8} {row} {ms:>6} ms"
+                    "{at:>digits$}/{total} {name:<names$} {statements:>4} {statement} {rows:>8} {row} {ms:>6} ms"
                 ));
                 if at == total {
                     self.tier = "checking before COMMIT".to_owned();

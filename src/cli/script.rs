@@ -115,7 +115,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             }));
         } else {
             let (at, sql) = (directory.display_path(&at), escape_lines(&statement.sql));
-            out.line(format!("-- {}\n{sql}", escape(&at)));
+            out.verbatim(format!("-- {}\n{sql}", escape(&at)));
         }
     }
     Ok(Exit::Done)

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use super::args::ConnectionArgs;
 use super::settings;
-use super::table;
 use super::{CliError, Exit, Output, Paint, display_path, escape, optional};
 use crate::record::ledger::{Entry, Happened, Step};
 use crate::release::dependencies;
@@ -136,10 +135,10 @@ fn show_stopped(entry: &Entry, steps: &[Step], holder: Option<&str>, out: Output
             happened,
         ]
     };
-    out.line(table::render(
+    out.table(
         &["at", "tier", "statement", "", "what happened"],
         steps.iter().map(line).collect(),
-    ));
+    );
     let interrupted = steps
         .last()
         .filter(|step| step.happened == Happened::Started);
@@ -215,7 +214,7 @@ fn show(status: &Status, out: Output) {
             ));
         }
         let rows = status.ledger.iter().skip(earlier).map(row).collect();
-        out.line(table::render(&head, rows));
+        out.table(&head, rows);
     }
     let mut endings = status.unfinished.iter().map(|one| &one.ending);
     let is_told = status.stopped.is_some() || endings.any(|ending| *ending == Ending::InProgress);

@@ -48,10 +48,6 @@ const OPTIONS: &[(&[&str], &str)] = &[
         "`pgseal run FILE` is one transaction, unless a tier says otherwise",
     ),
     (
-        &["--password", "-W", "--no-password", "-w"],
-        "a password comes from PGPASSWORD or ~/.pgpass",
-    ),
-    (
         &["--window", "--freeze", "--require-run-on"],
         "`pgseal trust set-policy` sets it, in the next version of the trust root",
     ),
@@ -108,6 +104,8 @@ pub fn report(error: &clap::Error) -> ExitCode {
         json,
         quiet: false,
         color: false,
+        color_messages: super::output::stderr_is_terminal()
+            && std::env::var_os("NO_COLOR").is_none(),
     };
     let error = error_of(error);
     out.error(&error);
@@ -199,9 +197,17 @@ mod tests {
                 return;
             }
             with_database.push(command.get_name().to_owned());
-            let of = ["dbname", "host", "port", "username", "help"].map(long);
-            let all = ['d', 'h', 'p', 'U', '?'].map(Some);
-            assert_eq!(of, all, "{}", command.get_name());
+            let of = [
+                "dbname",
+                "host",
+                "port",
+                "username",
+                "password",
+                "no-password",
+                "help",
+            ];
+            let all = ['d', 'h', 'p', 'U', 'W', 'w', '?'].map(Some);
+            assert_eq!(of.map(long), all, "{}", command.get_name());
         });
         assert!(with_database.len() >= 14, "{with_database:?}");
     }

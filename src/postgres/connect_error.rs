@@ -44,6 +44,11 @@ impl ConnectError {
         Self::of(ConnectionKind::Password, NextAttempt::Stop, message)
     }
 
+    /// Whether the server asks for a password, and none is known.
+    pub(super) fn needs_password(&self) -> bool {
+        matches!(&self.error, DatabaseError::Connection(error) if error.kind == ConnectionKind::Password)
+    }
+
     fn of(kind: ConnectionKind, then: NextAttempt, message: String) -> Self {
         Self {
             error: DatabaseError::connection(kind, message),

@@ -185,7 +185,7 @@ impl Connector {
     }
 
     fn again(&self, route: &Route, purpose: Purpose) -> Result<PostgresSession, ConnectError> {
-        PostgresSession::begin(self.settings_for(purpose), route, purpose)
+        begin(self.settings_for(purpose), route, purpose)
     }
 
     /// Connects with and without TLS, as far as `sslmode` allows.
@@ -207,7 +207,7 @@ impl Connector {
                 address: address.clone(),
                 secure: *secure,
             };
-            let error = match PostgresSession::begin(settings, &route, purpose) {
+            let error = match begin(settings, &route, purpose) {
                 Ok(session) => {
                     let route = session.route().clone();
                     return Ok((session, route));
@@ -245,6 +245,22 @@ impl Connector {
 impl Connect for Connector {
     fn connect(&self, purpose: Purpose) -> Result<Box<dyn Session>, DatabaseError> {
         Ok(Box::new(self.open(purpose)?))
+    }
+}
+
+/// Begins a session. If the server asks for a password that may be typed, the operator has all the
+/// time: the next session begins with it.
+fn begin(
+    settings: &Arc<Settings>,
+    route: &Route,
+    purpose: Purpose,
+) -> Result<PostgresSession, ConnectError> {
+    let begun = PostgresSession::begin(settings, route, purpose);
+    match (&begun, &settings.asked) {
+        (Err(error), Some(asked)) if error.needs_password() && asked.ask(&settings.user) => {
+            PostgresSession::begin(settings, route, purpose)
+        }
+        _ => begun,
     }
 }
 

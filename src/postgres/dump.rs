@@ -79,7 +79,9 @@ impl Dumps {
             }
             None => environment.push(("PGHOST", host.name.clone())),
         }
-        if let Some(password) = &host.password {
+        let asked = connector.settings().asked.as_ref();
+        let typed = asked.and_then(|asked| asked.typed());
+        if let Some(password) = host.password.as_ref().or(typed.as_ref()) {
             environment.push((
                 "PGPASSWORD",
                 String::from_utf8_lossy(password.bytes()).into_owned(),

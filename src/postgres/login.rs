@@ -68,7 +68,7 @@ pub(super) fn login(
     beginning.read()
 }
 
-impl<'a> Beginning<'a> {
+impl Beginning<'_> {
     /// Authenticates in strict message order, so that a server can't omit its own proof.
     fn authenticate(&mut self) -> Result<(), ConnectError> {
         match self.next()? {
@@ -76,11 +76,12 @@ impl<'a> Beginning<'a> {
             Message::AuthenticationCleartextPassword => {
                 self.unbound()?;
                 let password = self.password()?;
-                self.put(|out| frontend::password_message(password, out))?;
+                self.put(|out| frontend::password_message(password.bytes(), out))?;
             }
             Message::AuthenticationMd5Password(body) => {
                 self.unbound()?;
-                let hash = md5_hash(self.settings.user.as_bytes(), self.password()?, body.salt());
+                let password = self.password()?;
+                let hash = md5_hash(self.settings.user.as_bytes(), password.bytes(), body.salt());
                 self.put(|out| frontend::password_message(hash.as_bytes(), out))?;
             }
             Message::AuthenticationSasl(body) => self.scram(&body)?,
@@ -125,7 +126,7 @@ impl<'a> Beginning<'a> {
             self.unbound()?;
         }
         let failed = |e: io::Error| stop(&format!("authentication failed: {e}"));
-        let mut scram = ScramSha256::new(password, binding);
+        let mut scram = ScramSha256::new(password.bytes(), binding);
         self.put(|out| frontend::sasl_initial_response(mechanism, scram.message(), out))?;
         let Message::AuthenticationSaslContinue(body) = self.next()? else {
             return Err(unexpected());
@@ -176,13 +177,12 @@ impl<'a> Beginning<'a> {
         self.dialed.wire.put(fill).map_err(|e| stop(&e.to_string()))
     }
 
-    fn password(&self) -> Result<&'a [u8], ConnectError> {
-        let missing = || ConnectError::password(&self.settings.user);
-        self.host
-            .password
-            .as_ref()
-            .map(Password::bytes)
-            .ok_or_else(missing)
+    /// The password that is known, or was typed before.
+    fn password(&self) -> Result<Password, ConnectError> {
+        let asked = self.settings.asked.as_ref();
+        let typed = || asked.and_then(|asked| asked.typed());
+        let known = self.host.password.clone().or_else(typed);
+        known.ok_or_else(|| ConnectError::password(&self.settings.user))
     }
 
     /// Fails if `channel_binding=require` and the login is not bound to TLS.

@@ -3,8 +3,10 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::asked::AskedPassword;
 use super::conninfo::Parameters;
 use super::host::{self, Host, Place};
 use super::keywords::{self, Support};
@@ -29,6 +31,8 @@ pub struct Settings {
     pub(super) channel_binding: ChannelBinding,
     pub(super) keep_alive: KeepAlive,
     pub(super) tls: Tls,
+    /// A password to ask for, where no host has one.
+    pub asked: Option<Arc<AskedPassword>>,
 }
 
 /// `target_session_attrs`.
@@ -138,6 +142,7 @@ impl Settings {
                     .map(|limit| Duration::from_millis(u64::from(limit))),
             },
             tls: Tls::from_parameters(parameters, by_tcp)?,
+            asked: None,
         };
         Ok(settings)
     }

@@ -77,11 +77,19 @@ impl fmt::Display for Blocker {
 
 impl fmt::Display for Blocked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lock = self.lock.as_ref();
-        let lock = lock.map_or(String::new(), |lock| format!(" on {lock}"));
+        let waits = match self.lock.as_deref() {
+            None => "a lock".to_owned(),
+            Some(lock) if lock.starts_with("virtualxid ") => {
+                "the end of an older transaction".to_owned()
+            }
+            Some(lock) if lock.starts_with("transactionid ") => {
+                "the end of another transaction".to_owned()
+            }
+            Some(lock) => format!("a lock on {lock}"),
+        };
         let by: Vec<String> = self.by.iter().map(ToString::to_string).collect();
         let by = by.join("; and by ");
-        write!(f, "waiting for a lock{lock}, blocked by {by}")
+        write!(f, "waiting for {waits}, blocked by {by}")
     }
 }
 
@@ -301,6 +309,35 @@ const BLOCKERS: &str = "
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn locks_as_people_read_them() {
+        let waits = |lock: Option<&str>| {
+            let blocked = Blocked {
+                lock: lock.map(str::to_owned),
+                by: Vec::new(),
+            };
+            let text = blocked.to_string();
+            text.split(", ").next().map(str::to_owned)
+        };
+        for (lock, words) in [
+            (None, "waiting for a lock"),
+            (
+                Some("public.t (ShareLock)"),
+                "waiting for a lock on public.t (ShareLock)",
+            ),
+            (
+                Some("virtualxid (ShareLock)"),
+                "waiting for the end of an older transaction",
+            ),
+            (
+                Some("transactionid (ShareLock)"),
+                "waiting for the end of another transaction",
+            ),
+        ] {
+            assert_eq!(waits(lock).as_deref(), Some(words));
+        }
+    }
 
     #[test]
     fn blockers_as_people_read_them() {

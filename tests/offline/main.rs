@@ -4,6 +4,7 @@
 mod approvals;
 mod bundle;
 mod cli;
+mod help;
 mod interchange;
 mod settings;
 mod signers;

@@ -355,7 +355,7 @@ fn on_a_terminal() {
     assert_eq!(code, Some(30), "{screen:?}");
     let (_, rest) = screen.rsplit_once("\x1b[2K").unwrap();
     assert!(
-        rest.contains("pgseal: error: ") && !rest.contains("2/2 slow"),
+        rest.contains("error:") && !rest.contains("2/2 slow"),
         "{screen:?}"
     );
 }

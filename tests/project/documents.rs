@@ -324,16 +324,19 @@ fn commands(name: &str, into: &mut BTreeMap<String, String>) {
         .arg("--help")
         .output();
     let help = String::from_utf8(output.expect("the program runs").stdout).expect("UTF-8");
-    let below = help
-        .split("\nCommands:\n")
-        .nth(1)
-        .unwrap_or_default()
-        .split("\n\n")
-        .next()
-        .unwrap_or_default();
-    for line in below.lines().filter(|line| {
-        line.starts_with("  ") && !line.starts_with("   ") && !line.starts_with("  help ")
-    }) {
+    // The program's own help has a group of commands for each role.
+    let (start, end) = match name {
+        "" => ("\n\nAuthor:\n", "\n\nOptions:\n"),
+        _ => ("\nCommands:\n", "\n\n"),
+    };
+    let below = help.split(start).nth(1).unwrap_or_default();
+    let below = below.split(end).next().unwrap_or_default();
+    // Below a command, `help` is clap's own.
+    let is_help = |line: &str| !name.is_empty() && line.starts_with("  help ");
+    for line in below
+        .lines()
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   ") && !is_help(line))
+    {
         let word = line.split_whitespace().next().unwrap_or_default();
         commands(format!("{name} {word}").trim(), into);
     }
@@ -409,4 +412,25 @@ fn anchors(text: &str) -> impl Iterator<Item = String> {
             .collect();
         kept.replace(' ', "-")
     })
+}
+
+#[test]
+fn every_variable_of_the_program_is_in_the_documents() {
+    let repository = Repository::read();
+    let page = &repository.files["docs/environment.md"];
+    let sources = repository.files.iter();
+    let sources = sources.filter(|(path, _)| path.starts_with("src/"));
+    let mut found = 0;
+    for (path, text) in sources {
+        for name in text.split("\"PGSEAL_").skip(1) {
+            let end = name.find(|c: char| !c.is_ascii_uppercase() && c != '_');
+            let name = &name[..end.unwrap_or(name.len())];
+            found += 1;
+            // The variables of releases have names of their own.
+            let is_of_a_release = name.starts_with("VAR_");
+            let name = if is_of_a_release { "VAR_NAME" } else { name };
+            assert!(page.contains(&format!("`PGSEAL_{name}`")), "{path}: {name}");
+        }
+    }
+    assert!(found >= 2, "{found}");
 }

@@ -4,4 +4,5 @@ mod architecture;
 mod bench;
 mod documents;
 mod errors;
+mod release_toml;
 mod schemas;

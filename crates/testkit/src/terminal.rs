@@ -6,10 +6,10 @@ use std::io::{Read, Write};
 use std::process::{Child, Command};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
-use rustix::termios::{Winsize, tcsetwinsize};
+use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
 /// Longest wait for a text on the screen.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -101,6 +101,20 @@ impl Terminal {
             .wait_timeout_while(text, PATIENCE, |text| !is_there(text));
         let (text, timeout) = wait.unwrap();
         assert!(!timeout.timed_out(), "not on the screen: {what}: {text:?}");
+    }
+
+    /// Waits until the program reads without echo, as it does for a password.
+    #[track_caller]
+    pub fn wait_for_hidden_input(&self) {
+        let start = Instant::now();
+        let echoes = || {
+            let modes = tcgetattr(&self.keyboard).expect("its modes").local_modes;
+            modes.contains(LocalModes::ECHO)
+        };
+        while echoes() {
+            assert!(start.elapsed() < PATIENCE, "the terminal still echoes");
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Waits for the end of the program, and returns its exit code and everything it wrote.

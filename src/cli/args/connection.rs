@@ -1,5 +1,6 @@
 //! Arguments that name a database as psql's do.
 
+use crate::cli::connection::Prompt;
 use crate::cli::settings::{self, Name};
 use crate::cli::{CliError, connection};
 use crate::postgres::{Connector, Parameters, SettingsError};
@@ -22,6 +23,12 @@ pub struct ConnectionArgs {
     /// The role to connect as
     #[arg(short = 'U', long, value_name = "ROLE")]
     username: Option<String>,
+    /// Ask for the password before connecting
+    #[arg(short = 'W', long, conflicts_with = "no_password")]
+    password: bool,
+    /// Never ask for a password
+    #[arg(short = 'w', long)]
+    no_password: bool,
 }
 
 impl ConnectionArgs {
@@ -74,6 +81,15 @@ impl ConnectionArgs {
     pub fn has_visible_password(&self) -> bool {
         let db = self.db.as_deref().map(Parameters::parse);
         db.is_some_and(|parsed| parsed.is_ok_and(|parsed| parsed.get("password").is_some()))
+    }
+
+    /// When to ask for the password.
+    pub fn prompt(&self) -> Prompt {
+        match (self.password, self.no_password) {
+            (true, _) => Prompt::Always,
+            (_, true) => Prompt::Never,
+            _ => Prompt::IfAsked,
+        }
     }
 
     /// Prepares the connector without connecting.

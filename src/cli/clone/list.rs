@@ -1,6 +1,6 @@
 //! `pgseal clone list`
 
-use super::super::{CliError, Exit, Output, escape, table};
+use super::super::{CliError, Exit, Output, escape};
 use super::{ServerArgs, document, workers};
 
 #[derive(clap::Args, Debug)]
@@ -52,7 +52,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         out.line("no standing clone is on this server");
     } else {
         let rows = list.clones.iter().map(row).collect();
-        out.line(table::render(&["clone", "of", "made", ""], rows));
+        out.table(&["clone", "of", "made", ""], rows);
     }
     for (database, error) in &list.unasked {
         out.warning(escape(&format!("{database} could not be asked: {error}")));

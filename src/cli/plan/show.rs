@@ -1,7 +1,7 @@
 //! A plan for people; a small release fits on one screen.
 
 use super::super::{Output, Paint, escape, optional};
-use super::super::{approvals, gate, points, relative_locks, release_text, stage, table};
+use super::super::{approvals, gate, points, relative_locks, release_text, stage};
 use super::Answer;
 use crate::lint::modes::Lock;
 use crate::lint::touches::How;
@@ -153,7 +153,7 @@ fn states(manifest: &Manifest, plan: &Plan, out: Output) {
         ]
     };
     let rows = columns.into_iter().map(row).collect();
-    out.line(table::render(&["", "now", "baseline", "finalized"], rows));
+    out.table(&["", "now", "baseline", "finalized"], rows);
 }
 
 /// Prints the phases between which a run can stop. A release of a single transaction has none.

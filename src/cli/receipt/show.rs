@@ -6,7 +6,7 @@ use super::super::approvals;
 use super::super::args::{TrustArgs, now};
 use super::super::error::authentic::receipt_exit;
 use super::super::{CliError, Exit, Output, Paint, escape, optional};
-use super::super::{gate, recording, rehearse, table};
+use super::super::{gate, recording, rehearse};
 use super::{Signed, Statement};
 use crate::record::receipt;
 use crate::record::rehearsal;
@@ -252,7 +252,10 @@ fn gates(receipt: &Receipt, out: Output) {
             Asked::First => "first in the transaction",
             Asked::Last => "last before COMMIT",
         };
-        let verdict = if answer.ready { "READY" } else { "BLOCKED" };
+        let verdict = match answer.ready {
+            true => out.paint(Paint::Good, "READY"),
+            false => out.paint(Paint::Bad, "BLOCKED"),
+        };
         let (name, reason) = (&answer.name, escape(&answer.reason));
         out.line(format!("gate {name}, asked {asked}: {verdict}: {reason}"));
         gate::show_evidence(answer, out);
@@ -275,10 +278,7 @@ fn scripts(receipt: &Receipt, out: Output) {
             ]
         };
         let head = [what, "statements", "rows", "ms", "transaction"];
-        out.line(table::render(
-            &head,
-            receipt.tiers.iter().map(row).collect(),
-        ));
+        out.table(&head, receipt.tiers.iter().map(row).collect());
     }
     let mut sent: Vec<&SentRecord> = receipt.tiers.iter().flat_map(|tier| &tier.sent).collect();
     sent.sort_by_key(|sent| std::cmp::Reverse(sent.microseconds));
@@ -299,7 +299,7 @@ fn scripts(receipt: &Receipt, out: Output) {
         };
         let rows = sent.iter().take(SLOWEST).map(row).collect();
         let head = ["slowest ms", "at", "statement", "rows", "evidence"];
-        out.line(table::render(&head, rows));
+        out.table(&head, rows);
     }
     for warning in receipt.tiers.iter().flat_map(|tier| &tier.warnings) {
         out.line(format!("warning: {}", escape(warning)));
@@ -307,7 +307,8 @@ fn scripts(receipt: &Receipt, out: Output) {
     for verify in &receipt.verify {
         let (name, held, checks) = (&verify.name, verify.held, verify.checks);
         out.line(format!(
-            "verify script {name}: {held} of {checks} checks held"
+            "verify script {name}: {held} of {} held",
+            count(checks, "check")
         ));
         for failed in &verify.failed {
             out.line(format!("    {}", escape(failed)));

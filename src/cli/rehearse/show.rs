@@ -1,6 +1,5 @@
 //! Results of a rehearsal for people.
 
-use super::super::table;
 use super::super::{Output, Paint, escape};
 use pgseal_verify::format::rehearsal::{
     CommitPoint, FromPoint, LockRecord, Rehearsal, RehearsalOutcome, RehearsalStep,
@@ -32,10 +31,10 @@ pub fn show(rehearsal: &Rehearsal, out: Output) {
             escape(&step.detail),
         ]
     };
-    out.line(table::render(
+    out.table(
         &["", "step", "ms", ""],
         rehearsal.steps.iter().map(row).collect(),
-    ));
+    );
     let strong = strong(rehearsal);
     if !strong.is_empty() {
         let row = |lock: &&LockRecord| {
@@ -47,10 +46,7 @@ pub fn show(rehearsal: &Rehearsal, out: Output) {
             ]
         };
         let rows = strong.iter().take(LOCKS_SHOWN).map(row).collect();
-        out.line(table::render(
-            &["locked", "mode", "by tier", "ms at most"],
-            rows,
-        ));
+        out.table(&["locked", "mode", "by tier", "ms at most"], rows);
     }
     if !rehearsal.points.is_empty() {
         let row = |point: &CommitPoint| {
@@ -60,10 +56,10 @@ pub fn show(rehearsal: &Rehearsal, out: Output) {
                 from_point(point.rollback).to_owned(),
             ]
         };
-        out.line(table::render(
+        out.table(
             &["commit point of tier", "behind", "rollback from there"],
             rehearsal.points.iter().map(row).collect(),
-        ));
+        );
     }
     out.line(headline(rehearsal, out));
 }

@@ -72,7 +72,7 @@ pub fn make(
         let (version, path) = (draft.document().version, display_path(&args.file));
         out.note(format!("wrote version {version} of {path}"));
         let steps = [change(before.draft(), draft)];
-        Shown::new(&args.file, draft, progress, &steps).print(out);
+        Shown::new(&args.file, draft, progress, &steps).print_changes(out);
     }
     Ok(Exit::Done)
 }
@@ -189,7 +189,7 @@ fn write(
         true => format!("next: pgseal trust install {path}"),
         false => format!("next: pgseal trust sign {path} --key ROOT.key"),
     });
-    Shown::new(&file, draft, progress, &steps).print(out);
+    Shown::new(&file, draft, progress, &steps).print_changes(out);
     Ok(Exit::Done)
 }
 

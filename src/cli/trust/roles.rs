@@ -2,6 +2,7 @@
 
 use pgseal_verify::format::name::Name;
 use pgseal_verify::format::trust_document::{KeyStatus, ROLES_WITH_A_TASK, TrustDocument};
+use pgseal_verify::plural;
 
 /// True if the keys of a role give approvals, as in all roles without a task of their own.
 pub fn approves(role: &Name) -> bool {
@@ -25,7 +26,10 @@ pub fn describe(document: &TrustDocument, role: &Name) -> String {
         .filter(|key| key.role == *role && key.status != KeyStatus::Revoked)
         .count();
     match document.policy.approvals.get(role) {
-        Some(count) => format!("role {role} (approves): a run needs {count} of its {keys} keys"),
+        Some(count) => {
+            let keys = plural::count(keys, "key");
+            format!("role {role} (approves): a run needs {count} of its {keys}")
+        }
         None => format!("role {role} (approves): no run needs it"),
     }
 }

@@ -59,6 +59,14 @@ impl<'d> Shown<'d> {
         }
     }
 
+    /// Prints the changes; the JSON document has everything.
+    pub fn print_changes(&self, out: Output) {
+        out.document(&document(self));
+        show_changes(self.steps, |line| out.line(line));
+        let file = crate::cli::display_path(self.file);
+        out.note(format!("`pgseal trust show {file}` shows all of it"));
+    }
+
     /// Prints the whole answer: changes and document.
     pub fn print(&self, out: Output) {
         out.document(&document(self));
