@@ -3,8 +3,9 @@
 
 use super::severity;
 use crate::bundle::problem::Problem;
-use crate::cli::{Output, escape};
+use crate::cli::{Output, Paint, escape};
 use crate::lint::Finding;
+use crate::rules::Severity;
 use pgseal_verify::plural::count;
 
 /// Prints findings in their order, except for those that are acknowledged.
@@ -14,7 +15,7 @@ pub fn findings(findings: &[Finding], out: Output) {
     for block in open.chunk_by(|a, b| a.rule == b.rule) {
         match block {
             [only] => {
-                out.line(escape(&format!("{}: {}", head(only), only.message)));
+                out.line(format!("{}: {}", head(only, out), escape(&only.message)));
                 hint(only, out);
             }
             _ => show_block(block, out),
@@ -38,8 +39,12 @@ fn show_block(block: &[&Problem], out: Output) {
     }
     for problem in block {
         match has_one_message {
-            true => out.line(escape(&head(problem))),
-            false => out.line(escape(&format!("{}: {}", head(problem), problem.message))),
+            true => out.line(head(problem, out)),
+            false => out.line(format!(
+                "{}: {}",
+                head(problem, out),
+                escape(&problem.message)
+            )),
         }
         if !has_one_hint {
             hint(problem, out);
@@ -47,13 +52,22 @@ fn show_block(block: &[&Problem], out: Output) {
     }
 }
 
-fn head(problem: &Problem) -> String {
+fn head(problem: &Problem, out: Output) -> String {
     let place = match problem.at {
         Some((line, column)) => format!("{}:{line}:{column}", problem.file),
         None => problem.file.clone(),
     };
-    let severity = severity(problem).as_str();
-    format!("{place}: {severity} [{}]", problem.rule)
+    let severity = severity(problem);
+    let paint = match severity {
+        Severity::Error => Paint::Bad,
+        Severity::Warning => Paint::Warning,
+    };
+    format!(
+        "{}: {} [{}]",
+        out.paint(Paint::Bold, escape(&place)),
+        out.paint(paint, severity.as_str()),
+        problem.rule
+    )
 }
 
 fn hint(problem: &Problem, out: Output) {
