@@ -57,6 +57,25 @@ const OPTIONS: &[(&[&str], &str)] = &[
     ),
 ];
 
+/// Values that are often missing or wrong, by words of clap's message.
+const VALUES: &[(ErrorKind, &str, &str)] = &[
+    (
+        ErrorKind::InvalidValue,
+        "'--host <HOST>'",
+        "-h is the host of the server, as in psql; help is -? or --help",
+    ),
+    (
+        ErrorKind::InvalidValue,
+        "'pdf' for '--format",
+        "print the page of `pgseal report FILE -o report.html`",
+    ),
+    (
+        ErrorKind::MissingRequiredArgument,
+        "--from <DATABASE>|--from-dump <FILE>",
+        "--from names the database to copy; --db names a database of its server, such as postgres",
+    ),
+];
+
 /// The sentence of a word of another tool.
 fn hint_for(table: &[(&[&str], &'static str)], word: &str) -> Option<&'static str> {
     let found = table.iter().find(|(words, _)| words.contains(&word));
@@ -125,14 +144,15 @@ fn error_of(error: &clap::Error) -> CliError {
         let tip = begins("tip: ").filter(|tip| !tip.starts_with("to pass "));
         tip.map(str::to_owned)
     };
-    let help = || {
-        let is_bare = error.kind() == ErrorKind::InvalidValue && text.contains("'--host <HOST>'");
-        is_bare.then(|| "-h is the host of the server, as in psql; help is -? or --help".to_owned())
+    let value = || {
+        let of_value = VALUES.iter().filter(|(kind, ..)| *kind == error.kind());
+        let mut found = of_value.filter(|(_, words, _)| text.contains(words));
+        found.next().map(|(.., hint)| (*hint).to_owned())
     };
     let usage = || begins("Usage: ").map(|usage| format!("usage: {usage}"));
     let message = begins("error: ").unwrap_or(&text).to_owned();
     CliError {
-        hint: own_word(error).or_else(help).or_else(tip).or_else(usage),
+        hint: own_word(error).or_else(value).or_else(tip).or_else(usage),
         ..CliError::usage(message)
     }
 }
@@ -263,8 +283,10 @@ mod tests {
     #[test]
     fn psql_habits_get_a_hint() {
         for (line, word) in [
-            (["pgseal", "status", "-h"], "help is -?"),
-            (["pgseal", "status", "shop"], "named by -d"),
+            (&["pgseal", "status", "-h"][..], "help is -?"),
+            (&["pgseal", "status", "shop"], "named by -d"),
+            (&["pgseal", "report", "x", "--format", "pdf"], "report.html"),
+            (&["pgseal", "rehearse", "x", "--db", "y"], "--from names"),
         ] {
             let error = crate::cli::definition().try_get_matches_from(line);
             let error = error_of(&error.expect_err(word));
