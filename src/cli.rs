@@ -33,6 +33,7 @@ mod html;
 mod init;
 mod inspect;
 mod interrupt;
+mod journal;
 mod keygen;
 pub mod kind;
 mod lines;

@@ -6,6 +6,7 @@ use std::fmt::Display;
 use std::io::{self, IsTerminal, Read, Write};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
+use log::Level;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -13,6 +14,7 @@ use super::error::CliError;
 use super::escape::escape_json;
 use super::events;
 use super::exit::Exit;
+use super::journal;
 use super::{table, wrap};
 
 pub use super::escape::{display_path, escape, escape_lines, optional};
@@ -145,11 +147,9 @@ impl Output {
 
     /// Prints a note for people, apart from the answer.
     pub fn note(&self, text: impl Display) {
-        if !self.quiet {
-            write_err(&format!(
-                "{}\n",
-                fitted(&text.to_string(), width_of_messages())
-            ));
+        let text = text.to_string();
+        if !self.quiet && !journal::send(Level::Info, &text, &[]) {
+            write_err(&format!("{}\n", fitted(&text, width_of_messages())));
         }
     }
 
@@ -165,11 +165,24 @@ impl Output {
 
     /// Prints a warning, even with `--quiet`.
     pub fn warning(&self, text: impl Display) {
-        self.message(Paint::Warning, "warning:", &text.to_string());
+        let text = text.to_string();
+        if !journal::send(Level::Warn, &text, &[]) {
+            self.message(Paint::Warning, "warning:", &text);
+        }
     }
 
     /// Prints an error and its hint.
     pub fn error(&self, error: &CliError) {
+        let (kind, exit) = (error.kind.as_str(), error.exit.code().to_string());
+        let hint = error.hint.as_deref().unwrap_or_default();
+        let fields = [
+            (journal::KIND, kind),
+            (journal::EXIT, &exit),
+            (journal::HINT, hint),
+        ];
+        if journal::send(Level::Error, &error.lines.join("\n"), &fields) {
+            return;
+        }
         for line in &error.lines {
             let (place, rest) = line.split_at(place(line));
             let place = Paint::Bold.on(self.color_messages && !place.is_empty(), place);

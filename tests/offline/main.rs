@@ -6,6 +6,7 @@ mod bundle;
 mod cli;
 mod help;
 mod interchange;
+mod journal;
 mod settings;
 mod signers;
 mod timestamp;

@@ -419,7 +419,9 @@ fn every_variable_of_the_program_is_in_the_documents() {
     let repository = Repository::read();
     let page = &repository.files["docs/environment.md"];
     let sources = repository.files.iter();
-    let sources = sources.filter(|(path, _)| path.starts_with("src/"));
+    // The journal's fields look like variables.
+    let sources =
+        sources.filter(|(path, _)| path.starts_with("src/") && *path != "src/cli/journal.rs");
     let mut found = 0;
     for (path, text) in sources {
         for name in text.split("\"PGSEAL_").skip(1) {
