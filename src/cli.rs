@@ -238,11 +238,13 @@ pub fn main() -> ExitCode {
         color: color(output::stdout_is_terminal()),
         color_messages: color(output::stderr_is_terminal()),
     };
-    let ended = loaded.and_then(|()| match cli.global.config == config {
-        true => dispatch(cli.command, out),
-        false => Err(CliError::usage(
-            "--config stands where it is another option's value",
-        )),
+    let ended = loaded.and_then(|()| {
+        match cli.global.config == config || cli.command.reads_others_words() {
+            true => dispatch(cli.command, out),
+            false => Err(CliError::usage(
+                "--config stands where it is another option's value",
+            )),
+        }
     });
     let (exit, error) = match ended {
         Ok(exit) => (exit, None),
@@ -251,8 +253,14 @@ pub fn main() -> ExitCode {
     if let Some(error) = &error {
         out.error(error);
     }
-    out.conclude(exit, error.as_ref());
-    ExitCode::from(output::ended(exit).code())
+    ExitCode::from(out.conclude(exit, error.as_ref()).code())
+}
+
+impl Command {
+    /// Whether its arguments are a command line that is not finished.
+    fn reads_others_words(&self) -> bool {
+        matches!(self, Self::Complete(_))
+    }
 }
 
 fn dispatch(command: Command, out: Output) -> Result<Exit, CliError> {

@@ -71,18 +71,21 @@ impl<'a> Authenticator<'a> {
         })
     }
 
-    /// Authenticates files and the files of directories; fails with every reason at once. Calls
-    /// `progress` with the number of each file, the number of all and the path.
+    /// Authenticates files and the files of directories; fails with every reason at once. Receipts
+    /// without a signature in directories are `unsigned` and left out. Calls `progress` with the
+    /// number of each file, the number of all and the path.
     pub fn authenticate_all(
         &self,
         paths: &[PathBuf],
+        unsigned: &mut Vec<PathBuf>,
         progress: &dyn Fn(usize, usize, &Path),
     ) -> Result<Vec<AuthenticFile>, AddError> {
         let (mut all, mut refused) = (Vec::new(), Vec::new());
         let lists: Vec<_> = paths.iter().map(|path| list(path)).collect();
         let total: usize = lists.iter().flatten().map(Vec::len).sum();
         let mut done = 0;
-        for list in lists {
+        for (path, list) in paths.iter().zip(lists) {
+            let is_directory = path.is_dir();
             let list = list.unwrap_or_else(|error| {
                 refused.push(error);
                 Vec::new()
@@ -92,6 +95,7 @@ impl<'a> Authenticator<'a> {
                 progress(done, total, &given);
                 match self.authenticate(&given, &real) {
                     Ok(files) => all.extend(files),
+                    Err(error) if is_directory && error.is_unsigned() => unsigned.push(given),
                     Err(error) => refused.push(error),
                 }
             }

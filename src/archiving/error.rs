@@ -93,6 +93,17 @@ pub enum FileError {
 }
 
 impl AddError {
+    /// Whether the only reason is that nobody signed the receipt.
+    pub(super) fn is_unsigned(&self) -> bool {
+        matches!(
+            self,
+            Self::File {
+                source: FileError::Unsigned,
+                ..
+            }
+        )
+    }
+
     /// Converts an I/O error about a file.
     pub(super) fn io(path: &Path) -> impl Fn(io::Error) -> Self {
         |source| Self::Io {

@@ -84,9 +84,17 @@ fn tier<T>(checker: &mut Checker<'_>, pattern: &Spanned<T>, file: &EntryPath) ->
     }
 }
 
+/// The script of the same name in `rollback/`, or `NAME.down.sql` for `NAME.up.sql`.
 fn rollback_of(checker: &Checker<'_>, file: &EntryPath) -> Option<EntryPath> {
-    let path: EntryPath = format!("rollback/{}", name(file)).parse().ok()?;
-    checker.source().contains(&path).then_some(path)
+    let name = name(file);
+    let down = name
+        .strip_suffix(".up.sql")
+        .map(|name| format!("{name}.down.sql"));
+    let mut names = [Some(name.to_owned()), down].into_iter().flatten();
+    names.find_map(|name| {
+        let path: EntryPath = format!("rollback/{name}").parse().ok()?;
+        checker.source().contains(&path).then_some(path)
+    })
 }
 
 fn name(file: &EntryPath) -> &str {

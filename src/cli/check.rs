@@ -44,7 +44,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let bundle = args.bundle.authenticate(&root, JudgedAt::At(now()))?;
     let variables = run_context::values(
         bundle.manifest(),
-        &args.database.variables(bundle.manifest())?,
+        &args.database.variables(bundle.manifest(), out)?,
         false,
     )?;
     let limits = (&args.limits, &bundle.manifest().limits);

@@ -61,5 +61,7 @@ fn is_harmless(c: char) -> bool {
     let turns = matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
     // Tag characters are invisible, and some programs interpret them.
     let is_tag = matches!(c, '\u{e0000}'..='\u{e007f}');
-    !c.is_control() && !turns && !is_tag
+    // Other blanks look like the one at which lines are broken.
+    let is_blank = c.is_whitespace() && c != ' ';
+    !c.is_control() && !turns && !is_tag && !is_blank
 }

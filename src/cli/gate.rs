@@ -120,7 +120,7 @@ fn attempt(
     let bundle = args.approvals.add_arrived_to(bundle, about, with)?;
     let (manifest, id) = (bundle.manifest(), bundle.release_id());
     policy::check_policy(&root, &manifest.release, id, JudgedAt::At(at))?;
-    let variables = run_context::values(manifest, &args.database.variables(manifest)?, true)?;
+    let variables = run_context::values(manifest, &args.database.variables(manifest, out)?, true)?;
     let begun = match begun {
         Some(begun) => begun,
         first => {

@@ -3,7 +3,9 @@
 //! [`Output::content`] and [`Output::copy`].
 
 use std::fmt::Display;
+use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
+use std::os::fd::AsFd;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use log::Level;
@@ -15,6 +17,7 @@ use super::escape::escape_json;
 use super::events;
 use super::exit::Exit;
 use super::journal;
+use super::kind::Kind;
 use super::{table, wrap};
 
 pub use super::escape::{display_path, escape, escape_lines, optional};
@@ -93,22 +96,36 @@ impl Output {
     }
 
     /// With `--json`, prints the document of a command that ends: its answer, if there is one, with
-    /// `exit` and `error`.
-    pub fn conclude(&self, exit: Exit, error: Option<&CliError>) {
+    /// `exit` and `error`. Returns the final exit code.
+    pub fn conclude(&self, exit: Exit, error: Option<&CliError>) -> Exit {
         let answer = answer().take();
-        let error = error.map_or(Value::Null, |error| {
-            let message = error.lines.join("\n");
-            serde_json::json!({
-                "exit": error.exit.code(), "kind": error.kind.as_str(), "message": message, "hint": error.hint
-            })
-        });
-        events::ended(exit.code(), &error, answer.as_ref());
+        let error = described(exit, error);
+        if !events::has_stdout() {
+            self.print_answer(answer.as_ref(), exit, &error);
+        }
+        let exit = ended(exit);
+        match events::ended(exit.code(), &error, answer.as_ref()) {
+            true => ended(exit),
+            false => exit,
+        }
+    }
+
+    /// Prints the document of one of several parts of a command.
+    pub fn conclude_part(&self) {
+        let answer = answer().take();
+        events::part(answer.as_ref());
+        if !events::has_stdout() {
+            self.print_answer(answer.as_ref(), Exit::Done, &Value::Null);
+        }
+    }
+
+    fn print_answer(&self, answer: Option<&Value>, exit: Exit, error: &Value) {
         if !self.json || answer.is_none() && error.is_null() {
             return;
         }
-        let mut document = answer.unwrap_or_else(|| serde_json::json!({}));
+        let mut document = answer.cloned().unwrap_or_else(|| serde_json::json!({}));
         document["exit"] = exit.code().into();
-        document["error"] = error;
+        document["error"] = error.clone();
         self.json_line(&document);
     }
 
@@ -276,9 +293,25 @@ pub fn waits_for(path: impl AsRef<std::path::Path>) -> String {
     )
 }
 
-/// Standard output for the lines of `--events`.
-pub fn for_lines() -> Box<dyn Write + Send> {
-    Box::new(io::stdout())
+/// Standard output for the lines of `--events`: a descriptor of its own, so that a reader who stops
+/// reading keeps no lock of this process.
+pub fn for_lines() -> io::Result<File> {
+    Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
+}
+
+/// The error of a command as data. A command whose answer itself is the reason, such as a closed
+/// gate, has an error of that kind.
+fn described(exit: Exit, error: Option<&CliError>) -> Value {
+    let answered = (exit != Exit::Done).then(|| {
+        let kind = Kind::from(exit);
+        CliError::new(kind, kind.meaning()).exit(exit)
+    });
+    error.or(answered.as_ref()).map_or(Value::Null, |error| {
+        let message = error.lines.join("\n");
+        serde_json::json!({
+            "exit": error.exit.code(), "kind": error.kind.as_str(), "message": message, "hint": error.hint
+        })
+    })
 }
 
 /// Writes bytes that are useful only as a whole. A full disk is an error, a closed pipe is not.

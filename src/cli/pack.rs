@@ -17,7 +17,7 @@ use crate::bundle::unsigned::PackError;
 use crate::bundle::{Spill, UnsignedBundle};
 use crate::durable;
 use crate::lint::points;
-use existing::Place;
+use existing::{Kept, Place};
 use pgseal_verify::format::statement::title;
 use pgseal_verify::format::timestamp::Timestamp;
 use pgseal_verify::plural::count;
@@ -56,6 +56,10 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         return Err(CliError::usage(text)
             .hint("it would be packed into the next bundle; write it elsewhere"));
     }
+    if args.output == Path::new("-") {
+        return Err(CliError::usage("a bundle is written to a file")
+            .hint("-o FILE; a file of the name - is ./-"));
+    }
     let definition = Definition::read(&args.dir)?;
     let mut definition = match &args.stage {
         None => definition,
@@ -79,7 +83,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         ));
     }
     for id in &ids {
-        check_role(&args.trust, *id)?;
+        check_role(&args.trust, *id, out)?;
     }
     let all = definition.source().size();
     let moved = ByteProgress::new("packed", &args.output, all, out);
@@ -111,6 +115,10 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         };
         written.at(&args.output)?;
     }
+    let kept = match place {
+        Some(Place::Same) => existing::kept(&args.output, &ids)?,
+        _ => Kept::default(),
+    };
     let signers: Vec<String> = ids.iter().map(ToString::to_string).collect();
     out.document(&serde_json::json!({
         "file": args.output.to_string_lossy(), "release": release, "release_id": id, "files": files, "signers": signers,
@@ -125,7 +133,10 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     if !out.quiet {
         super::points::show(&points, out);
     }
-    if signers.is_empty() {
+    if let Some(kept) = kept.sentence() {
+        out.note(kept);
+    }
+    if signers.is_empty() && kept.signatures == 0 {
         out.note("not signed: `pgseal sign FILE --key KEY` signs it");
     }
     Ok(Exit::Done)

@@ -85,7 +85,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     if !has_key && let Err(why) = receipt_key::check_run(&root, manifest, None, Action::Run) {
         out.note(format!("a run needs --receipt-key: {why}"));
     }
-    let variables = run_context::values(manifest, &args.database.variables(manifest)?, true)?;
+    let variables = run_context::values(manifest, &args.database.variables(manifest, out)?, true)?;
     let code = variables.get(APR_VARIABLE).map(String::as_str);
     let named = args.rehearsal.as_deref();
     let receipts = &args.receipts;

@@ -96,7 +96,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let manifest = bundle.manifest();
     let (release, id) = (&manifest.release, bundle.release_id());
     policy::check_policy(&root, release, id, JudgedAt::At(at))?;
-    let variables = run_context::values(manifest, &args.database.variables(manifest)?, true)?;
+    let variables = run_context::values(manifest, &args.database.variables(manifest, out)?, true)?;
     if let Some(other) = namesakes::ids(&args.receipts.receipts, release, id).last() {
         let title = title(&release.name, &release.version);
         out.note(format!(

@@ -1,7 +1,7 @@
 //! Description of a release for people, as `inspect` and `approve` print it.
 
 use super::{Output, escape, optional};
-use pgseal_verify::format::manifest::{Acknowledgement, Manifest, Tier, Variable};
+use pgseal_verify::format::manifest::{Acknowledgement, Manifest, RehearsedWith, Tier, Variable};
 use pgseal_verify::format::statement::{ReleaseId, title};
 
 /// Prints name, sequence, summary, id, and the releases that it requires or excludes.
@@ -65,8 +65,15 @@ pub fn variable(name: &str, variable: &Variable) -> String {
     let pattern = optional(", ", variable.pattern.as_ref());
     let default = variable.default.as_deref();
     let default = default.map_or(String::new(), |text| format!(", else {:?}", escape(text)));
-    let about = escape(&variable.about);
-    format!("variable {name} ({required}{pattern}{default}): {about}")
+    let rehearsal = match variable.rehearsal {
+        RehearsedWith::Same => "",
+        RehearsedWith::Any => ", rehearsed with any value",
+    };
+    let about = match variable.about.as_str() {
+        "" => String::new(),
+        about => format!(": {}", escape(about)),
+    };
+    format!("variable {name} ({required}{pattern}{default}{rehearsal}){about}")
 }
 
 /// Prints the warnings of `lint` that the release's author acknowledged.

@@ -42,7 +42,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let root = args.bundle.root()?;
     let bundle = args.bundle.authenticate(&root, JudgedAt::Undo)?;
     let manifest = bundle.manifest();
-    let variables = run_context::values(manifest, &args.database.variables(manifest)?, false)?;
+    let variables = run_context::values(manifest, &args.database.variables(manifest, out)?, false)?;
     args.receipts.warn(&root, out);
     let mut prepared = args
         .receipts

@@ -159,7 +159,7 @@ impl One<'_> {
         let manifest = bundle.manifest();
         stage::warn(manifest, out);
         args.receipts.warn(&root, out);
-        let variables = self.values(manifest)?;
+        let variables = self.values(manifest, Some(out))?;
         let mut progress = Progress::new(out);
         let ordered = self.prepare(manifest, out, &progress)?;
         let order = ContextToRun {
@@ -204,9 +204,13 @@ impl One<'_> {
         self.begin(permitted, &mut prepared, &mut progress, Vec::new(), out)
     }
 
-    /// Values of all variables.
-    fn values(&self, manifest: &Manifest) -> Result<BTreeMap<String, String>, CliError> {
-        let given = settings::current().add_variables(manifest, self.variables.clone())?;
+    /// Values of all variables; those of settings are told.
+    fn values(
+        &self,
+        manifest: &Manifest,
+        out: Option<Output>,
+    ) -> Result<BTreeMap<String, String>, CliError> {
+        let given = settings::current().add_variables(manifest, self.variables.clone(), out)?;
         Ok(run_context::values(manifest, &given, true)?)
     }
 

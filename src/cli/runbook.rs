@@ -73,7 +73,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         let message = format!("the release has no runbook for the {}", args.audience);
         return Err(CliError::usage(message).hint("`pgseal inspect FILE` lists its runbooks"));
     }
-    let given = args.variables.values(manifest)?;
+    let given = args.variables.values(manifest, out)?;
     let with_defaults = run_context::values(manifest, &given, false)?;
     let values = lines::values(given, &root, &bundle, when);
     let of_run = run_context::values(manifest, &values, true).ok();

@@ -12,7 +12,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use super::{CliError, Kind, display_path};
+use super::{CliError, Kind, Output, display_path, escape};
 use pgseal_verify::format::manifest::Manifest;
 
 /// The configuration file of a host.
@@ -200,12 +200,13 @@ impl Settings {
         &self.variables
     }
 
-    /// Adds variables that the release declares and the command line does not give. A name in the
-    /// environment may be in capitals.
+    /// Adds variables that the release declares and the command line does not give, and tells them:
+    /// they may be those of an earlier release. A name in the environment may be in capitals.
     pub fn add_variables(
         &self,
         manifest: &Manifest,
         mut given: BTreeMap<String, String>,
+        out: Option<Output>,
     ) -> Result<BTreeMap<String, String>, CliError> {
         for declared in manifest.variables.keys() {
             let name = declared.as_str();
@@ -213,7 +214,11 @@ impl Settings {
                 continue;
             }
             if let Some(setting) = self.variable(name)? {
-                given.insert(name.to_owned(), setting.text()?.to_owned());
+                let (value, source) = (setting.text()?, &setting.source);
+                if let Some(out) = out {
+                    out.note(format!("variable {name} = {} ({source})", escape(value)));
+                }
+                given.insert(name.to_owned(), value.to_owned());
             }
         }
         Ok(given)

@@ -37,7 +37,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     }
     let signer = args.signer.open()?;
     let key = signer.public_key().id();
-    check_role(&args.trust, key)?;
+    check_role(&args.trust, key, out)?;
     let (statement, (id, count)) = rewrite::add(&args.file, out, |bundle| {
         // Only a bundle that contains a release may be signed.
         bundle.claimed_release().about(&args.file)?;
@@ -65,8 +65,11 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
 
 /// Validates the signer's role by the trust root, if one is known. A signature of an unknown key makes
 /// every host refuse the bundle, and cannot be removed.
-pub fn check_role(trust: &TrustArgs, id: KeyId) -> Result<(), CliError> {
+pub fn check_role(trust: &TrustArgs, id: KeyId, out: Output) -> Result<(), CliError> {
     let Some(root) = trust.load_if_there()? else {
+        out.note(format!(
+            "no trust root is here, so it is not checked whether key {id} may sign releases"
+        ));
         return Ok(());
     };
     let has = match root.entry(&id) {

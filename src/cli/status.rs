@@ -107,8 +107,12 @@ fn how(step: &Step) -> Option<String> {
 /// Prints the progress of a partial run and the two ways out.
 fn show_stopped(entry: &Entry, steps: &[Step], holder: Option<&str>, out: Output) {
     let title = escape(&format!("{} {}", entry.release, entry.version));
-    let behind = steps.iter().rev().find_map(|step| step.tier.as_deref());
-    let behind = optional(", in tier ", behind.as_ref());
+    let last = steps.iter().rev().find(|step| step.tier.is_some());
+    let place = match last.map(|step| step.happened) {
+        Some(Happened::Tier) => ", behind tier ",
+        _ => ", in tier ",
+    };
+    let behind = optional(place, last.and_then(|step| step.tier.as_ref()));
     out.line(match holder.map(escape) {
         Some(who) => {
             let half_way = out.paint(Paint::Bad, "half way");
@@ -165,6 +169,10 @@ fn show(status: &Status, out: Output) {
     let (database, version) = (&status.target.database, &status.target.server_version);
     let (database, version) = (escape(database), escape(version));
     out.line(format!("database {database}, PostgreSQL {version}"));
+    let mut endings = status.unfinished.iter().map(|one| &one.ending);
+    if status.stopped.is_none() && endings.any(|ending| *ending == Ending::InProgress) {
+        out.line("a run or rollback is going on here: wait, and ask again");
+    }
     if let Some((entry, steps)) = &status.stopped {
         show_stopped(entry, steps, status.holder.as_deref(), out);
     }

@@ -23,11 +23,23 @@ const COMMANDS: &[(&[&str], &str)] = &[
         "`pgseal rollback FILE` undoes a release",
     ),
     (
-        &["explain", "dry-run", "preview", "validate"],
+        &["explain", "dry-run", "preview"],
         "`pgseal plan FILE` shows what `run` would do, and writes nothing",
     ),
     (
-        &["info", "log", "history", "current"],
+        &["validate"],
+        "`pgseal lint DIR` checks a release directory, `pgseal verify FILE` a bundle",
+    ),
+    (
+        &["test"],
+        "`pgseal rehearse FILE` tries a release on a clone, `pgseal check FILE` runs its checks",
+    ),
+    (
+        &["resume", "repair", "continue"],
+        "`pgseal run FILE --resume` goes on with a run that stopped half way",
+    ),
+    (
+        &["info", "log", "history", "current", "list"],
         "`pgseal status` shows the releases of a database",
     ),
     (&["version"], "`pgseal --version` prints it"),
@@ -41,7 +53,7 @@ const OPTIONS: &[(&[&str], &str)] = &[
     ),
     (
         &["--force", "-f", "--no-verify"],
-        "no option opens a gate: `pgseal gate FILE` names everything that a run lacks",
+        "no option opens a gate: `pgseal gate FILE` names everything that a run lacks; `pgseal pack DIR -o FILE --replace` gives up the file that is there",
     ),
     (
         &["--single-transaction", "-1"],

@@ -33,8 +33,8 @@ pub fn line_of(line: &str, width: usize, indent: usize) -> String {
     for (gap, word) in pieces(&line[start..], width.saturating_sub(indent)) {
         let more = columns(&word);
         if !is_first && at + gap + more > width {
-            // A long path has the line for itself.
-            at = if indent + more > width { 0 } else { indent };
+            // Indented even if it is too long: what stands in the first column is pgseal's own.
+            at = indent;
             whole.push('\n');
             whole.push_str(&" ".repeat(at));
         } else {

@@ -12,9 +12,8 @@ use pgseal_verify::plural::count;
 /// Most values of a table that are compared: some 16 MB of hashes a side.
 const VALUES: u64 = 2_000_000;
 
-/// Most keys that are named, and most characters of one.
+/// Most keys that are named.
 const KEYS: usize = 3;
-const KEY_LENGTH: usize = 60;
 
 /// Characters of a value's hash. Two of 2^32 different values look equal, which only an explanation
 /// may risk.
@@ -47,10 +46,28 @@ pub fn changed_rows(
 /// The rows of a table, as hashes.
 struct Rows {
     columns: Vec<String>,
-    /// Columns of the primary key; none if there is no key.
-    key: Vec<String>,
+    key: Key,
     /// Key, and one hash after the other; in the order of the key.
     rows: Vec<(String, String)>,
+}
+
+/// The primary key.
+#[derive(Clone, PartialEq, Eq)]
+struct Key {
+    /// Its columns; none if there is no key.
+    columns: Vec<String>,
+    /// Whether its values are shown: only whole numbers are, because texts may be secrets, and the
+    /// sentence goes into receipts.
+    is_shown: bool,
+}
+
+impl Default for Key {
+    fn default() -> Self {
+        Self {
+            columns: Vec::new(),
+            is_shown: true,
+        }
+    }
 }
 
 fn read(table: &str, side: Side<'_>) -> Result<Option<Rows>, FingerprintError> {
@@ -70,30 +87,31 @@ fn read(table: &str, side: Side<'_>) -> Result<Option<Rows>, FingerprintError> {
     if !is_small || columns.is_empty() || rows::read(session, &of, MOST_AT_ONCE)? != *side.data {
         return Ok(None);
     }
-    let rows = hashes(session, &of, &columns, &key, side.data.rows).map_err(at)?;
+    let rows = hashes(session, &of, &columns, &key.columns, side.data.rows).map_err(at)?;
     Ok(Some(Rows { columns, key, rows }))
 }
 
 /// The columns by name, and those of the primary key, as SQL writes them.
-fn columns(
-    session: &mut dyn Session,
-    table: &RowsOf,
-) -> Result<(Vec<String>, Vec<String>), DatabaseError> {
+fn columns(session: &mut dyn Session, table: &RowsOf) -> Result<(Vec<String>, Key), DatabaseError> {
     let name = table.name.replace('\'', "''");
     let sql = format!(
-        "select quote_ident(a.attname), coalesce(a.attnum = any (i.indkey::int2[]), false) from pg_attribute a \
+        "select quote_ident(a.attname), coalesce(a.attnum = any (i.indkey::int2[]), false), \
+         a.atttypid in ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) from pg_attribute a \
          left join pg_index i on i.indrelid = a.attrelid and i.indisprimary \
          where a.attrelid = '{name}'::regclass and a.attnum > 0 and not a.attisdropped \
          order by a.attname::text collate \"C\""
     );
     let found = session.rows(&sql, usize::MAX)?;
-    let (mut columns, mut key) = (Vec::new(), Vec::new());
+    let (mut columns, mut key) = (Vec::new(), Key::default());
     for row in found.rows {
-        let [Some(column), Some(is_key)] = row.as_slice() else {
+        let [Some(column), Some(is_key), Some(is_number)] = row.as_slice() else {
             continue;
         };
         columns.push(column.clone());
-        key.extend(is_key.starts_with('t').then(|| column.clone()));
+        if is_key.starts_with('t') {
+            key.columns.push(column.clone());
+            key.is_shown &= is_number.starts_with('t');
+        }
     }
     Ok((columns, key))
 }
@@ -105,18 +123,14 @@ fn hashes(
     key: &[String],
     rows: u64,
 ) -> Result<Vec<(String, String)>, DatabaseError> {
-    let hash = |column: &String| {
-        format!("coalesce(substr(md5(({column})::text), 1, {HASH}), repeat('-', {HASH}))")
-    };
+    // A row's text is made of output functions, which only superusers create. A cast of the column
+    // itself may be a function of anybody, and would run with this session's rights.
+    let hash = |column: &String| format!("substr(md5(row({column})::text), 1, {HASH})");
     let hashes: Vec<String> = columns.iter().map(hash).collect();
     let name = &table.name;
     let (text, order) = match key {
         [] => ("''".to_owned(), "2".to_owned()),
-        [one] => (format!("({one})::text"), one.clone()),
-        several => (
-            format!("row({})::text", several.join(", ")),
-            several.join(", "),
-        ),
+        key => (format!("row({})::text", key.join(", ")), key.join(", ")),
     };
     let sql = format!(
         "select {text}, {} from only {name} order by {order}",
@@ -133,7 +147,7 @@ fn hashes(
 
 fn sentence(before: &Rows, after: &Rows) -> String {
     let all = count(before.rows.len() as u64, "row");
-    if before.key.is_empty() {
+    if before.key.columns.is_empty() {
         let mut others: HashMap<&str, usize> = HashMap::new();
         for (_, row) in &after.rows {
             *others.entry(row).or_default() += 1;
@@ -165,9 +179,12 @@ fn sentence(before: &Rows, after: &Rows) -> String {
         .iter()
         .map(|at| before.columns[*at].as_str())
         .collect();
-    let key = before.key.join(", ");
+    let key = before.key.columns.join(", ");
     let part = |(number, first): &(usize, String), what: String| {
-        (*number > 0).then(|| format!("{what}; {key} {first}"))
+        (*number > 0).then(|| match before.key.is_shown {
+            true => format!("{what}; {key} {first}"),
+            false => what,
+        })
     };
     let parts = [
         part(
@@ -186,7 +203,7 @@ fn keys<'a>(rows: impl Iterator<Item = &'a (String, String)>) -> (usize, String)
     for (key, _) in rows {
         number += 1;
         if number <= KEYS {
-            first.push(key.chars().take(KEY_LENGTH).collect::<String>());
+            first.push(key.trim_matches(['(', ')']));
         }
     }
     let more = if number > KEYS { ", ..." } else { "" };

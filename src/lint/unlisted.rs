@@ -35,7 +35,8 @@ pub fn problems(definition: &Definition) -> Vec<Problem> {
     let named = opened.paths.into_inner();
     let paths = definition.source().paths();
     let unlisted = paths.filter(|path| {
-        let is_script = path.as_str().ends_with(".sql");
+        let name = path.as_str().to_ascii_lowercase();
+        let is_script = name.ends_with(".sql") || name.ends_with(".psql");
         is_script && !named.contains(path.as_str())
     });
     let problem = |path: &EntryPath| {

@@ -66,6 +66,8 @@ pub struct ReleaseFacts {
     pub rehearsals: Vec<Kept<Rehearsal>>,
     /// Values of the variables, if all values required by a run are known.
     pub values: Option<BTreeMap<String, String>>,
+    /// Whether a run needs a rehearsal.
+    pub requires_rehearsal: bool,
     /// Maximum age of a rehearsal in days, if the release or the trust root has a limit.
     pub rehearsal_max_age_days: Option<NonZeroU32>,
     /// Approvals that the run in effect used, by its signed receipt or else by its row in the

@@ -117,6 +117,7 @@ fn ready() -> ReadinessFacts {
         receipts: Vec::new(),
         rehearsals: vec![rehearsal("2026-11-20T12:00:00Z", RehearsalOutcome::Proved)],
         values: None,
+        requires_rehearsal: false,
         rehearsal_max_age_days: None,
         used: None,
         left: Vec::new(),

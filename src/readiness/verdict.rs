@@ -250,6 +250,9 @@ fn blocked(facts: &ReadinessFacts, open: &[&Cell], in_effect: bool) -> Verdict {
     let sentence = if in_effect {
         let database = database(facts);
         format!("The release is in effect on {database}, and that it holds is not proved.")
+    } else if is_only_unproved(facts, open) {
+        let reasons = listed(&reasons(facts, open));
+        format!("It could run, and that it can be undone is not proved: {reasons}.")
     } else {
         format!("It can't run yet: {}.", listed(&reasons(facts, open)))
     };
@@ -265,6 +268,13 @@ fn blocked(facts: &ReadinessFacts, open: &[&Cell], in_effect: bool) -> Verdict {
         missing,
         then: run_steps(facts),
     }
+}
+
+/// Whether only a rehearsal is missing that neither the release nor the trust root requires.
+fn is_only_unproved(facts: &ReadinessFacts, open: &[&Cell]) -> bool {
+    let release = facts.release.as_ref();
+    let is_required = release.is_none_or(|release| release.requires_rehearsal);
+    !is_required && open.iter().all(|cell| cell.row == Row::Rehearsal)
 }
 
 /// Short phrases for the missing answers.

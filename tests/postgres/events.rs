@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::Read;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use super::small;
 use pgseal_testkit::cluster::TestDatabase;
@@ -181,4 +181,74 @@ fn a_wait_says_what_it_waits_for() {
     let of = |name: &str| events.iter().find(|event| event["event"] == name).unwrap();
     assert_eq!(of("waiting")["kind"], "gate-blocked");
     assert_eq!(of("arrived")["kind"], "gate-blocked");
+}
+
+/// Each release is a line, and `ended` is the end of the command.
+#[test]
+fn several_releases() {
+    let (db, release, site) = small("eventsseveral");
+    let first = site.pack(&release);
+    let closed = release
+        .named("closed", "1", 1)
+        .gate("shut", "select false as ready, 'shut' as reason\n");
+    let second = site.pack(&closed);
+    let operator = site.operator(&first, &db.url());
+    let mut command = with(&operator, "run", "e.jsonl");
+    let answer = Answer::of(command.arg(&second).arg("--json").output().unwrap());
+    let events = lines(&fs::read_to_string(site.path("e.jsonl")).unwrap());
+    let parts = events.iter().filter(|event| event["event"] == "release");
+    assert_eq!(parts.count(), 1, "{answer}");
+    let ended: Vec<&Value> = events
+        .iter()
+        .filter(|event| event["event"] == "ended")
+        .collect();
+    let [ended] = ended[..] else {
+        panic!("one end: {ended:?}");
+    };
+    assert_eq!(ended["exit"], answer.code);
+    assert_ne!(answer.code, 0, "{answer}");
+    assert_eq!(events.last().unwrap(), ended);
+}
+
+/// Nobody reads standard output any more: the run is done, says what is lost, and ends.
+#[test]
+fn a_reader_of_standard_output_that_stops_reading() {
+    let (db, site, bundle) = long("eventsoutstuck");
+    let operator = site.operator(&bundle, &db.url());
+    let mut command = with(&operator, "run", "-");
+    let mut run = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let reader = run.stdout.take().unwrap();
+    let ended = run.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&ended.stderr);
+    assert!(stderr.contains("-: the last events are lost"), "{stderr}");
+    assert_eq!(ended.status.code(), Some(0), "{stderr}");
+    drop(reader);
+    assert_eq!(db.ask("select count(*) from pgseal.ledger"), "1");
+}
+
+/// Lines at the end of another file would damage it, and an answer that could not be written is no success.
+#[test]
+fn files_that_take_no_events() {
+    let (db, release, site) = small("eventsfile");
+    let bundle = site.pack(&release);
+    let operator = site.operator(&bundle, &db.url());
+    let before = fs::read(&bundle).unwrap();
+    let refused = Answer::of(with(&operator, "run", bundle.to_str().unwrap()).output().unwrap());
+    refused.fails_saying(2, &["has something else than events"]);
+    assert!(fs::read(&bundle).unwrap() == before);
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let run = with(&operator, "run", "e.jsonl")
+        .arg("--json")
+        .stdout(full.try_clone().unwrap())
+        .output()
+        .unwrap();
+    let events = lines(&fs::read_to_string(site.path("e.jsonl")).unwrap());
+    let exit = events.last().unwrap()["exit"].as_i64();
+    assert_eq!((run.status.code(), exit), (Some(1), Some(1)));
+    let rollback = with(&operator, "rollback", "-").stdout(full).output().unwrap();
+    assert_eq!(rollback.status.code(), Some(1), "{rollback:?}");
 }

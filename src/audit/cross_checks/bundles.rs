@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use super::archive::Archive;
 use super::{Answer, Coverage, Severity};
 use crate::audit::fault::FaultKind;
-use crate::audit::file_facts::{RehearsalFacts, ReleaseFacts};
+use crate::audit::file_facts::ReleaseFacts;
 use crate::audit::finding::Finding;
 use crate::audit::kind::Kind;
 use pgseal_verify::format::file_name;
-use pgseal_verify::format::rehearsal::RehearsalOutcome;
 
 /// Reports missing and differing bundles. A missing bundle is a fault only if the archive has any
 /// bundle: an archive of receipts alone is complete.
@@ -60,9 +59,9 @@ pub fn check(archive: &Archive<'_>) -> Vec<Answer> {
             (None, Some(bundle)) if !archive.claimed.contains_key(&about.id) => {
                 let (title, id, path) = (about.title(), about.id, archive.path(*bundle));
                 let text = format!("it is about another {title} ({id}) than the one in {path}");
-                let is_draft = facts.rehearsal.as_ref().is_some_and(is_no_proof);
-                answers.push(if is_draft {
-                    let text = format!("{text}: a draft that did not pass its rehearsal");
+                // Releases are rehearsed, mended and packed again until they ship.
+                answers.push(if facts.rehearsal.is_some() {
+                    let text = format!("{text}: a draft that was rehearsed");
                     Answer::note(at, differs, text)
                 } else {
                     Answer::new(at, severity, differs, text)
@@ -82,12 +81,6 @@ pub fn check(archive: &Archive<'_>) -> Vec<Answer> {
         }
     }
     answers
-}
-
-/// Whether a rehearsal proved nothing. People mend such a release and pack it again.
-fn is_no_proof(rehearsal: &RehearsalFacts) -> bool {
-    use RehearsalOutcome::{Failed, Incomplete};
-    matches!(rehearsal.outcome, Failed | Incomplete)
 }
 
 /// Describes a missing bundle. A bundle that is not authentic may be the missing one, by its

@@ -53,7 +53,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let archive = ArchiveDir::open(&args.dir)?;
     let known = KnownVersions::gather(&args.trust.path(), &args.files, &args.dir);
     let authenticator = Authenticator::new(&archive, &root, when, known)?;
-    let files = authenticate(args, &authenticator, out)?;
+    let (files, unsigned) = authenticate(args, &authenticator, out)?;
     let plan = Plan::new(&authenticator, &log, files)?;
     let foreseen = foreseen::faults(&args.dir, &args.files, &root, args.as_of, out);
     foreseen::show(&foreseen, out);
@@ -68,6 +68,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         "archive": args.dir.to_string_lossy(), "size": size, "checkpoint": checkpoint.as_ref().map(super::document),
         "added": added.clone().map(|(index, entry)| serde_json::json!({ "index": index, "entry": entry })).collect::<Vec<_>>(),
         "present": plan.present, "restored": plan.restored,
+        "unsigned": unsigned.iter().map(|path| path.to_string_lossy()).collect::<Vec<_>>(),
     }));
     for (index, entry) in added {
         out.line(format!(
@@ -125,14 +126,21 @@ fn authenticate(
     args: &Args,
     authenticator: &Authenticator<'_>,
     out: Output,
-) -> Result<Vec<AuthenticFile>, CliError> {
+) -> Result<(Vec<AuthenticFile>, Vec<PathBuf>), CliError> {
     let notifier = Notifier::drawing(out);
-    let files = authenticator.authenticate_all(&args.files, &|done, total, path| {
+    let mut unsigned = Vec::new();
+    let files = authenticator.authenticate_all(&args.files, &mut unsigned, &|done, total, path| {
         let path = display_path(path);
         notifier.moving(|| format!("{done} of {total} files authenticated: {path}"));
     });
     notifier.finish();
-    files.map_err(|error| match (&error, args.files.len()) {
+    for path in &unsigned {
+        out.warning(format!(
+            "{}: left out, because it is not signed; `pgseal receipt sign FILE --key KEY` signs one of a run or rollback",
+            display_path(path)
+        ));
+    }
+    let files = files.map_err(|error| match (&error, args.files.len()) {
         (AddError::Several(..), _) | (_, 1) => error.into(),
         _ => {
             let error = CliError::from(error);
@@ -140,5 +148,6 @@ fn authenticate(
             let hint = NOTHING_ADDED.to_owned() + &hint.collect::<String>();
             error.hint(hint)
         }
-    })
+    })?;
+    Ok((files, unsigned))
 }

@@ -68,6 +68,12 @@ impl ConnectionArgs {
     fn parameters_with(&self, set: Option<&str>) -> Result<Parameters, SettingsError> {
         let text = self.db.as_deref().or(set).unwrap_or_default();
         let mut parameters = Parameters::parse(text)?;
+        if self.db.is_none() && self.options().next().is_some() {
+            // The address and the secrets of a setting belong to its host and its role.
+            for keyword in ["hostaddr", "password", "sslpassword"] {
+                parameters.remove(keyword);
+            }
+        }
         for (keyword, value) in self.options() {
             match self.db {
                 Some(_) => parameters.set_default(keyword, value)?,
@@ -179,6 +185,11 @@ mod tests {
         let parameters = options.parameters_with(set).unwrap();
         let found = ["host", "port", "user", "dbname"].map(|keyword| parameters.get(keyword));
         assert_eq!(found, ["two", "5433", "lena", "shop"].map(Some));
+        let secret = Some("host=one hostaddr=127.0.0.1 password=p dbname=shop");
+        let parameters = options.parameters_with(secret).unwrap();
+        assert!(!parameters.has("hostaddr") && !parameters.has("password"));
+        let alone = ConnectionArgs::default().parameters_with(secret).unwrap();
+        assert!(alone.has("hostaddr") && alone.has("password"));
         let parameters = given("other", None).parameters_with(set).unwrap();
         assert_eq!(parameters.get("dbname"), Some("other"));
         assert!(!parameters.has("host"));

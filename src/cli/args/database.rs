@@ -2,7 +2,7 @@
 
 use super::{ConnectionArgs, name_and_value};
 use crate::cli::gate_user::GateUserArgs;
-use crate::cli::{CliError, Kind, connection, settings};
+use crate::cli::{CliError, Kind, Output, connection, settings};
 use crate::postgres::Connector;
 use crate::release::cancellable::CancellableConnector;
 use crate::release::cancellation::CancellationToken;
@@ -34,8 +34,12 @@ pub struct VariableArgs {
 
 impl VariableArgs {
     /// Values for this release: of the command line, then of settings.
-    pub fn values(&self, manifest: &Manifest) -> Result<BTreeMap<String, String>, CliError> {
-        settings::current().add_variables(manifest, self.given()?)
+    pub fn values(
+        &self,
+        manifest: &Manifest,
+        out: Output,
+    ) -> Result<BTreeMap<String, String>, CliError> {
+        settings::current().add_variables(manifest, self.given()?, Some(out))
     }
 
     /// The variables of the command line; a duplicate is an error.
@@ -97,8 +101,12 @@ impl DatabaseArgs {
     }
 
     /// Values for this release: of the command line, then of settings.
-    pub fn variables(&self, manifest: &Manifest) -> Result<BTreeMap<String, String>, CliError> {
-        self.variables.values(manifest)
+    pub fn variables(
+        &self,
+        manifest: &Manifest,
+        out: Output,
+    ) -> Result<BTreeMap<String, String>, CliError> {
+        self.variables.values(manifest, out)
     }
 }
 

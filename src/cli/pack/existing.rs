@@ -1,11 +1,12 @@
 //! The file that is already where a bundle is to be written.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::bundle::add::Addition;
 use crate::cli::args::open;
 use crate::cli::{CliError, Kind, Output, display_path, rewrite};
-use crate::trust::SecretKey;
+use crate::trust::{KeyId, SecretKey};
 use pgseal_verify::format::manifest::Release;
 use pgseal_verify::format::statement::{PAYLOAD_TYPE, ReleaseId, title};
 use pgseal_verify::plural::count;
@@ -89,4 +90,35 @@ pub fn sign(path: &Path, keys: &[SecretKey], out: Output) -> Result<(), CliError
         Ok((missing, ()))
     })?;
     Ok(())
+}
+
+/// Statements of other people in a bundle that was already there.
+#[derive(Default)]
+pub struct Kept {
+    pub signatures: usize,
+    pub approvals: usize,
+}
+
+/// Counts the signatures by other keys than these, and the approvals.
+pub fn kept(path: &Path, own: &BTreeSet<KeyId>) -> Result<Kept, CliError> {
+    let bundle = open(path)?;
+    let signatures = bundle.claimed_signatures().iter();
+    Ok(Kept {
+        signatures: signatures.filter(|(by, _)| !own.contains(by)).count(),
+        approvals: bundle.claimed_attestations().statements.len(),
+    })
+}
+
+impl Kept {
+    /// Tells what stays; nothing if the bundle had none.
+    pub fn sentence(&self) -> Option<String> {
+        let (signatures, approvals) = (self.signatures, self.approvals);
+        (signatures + approvals > 0).then(|| {
+            format!(
+                "the bundle that was there keeps {} and {}: `pgseal verify FILE` judges them, --replace gives them up",
+                count(signatures, "other signature"),
+                count(approvals, "approval")
+            )
+        })
+    }
 }

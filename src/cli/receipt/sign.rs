@@ -7,6 +7,7 @@ use super::super::error::authentic::receipt_exit;
 use super::super::{CliError, Exit, Kind, Output, display_path};
 use crate::record::receipt::{self, SignError};
 use crate::record::receipt_key;
+use crate::record::rehearsal;
 use pgseal_verify::format::statement::title;
 
 #[derive(clap::Args, Debug)]
@@ -24,6 +25,13 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
+    if rehearsal::is_one(&args.file) {
+        let text =
+            "it is of a rehearsal, and only runs and rollbacks have a journal that proves them";
+        return Err(CliError::usage(text)
+            .about(&args.file)
+            .hint("rehearse again, with --receipt-key"));
+    }
     let keys = args.passphrase.keys(std::slice::from_ref(&args.key))?;
     let root = args.trust.load()?;
     let [key] = keys.as_slice() else {
@@ -44,6 +52,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let action = receipt.action.as_str();
     out.line(format!("{}: {action} of {title}", display_path(&args.file)));
     out.line(format!("signed by {id}"));
+    out.note(
+        "the journal proves run, release, database, trust root, outcome and COMMIT; for the other fields you vouch",
+    );
     Ok(Exit::Done)
 }
 

@@ -51,7 +51,7 @@ pub fn gather(args: &Args, out: Output) -> Result<ReadinessFacts, CliError> {
     let with = BundleToRun::with_approval;
     let bundle = args.approvals.add_to(bundle, about, with)?;
     let manifest = bundle.manifest();
-    let given = args.database.variables(manifest)?;
+    let given = args.database.variables(manifest, out)?;
     let variables = run_context::values(manifest, &given, false)?;
     let apr = variables.get(APR_VARIABLE).map(String::as_str);
     let (answers, mut blockers) = match args.database() {
@@ -93,6 +93,7 @@ pub fn gather(args: &Args, out: Output) -> Result<ReadinessFacts, CliError> {
         receipts: papers.receipts,
         rehearsals: papers.rehearsals,
         values: run_context::values(manifest, &given, true).ok(),
+        requires_rehearsal: manifest.require_rehearsal || root.policy().require_rehearsal,
         rehearsal_max_age_days: rehearsal::max_age_days(manifest, root.policy()),
         used: None,
         left: left(&bundle),

@@ -39,7 +39,7 @@ pub fn ask(
     out: Output,
 ) -> Result<(Database, Troubles), CliError> {
     let manifest = bundle.manifest();
-    let given = database.variables(manifest)?;
+    let given = database.variables(manifest, Output { quiet: true, ..out })?;
     let lenient = run_context::values(manifest, &given, false)?;
     let limits = (&args.limits, &manifest.limits);
     let ordered = DatabaseCommand::prepare(

@@ -32,7 +32,7 @@ pub fn run(args: &Args, key: Option<Arc<SecretKey>>, out: Output) -> Result<Exit
         out.note(format!("{title} ({} of {})", at + 1, all.len()));
         match one.run(key.clone(), out) {
             Ok(Exit::Done) => {
-                out.conclude(Exit::Done, None);
+                out.conclude_part();
                 done.push(file);
             }
             Ok(other) => return Ok(other),
@@ -150,7 +150,7 @@ impl One<'_> {
     fn check(&self, bundle: BundleToRun<'_>, at: Timestamp) -> Result<(), CliError> {
         let options = self.options;
         let bundle = self.approved(bundle, options.wait)?;
-        let variables = self.values(bundle.manifest())?;
+        let variables = self.values(bundle.manifest(), None)?;
         bundle.check_policy()?;
         let Err(refused) = self.permission(&bundle, &variables, at) else {
             return Ok(());

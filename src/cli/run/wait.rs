@@ -73,6 +73,7 @@ impl<'a> Waiter<'a> {
         let manifest = bundle.manifest();
         stage::warn(manifest, out);
         args.receipts.warn(&root, out);
+        one.values(manifest, Some(out))?;
         let mut prepared = args.receipts.prepare(key, &root, manifest, Action::Run)?;
         prepared.try_out()?;
         let progress = Progress::new(out);
@@ -96,7 +97,7 @@ impl<'a> Waiter<'a> {
         self.begun.check(bundle.release_id(), &one.bundle.file)?;
         let bundle = one.approved(bundle, true)?;
         let manifest = bundle.manifest();
-        let variables = one.values(manifest)?;
+        let variables = one.values(manifest, None)?;
         self.prepared.renew(&root, manifest, Action::Run)?;
         let (first, notifier) = (&self.begun.command, self.progress.notifier());
         let command = first.reconnecting(&args.database, &manifest.limits, notifier)?;

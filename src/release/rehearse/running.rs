@@ -15,7 +15,7 @@ use pgseal_verify::format::rehearsal::{CloneApproval, CloneMethod, FingerprintOf
 use pgseal_verify::plural::count;
 
 /// Name of the step that reports changes by the approval script.
-const CHANGED_BY_APPROVAL: &str = "changed by the approval";
+const CHANGED_BY_APPROVAL: &str = "changed by the approval, or by others meanwhile";
 
 /// Maximum changes in that report.
 const MAX_CHANGES: usize = 20;
