@@ -101,7 +101,7 @@ pub fn are_written() -> bool {
 }
 
 /// Whether the lines go to standard output, which has nothing else then.
-pub fn has_stdout() -> bool {
+pub fn are_the_output() -> bool {
     LINES.get().is_some_and(|lines| lines.is_stdout)
 }
 

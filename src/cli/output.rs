@@ -100,7 +100,7 @@ impl Output {
     pub fn conclude(&self, exit: Exit, error: Option<&CliError>) -> Exit {
         let answer = answer().take();
         let error = described(exit, error);
-        if !events::has_stdout() {
+        if !events::are_the_output() {
             self.print_answer(answer.as_ref(), exit, &error);
         }
         let exit = ended(exit);
@@ -114,7 +114,7 @@ impl Output {
     pub fn conclude_part(&self) {
         let answer = answer().take();
         events::part(answer.as_ref());
-        if !events::has_stdout() {
+        if !events::are_the_output() {
             self.print_answer(answer.as_ref(), Exit::Done, &Value::Null);
         }
     }

@@ -237,7 +237,11 @@ fn files_that_take_no_events() {
     let bundle = site.pack(&release);
     let operator = site.operator(&bundle, &db.url());
     let before = fs::read(&bundle).unwrap();
-    let refused = Answer::of(with(&operator, "run", bundle.to_str().unwrap()).output().unwrap());
+    let refused = Answer::of(
+        with(&operator, "run", bundle.to_str().unwrap())
+            .output()
+            .unwrap(),
+    );
     refused.fails_saying(2, &["has something else than events"]);
     assert!(fs::read(&bundle).unwrap() == before);
     let full = File::options().write(true).open("/dev/full").unwrap();
@@ -249,6 +253,9 @@ fn files_that_take_no_events() {
     let events = lines(&fs::read_to_string(site.path("e.jsonl")).unwrap());
     let exit = events.last().unwrap()["exit"].as_i64();
     assert_eq!((run.status.code(), exit), (Some(1), Some(1)));
-    let rollback = with(&operator, "rollback", "-").stdout(full).output().unwrap();
+    let rollback = with(&operator, "rollback", "-")
+        .stdout(full)
+        .output()
+        .unwrap();
     assert_eq!(rollback.status.code(), Some(1), "{rollback:?}");
 }
