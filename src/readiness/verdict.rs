@@ -93,6 +93,9 @@ const IN_EFFECT: [Row; 6] = [
 /// Exit code of BLOCKED.
 const BLOCKED: u8 = 20;
 
+/// Exit code of a release that stopped half way.
+const PARTIAL: u8 = 31;
+
 /// Exit code of HELD, that of `run`.
 const HELD: u8 = 11;
 
@@ -129,6 +132,14 @@ fn stopped(matrix: &Matrix, cell: &Cell, exit: u8, in_effect: bool) -> Verdict {
         .iter()
         .filter(|cell| matches!(cell.mark, CellStatus::Stop(_)))
         .collect();
+    // Half way, the state is between two: that repeats the first answer.
+    let wrong: Vec<&Cell> = match (cell.row, exit) {
+        (Row::Ledger, PARTIAL) => wrong
+            .into_iter()
+            .filter(|cell| cell.row != Row::State)
+            .collect(),
+        _ => wrong,
+    };
     let others = match wrong.len() - 1 {
         0 => String::new(),
         1 => " One other answer below says STOP, too.".to_owned(),

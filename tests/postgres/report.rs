@@ -611,6 +611,13 @@ fn a_run_that_stopped_half_way() {
     operator.run().fails(31);
     let document = expect(&operator, "STOP", 31);
     answers(&document, "ledger", "stop");
+    // The values are between two states because of that, which is no second thing to repair.
+    answers(&document, "state", "stop");
+    let missing = document["missing"].as_array().unwrap();
+    let rows: Vec<_> = missing.iter().map(|one| &one["row"]).collect();
+    assert_eq!(rows, ["ledger"], "{document}");
+    let sentence = document["sentence"].as_str().unwrap();
+    assert!(!sentence.contains("other answer"), "{sentence}");
 }
 
 #[test]
