@@ -8,7 +8,7 @@ use super::{escape, optional};
 use crate::trust::attestations::SignedApproval;
 use crate::trust::evidence::Evidence;
 use crate::trust::policy::{self, Tally};
-use crate::trust::{JudgedAt, TrustRoot};
+use crate::trust::{JudgedAt, KeyId, TrustRoot};
 use pgseal_verify::format::approval::Decision;
 use pgseal_verify::format::name::AprCode;
 
@@ -36,6 +36,14 @@ pub fn sentence(root: &TrustRoot, signed: &SignedApproval, when: JudgedAt) -> St
     let reason = reason.map_or(String::new(), |reason| format!(" ({})", escape(reason)));
     let (owner, role, evidence) = (escape(signed.owner()), &approval.role, signed.evidence());
     format!("{what} {owner} as {role}{apr}, {evidence}{until}{runs}{on}{reason}{why}")
+}
+
+/// `ann (2fcf953b1c8e)`; the whole key id if no trust root names its owner.
+pub fn owner(root: Option<&TrustRoot>, key: KeyId) -> String {
+    match root.and_then(|root| root.entry(&key)) {
+        Some(entry) => format!("{} ({})", escape(&entry.owner), key.digest().short()),
+        None => format!("key {key}"),
+    }
 }
 
 /// Text for a number of runs other than one, such as `, for 2 runs`.

@@ -2,13 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
+use super::approvals;
 use super::args::{TrustArgs, now, open_error, public_key};
 use super::rewrite;
-use super::{CliError, Exit, Output, ResultExt, display_path};
+use super::{CliError, Exit, Output, ResultExt, display_path, optional};
 use crate::bundle::add::Addition;
 use crate::bundle::attach::{AttachmentValidator, Item};
 use crate::open_file;
 use crate::trust::KeyId;
+use pgseal_verify::format::approval::ApprovalStatement;
+use pgseal_verify::format::json;
 use pgseal_verify::limits;
 
 #[derive(clap::Args, Debug)]
@@ -50,11 +53,11 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             let before = additions.len();
             let taken = validator.take(item, &mut additions);
             taken.about(path)?;
-            added.extend(
-                additions[before..]
-                    .iter()
-                    .map(|addition| (path.clone(), what(addition))),
-            );
+            added.extend(additions[before..].iter().map(|addition| {
+                let (kind, key) = kind(addition);
+                let line = format!("{} {}", what(addition), approvals::owner(root.as_ref(), key));
+                (path.clone(), (kind, key), line)
+            }));
         }
         Ok((additions, (bundle.claimed_release_id(), added)))
     })?;
@@ -62,23 +65,37 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         "file": args.file.to_string_lossy(),
         "release": statement.predicate.release,
         "release_id": id,
-        "added": added.iter().map(|(path, (kind, key))| serde_json::json!({
+        "added": added.iter().map(|(path, (kind, key), _)| serde_json::json!({
             "item": path.to_string_lossy(), "kind": kind, "key_id": key,
         })).collect::<Vec<_>>(),
     }));
-    for (path, (kind, key)) in added {
+    for (path, _, line) in added {
         let (file, path) = (display_path(&args.file), display_path(&path));
-        out.line(format!("{file}: added {path} ({kind} by {key})"));
+        out.line(format!("{file}: added {path}: {line}"));
     }
     Ok(Exit::Done)
 }
 
-fn what(addition: &Addition) -> (&'static str, KeyId) {
+fn kind(addition: &Addition) -> (&'static str, KeyId) {
     match addition {
         Addition::Signature((key, _)) => ("signature", *key),
         Addition::Statement(added) => ("statement", added.key),
         Addition::Token((key, _)) => ("time stamp for the signature", *key),
     }
+}
+
+/// The addition for people, without its key. An approval names its role and code, which show
+/// whether it fits the others.
+fn what(addition: &Addition) -> String {
+    let Addition::Statement(added) = addition else {
+        return format!("{} by", kind(addition).0);
+    };
+    let Ok(said) = json::from_canonical::<ApprovalStatement>(&added.body) else {
+        return "notarisation by".to_owned();
+    };
+    let (decision, role) = (said.predicate.decision, said.predicate.role);
+    let apr = optional(", ", said.predicate.apr.as_ref());
+    format!("{decision} as {role}{apr}, by")
 }
 
 fn read(path: &Path) -> Result<Item, CliError> {

@@ -3,11 +3,12 @@
 
 use std::path::{Path, PathBuf};
 
+use super::approvals;
 use super::args::{TrustArgs, authenticate, now, open};
 use super::rewrite;
 use super::signer::SignerArgs;
 use super::tbs::TbsArgs;
-use super::{CliError, Exit, Kind, Output, ResultExt, display_path};
+use super::{CliError, Exit, Kind, Output, ResultExt, display_path, optional};
 use crate::bundle::add::{Addition, write_approvals};
 use crate::bundle::approval::{self, AttestationDraft};
 use crate::bundle::{AuthenticatedBundle, UntrustedBundle};
@@ -52,11 +53,12 @@ pub struct Attestor<'a> {
     tbs: &'a TbsArgs,
     output: Option<&'a Path>,
     role: Name,
+    root: Option<&'a TrustRoot>,
 }
 
 impl<'a> Attestor<'a> {
     /// Opens the key and finds its role, if none is named.
-    pub fn open(args: &'a AttestArgs, root: Option<&TrustRoot>) -> Result<Self, CliError> {
+    pub fn open(args: &'a AttestArgs, root: Option<&'a TrustRoot>) -> Result<Self, CliError> {
         let output = args.output.as_deref();
         if let Some(path) = output.filter(|path| path.symlink_metadata().is_ok()) {
             return Err(CliError::exists(path));
@@ -85,6 +87,7 @@ impl<'a> Attestor<'a> {
             tbs: &args.tbs,
             output,
             role,
+            root,
         })
     }
 
@@ -200,7 +203,9 @@ impl<'a> Attestor<'a> {
             "key_id": key,
         }));
         let (decision, role, path) = (&word.decision, &word.role, display_path(place));
-        out.line(format!("{decision} by {key} as {role}: {path}"));
+        let owner = approvals::owner(self.root, key);
+        let apr = optional(", ", word.apr.as_ref());
+        out.line(format!("{decision} by {owner} as {role}{apr}: {path}"));
         if self.output.is_some() {
             out.note(format!(
                 "it travels beside the bundle (--approval {path}) or goes into it: pgseal attach FILE {path}"

@@ -687,7 +687,8 @@ fn the_page_tells_the_history() {
         .expect("the section");
     for words in [
         "own<span class=\"below\">system ",
-        "run of shop 1.0.0<span class=\"below\">archive/run1.receipt.json",
+        "run of shop 1.0.0</td>",
+        "archive/run1.receipt.json<span class=\"below\">signed by ",
         "committed",
         "rollback of shop 1.0.0",
         "nothing changed",

@@ -385,7 +385,8 @@ fn the_approver_sees_what_is_approved() {
         "tier 1/1 table",
         "there",
         "you approve as l4, for APR-1, until 2100-01-01T00:00:00Z",
-        "approved by ",
+        "approved by eve (",
+        ") as l4, APR-1: eve.approval",
     ] {
         assert!(shown.contains(words), "{words}: {shown}");
     }
@@ -593,8 +594,10 @@ fn an_approval_travels_beside_the_bundle_or_in_it() {
     let attached = site.read("small.pgseal");
     assert_eq!(quorum(&site, &[]), [2, 0]);
     assert_eq!(quorum(&site, &["--approval", "said"]), [2, 0]);
-    site.run(["attach", "small.pgseal", "said/ann.approval"])
-        .done();
+    let added = site.run(["attach", "small.pgseal", "said/ann.approval"]);
+    let added = added.done().text();
+    let words = "said/ann.approval: approved as l2, APR-1, by ann (";
+    assert!(added.contains(words), "{added}");
     assert_eq!(
         site.read("small.pgseal"),
         attached,

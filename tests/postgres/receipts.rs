@@ -112,6 +112,7 @@ fn of_a_run() {
         "mind \\u{1b}[31m the step",
         &transaction,
         "authentic: signed by receipt",
+        "release signed by release (",
     ]);
     let document = show(&site, &receipt, &["--trust", "trust.json", "--json"]).json();
     assert_eq!(

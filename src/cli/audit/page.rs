@@ -2,6 +2,7 @@
 //! page of a hundred thousand rows helps no reader; programs read JSON lines or Parquet.
 
 mod history;
+mod logs;
 mod releases;
 mod table;
 
@@ -63,6 +64,7 @@ fn sections(report: &Report, summary: &Summary, judge: &Judge<'_>) -> Markup {
         }
         (releases::section(report, judge))
         (history::section(report))
+        (logs::section(report))
         (section("files", "Files", &counts("kind", kinds)))
     }
 }

@@ -10,7 +10,8 @@ use super::super::{gate, recording, rehearse};
 use super::{Signed, Statement};
 use crate::record::receipt;
 use crate::record::rehearsal;
-use crate::trust::{JudgedAt, TrustRoot};
+use crate::trust::{JudgedAt, KeyId, TrustRoot};
+use pgseal_verify::digest::Digest;
 use pgseal_verify::format::evidence::EvidenceStatement;
 use pgseal_verify::format::receipt::{Action, Asked, Outcome, Receipt, SentRecord, TierRecord};
 use pgseal_verify::format::rehearsal::{CloneMethod, Rehearsal, Source};
@@ -42,7 +43,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let claims = match &statement {
         Statement::Run(statement) => {
             show_json(statement, out);
-            show_run(&statement.predicate, &id, out);
+            show_run(&statement.predicate, &id, root.as_ref(), out);
             statement.predicate.signer.is_some()
         }
         Statement::Rehearsal(statement) => {
@@ -170,7 +171,7 @@ fn show_json(statement: &impl serde::Serialize, out: Output) {
     }
 }
 
-fn show_run(receipt: &Receipt, id: &str, out: Output) {
+fn show_run(receipt: &Receipt, id: &str, root: Option<&TrustRoot>, out: Output) {
     out.line(headline(receipt));
     if let Some(error) = &receipt.error {
         out.line(format!("because: {}", escape(error)));
@@ -223,18 +224,19 @@ fn show_run(receipt: &Receipt, id: &str, out: Output) {
     out.line(format!(
         "judged by version {version} of the trust root, {sha256}"
     ));
+    let owner = |key: Digest| approvals::owner(root, KeyId::claimed(key));
     for key in &receipt.signers {
-        out.line(format!("release signed by key {key}"));
+        out.line(format!("release signed by {}", owner(*key)));
     }
     for approval in &receipt.approvals {
         let apr = optional(", ", approval.apr.as_ref());
-        let (key, role, at) = (approval.key_id, &approval.role, approval.at);
+        let (owner, role, at) = (owner(approval.key_id), &approval.role, approval.at);
         let (evidence, runs) = (
             escape(&approval.evidence),
             approvals::for_runs(approval.runs),
         );
         out.line(format!(
-            "approved by key {key} as {role}{apr}, {evidence} {at}{runs}"
+            "approved by {owner} as {role}{apr}, {evidence} {at}{runs}"
         ));
     }
     gates(receipt, out);

@@ -7,7 +7,7 @@ use crate::audit::file_facts::ReceiptFacts;
 use crate::audit::{Finding, Report};
 use crate::cli::audit::text::ended;
 use crate::cli::html;
-use crate::readiness::human_time::day_and_time;
+use crate::readiness::human_time::{day_and_time, listed};
 
 /// Renders the section; empty if there are no signed receipts.
 pub fn section(report: &Report) -> Markup {
@@ -31,6 +31,7 @@ pub fn section(report: &Report) -> Markup {
         Column::own("outcome"),
         Column::free("who"),
         Column::free("values before and after"),
+        Column::free("receipt"),
     ];
     let rows = rows
         .into_iter()
@@ -51,12 +52,18 @@ fn row(finding: &Finding, receipt: &ReceiptFacts) -> Vec<Cell> {
     vec![
         database,
         Cell::from(day_and_time(receipt.started)),
-        Cell::with(
-            format!("{} of {title}", receipt.action.as_str()),
-            finding.path.clone(),
-        ),
+        Cell::from(format!("{} of {title}", receipt.action.as_str())),
         Cell::from(ended(receipt.outcome).to_owned()),
         Cell::from(format!("{}@{}", receipt.user, receipt.host)),
         Cell::from(receipt.values.clone()),
+        Cell::with(finding.path.clone(), format!("signed by {}", signers(finding))),
     ]
+}
+
+/// The owners of the keys whose signatures count.
+pub fn signers(finding: &Finding) -> String {
+    let facts = finding.facts.iter().flat_map(|facts| &facts.signers);
+    let counted = facts.filter(|signer| signer.why_not.is_none());
+    let owners: Vec<&str> = counted.map(|signer| signer.owner.as_str()).collect();
+    listed(&owners)
 }
