@@ -28,6 +28,8 @@ mod fingerprint;
 mod gate;
 mod gate_user;
 mod help;
+#[cfg(test)]
+mod hints;
 mod host;
 mod html;
 mod init;

@@ -13,6 +13,8 @@ mod cells;
 mod closed;
 mod facts;
 pub mod human_time;
+mod left;
+mod measured;
 mod rehearsed;
 mod timeline;
 mod values;
@@ -23,10 +25,12 @@ pub use cells::{ANSWER_SECONDS, Matrix, REHEARSAL_SECONDS};
 pub use facts::{
     Answers, Approver, Blocker, Database, Kept, ReadinessFacts, ReleaseFacts, Signer, UsedApprover,
 };
+pub use left::left;
+pub use measured::{Measured, Waits};
 pub use rehearsed::why;
 pub use timeline::{Took, TookIn, Turn, timeline};
 pub use values::{Value, values};
-pub use verdict::{Missing, Status, Verdict, verdict};
+pub use verdict::{Missing, Status, Verdict, command, verdict};
 
 #[cfg(test)]
 mod tests;

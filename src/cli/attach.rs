@@ -55,7 +55,11 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             taken.about(path)?;
             added.extend(additions[before..].iter().map(|addition| {
                 let (kind, key) = kind(addition);
-                let line = format!("{} {}", what(addition), approvals::owner(root.as_ref(), key));
+                let line = format!(
+                    "{} {}",
+                    what(addition),
+                    approvals::owner(root.as_ref(), key)
+                );
                 (path.clone(), (kind, key), line)
             }));
         }

@@ -5,6 +5,8 @@ mod document;
 mod gather;
 mod local_evidence;
 mod markdown;
+mod operator;
+mod owner;
 mod page;
 mod questions;
 mod sections;

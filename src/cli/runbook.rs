@@ -1,6 +1,5 @@
 //! `pgseal runbook FILE [AUDIENCE]`
 
-mod left;
 mod page;
 mod rehearsed;
 

@@ -52,12 +52,12 @@ impl Mode {
         }
     }
 
-    /// Sessions that wait for it, among those that read or write; `None` if they go on.
-    pub fn waiting(self) -> Option<&'static str> {
+    /// Whether readers wait for it as well as writers; `None` if both go on.
+    pub fn readers_wait(self) -> Option<bool> {
         match self {
             Self::ShareUpdateExclusiveLock => None,
-            Self::ShareLock | Self::ShareRowExclusiveLock | Self::ExclusiveLock => Some("writers"),
-            Self::AccessExclusiveLock => Some("readers and writers"),
+            Self::ShareLock | Self::ShareRowExclusiveLock | Self::ExclusiveLock => Some(false),
+            Self::AccessExclusiveLock => Some(true),
         }
     }
 }

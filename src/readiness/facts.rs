@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
+use super::Measured;
 use super::cell::{Proof, ProofOf, Row};
 use crate::record::ledger::Entry;
 use crate::record::rehearsal;
@@ -72,6 +73,8 @@ pub struct ReleaseFacts {
     pub used: Option<Vec<UsedApprover>>,
     /// Rejected evidence files with reasons: not signed, not authentic.
     pub uncounted: Vec<(String, String)>,
+    /// Effects that a rollback leaves behind.
+    pub left: Vec<String>,
     pub database: Database,
 }
 
@@ -198,6 +201,15 @@ impl ReleaseFacts {
 
     pub fn newest_receipt(&self) -> Option<&Kept<Receipt>> {
         self.receipts.last()
+    }
+
+    /// That rehearsal as the measure of a run.
+    pub fn measured(&self) -> Option<Measured<'_>> {
+        Some(Measured {
+            manifest: &self.manifest,
+            rehearsal: &self.newest_rehearsal()?.document,
+            values: self.values.as_ref(),
+        })
     }
 
     /// The relevant rehearsal of the release, selected as `run` selects it.

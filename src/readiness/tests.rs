@@ -119,6 +119,7 @@ fn ready() -> ReadinessFacts {
         values: None,
         rehearsal_max_age_days: None,
         used: None,
+        left: Vec::new(),
         uncounted: Vec::new(),
         database: Database::Answered(Box::new(answers())),
     };

@@ -311,8 +311,8 @@ fn way_out(cell: &Cell) -> String {
     }
 }
 
-/// The command line of the action.
-fn command(facts: &ReadinessFacts, name: &str) -> String {
+/// The command line of an action: `run`, `check`, `rollback`.
+pub fn command(facts: &ReadinessFacts, name: &str) -> String {
     let release = facts.release.as_ref();
     let line = release.and_then(|release| facts.known.command(name, &release.manifest));
     line.unwrap_or_else(|| format!("pgseal {name} FILE"))

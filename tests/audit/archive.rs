@@ -234,7 +234,12 @@ fn what_is_added_is_there_logged_and_proven() {
     let _ = site.run(["audit", "archive", "--html", "page.html"]);
     let page = String::from_utf8(site.read("page.html")).expect("text");
     let logs = page.split("Logs</h2>").nth(1).expect("the section");
-    for words in [ORIGIN, "7<", "signed by log key<", "no checkpoint that was kept"] {
+    for words in [
+        ORIGIN,
+        "7<",
+        "signed by log key<",
+        "no checkpoint that was kept",
+    ] {
         assert!(logs.contains(words), "{words}: {logs}");
     }
 }

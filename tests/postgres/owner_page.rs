@@ -36,6 +36,15 @@ fn page(shop: &Shop, more: &[&str]) -> String {
     shop.site.pgseal(arguments).done().stdout.clone()
 }
 
+/// The report as Markdown, without a database.
+fn report(shop: &Shop, more: &[&str]) -> String {
+    let bundle = shop.site.path("small-1.0.0.pgseal");
+    let report = ["report", bundle.to_str().unwrap(), "--trust", "trust.json"];
+    let receipts = ["--receipts", "receipts"];
+    let arguments = report.iter().chain(&receipts).chain(more);
+    shop.site.pgseal(arguments).stdout.clone()
+}
+
 #[track_caller]
 fn says(page: &str, lines: &[&str]) {
     for line in lines {
@@ -99,6 +108,23 @@ fn a_rehearsal_measures_and_proves() {
             "proved the rollback: every row and every definition was as before the run.",
         ],
     );
+    let report = report(&shop, &ann);
+    says(
+        &report,
+        &[
+            "## For the owner\n\n- **How long does it take?** ",
+            " s, measured by the rehearsal of ",
+            "\n- **Who has to wait?** public.approvals can't be used for up to ",
+            "\n- **Can it be undone?** Yes. The rehearsal of ",
+            "\n  The rollback took ",
+            "\n- **Does anything get lost?** Nothing is known that a rollback would leave behind.\n",
+            "## For the operator\n\n1. Target:\n   `pgseal report ",
+            "`pgseal run`",
+        ],
+    );
+    // The owner's part has no command with arguments.
+    let owners = report.split("## For the operator").next().unwrap();
+    assert!(!owners.contains(" --trust "), "{owners}");
     // A run with another value could do something else.
     let other = page(&shop, &["-v", "who=ben"]);
     says(
@@ -182,6 +208,14 @@ fn what_stays_is_named() {
             "The rollback is not proved: the rehearsal of ",
             ", failed",
             ", which failed; the receipt is signed by receipt.",
+        ],
+    );
+    says(
+        &report(&shop, &[]),
+        &[
+            "\n- **Does anything get lost?** A rollback leaves behind:\n  alter type public.kind",
+            "\n  another order of the columns of public.widgets\n",
+            "\n- **Was there a warning?** The author accepted 1 warning; the reasons are below.\n",
         ],
     );
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Report;
+use super::{Report, owner};
 use crate::readiness::{
     Approver, Cell, CellStatus, Database, Kept, ReleaseFacts, Signer, timeline, values,
 };
@@ -15,6 +15,9 @@ pub fn value(report: &Report) -> Value {
         "word": verdict.status,
         "exit": verdict.exit,
         "sentence": verdict.sentence,
+        "owner": release.map(owner::questions).unwrap_or_default().into_iter().map(|(question, answer)| {
+            json!({ "question": question, "answer": answer })
+        }).collect::<Vec<_>>(),
         "missing": verdict.missing,
         "then": verdict.then,
         "made": report.facts.now,

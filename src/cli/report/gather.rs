@@ -9,7 +9,7 @@ use super::super::output::Output;
 use super::{Args, local_evidence, questions};
 use crate::bundle::{AuthenticateError, AuthenticatedBundle, BundleToRun};
 use crate::readiness::{
-    Approver, Blocker, Database, ReadinessFacts, ReleaseFacts, Row, Signer, UsedApprover,
+    Approver, Blocker, Database, ReadinessFacts, ReleaseFacts, Row, Signer, UsedApprover, left,
 };
 use crate::record::rehearsal;
 use crate::release::run_context;
@@ -95,6 +95,7 @@ pub fn gather(args: &Args, out: Output) -> Result<ReadinessFacts, CliError> {
         values: run_context::values(manifest, &given, true).ok(),
         rehearsal_max_age_days: rehearsal::max_age_days(manifest, root.policy()),
         used: None,
+        left: left(&bundle),
         uncounted: papers.uncounted,
         database: answers,
     };

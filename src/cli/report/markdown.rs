@@ -70,14 +70,18 @@ fn block(report: &Report, block: &Block, lines: &mut Lines) {
     match block {
         Block::Text(text) => lines.line(inline(text)),
         Block::Note(text) => lines.line(text),
-        Block::Tasks(tasks) => lines.numbered(tasks.iter().map(|(what, command)| {
-            let command = command
-                .as_ref()
-                .map(|command| format!("\n   {}", fenced(command)))
-                .unwrap_or_default();
-            format!("{}{command}", prose(what))
+        Block::Questions(questions) => lines.list(questions.iter().map(|(question, answer)| {
+            let answer: Vec<String> = answer.iter().map(|text| inline(text)).collect();
+            format!("**{question}** {}", answer.join("\n  "))
         })),
-        Block::Steps(steps) => lines.numbered(steps.iter().map(|step| prose(step))),
+        Block::Commands(commands) => lines.numbered(
+            commands
+                .iter()
+                .map(|one| format!("{}:\n   {}", one.purpose, fenced(&one.line))),
+        ),
+        Block::Tasks(steps) | Block::Steps(steps) => {
+            lines.numbered(steps.iter().map(|step| prose(step)))
+        }
         Block::Matrix => matrix(report, lines),
         Block::Timeline(turns) => lines.numbered(turns.iter().map(|turn| {
             let about = if turn.about.is_empty() {

@@ -76,12 +76,21 @@ fn block(report: &Report, block: &Block) -> Markup {
     match block {
         Block::Text(text) => html! { p { (text) } },
         Block::Note(text) => html! { p.note { (text) } },
+        Block::Questions(questions) => html! {
+            dl.owner { @for (question, answer) in questions { div {
+                dt { (question) }
+                @for text in answer { dd { (text) } }
+            } } }
+        },
         Block::Tasks(tasks) => html! {
-            ol.todo { @for (what, command) in tasks { li {
-                p { (prose(what)) }
+            ol.todo { @for task in tasks { li { p { (prose(task)) } } } }
+        },
+        Block::Commands(commands) => html! {
+            ol { @for one in commands { li {
+                p { (one.purpose) ":" }
                 // Each word is a separate element, so that lines break between words and not at
                 // hyphens.
-                @if let Some(command) = command { p.command { code { @for word in command.split(' ') { span { (word) } " " } } } }
+                p.command { code { @for word in one.line.split(' ') { span { (word) } " " } } }
             } } }
         },
         Block::Steps(steps) => html! { ol { @for step in steps { li { (prose(step)) } } } },

@@ -2,6 +2,8 @@
 //! `markdown.rs` and `page.rs`.
 
 use super::Report;
+use super::operator::{Command, commands, shortened};
+use super::owner::{Question, questions};
 use crate::cli::release_text;
 use crate::readiness::human_time::{count, day_and_time, near, seconds, sentence, span};
 use crate::readiness::{
@@ -25,10 +27,14 @@ pub struct Section {
 pub enum Block {
     Text(String),
     Note(&'static str),
-    /// Tasks, each with its command.
-    Tasks(Vec<(String, Option<String>)>),
-    /// Sentences in order, with commands in backquotes.
+    /// Questions of the owner, with their answers.
+    Questions(Vec<Question>),
+    /// Tasks in order.
+    Tasks(Vec<String>),
+    /// Sentences in order.
     Steps(Vec<String>),
+    /// Commands, each with its purpose.
+    Commands(Vec<Command>),
     /// The questions and their answers.
     Matrix,
     Timeline(Vec<Turn>),
@@ -75,11 +81,13 @@ pub fn sections(report: &Report) -> Vec<Section> {
         Status::Done => ("What opens it", "What happens now"),
         Status::Stop => ("What to repair", "What happens now"),
     };
-    let tasks: Vec<_> = verdict
-        .missing
+    let tasks: Vec<_> = verdict.missing.iter().map(|one| one.what.clone()).collect();
+    let steps_then: Vec<_> = verdict
+        .then
         .iter()
-        .map(|one| (one.what.clone(), one.command.clone()))
+        .map(|text| shortened(&report.facts, text))
         .collect();
+    let commands = commands(&report.facts, verdict);
     let some = |is_empty: bool, block: Block| if is_empty { Vec::new() } else { vec![block] };
     let release = report.facts.release.as_deref();
     let of_release =
@@ -88,6 +96,11 @@ pub fn sections(report: &Report) -> Vec<Section> {
                 UNKNOWN, and that never counts as a yes.";
     let all = [
         (
+            "owner",
+            "For the owner",
+            of_release(|release| vec![Block::Questions(questions(release))]),
+        ),
+        (
             "missing",
             opens,
             some(tasks.is_empty(), Block::Tasks(tasks)),
@@ -95,7 +108,12 @@ pub fn sections(report: &Report) -> Vec<Section> {
         (
             "then",
             then,
-            some(verdict.then.is_empty(), Block::Steps(verdict.then.clone())),
+            some(steps_then.is_empty(), Block::Steps(steps_then)),
+        ),
+        (
+            "operator",
+            "For the operator",
+            some(commands.is_empty(), Block::Commands(commands)),
         ),
         (
             "matrix",
@@ -118,14 +136,17 @@ pub fn sections(report: &Report) -> Vec<Section> {
         ),
         ("technical", "Technical details", technical(report)),
     ];
-    let folded = |id| {
-        (id == "technical")
-            .then_some("Release id, target, trust root, and files that count for nothing")
+    let folded = |id, blocks: &[Block]| match id {
+        "operator" => Some("The commands"),
+        // Without one, a sentence says so.
+        "rehearsal" if blocks.len() > 1 => Some("What was tried, step by step"),
+        "technical" => Some("Release id, target, trust root, and files that count for nothing"),
+        _ => None,
     };
-    let section = |(id, heading, blocks)| Section {
+    let section = |(id, heading, blocks): (_, _, Vec<Block>)| Section {
         id,
         heading,
-        folded: folded(id),
+        folded: folded(id, &blocks),
         blocks,
     };
     all.into_iter()

@@ -45,7 +45,13 @@ fn in_a_real_browser() {
                 }
             }
         }
-        assert!(browser.print().len() > 10_000, "{word} prints");
+        browser.media("print", false);
+        printable(&mut browser, word);
+        let printed = browser.print();
+        assert!(printed.len() > 10_000, "{word} prints");
+        if let Some(dir) = &pictures {
+            std::fs::write(dir.join(format!("{word}.pdf").to_lowercase()), printed).unwrap();
+        }
     }
 }
 
@@ -132,4 +138,18 @@ fn nothing_found(browser: &mut Browser, axe: &str, what: &str) {
     let run = "axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })\
         .then(found => found.violations.map(v => v.id + ': ' + v.nodes.slice(0, 3).map(n => n.html.slice(0, 120)).join(' ; ')))";
     assert_eq!(browser.evaluate(run), json!([]), "{what}");
+}
+
+/// On paper nothing is unfolded, numbers of lists are inside of the page, and rows and items may
+/// break, so that no page stays half empty.
+fn printable(browser: &mut Browser, word: &str) {
+    let unfolded = "[...document.querySelectorAll('details')].filter(d => d.getBoundingClientRect().height > 0).length";
+    assert_eq!(browser.evaluate(unfolded), json!(0), "{word}: folded");
+    let folded = "[...document.querySelectorAll('section:has(> details)')].every(s => s.getBoundingClientRect().height == 0)";
+    assert_eq!(browser.evaluate(folded), json!(true), "{word}: headings");
+    let narrow = "[...document.querySelectorAll('ol, ul')].filter(l => getComputedStyle(l).listStyleType != 'none' && \
+        l.getBoundingClientRect().height > 0 && parseFloat(getComputedStyle(l).paddingLeft) < 2 * parseFloat(getComputedStyle(l).fontSize)).length";
+    assert_eq!(browser.evaluate(narrow), json!(0), "{word}: numbers");
+    let whole = "[...document.querySelectorAll('tr, li, dl div')].filter(e => getComputedStyle(e).breakInside != 'auto').length";
+    assert_eq!(browser.evaluate(whole), json!(0), "{word}: breaks");
 }

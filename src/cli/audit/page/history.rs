@@ -56,7 +56,10 @@ fn row(finding: &Finding, receipt: &ReceiptFacts) -> Vec<Cell> {
         Cell::from(ended(receipt.outcome).to_owned()),
         Cell::from(format!("{}@{}", receipt.user, receipt.host)),
         Cell::from(receipt.values.clone()),
-        Cell::with(finding.path.clone(), format!("signed by {}", signers(finding))),
+        Cell::with(
+            finding.path.clone(),
+            format!("signed by {}", signers(finding)),
+        ),
     ]
 }
 

@@ -1,9 +1,8 @@
 //! Effects of a release that a rollback leaves behind, as far as the release shows them.
 
+use super::human_time::listed;
 use crate::bundle::AuthenticatedBundle;
 use crate::lint::points::{self, Undo};
-use crate::readiness::human_time::listed;
-use crate::runbook::escaped;
 
 /// Rules whose warnings are about the rollback.
 const ABOUT_ROLLBACK: [&str; 5] = [
@@ -14,7 +13,7 @@ const ABOUT_ROLLBACK: [&str; 5] = [
     "ban-drop-schema",
 ];
 
-/// One line of Markdown for each effect.
+/// One line for each effect.
 pub fn left(bundle: &AuthenticatedBundle) -> Vec<String> {
     let manifest = bundle.manifest();
     let mut left = Vec::new();
@@ -24,8 +23,8 @@ pub fn left(bundle: &AuthenticatedBundle) -> Vec<String> {
             Undo::Left(what) => what.as_str(),
             Undo::Unseen => "no rollback script is seen to undo it",
         };
-        let at = escaped(&format!("{}:{}", point.at.file, point.at.line));
-        left.push(format!("{} ({at}): {}", escaped(&point.text), escaped(why)));
+        let (text, file, line) = (&point.text, &point.at.file, point.at.line);
+        left.push(format!("{text} ({file}:{line}): {why}"));
     }
     for tier in manifest
         .tiers
@@ -35,23 +34,18 @@ pub fn left(bundle: &AuthenticatedBundle) -> Vec<String> {
         let (names, tier) = (listed(&tier.dispatch), tier.name.as_str());
         left.push(format!(
             "effects outside of the database, by {} in tier {}",
-            escaped(&names),
-            escaped(tier)
+            names, tier
         ));
     }
     for table in &manifest.reordered {
-        left.push(format!(
-            "another order of the columns of {}",
-            escaped(table)
-        ));
+        left.push(format!("another order of the columns of {}", table));
     }
     for accepted in &manifest.acknowledged {
         let (file, rule) = (accepted.file.as_str(), accepted.rule.as_str());
         if ABOUT_ROLLBACK.contains(&rule) {
             left.push(format!(
                 "{}, accepted by the author ({rule}): {}",
-                escaped(file),
-                escaped(&accepted.reason)
+                file, accepted.reason
             ));
         }
     }
