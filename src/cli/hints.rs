@@ -50,7 +50,10 @@ fn mistakes_are_found() {
         assert!(fault(line).is_some(), "{line}");
     }
     let text = "/// `pgseal check FILE`\n// `pgseal no`\nhint(\"then `pgseal run \\\n    --resume FILE`\")";
-    assert_eq!(lines(text), ["pgseal check FILE", "pgseal run --resume FILE"]);
+    assert_eq!(
+        lines(text),
+        ["pgseal check FILE", "pgseal run --resume FILE"]
+    );
 }
 
 /// All sources with messages.
@@ -76,7 +79,9 @@ fn lines(source: &str) -> Vec<String> {
     let text: Vec<&str> = kept.map(|line| line.trim_start_matches("/// ")).collect();
     let text = text.join("\n").replace("\\\n", "");
     let after = text.split('`').skip(1);
-    let commands = after.filter(|part| part.starts_with("pgseal ") && part.len() < 200);
+    let commands = after.filter(|part| {
+        part.starts_with("pgseal ") && !part.starts_with("pgseal {") && part.len() < 200
+    });
     commands.map(|part| part.replace('\n', " ")).collect()
 }
 

@@ -49,7 +49,7 @@ pub fn find_signed(
     if let (Some(file), true) = (named, found.is_empty()) {
         return Err(CliError::new(Kind::NotAuthentic, UNSIGNED)
             .about(file)
-            .hint("`pgseal rehearse FILE --receipt-key KEY` writes a signed one"));
+            .hint("`pgseal rehearse FILE --db ADMIN_URL --from DATABASE --receipt-key KEY` writes a signed one"));
     }
     Ok(rehearsal::newest(
         found,
@@ -74,7 +74,7 @@ fn all(
             Some(rehearsed) => Ok(vec![rehearsed]),
             None => Err(CliError::usage("it is of another release")
                 .about(file)
-                .hint("`pgseal rehearse FILE` makes one of this release")),
+                .hint("`pgseal rehearse FILE --db ADMIN_URL --from DATABASE` makes one of this release")),
         };
     }
     // A missing directory has none.

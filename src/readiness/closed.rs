@@ -21,7 +21,7 @@ impl Blocker {
         };
         let hint = match next {
             Some(next) => format!(
-                "A run may begin on {}, and `pgseal run --wait` waits for it. A rollback may begin at any time.",
+                "A run may begin on {}, and `pgseal run FILE --wait` waits for it. A rollback may begin at any time.",
                 day_and_time(next)
             ),
             None => "The trust root names no later moment at which a run may begin: ask the owners of its keys for a new version. A rollback may begin at any time."

@@ -37,5 +37,5 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         now.sha256
     );
     Err(CliError::new(Kind::CloneChanged, text)
-        .hint("`pgseal clone reset NAME` makes it anew from its source"))
+        .hint("`pgseal clone reset NAME --receipt-key KEY` makes it anew from its source"))
 }

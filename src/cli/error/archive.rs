@@ -28,7 +28,7 @@ impl From<LogError> for CliError {
         match &error {
             LogError::Exists(_) => Self::new(Kind::LogExists, error).hint("`pgseal archive add` takes more files into it"),
             LogError::NoLog(_) => Self::new(Kind::NoLog, error).hint(
-                "`pgseal archive init DIR` begins one; where there was one, put back its `checkpoint` and `tile/` instead",
+                "`pgseal archive init DIR --key KEY` begins one; where there was one, put back its `checkpoint` and `tile/` instead",
             ),
             LogError::Checkpoint { source: CheckpointError::Io(io), .. } | LogError::Io { source: io, .. } if is_link(io) => {
                 Self::new(Kind::ArchiveLink, error).hint(NO_LINK)

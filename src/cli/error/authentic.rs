@@ -168,7 +168,7 @@ impl From<PolicyError> for CliError {
         let (kind, hint) = match &error {
             PolicyError::Expired { .. } => (
                 Kind::TrustExpired,
-                "install a newer trust root; what was true earlier is shown by `pgseal verify --as-of TIME`",
+                "install a newer trust root; what was true earlier is shown by `pgseal verify FILE --as-of TIME`",
             ),
             PolicyError::Blocked(_) => (
                 Kind::ReleaseBlocked,
@@ -181,11 +181,11 @@ impl From<PolicyError> for CliError {
             PolicyError::ClockBehind { .. } => (Kind::ClockBehind, CLOCK_HINT),
             PolicyError::OutsideWindow { .. } => (
                 Kind::OutsideWindow,
-                "`pgseal run --wait` begins at that moment; a rollback may begin at any time; `pgseal trust show` has the windows",
+                "`pgseal run FILE --wait` begins at that moment; a rollback may begin at any time; `pgseal trust show` has the windows",
             ),
             PolicyError::Used(_) => (
                 Kind::ApprovalsUsed,
-                "nothing was changed; if it is to run again, each of them approves it anew by `pgseal approve FILE`, for more than one run by --runs N",
+                "nothing was changed; if it is to run again, each of them approves it anew by `pgseal approve FILE --key KEY`, for more than one run by --runs N",
             ),
             PolicyError::Approvals(tallies) => {
                 match tallies.iter().flat_map(|tally| &tally.other_codes).next() {

@@ -96,7 +96,7 @@ impl From<PreflightError> for CliError {
                     "{} {} stopped half way here: run {} of {}, by {}",
                     row.release, row.version, row.run_id, row.at, row.role
                 ),
-                "`pgseal status` shows how far it came; with its own bundle `pgseal run --resume` goes on, `pgseal rollback` goes back",
+                "`pgseal status` shows how far it came; with its own bundle `pgseal run --resume FILE` goes on, `pgseal rollback FILE` goes back",
             ),
             PreflightError::NothingToResume => (
                 Kind::NothingToResume,

@@ -26,7 +26,7 @@ impl From<DraftError> for CliError {
                 this.hint("add a key first (`revoke --new NEW.pub` does both at once), or lower the threshold; nothing was written")
             }
             DraftError::Rule(TrustError::Policy { .. }) => {
-                this.hint("lower what is required by `pgseal trust set-policy --require ROLE=N`; nothing was written")
+                this.hint("lower what is required by `pgseal trust set-policy FILE --require ROLE=N`; nothing was written")
             }
             DraftError::NoRole(_) => this.hint("a role begins with its first key: `pgseal trust add-key`"),
             _ => this.hint("nothing was written"),
