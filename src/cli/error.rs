@@ -234,6 +234,9 @@ impl From<TargetError> for CliError {
             Kind::WrongRole => {
                 "--db names the role: postgresql://ROLE@HOST/DATABASE; nothing was changed"
             }
+            Kind::WrongTarget => {
+                "--db names the database; check, gate, plan and report ask a standing clone with --clone; nothing was changed"
+            }
             _ => "--db names the database; nothing was changed",
         })
     }

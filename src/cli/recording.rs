@@ -71,7 +71,9 @@ impl ReceiptArgs {
     /// Warns if nothing will sign the receipt, although the trust root has keys for that.
     pub fn warn(&self, root: &TrustRoot, out: Output) {
         if self.key_file().is_none() && receipt_key::has_role(root) {
-            out.warning(UNSIGNED);
+            out.warning(format!(
+                "{UNSIGNED}; `pgseal receipt sign FILE --key KEY` signs it later, with its journal beside it"
+            ));
         }
     }
 

@@ -1,6 +1,7 @@
 //! `pgseal report FILE`: GO or NO-GO from evidence, for people (Markdown, HTML) and programs
 //! (JSON). Read-only; it uses the code of `verify`, `gate`, `plan`, `check` and `status`.
 
+mod brief;
 mod document;
 mod gather;
 mod local_evidence;
@@ -23,10 +24,10 @@ use super::error::CliError;
 use super::evidence::{About, EvidenceArgs};
 use super::exit::Exit;
 use super::lines::{self, LineArgs};
-use super::output::{Output, Paint, display_path, escape};
+use super::output::{Output, display_path, stdout_is_terminal};
 use super::settings;
 use crate::durable;
-use crate::readiness::{self, Matrix, ReadinessFacts, Status, Verdict};
+use crate::readiness::{self, Matrix, ReadinessFacts, Verdict};
 use crate::runbook::Known;
 use crate::runbook::line::quoted;
 use pgseal_verify::format::evidence::AnswerKind;
@@ -53,7 +54,7 @@ pub struct Args {
     rehearsal: Vec<PathBuf>,
     #[command(flatten)]
     lines: LineArgs,
-    /// How it is written [default: by the name of -o FILE, else md; with --json: json]
+    /// How it is written [default: by the name of -o FILE, else text on a terminal and md elsewhere; with --json: json]
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
     /// Where to write it, over an older one [default: standard output]
@@ -63,6 +64,8 @@ pub struct Args {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
+    /// The word, the reasons and the commands
+    Text,
     /// Markdown
     Md,
     /// One page without scripts, fonts or anything else from elsewhere
@@ -93,6 +96,7 @@ impl Args {
             (None, Some("json")) => Format::Json,
             (None, Some("md")) => Format::Md,
             (None, _) if out.json => Format::Json,
+            (None, _) if self.output.is_none() && stdout_is_terminal() => Format::Text,
             (None, _) => Format::Md,
         }
     }
@@ -142,6 +146,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     };
     let document = document::value(&report);
     let text = match format {
+        Format::Text => format!("{}\n", brief::lines(&report, plain(out)).join("\n")),
         Format::Md => markdown::text(&report),
         Format::Html => page::text(&report),
         Format::Json => format!("{document}\n"),
@@ -151,16 +156,14 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             let written = durable::replace(path, |file| file.write_all(text.as_bytes()));
             written.map_err(|error| CliError::io(path, &error))?;
             out.document(&document);
-            let paint = if matches!(report.verdict.status, Status::Ready | Status::Done) {
-                Paint::Good
-            } else {
-                Paint::Bad
-            };
-            let word = out.paint(paint, report.verdict.status.as_str());
-            out.line(format!("{word} {}", escape(&report.verdict.sentence)));
+            out.line(brief::headline(&report, out));
             out.line(format!("report: {}", display_path(path)));
         }
         None if out.json => out.document(&document),
+        None if format == Format::Text => {
+            let lines = brief::lines(&report, out);
+            lines.into_iter().for_each(|line| out.line(line));
+        }
         None => out.content(text.as_bytes())?,
     }
     let release = report.facts.release.as_deref();
@@ -170,6 +173,14 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         About::release(facts.trust.clone(), release, id, target)
     });
     witness.conclude(about, document, Ok(exit(&report.verdict)), out)
+}
+
+/// The same without colours, for a file.
+fn plain(out: Output) -> Output {
+    Output {
+        color: false,
+        ..out
+    }
 }
 
 /// Converts the verdict's exit code.

@@ -121,6 +121,10 @@ fn a_clone_from_its_making_to_its_end() {
         let refused = standing.ask(command, &release, &[]);
         assert_eq!(refused.code, 22, "{refused}");
         refused.says(&["wrong target"]);
+        // A plan lists obstacles without hints.
+        if command != "plan" {
+            refused.says(&["ask a standing clone with --clone"]);
+        }
         standing.ask(command, &release, &["--clone"]).done();
     }
     let receipts = ["--receipts", "receipts"];

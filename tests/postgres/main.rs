@@ -32,6 +32,7 @@ mod gate_written;
 mod generated;
 mod harmless;
 mod held;
+mod hints;
 mod if_needed;
 mod interrupt;
 mod ledger;

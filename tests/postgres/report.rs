@@ -611,6 +611,14 @@ fn a_run_that_stopped_half_way() {
     operator.run().fails(31);
     let document = expect(&operator, "STOP", 31);
     answers(&document, "ledger", "stop");
+    let brief = report(&operator, &["--format", "text"]);
+    assert_eq!(brief.code, 31, "{brief}");
+    brief.says(&[
+        "STOP Something is wrong.",
+        "\n- `pgseal status` shows",
+        "the whole report: ",
+    ]);
+    assert!(brief.stdout.lines().count() <= 12, "{brief}");
     // The values are between two states because of that, which is no second thing to repair.
     answers(&document, "state", "stop");
     let missing = document["missing"].as_array().unwrap();

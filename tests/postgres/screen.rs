@@ -123,3 +123,36 @@ fn notices_come_after_the_name_of_their_tier() {
     assert!(at("    NOTICE: told") < at("2/2 telling   "), "{answer}");
     assert!(!answer.stderr.contains("widgets:\n"), "{answer}");
 }
+
+/// Terminals get a dozen lines and pipes the whole report.
+#[test]
+fn a_report_is_short() {
+    let (db, release, site) = small("screen_report");
+    let bundle = site.pack(&release);
+    let operator = site.operator(&bundle, &db.url());
+    let (code, screen) = Terminal::start(&operator.command("report"), 200).end();
+    assert_eq!(code, Some(20), "{screen}");
+    for words in [
+        "It can't run yet: no rehearsal of it counts.",
+        "small 1.0.0",
+        "- An operator rehearses it on a copy of the database.",
+        "Rehearsal: pgseal rehearse ",
+        "the whole report: -o report.html, or --format md",
+    ] {
+        assert!(screen.contains(words), "{words}: {screen}");
+    }
+    assert!(
+        lines(&screen).len() <= 16 && !screen.contains("| "),
+        "{screen}"
+    );
+    let piped = operator.ask("report");
+    assert!(
+        piped.stdout.starts_with("# BLOCKED: small 1.0.0"),
+        "{piped}"
+    );
+    let text = operator.ask_with("report", &["--format", "text"]);
+    assert!(
+        text.stdout.starts_with("BLOCKED It can't run yet"),
+        "{text}"
+    );
+}

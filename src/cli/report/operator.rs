@@ -12,8 +12,11 @@ pub struct Command {
 const ACTIONS: [(&str, &str); 3] = [
     ("run", "Run it"),
     ("check", "Check it again"),
-    ("rollback", "Take it back"),
+    ("rollback", BACK),
 ];
+
+/// Purpose of a rollback.
+pub const BACK: &str = "Take it back";
 
 /// All commands of the verdict in order.
 pub fn commands(facts: &ReadinessFacts, verdict: &Verdict) -> Vec<Command> {
