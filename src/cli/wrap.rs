@@ -33,8 +33,8 @@ pub fn line_of(line: &str, width: usize, indent: usize) -> String {
     for (gap, word) in pieces(&line[start..], width.saturating_sub(indent)) {
         let more = columns(&word);
         if !is_first && at + gap + more > width {
-            // Indented even if it is too long: what stands in the first column is pgseal's own.
-            at = indent;
+            // A long path has the line for itself, and the first column stays pgseal's own.
+            at = if indent + more > width { 1 } else { indent };
             whole.push('\n');
             whole.push_str(&" ".repeat(at));
         } else {
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn words_and_commands_stay_whole() {
-        assert_eq!(wrap("see /a/long/path", 8), "see\n/a/long/path");
+        assert_eq!(wrap("see /a/long/path", 8), "see\n /a/long/path");
         let text = "next: try `run --resume` now";
         assert_eq!(wrap(text, 20), "next: try\n    `run --resume`\n    now");
         // A command that fits no line is broken like other text.

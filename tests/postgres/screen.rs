@@ -133,7 +133,7 @@ fn a_report_is_short() {
     let (code, screen) = Terminal::start(&operator.command("report"), 200).end();
     assert_eq!(code, Some(20), "{screen}");
     for words in [
-        "It can't run yet: no rehearsal of it counts.",
+        "It could run, and that it can be undone is not proved: no rehearsal of it",
         "small 1.0.0",
         "- An operator rehearses it on a copy of the database.",
         "Rehearsal: pgseal rehearse ",
