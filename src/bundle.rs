@@ -20,6 +20,7 @@ pub mod spill;
 pub mod stage;
 pub mod steps;
 mod tier_files;
+pub mod undecided;
 mod unpacking;
 pub mod unsigned;
 

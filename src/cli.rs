@@ -30,6 +30,7 @@ mod gate_user;
 mod help;
 mod host;
 mod html;
+mod import;
 mod init;
 mod inspect;
 mod interrupt;
@@ -132,6 +133,8 @@ enum Color {
 enum Command {
     /// Create a release directory to start from
     Init(init::Args),
+    /// Make a release directory from the migrations of another tool
+    Import(import::Args),
     /// Create a key: NAME.key (secret) and NAME.pub
     Keygen(keygen::Args),
     /// The trust root: which keys may do which task
@@ -256,6 +259,7 @@ pub fn main() -> ExitCode {
 fn dispatch(command: Command, out: Output) -> Result<Exit, CliError> {
     match command {
         Command::Init(args) => init::run(&args, out),
+        Command::Import(args) => import::run(&args, out),
         Command::Keygen(args) => keygen::run(&args, out),
         Command::Trust(args) => trust::run(args, out),
         Command::Lint(args) => lint::run(&args, out),

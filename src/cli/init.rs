@@ -53,7 +53,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
 
 /// The release's name: the last component of the path as typed. For `.` and `..` the canonical
 /// directory name is used, so that the name is always one that the operator chose.
-fn release_name(dir: &Path) -> Result<Name, CliError> {
+pub fn release_name(dir: &Path) -> Result<Name, CliError> {
     let is_typed = matches!(dir.components().next_back(), Some(Component::Normal(_)));
     let named = match is_typed {
         true => dir.to_owned(),

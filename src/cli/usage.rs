@@ -11,7 +11,7 @@ use super::{CliError, Exit};
 /// Commands of other tools, and the sentence that names pgseal's own.
 const COMMANDS: &[(&[&str], &str)] = &[
     (
-        &["new", "import", "create", "generate"],
+        &["new", "create", "generate"],
         "`pgseal init DIR` writes a release directory to start from",
     ),
     (

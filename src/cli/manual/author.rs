@@ -13,6 +13,20 @@ pub const PAGES: &[Page] = &[
         ],
     ),
     of(
+        "import",
+        FILES,
+        [
+            (
+                "pgseal import flyway sql -o shop --from 41 --database shop",
+                "Import the Flyway migrations after version 41",
+            ),
+            (
+                "pgseal import sqitch . -o shop --from @v1.0 --to @v1.1",
+                "Import the changes between two tags of a plan",
+            ),
+        ],
+    ),
+    of(
         "lint",
         FILES,
         [
