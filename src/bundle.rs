@@ -10,6 +10,8 @@ mod checker;
 pub mod definition;
 pub mod diff;
 pub mod lint;
+pub mod new_change;
+pub mod next_version;
 pub mod problem;
 pub mod refusal;
 pub mod release_toml;

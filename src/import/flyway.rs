@@ -97,7 +97,7 @@ pub fn read(dir: &Path) -> Result<Project, ImportError> {
 
 fn change(dir: &Path, file: &str, version: &str, title: &str) -> Result<Change, ImportError> {
     let version = dotted(version);
-    let mut change = Change::new(&version, &format!("{version}_{title}"), script(dir, file)?);
+    let mut change = Change::new(&version, title, script(dir, file)?);
     change.note = title.replace('_', " ");
     change.ids.push(title.to_owned());
     Ok(change)

@@ -49,6 +49,16 @@ pub fn newest(project: &Project) -> Option<String> {
     })
 }
 
+/// A condition that holds where the release has written its rows.
+pub fn evidence(project: &Project, from: Option<&str>) -> Option<String> {
+    if from.is_none() {
+        let table = literal(&table(project));
+        return Some(format!("to_regclass({table}) is not null"));
+    }
+    let (newest, last) = newest(project).zip(last(project))?;
+    Some(format!("coalesce({newest} = {}, false)", literal(last)))
+}
+
 /// The change that [`newest`] names after all of them.
 pub fn last(project: &Project) -> Option<&str> {
     let mut versions = project.changes.iter().filter(|change| !change.repeatable);
@@ -131,8 +141,7 @@ fn dbmate(project: &Project, from: Option<&str>) -> Kept {
 
 fn goose(project: &Project, from: Option<&str>) -> Kept {
     let table = table(project);
-    let changes = project.changes.iter().map(|change| change.id());
-    let versions: Vec<&str> = changes.map(|id| id.trim_start_matches('0')).collect();
+    let versions: Vec<&str> = project.changes.iter().map(Change::id).collect();
     let insert = format!(
         "insert into {table} (version_id, is_applied) values ({}, true);\n",
         versions.join(", true), (")

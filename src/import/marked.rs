@@ -93,6 +93,12 @@ fn change(
     let mut change = Change::new(version, title, part(1));
     change.note = title.replace('_', " ");
     change.ids.push(title.to_owned());
+    if marks.tool == Tool::Goose {
+        // Its history has the number.
+        change
+            .ids
+            .insert(0, version.trim_start_matches('0').to_owned());
+    }
     let mut is_down = None;
     for (line, number) in content.split_inclusive('\n').zip(1_u32..) {
         let comment = line.trim().strip_prefix("--").map(str::trim_start);

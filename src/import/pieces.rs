@@ -1,7 +1,7 @@
 //! A script of another tool as scripts of a release: without its outer BEGIN and COMMIT, cut where a statement can't
 //! run in a transaction. psql's own scanner finds the statements.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
 use super::project::{Open, Script};
@@ -79,7 +79,7 @@ pub fn read(
         effects: Vec::new(),
         is_empty: false,
     };
-    let spans = spans(script, included, &mut read.refused);
+    let spans = spans(script, included, &mut read);
     let mut edits = BTreeMap::new();
     let body = match outer_pair(&spans, purpose) {
         true => {
@@ -99,7 +99,7 @@ pub fn read(
         read.effects
             .push(effects(&Tokens::new(&span.statement.sql)));
     }
-    read.is_empty = body.is_empty() && read.refused.is_empty();
+    read.is_empty = body.is_empty() && included.is_empty() && read.refused.is_empty();
     let needs: Vec<bool> = body.iter().map(|span| needs_none(span, alone)).collect();
     let split = purpose == Purpose::Tier && needs.contains(&true);
     if !split || needs.iter().all(|alone| *alone) {
@@ -118,16 +118,13 @@ pub fn read(
 }
 
 /// The statements over all ways through the script; none twice.
-fn spans(
-    script: &Script,
-    included: &BTreeMap<String, String>,
-    refused: &mut Vec<Open>,
-) -> Vec<Span> {
+fn spans(script: &Script, included: &BTreeMap<String, String>, read: &mut Pieces) -> Vec<Span> {
     let mut variables = Variables::default();
     for name in OF_THE_CONNECTION {
         let _ = variables.set_unknown(name, true);
     }
     let mut found: BTreeMap<usize, Span> = BTreeMap::new();
+    let mut seen = BTreeSet::new();
     let files = Only(&script.text, included);
     explore(&files, FILE, &variables, |_, step| match step {
         Ok((_, Step::Statement(statement))) if *statement.origin.at.file == *FILE => {
@@ -142,12 +139,19 @@ fn spans(
                 inspection,
             });
         }
+        // Of an included file only the effects count.
+        Ok((_, Step::Statement(statement))) => {
+            let at = &statement.origin.at;
+            if seen.insert((at.file.clone(), at.line, at.column)) {
+                read.effects.push(effects(&Tokens::new(&statement.sql)));
+            }
+        }
         Ok(_) => {}
         Err(error) => {
             let line = error.origin().map_or(1, |origin| origin.at.line);
             let open = script.open(line, error.to_string());
-            if !refused.contains(&open) {
-                refused.push(open);
+            if !read.refused.contains(&open) {
+                read.refused.push(open);
             }
         }
     });

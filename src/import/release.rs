@@ -92,6 +92,7 @@ pub fn write(mut project: Project, mut order: Order) -> Result<Written, ImportEr
         writer.change(change, number);
     }
     if let Some(kept) = kept {
+        writer.evidence = history::evidence(&project, order.from_id.as_deref());
         writer.history(kept);
     }
     let mut open = project.open.clone();
@@ -238,7 +239,8 @@ impl Writer<'_> {
         let name = self.name("history");
         let (tier, rollback) = (format!("tiers/{name}.sql"), format!("rollback/{name}.sql"));
         self.written.files.insert(tier.clone(), kept.up);
-        self.written.files.insert(rollback.clone(), kept.down);
+        let down = self.guarded(&kept.down, false);
+        self.written.files.insert(rollback.clone(), down);
         self.listed.tiers.push(Tier {
             name,
             file: tier,

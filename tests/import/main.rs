@@ -1,6 +1,7 @@
 //! `pgseal import`: directories of other tools at their real shape, read, packed, and proved on a real server.
 #![allow(clippy::unwrap_used)]
 
+mod next;
 mod proved;
 mod refused;
 mod shop;
@@ -20,10 +21,6 @@ impl Import {
         let dir = tempfile::tempdir().unwrap();
         write(&dir.path().join("source"));
         Self(dir)
-    }
-
-    fn source(&self) -> PathBuf {
-        self.0.path().join("source")
     }
 
     fn release(&self) -> PathBuf {

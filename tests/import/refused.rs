@@ -63,7 +63,7 @@ fn what_is_undecided_is_an_error_until_it_is_decided() {
         page.contains("- V4__control.sql:3: COMMIT inside of the script"),
         "{page}"
     );
-    let tier = import.text("tiers/02_3_text.sql");
+    let tier = import.text("tiers/02_text.sql");
     assert!(
         tier.contains("select 'hello ${name}', :'whole', :number;"),
         "{tier}"
@@ -72,10 +72,10 @@ fn what_is_undecided_is_an_error_until_it_is_decided() {
     for error in [
         "undecided-import release.toml:1",
         "undecided-import release.toml:3",
-        "undecided-import rollback/01_1_a.sql:1",
-        "undecided-import tiers/02_3_text.sql:1",
-        "transaction-control tiers/03_4_control.sql:1",
-        "dispatch tiers/04_5_out.sql:1",
+        "undecided-import rollback/01_a.sql:1",
+        "undecided-import tiers/02_text.sql:1",
+        "transaction-control tiers/03_control.sql:1",
+        "dispatch tiers/04_out.sql:1",
     ] {
         assert!(
             errors.iter().any(|found| found == error),
