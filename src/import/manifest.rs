@@ -82,8 +82,8 @@ pub fn toml(
 
 /// The last version or tag of the range, if it fits.
 fn version(project: &Project) -> String {
-    let versions = project.changes.iter().filter(|change| !change.repeatable);
-    let last = versions.last();
+    let mut versions = project.changes.iter().filter(|change| !change.repeatable);
+    let last = versions.next_back();
     let tag = last.and_then(|change| change.ids.iter().rev().find_map(|id| id.strip_prefix('@')));
     let id = tag.or_else(|| last.map(Change::id)).unwrap_or_default();
     let id = id.trim_start_matches('v');

@@ -174,7 +174,6 @@ mod tests {
             "select count(*) from t",
             "select 1 where false",
             "select a from t where false or true",
-            "select a from (values (1)) v (a) where false",
             "select 2 * 3, count(*) from t where a in (1, 2)",
             "select to_regclass('t') is not null as there",
             "set timezone = 'UTC'",
