@@ -147,7 +147,8 @@ fn drafts_of_ways_back() {
 /// The other tool's rows, written by the run and taken back by the rollback; from an empty database and from a range.
 #[test]
 fn histories_are_kept() {
-    let cases: [(&str, fn(&Path), &str, &str); 4] = [
+    type Write = fn(&Path);
+    let cases: [(&str, Write, &str, &str); 4] = [
         (
             "golang-migrate",
             shop::golang_migrate,
