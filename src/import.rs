@@ -4,7 +4,7 @@
 //! - `history`: the table in which the other tool records what it ran
 //! - `pieces`: a script without its outer transaction, cut where statements can't share one
 //! - `sqitch`, `flyway`, `liquibase`, `marked` (dbmate, goose), `pairs` (golang-migrate), `atlas`, `psql`: one reader each
-//! - `project`: the neutral model; `files`: the files of the source
+//! - `project`: the neutral model; `files`: the files of the source; `path`: schemas of names without one
 //!
 //! Undecided points are comments that the rule `undecided-import` refuses ([`crate::bundle::undecided`]).
 
@@ -19,6 +19,7 @@ mod manifest;
 mod marked;
 mod page;
 mod pairs;
+mod path;
 mod pieces;
 mod probes;
 mod project;

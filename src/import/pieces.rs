@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
+use super::path;
 use super::project::{Open, Script};
 use crate::lint::effects::{Effects, effects};
 use psql_script::{
@@ -94,10 +95,12 @@ pub fn read(
         body.iter()
             .for_each(|span| in_transaction(span, &mut edits));
     }
+    let mut schema = path::DEFAULT.to_owned();
     for span in body {
         refusals(script, span, &mut read.refused);
-        read.effects
-            .push(effects(&Tokens::new(&span.statement.sql)));
+        schema = path::set_by(&span.statement.sql).unwrap_or(schema);
+        let effects = effects(&Tokens::new(&span.statement.sql));
+        read.effects.push(path::qualified(effects, &schema));
     }
     read.is_empty = body.is_empty() && included.is_empty() && read.refused.is_empty();
     let needs: Vec<bool> = body.iter().map(|span| needs_none(span, alone)).collect();
@@ -125,6 +128,7 @@ fn spans(script: &Script, included: &BTreeMap<String, String>, read: &mut Pieces
     }
     let mut found: BTreeMap<usize, Span> = BTreeMap::new();
     let mut seen = BTreeSet::new();
+    let mut schema = path::DEFAULT.to_owned();
     let files = Only(&script.text, included);
     explore(&files, FILE, &variables, |_, step| match step {
         Ok((_, Step::Statement(statement))) if *statement.origin.at.file == *FILE => {
@@ -143,7 +147,10 @@ fn spans(script: &Script, included: &BTreeMap<String, String>, read: &mut Pieces
         Ok((_, Step::Statement(statement))) => {
             let at = &statement.origin.at;
             if seen.insert((at.file.clone(), at.line, at.column)) {
-                read.effects.push(effects(&Tokens::new(&statement.sql)));
+                schema =
+                    path::set_by(&statement.sql).unwrap_or_else(|| std::mem::take(&mut schema));
+                let effects = effects(&Tokens::new(&statement.sql));
+                read.effects.push(path::qualified(effects, &schema));
             }
         }
         Ok(_) => {}

@@ -218,8 +218,8 @@ fn histories_are_kept() {
 fn two_more(tool: &str, dir: &Path) {
     for (number, name) in [(21, "wishes"), (22, "gifts")] {
         let (up, down) = (
-            format!("create table shop.{name} (id integer);"),
-            format!("drop table shop.{name};"),
+            format!("create table {name} (id integer);"),
+            format!("drop table {name};"),
         );
         let put = |file: String, text: String| fs::write(dir.join(file), text).unwrap();
         match tool {
