@@ -45,6 +45,8 @@ pub enum Purpose {
 struct Span {
     start: usize,
     end: usize,
+    /// Its text is these bytes of the source: no variable was replaced in it.
+    is_whole: bool,
     statement: Statement,
     inspection: Inspection,
 }
@@ -136,9 +138,11 @@ fn spans(script: &Script, included: &BTreeMap<String, String>, read: &mut Pieces
             let start = offset(&script.text, at.line, at.column);
             let end = start + statement.sql.len();
             let inspection = statement.inspect();
+            let is_whole = script.text.get(start..end) == Some(&*statement.sql);
             found.entry(start).or_insert(Span {
                 start,
                 end,
+                is_whole,
                 statement,
                 inspection,
             });
@@ -219,7 +223,9 @@ fn outer_pair(spans: &[Span], purpose: Purpose) -> bool {
         ],
     };
     let between = &spans[1..spans.len() - 1];
-    begins.contains(&words(first).as_str())
+    first.is_whole
+        && last.is_whole
+        && begins.contains(&words(first).as_str())
         && ends.contains(&words(last).as_str())
         && between
             .iter()
@@ -228,6 +234,9 @@ fn outer_pair(spans: &[Span], purpose: Purpose) -> bool {
 
 /// Removes CONCURRENTLY, since a rollback is one transaction. A dropped index may be missing where a run stopped.
 fn in_transaction(span: &Span, edits: &mut BTreeMap<usize, (usize, String)>) {
+    if !span.is_whole {
+        return;
+    }
     let instead = match classify(&span.statement.sql) {
         Some(NonTransactional::CreateIndex { .. } | NonTransactional::Detach { .. }) => "",
         Some(NonTransactional::DropIndex { .. }) => "if exists",
@@ -274,12 +283,10 @@ fn needs_none(span: &Span, alone: bool) -> bool {
 /// The line of a place at which the script can't be cut: a backslash command, or COPY data, between statements.
 fn unsplittable(script: &Script, body: &[Span]) -> Option<u32> {
     let mut at = 0;
-    let is_whole =
-        |span: &Span| script.text.get(span.start..span.end) == Some(&*span.statement.sql);
     body.iter().find_map(|span| {
         let between = script.text.get(at..span.start).unwrap_or("\\");
         at = span.end;
-        let fits = is_whole(span) && !between.contains('\\') && span.statement.copy.is_none();
+        let fits = span.is_whole && !between.contains('\\') && span.statement.copy.is_none();
         (!fits).then_some(span.statement.origin.at.line)
     })
 }

@@ -87,6 +87,23 @@ fn a_rollback_is_one_transaction() {
     );
 }
 
+/// Where a variable was replaced, bytes of the statement are no bytes of the source.
+#[test]
+fn replaced_variables_are_not_cut() {
+    for sql in [
+        "\\set b begin\n:b; select 'é'; commit;",
+        "\\set c vacuum\n:c é; select 1;",
+    ] {
+        assert_eq!(texts(&tier(sql)), [(sql, false)]);
+    }
+    let script = Script::whole(
+        "a.sql",
+        "\\set i a_long_name\n/* é */ drop index :i, concurrently;".to_owned(),
+    );
+    let read = read(&script, &BTreeMap::new(), Purpose::Rollback, false);
+    assert_eq!(texts(&read), [(script.text.trim(), false)]);
+}
+
 #[test]
 fn points_have_their_line_in_the_file() {
     let mut script = Script::whole(
