@@ -18,7 +18,7 @@ pub struct Order {
     pub database: Option<String>,
     /// The release also writes the other tool's history.
     pub keep_history: bool,
-    /// The name of `--from` in the history; set by [`write`].
+    /// The name of `--from` in the history; set by [`write()`].
     pub from_id: Option<String>,
 }
 
