@@ -10,6 +10,8 @@ mod checker;
 pub mod definition;
 pub mod diff;
 pub mod lint;
+pub mod new_change;
+pub mod next_version;
 pub mod problem;
 pub mod refusal;
 pub mod release_toml;
@@ -20,6 +22,7 @@ pub mod spill;
 pub mod stage;
 pub mod steps;
 mod tier_files;
+pub mod undecided;
 mod unpacking;
 pub mod unsigned;
 

@@ -32,6 +32,7 @@ mod help;
 mod hints;
 mod host;
 mod html;
+mod import;
 mod init;
 mod inspect;
 mod interrupt;
@@ -45,6 +46,7 @@ mod man;
 mod manual;
 mod measured;
 mod missing;
+mod new;
 mod notarise;
 mod output;
 mod pack;
@@ -134,6 +136,10 @@ enum Color {
 enum Command {
     /// Create a release directory to start from
     Init(init::Args),
+    /// Make a release directory from the migrations of another tool
+    Import(import::Args),
+    /// Add a change to a release directory: tier, rollback, verify script
+    New(new::Args),
     /// Create a key: NAME.key (secret) and NAME.pub
     Keygen(keygen::Args),
     /// The trust root: which keys may do which task
@@ -266,6 +272,8 @@ impl Command {
 fn dispatch(command: Command, out: Output) -> Result<Exit, CliError> {
     match command {
         Command::Init(args) => init::run(&args, out),
+        Command::Import(args) => import::run(&args, out),
+        Command::New(args) => new::run(&args, out),
         Command::Keygen(args) => keygen::run(&args, out),
         Command::Trust(args) => trust::run(args, out),
         Command::Lint(args) => lint::run(&args, out),

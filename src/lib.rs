@@ -25,6 +25,8 @@ pub mod readiness;
 
 pub mod release;
 
+pub mod import;
+
 pub mod lint;
 
 pub mod archiving;

@@ -77,6 +77,10 @@ pub static RULES: &[Rule] = &[
     error("encoding", "a text that is not UTF-8"),
     error("empty-script", "a script without a statement"),
     error(
+        "undecided-import",
+        "a point of an import that a person has to decide",
+    ),
+    error(
         "include",
         "an include that leaves the release, includes itself, or goes too deep",
     ),

@@ -8,7 +8,7 @@ use super::release_toml::{self, FILE, ReleaseToml};
 use super::runbooks::runbooks;
 use super::source::{Source, SourceError};
 use super::stage::Stage;
-use super::{checker, lint};
+use super::{checker, lint, undecided};
 use pgseal_verify::entry_path::EntryPath;
 use pgseal_verify::format::manifest::{Manifest, State};
 use pgseal_verify::limits;
@@ -126,6 +126,7 @@ impl Definition {
                 None
             }
         };
+        problems.extend(undecided::problems(&source));
         if let Some((manifest, stages)) = &manifest {
             lint::scripts(manifest, manifest, &source, &mut problems);
             runbooks(manifest, &source, &mut problems);

@@ -4,13 +4,22 @@ use std::path::{Component, Path, PathBuf};
 
 use include_dir::{Dir, include_dir};
 
+use super::args::{TrustArgs, authenticate, now};
 use super::{CliError, Exit, Output, ResultExt, display_path};
+use crate::bundle::next_version;
+use crate::bundle::release_toml::FILE;
+use crate::trust::JudgedAt;
 use pgseal_verify::format::name::Name;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// The directory to make; must not exist, or be empty. The release is called like it
     dir: PathBuf,
+    /// Begin the version after this bundle: its name, target and gates, its finalized state as baseline
+    #[arg(long, value_name = "BUNDLE")]
+    next: Option<PathBuf>,
+    #[command(flatten)]
+    trust: TrustArgs,
 }
 
 /// A small release that packs and runs.
@@ -22,6 +31,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let entries = args.dir.read_dir();
     if entries.is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(CliError::not_empty(&args.dir));
+    }
+    if let Some(bundle) = &args.next {
+        return next_version(args, bundle, out);
     }
     std::fs::create_dir_all(&args.dir).map_err(io)?;
     TEMPLATE.extract(&args.dir).map_err(io)?;
@@ -51,9 +63,38 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
+/// Writes the beginning of the version after an authentic bundle.
+fn next_version(args: &Args, bundle: &Path, out: Output) -> Result<Exit, CliError> {
+    let root = args.trust.load()?;
+    let authentic = authenticate(bundle, &root, JudgedAt::At(now()))?;
+    let manifest = authentic.manifest();
+    let mut files = vec![(FILE.to_owned(), next_version::toml(manifest).into_bytes())];
+    for (path, targets) in next_version::files(manifest) {
+        let content = authentic.content(&path)?;
+        files.extend(targets.into_iter().map(|target| (target, content.to_vec())));
+    }
+    for (file, bytes) in &files {
+        let path = args.dir.join(file);
+        let parent = path.parent().unwrap_or(&args.dir);
+        std::fs::create_dir_all(parent).at(parent)?;
+        std::fs::write(&path, bytes).at(&path)?;
+    }
+    out.document(&serde_json::json!({ "directory": args.dir.to_string_lossy() }));
+    let dir = display_path(&args.dir);
+    let release = &manifest.release;
+    out.line(format!(
+        "{dir}: follows {} {}",
+        release.name, release.version
+    ));
+    out.line(format!(
+        "next: `pgseal new NAME -C {dir}` adds a change, `pgseal lint {dir}`"
+    ));
+    Ok(Exit::Done)
+}
+
 /// The release's name: the last component of the path as typed. For `.` and `..` the canonical
 /// directory name is used, so that the name is always one that the operator chose.
-fn release_name(dir: &Path) -> Result<Name, CliError> {
+pub fn release_name(dir: &Path) -> Result<Name, CliError> {
     let is_typed = matches!(dir.components().next_back(), Some(Component::Normal(_)));
     let named = match is_typed {
         true => dir.to_owned(),

@@ -11,8 +11,8 @@ use super::{CliError, Exit};
 /// Commands of other tools, and the sentence that names pgseal's own.
 const COMMANDS: &[(&[&str], &str)] = &[
     (
-        &["new", "import", "create", "generate"],
-        "`pgseal init DIR` writes a release directory to start from",
+        &["create", "generate", "add"],
+        "`pgseal init DIR` writes a release directory to start from, `pgseal new NAME` adds a change to it",
     ),
     (
         &["deploy", "apply", "migrate", "up", "execute"],

@@ -58,6 +58,12 @@ impl Desk {
                 .collect::<Vec<_>>(),
         );
         desk.ok("init", &["init", "example"]);
+        let change = desk.path("migrations/1_greetings.up.sql");
+        fs::create_dir(desk.path("migrations")).expect("a directory");
+        fs::write(change, "create table greetings (id integer);").expect("a file");
+        let imported = ["import", "golang-migrate", "migrations", "-o", "imported"];
+        desk.ok("import", &imported);
+        desk.ok("new", &["new", "thanks", "-C", "imported"]);
         desk
     }
 

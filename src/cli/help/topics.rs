@@ -96,6 +96,12 @@ pub const TOPICS: &[Topic] = &[
         "gate.md",
         &["gate"]
     ),
+    page!(
+        "importing",
+        "Bringing the migrations of another tool",
+        "import.md",
+        &["import"]
+    ),
     page!("kinds", "Kinds of errors, and what to do", "errors.md", &[]),
     page!(
         "ledger",

@@ -6,10 +6,41 @@ use super::{AUTHENTIC, Exit, FILES, Page, of};
 pub const PAGES: &[Page] = &[
     of(
         "init",
-        FILES,
+        AUTHENTIC,
         [
             ("pgseal init greetings", "Start the release greetings"),
-            ("pgseal init releases/shop --json", "The same for a program"),
+            (
+                "pgseal init shop-1.1 --next shop-1.0.0.pgseal",
+                "Begin the version after a bundle",
+            ),
+        ],
+    ),
+    of(
+        "import",
+        FILES,
+        [
+            (
+                "pgseal import flyway sql -o shop --from 41 --database shop",
+                "Import the Flyway migrations after version 41",
+            ),
+            (
+                "pgseal import sqitch . -o shop --from @v1.0 --to @v1.1",
+                "Import the changes between two tags of a plan",
+            ),
+        ],
+    ),
+    of(
+        "new",
+        FILES,
+        [
+            (
+                "pgseal new coupons",
+                "Add a change to the release in this directory",
+            ),
+            (
+                "pgseal new coupons -C releases/shop",
+                "The same in another directory",
+            ),
         ],
     ),
     of(
