@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::error::ErrorKind;
 
 /// Values for words in capitals and inserted text that an option would not take literally.
-const VALUES: [(&str, &str); 12] = [
+const VALUES: [(&str, &str); 13] = [
     ("TIME", "2026-01-01T00:00:00Z"),
     ("ROLE=N", "l2=1"),
     ("ROLE", "l2"),
@@ -15,6 +15,7 @@ const VALUES: [(&str, &str); 12] = [
     ("SHELL", "bash"),
     ("RULE", "cannot-be-undone"),
     ("NAME=VALUE", "ticket=OPS-1"),
+    ("NAME", "name"),
     ("ADMIN_URL", "postgresql://db1/postgres"),
     ("URL", "postgresql://db1/app"),
     ("A|B", "A"),

@@ -32,7 +32,7 @@ const COMMANDS: &[(&[&str], &str)] = &[
     ),
     (
         &["test"],
-        "`pgseal rehearse FILE` tries a release on a clone, `pgseal check FILE` runs its checks",
+        "`pgseal rehearse FILE --from DATABASE` tries a release on a clone, `pgseal check FILE` runs its checks",
     ),
     (
         &["resume", "repair", "continue"],

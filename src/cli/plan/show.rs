@@ -28,7 +28,7 @@ pub fn show(manifest: &Manifest, plan: &Plan, answer: &Answer<'_>, out: Output) 
     if let Some(rehearsed) = answer.rehearsed {
         rehearsed.show(manifest, answer.values, out);
     } else {
-        out.line("no rehearsal of it is here: `pgseal rehearse FILE` proves on a clone that it can be undone");
+        out.line("no rehearsal of it is here: `pgseal rehearse FILE --from DATABASE` proves on a clone that it can be undone");
     }
     for (at, tier) in plan.tiers.iter().enumerate() {
         let (all, name) = (plan.tiers.len(), &tier.name);
