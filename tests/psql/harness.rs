@@ -255,8 +255,11 @@ fn pgseal_sends(dir: &Path, file: &str, arguments: &[String]) -> (Vec<Sent>, Opt
         .stdout
         .split(|byte| *byte == b'\n')
         .filter(|line| !line.is_empty());
+    // A refusal has a line of its own behind the statements.
     let sent = lines
-        .map(|line| statement(&serde_json::from_slice(line).unwrap()))
+        .map(|line| serde_json::from_slice::<Value>(line).unwrap())
+        .filter(|line| line.get("error").is_none())
+        .map(|line| statement(&line))
         .collect();
     match answer.status.code() {
         Some(0) => (sent, None),
