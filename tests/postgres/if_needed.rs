@@ -133,7 +133,9 @@ fn if_needed_beside_a_run() {
     let operator = operator(&db, &site, &bundle);
     let run = operator.start("run");
     wait_until("it sleeps", || db.ask(SLEEPERS) == "1");
-    let beside = operator.ask_with("run", &IF_NEEDED);
+    // Patient, because the end of a run takes seconds on a busy disk.
+    let patient = [&IF_NEEDED[..], &["--lock-retries", "10"]].concat();
+    let beside = operator.ask_with("run", &patient);
     run.end().done();
     beside.done();
     assert_eq!(beside.json()["outcome"], "already-in-effect");
