@@ -936,14 +936,6 @@ fn stock_tools_verify_a_trust_root_and_see_every_tampering() {
 fn the_commands_of_the_format_hold() {
     let database = Cluster::shared().database("interchange");
     let desk = Desk::for_database(database.name(), |_| ());
-    let approved = format!(
-        "comment on database {} is 'approved OPS-1'",
-        database.name()
-    );
-    database
-        .client()
-        .batch_execute(&approved)
-        .expect("a comment");
     let url = database.url();
     desk.site
         .run([

@@ -48,6 +48,7 @@ mod points;
 mod pooler;
 mod preflight;
 mod reading;
+mod readme;
 mod receipts;
 mod records;
 mod rehearse;
@@ -75,6 +76,7 @@ mod targets;
 mod throwaway;
 mod tls;
 mod together;
+mod typed;
 mod undo;
 mod waiting;
 

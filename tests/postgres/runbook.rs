@@ -270,28 +270,24 @@ fn template() {
         )
     };
     let before = dump(&db);
-    let (code, said) = step("gate");
-    assert_eq!(
-        (code, said.contains("approved OPS-1")),
-        (20, true),
-        "{said}"
-    );
-    assert_eq!(step("run").0, 20);
-    // The comment in gate/approved.sql contains the approval.
-    let gate = fs::read_to_string(site.path("example/gate/approved.sql")).unwrap();
-    let approval = gate
+    // The comment in gate/no_freeze.sql shows how to close it.
+    let gate = fs::read_to_string(site.path("example/gate/no_freeze.sql")).unwrap();
+    let freeze = gate
         .lines()
         .find_map(|line| line.trim_start_matches("-- ").trim().strip_suffix(';'))
         .unwrap();
-    db.client().batch_execute(approval.trim()).unwrap();
+    db.client().batch_execute(freeze.trim()).unwrap();
+    let (code, said) = step("gate");
+    assert_eq!((code, said.contains("freeze: ")), (20, true), "{said}");
+    assert_eq!(step("run").0, 20);
+    db.client()
+        .batch_execute("comment on database example is null")
+        .unwrap();
     for command in [
         "gate", "plan", "run", "check", "rollback", "run", "rollback",
     ] {
         let (code, said) = step(command);
         assert_eq!(code, 0, "{command}: {said}");
     }
-    db.client()
-        .batch_execute("comment on database example is null")
-        .unwrap();
     assert_same(&before, &dump(&db));
 }

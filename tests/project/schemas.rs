@@ -643,6 +643,9 @@ fn commands_on_a_database() {
             .collect();
         desk.expect(exit, schema, &arguments)
     };
+    let mut client = database.client();
+    let freeze = format!("comment on database {} is 'freeze'", database.name());
+    client.batch_execute(&freeze).expect("a comment");
     desk.ok("status", &["status", "--db", &url]);
     expect(20, "gate", "gate", &[]);
     expect(20, "gate", "gate", &["--only"]);
@@ -652,12 +655,8 @@ fn commands_on_a_database() {
         expect(20, "error", "run", &[])["error"]["kind"],
         "gate-blocked"
     );
-    let mut client = database.client();
-    let approved = format!(
-        "comment on database {} is 'approved OPS-1'",
-        database.name()
-    );
-    client.batch_execute(&approved).expect("a comment");
+    let thaw = format!("comment on database {} is null", database.name());
+    client.batch_execute(&thaw).expect("no comment");
     expect(0, "gate", "gate", &[]);
     assert_eq!(expect(0, "plan", "plan", &[])["gate"]["verdict"], "READY");
     expect(0, "check", "check", &[]);
@@ -739,15 +738,11 @@ fn commands_on_a_database() {
         "--interval",
         "1",
     ];
-    let name = database.name();
-    client
-        .batch_execute(&format!("comment on database {name} is null"))
-        .expect("a comment");
+    client.batch_execute(&freeze).expect("a comment");
     let done = std::thread::scope(|scope| {
         scope.spawn(|| {
             std::thread::sleep(std::time::Duration::from_secs(2));
-            let open = format!("comment on database {name} is 'approved OPS-1'");
-            client.batch_execute(&open).expect("a comment");
+            client.batch_execute(&thaw).expect("no comment");
         });
         expect(0, "run", "run", &approved)
     });
@@ -868,14 +863,6 @@ fn a_run_that_commits_more_than_once() {
     fs::write(desk.path("example/tiers/steps.sql"), sql).expect("our own file");
     desk.bundle(database.name());
     let url = database.url();
-    let approved = format!(
-        "comment on database {} is 'approved OPS-1'",
-        database.name()
-    );
-    database
-        .client()
-        .batch_execute(&approved)
-        .expect("a comment");
     let run = ["run", "a.pgseal", "--db", &url, "-v", "ticket=OPS-1"];
     let plan = desk.ok("plan", &[&["plan"], &run[1..]].concat());
     assert_eq!(plan["phases"].as_array().map(Vec::len), Some(2), "{plan}");
