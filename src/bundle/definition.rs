@@ -152,7 +152,7 @@ impl Definition {
 
 fn no_release_toml() -> Problem {
     Problem::file(FILE, "the release directory has no release.toml")
-        .hint("`pgseal init DIR` writes one to start from")
+        .hint("`pgseal init DIR` writes one to start from, `pgseal import TOOL DIR -o NEW` one about the scripts of another tool")
 }
 
 fn read_toml(source: &Source) -> Result<(String, ReleaseToml), Problem> {

@@ -30,7 +30,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let name = release_name(&args.dir)?;
     let entries = args.dir.read_dir();
     if entries.is_ok_and(|mut entries| entries.next().is_some()) {
-        return Err(CliError::not_empty(&args.dir));
+        return Err(CliError::not_empty(&args.dir).hint(
+            "name a new directory; `pgseal import TOOL DIR -o NEW` takes scripts that are there",
+        ));
     }
     if let Some(bundle) = &args.next {
         return next_version(args, bundle, out);

@@ -12,7 +12,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use super::{CliError, Kind, Output, display_path, escape};
+use super::{CliError, Kind, Output, ResultExt as _, display_path, escape};
 use pgseal_verify::format::manifest::Manifest;
 
 /// The configuration file of a host.
@@ -133,7 +133,8 @@ pub fn named_file(arguments: impl Iterator<Item = OsString>) -> Option<PathBuf> 
 pub fn load(config: Option<&Path>) -> Result<(), CliError> {
     let host = Path::new(HOST_FILE);
     let mut settings = Settings::default();
-    if host.exists() {
+    // A directory that may not be searched is an error: a setting in it would silently not hold.
+    if host.try_exists().at(host)? {
         settings.read_file(host)?;
     }
     if let Some(path) = config {

@@ -33,20 +33,21 @@ pub fn problems(definition: &Definition) -> Vec<Problem> {
     read(manifest);
     definition.stages().for_each(|stage| read(&stage));
     let named = opened.paths.into_inner();
-    let paths = definition.source().paths();
-    let unlisted = paths.filter(|path| {
-        let name = path.as_str().to_ascii_lowercase();
-        let is_script = name.ends_with(".sql") || name.ends_with(".psql");
-        is_script && !named.contains(path.as_str())
-    });
-    let problem = |path: &EntryPath| {
-        Problem::file(
-            path,
-            "neither release.toml nor an \\i of a script that runs names it, so it never runs",
-        )
-        .rule(RULE)
-    };
-    unlisted.map(problem).collect()
+    let paths = definition.source().paths().map(EntryPath::as_str);
+    let unlisted = paths.filter(|path| is_script(path) && !named.contains(*path));
+    let never = "neither release.toml nor an \\i of a script that runs names it, so it never runs";
+    let hidden = definition.source().skipped().iter().map(String::as_str);
+    unlisted
+        .map(|path| Problem::file(path, never).rule(RULE))
+        .chain(hidden.filter(|path| is_script(path)).map(|path| {
+            Problem::file(path, "it is hidden, so it is not packed and never runs").rule(RULE)
+        }))
+        .collect()
+}
+
+fn is_script(path: &str) -> bool {
+    let name = path.to_ascii_lowercase();
+    name.ends_with(".sql") || name.ends_with(".psql")
 }
 
 fn scripts(manifest: &Manifest) -> impl Iterator<Item = &EntryPath> {

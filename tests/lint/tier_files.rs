@@ -76,12 +76,14 @@ fn written_rollbacks_are_the_only_ones_and_other_files_are_unlisted() {
         ("tiers/old/03.sql", "select 1;\n"),
         ("rollback/02.sql", "select 1;\n"),
         ("tiers/02.sql", "select 1;\n"),
+        ("tiers/.03.sql", "select 1;\n"),
     ];
     let release = listed("tiers/*.sql", back, &files);
     assert_eq!(
         release.open(),
         [
             "unlisted-script rollback/02.sql",
+            "unlisted-script tiers/.03.sql",
             "unlisted-script tiers/old/03.sql"
         ]
     );

@@ -19,7 +19,9 @@ use crate::trust::JudgedAt;
 use pgseal_verify::format::timestamp::Timestamp;
 use pgseal_verify::plural::count;
 
+// A check signs nothing, so it needs no key.
 #[derive(clap::Args, Debug)]
+#[command(mut_group("signer", |signer| signer.required(false)))]
 pub struct Args {
     /// The archive
     dir: PathBuf,
@@ -41,8 +43,13 @@ pub struct Args {
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let root = args.trust.load()?;
-    let signer = args.signer.open()?;
-    super::check_role(&root, &signer.public_key())?;
+    let signer = match args.check {
+        true => None,
+        false => Some(args.signer.open()?),
+    };
+    if let Some(signer) = &signer {
+        super::check_role(&root, &signer.public_key())?;
+    }
     let when = JudgedAt::AsOf(args.as_of.unwrap_or_else(now));
     let waiting = || out.waits_for(&args.dir);
     let log = LockedLog::lock(&args.dir, &root, &waiting).map_err(|error| match error {
@@ -57,9 +64,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let plan = Plan::new(&authenticator, &log, files)?;
     let foreseen = foreseen::faults(&args.dir, &args.files, &root, args.as_of, out);
     foreseen::show(&foreseen, out);
-    if args.check {
+    let Some(signer) = signer else {
         return checked(args, &plan, &foreseen, out);
-    }
+    };
     let first = log.head().size();
     let checkpoint = archive.add(&plan, log, &root, signer.as_ref())?;
     let size = first + plan.new.len() as u64;
