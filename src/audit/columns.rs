@@ -80,6 +80,11 @@ const COLUMNS: &[Column] = &[
     Column("trust_version", Number, &["/facts/trust_root/version"]),
     Column("faults", List(FAULTS), &["/faults"]),
     Column("notes", List(FAULTS), &["/notes"]),
+    Column(
+        "system_identifier",
+        Text,
+        &["/facts/receipt/system_identifier"],
+    ),
 ];
 
 const SIGNERS: &[Column] = &[
