@@ -203,7 +203,7 @@ enum Command {
     Drift(drift::Args),
     /// Fingerprint a database by digest and by name, and compare two
     Fingerprint(fingerprint::Args),
-    /// GO or NO-GO, from evidence only: READY, BLOCKED, DONE or STOP; read-only
+    /// GO or NO-GO, from evidence only: READY, BLOCKED, HELD, DONE or STOP; read-only
     Report(report::Args),
     /// A directory that can't lose a file unnoticed: its log, its proofs
     Archive(archive::Args),
