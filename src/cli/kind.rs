@@ -119,7 +119,7 @@ kinds! {
     UnexpectedAnswer "unexpected-answer" Preflight "The server's answer does not make sense."
     Locked "locked" Preflight "Another run holds the lock."
     AlreadyInEffect "already-in-effect" Preflight "The release is in effect already."
-    OlderSequence "older-sequence" Preflight "A later sequence of this release ran here."
+    OlderSequence "older-sequence" Preflight "A later sequence of this release is in effect, or ran here and this one never did."
     SameSequence "same-sequence" Preflight "Another release with the same sequence is in effect."
     Overlap "overlap" Preflight "A release that shares tiers with this one is in effect."
     Requires "requires" Preflight "A release that this one requires is not in effect."

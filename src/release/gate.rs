@@ -157,7 +157,8 @@ pub(super) fn open_to_ask(
 ) -> Result<(Box<dyn Session>, Within), OpenError> {
     let (mut session, _) = open(order, policy, Purpose::Ask)?;
     let runs_as = order.runs_as.filter(|_| order.rehearsal().is_none());
-    let roles = gate_role::check(session.as_mut(), order.root().policy().gate_role, runs_as);
+    let wanted = order.root().policy().gate_role;
+    let roles = gate_role::check(session.as_mut(), wanted, runs_as, order.clone);
     let roles = roles.map_err(OpenError::Connect)?;
     let within = if roles.superuser_runs {
         Within::BeforeSuperusersRun

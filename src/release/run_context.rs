@@ -49,6 +49,16 @@ pub enum CloneOf<'b> {
     Standing(&'b StandingClone),
 }
 
+impl<'b> CloneOf<'b> {
+    /// The database that the clone was made of; `None` for a dump.
+    pub fn source(self) -> Option<&'b str> {
+        match self {
+            Self::Rehearsal(clone) => clone.source(),
+            Self::Standing(clone) => clone.source(),
+        }
+    }
+}
+
 /// The context of a run.
 pub type ContextToRun<'b> = RunContext<'b, &'b BundleToRun<'b>>;
 

@@ -170,6 +170,9 @@ impl Executor<'_, '_> {
         let action = self.receipt.action;
         let within = self.within();
         let start = relative::at_start(self.session, &self.order, action, &state, within)?;
+        if let Some(clone) = self.order.rehearsal().filter(|_| !start.is_empty()) {
+            locks::look(self.session, &self.order, clone, "", self.observer)?;
+        }
         self.receipt.start = (!start.is_empty()).then_some(start);
         Ok(())
     }

@@ -406,8 +406,24 @@ fn runs_and_rollbacks_of_a_database() {
         said["action"] = "rollback".into()
     });
     well.has([]);
-    well.remove("again.receipt.json");
+    // The host had no key for receipts when it rolled back.
     well.remove("back.receipt.json");
+    let back = rolled_back(&well.one, well.trust, "2026-11-21T08:20:00Z", "back");
+    let back = pgseal_verify::format::json::to_canonical(&back).expect("only integers");
+    well.vault.put("back.receipt.json", &back);
+    well.has([]);
+    let said = well.vault.audit(&[ARCHIVE]).text();
+    assert!(
+        said.contains("unless archive/back.receipt.json is true, which is not signed"),
+        "{said}"
+    );
+    // Of another time, it explains nothing.
+    let late = rolled_back(&well.one, well.trust, "2026-11-21T08:40:00Z", "back");
+    let late = pgseal_verify::format::json::to_canonical(&late).expect("only integers");
+    well.vault.put("back.receipt.json", &late);
+    well.has([("again.receipt.json", "run-twice")]);
+    std::fs::remove_file(well.vault.archive().join("back.receipt.json")).expect("it is there");
+    well.remove("again.receipt.json");
     // An earlier release runs while a later one is in effect.
     let earlier = bundle("shop", "0.9.0", 0, &well.vault.keys.release);
     well.vault

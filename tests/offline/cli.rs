@@ -417,6 +417,14 @@ fn a_bundle_from_packing_to_looking_inside() {
         site.run(["runbook", "mine.pgseal", "--raw"]).done().stdout,
         runbook
     );
+    let owners = site.run(["runbook", "mine.pgseal", "owner"]).done().text();
+    for said in [
+        "mine 1.0.0: for the owner",
+        "Can it be undone",
+        "pgseal report",
+    ] {
+        assert!(owners.contains(said), "{said}: {owners}");
+    }
     let shown = site
         .run(["runbook", "mine.pgseal", "-v", "ticket=OPS-7"])
         .done()

@@ -75,6 +75,25 @@ fn lost(archive: &Archive<'_>, rollback: &ReceiptRecord<'_>) -> String {
     format!("the receipt of its run is not here, or is {path}, which {why}")
 }
 
+/// An unsigned receipt that rolls a run back before another one. It proves nothing; but a signed
+/// receipt for each of two runs, and an unsigned one between, is no contradiction.
+fn unsigned_rollback<'a>(
+    archive: &Archive<'a>,
+    before: &ReceiptRecord<'_>,
+    after: &ReceiptRecord<'_>,
+) -> Option<&'a str> {
+    let times = before.receipt.started..=after.receipt.started;
+    let is_rollback = |record: &&ReceiptRecord<'_>| {
+        record.severity == Severity::Note
+            && record.receipt.action == Action::Rollback
+            && record.receipt.outcome == Outcome::Committed
+            && record.is_about_same(before)
+            && times.contains(&record.receipt.started)
+    };
+    let unsigned = archive.receipts.iter().find(is_rollback)?;
+    Some(archive.path(unsigned.at))
+}
+
 /// Checks whether a run was possible on top of the releases in effect.
 fn run(
     archive: &Archive<'_>,
@@ -84,8 +103,14 @@ fn run(
 ) -> Option<Answer> {
     let answer = |before: &ReceiptRecord<'_>, kind, text| {
         let is_same = before.receipt.timeline == record.receipt.timeline;
-        let severity = if is_same { severity } else { Severity::Note };
-        Answer::new(record.at, severity, kind, text)
+        match unsigned_rollback(archive, before, record) {
+            Some(path) => {
+                let text = format!("{text}, unless {path} is true, which is not signed");
+                Answer::note(record.at, kind, text)
+            }
+            None if is_same => Answer::new(record.at, severity, kind, text),
+            None => Answer::note(record.at, kind, text),
+        }
     };
     let (title, database) = (record.release.title(), &record.receipt.database);
     if let Some(before) = stack

@@ -60,7 +60,7 @@ impl From<PreflightError> for CliError {
                     "a later sequence ran here: {} {} (sequence {}) at {}",
                     row.release, row.version, row.sequence, row.at
                 ),
-                "a database never goes back to an older release by running it; pack it again with a higher sequence",
+                "`pgseal rollback` with the later bundle goes back to the release before it; one that never ran here is packed again with a higher sequence",
             ),
             PreflightError::SameSequence(row) => (
                 Kind::SameSequence,

@@ -31,6 +31,7 @@ pub struct ClonedDatabase {
     name: String,
     oid: String,
     suffix: String,
+    source: Option<String>,
     /// Whether the server has no other database that changes of roles or other shared objects
     /// could affect.
     server_is_its_own: bool,
@@ -68,6 +69,11 @@ pub(super) enum Template<'a> {
 impl ClonedDatabase {
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The database that it was made of; `None` for a dump.
+    pub fn source(&self) -> Option<&str> {
+        self.source.as_deref()
     }
 
     pub(super) fn oid(&self) -> &str {
@@ -198,6 +204,7 @@ pub(super) fn create(
     Ok(ClonedDatabase {
         name,
         oid,
+        source: source.map(str::to_owned),
         suffix,
         server_is_its_own,
     })

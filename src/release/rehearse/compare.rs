@@ -12,7 +12,7 @@ use crate::release::restored::accepts;
 use crate::release::touched::Touched;
 use pgseal_verify::format::fingerprint::{Fingerprint, Scope};
 use pgseal_verify::format::timestamp::Timestamp;
-use pgseal_verify::plural::count;
+use pgseal_verify::plural::{count, tables_and_sequences};
 
 /// Takes the fingerprint of a database. No connection to it remains.
 pub(super) fn take(
@@ -53,13 +53,13 @@ pub(super) fn lines(before: &Fingerprint, after: &Fingerprint) -> Vec<String> {
         .collect()
 }
 
-/// `12 objects, 3 tables with 204,556 rows`.
+/// `12 objects, 3 tables and sequences with 204,556 rows`.
 pub(super) fn sentence(fingerprint: &Fingerprint) -> String {
     let rows: u64 = fingerprint.data.values().map(|table| table.rows).sum();
     let digest = fingerprint.sha256.short();
     let (objects, tables) = (
         count(fingerprint.objects.len(), "object"),
-        count(fingerprint.data.len(), "table"),
+        tables_and_sequences(fingerprint.data.len()),
     );
     format!("{objects}, {tables} with {}: {digest}", count(rows, "row"))
 }

@@ -235,7 +235,8 @@ fn is_zero(number: &u64) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LockRecord {
-    /// The tier after which it was first held.
+    /// The tier after which it was first held; empty for the locks of relative expectations, which
+    /// are taken before the first tier.
     pub tier: String,
     /// `schema.relation`.
     pub relation: String,
