@@ -101,7 +101,9 @@ fn nothing_is_broken_at_80_columns() {
         screen.contains("pgseal: \u{1b}[2mhint:\u{1b}[0m"),
         "{screen}"
     );
-    let (code, screen) = on_80_columns(site.command().args(["audit", "."]));
+    let mut audit = site.command();
+    audit.args(["audit", ".", "--trust", "trust.json"]);
+    let (code, screen) = on_80_columns(audit.current_dir(site.path("")));
     assert_eq!(code, Some(0), "{screen}");
     assert!(screen.contains("\u{1b}[32;1mok\u{1b}[0m ./"), "{screen}");
     let (_, screen) = on_80_columns(operator.command("run").arg("--color=never"));

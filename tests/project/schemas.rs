@@ -218,7 +218,7 @@ fn commands_without_a_database() {
         desk.ok("export", &["export", format, "-o", &format[2..]]);
     }
     let verified = desk.ok("verify", &["verify", "a.pgseal"]);
-    assert_eq!(verified["files"], json!(8));
+    assert_eq!(verified["files"], json!(9));
     desk.ok(
         "verify",
         &["verify", "a.pgseal", "--contents", "--as-of", "2026-12-01"],

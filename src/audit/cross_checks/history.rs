@@ -75,8 +75,8 @@ fn lost(archive: &Archive<'_>, rollback: &ReceiptRecord<'_>) -> String {
     format!("the receipt of its run is not here, or is {path}, which {why}")
 }
 
-/// An unsigned receipt that rolls a run back before another one. It proves nothing; but a signed
-/// receipt for each of two runs, and an unsigned one between, is no contradiction.
+/// An unsigned receipt that rolls a run back before another one. It proves nothing, so the fault
+/// stays; its signature would mend it.
 fn unsigned_rollback<'a>(
     archive: &Archive<'a>,
     before: &ReceiptRecord<'_>,
@@ -101,16 +101,16 @@ fn run(
     stack: &[ReceiptRecord<'_>],
     severity: Severity,
 ) -> Option<Answer> {
-    let answer = |before: &ReceiptRecord<'_>, kind, text| {
+    let answer = |before: &ReceiptRecord<'_>, kind, text: String| {
         let is_same = before.receipt.timeline == record.receipt.timeline;
-        match unsigned_rollback(archive, before, record) {
+        let severity = if is_same { severity } else { Severity::Note };
+        let text = match unsigned_rollback(archive, before, record) {
             Some(path) => {
-                let text = format!("{text}, unless {path} is true, which is not signed");
-                Answer::note(record.at, kind, text)
+                format!("{text}; {path} says it was, and is not signed: `pgseal receipt sign`")
             }
-            None if is_same => Answer::new(record.at, severity, kind, text),
-            None => Answer::note(record.at, kind, text),
-        }
+            None => text,
+        };
+        Answer::new(record.at, severity, kind, text)
     };
     let (title, database) = (record.release.title(), &record.receipt.database);
     if let Some(before) = stack
