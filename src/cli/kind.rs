@@ -137,6 +137,7 @@ kinds! {
     CheckFailed "check-failed" Preflight "`check` found a difference from the state of the ledger."
     CloneRefused "clone-refused" Preflight "A clone cannot be made, or is left alone."
     NotAClone "not-a-clone" Preflight "The database is not a standing clone by the trust root."
+    NotATrial "not-a-trial" Preflight "The database is not marked for `try`, or must not be."
     CloneInUse "clone-in-use" Preflight "Other sessions are connected to the clone."
     ReachesOut "reaches-out" Preflight "A rehearsal could reach outside of its clone."
     SetupScript "setup-script" Preflight "A script of `--approve-with` failed."

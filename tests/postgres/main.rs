@@ -75,6 +75,7 @@ mod targets;
 mod throwaway;
 mod tls;
 mod together;
+mod trial;
 mod undo;
 mod waiting;
 

@@ -179,6 +179,12 @@ pub const TOPICS: &[Topic] = &[
         &["sign", "trust sign"]
     ),
     page!(
+        "trials",
+        "Trying a release while you write it",
+        "try.md",
+        &["try", "try init"]
+    ),
+    page!(
         "waiting",
         "Waiting for approvals and gates, then running",
         "waiting.md",
