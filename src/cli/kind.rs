@@ -89,6 +89,7 @@ kinds! {
     TrustRefused "trust-refused" NotAuthentic "The new trust document cannot follow the installed one."
     ReleaseBlocked "release-blocked" NotAuthentic "The trust root blocks this release."
     SequenceTooLow "sequence-too-low" NotAuthentic "The trust root wants a later sequence of this release."
+    SourceNotAllowed "source-not-allowed" NotAuthentic "The trust root allows no releases of this repository."
     ClockBehind "clock-behind" NotAuthentic "This host's clock is behind a time that was seen."
     ApprovalsMissing "approvals-missing" NotAuthentic "Fewer approvals count than the policy requires."
     ApprovalsUsed "approvals-used" NotAuthentic "The runs that the approvals allow are used on this database."

@@ -58,6 +58,12 @@ pub const TOPICS: &[Topic] = &[
         &["audit"]
     ),
     page!("checks", "What `check` proves", "check.md", &["check"]),
+    page!(
+        "ci",
+        "Pipelines, hooks and deployment tools",
+        "ci.md",
+        &["pack", "trust set-policy"]
+    ),
     page!("clones", "Standing clones", "clones.md", &["clone"]),
     page!(
         "configuration",
