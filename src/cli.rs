@@ -150,7 +150,7 @@ enum Command {
     /// Reads one question of `lint`
     #[command(hide = true)]
     LintWorker,
-    /// Try a release directory on a copy of a marked database, without keys; it proves nothing
+    /// Try a release directory on a copy of your database, without keys
     Try(trial::Args),
     /// Pack a release directory into a bundle
     Pack(pack::Args),
