@@ -35,6 +35,10 @@ gate-races:
 faults *args:
     ./test --test faults -- --exhaustive {{args}}
 
+# the playbook of contrib/ by real Ansible, over two servers (half a minute)
+ansible:
+    ./test --test postgres contrib::ansible -- --ignored
+
 # psql against `pgseal script` over PostgreSQL's own tests, or over any directories of .sql files
 psql-suite *args:
     tests/psql-suite.sh {{args}}

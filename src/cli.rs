@@ -74,6 +74,7 @@ mod stage;
 mod status;
 mod table;
 mod tbs;
+mod trial;
 mod trust;
 mod unpack;
 mod usage;
@@ -149,6 +150,8 @@ enum Command {
     /// Reads one question of `lint`
     #[command(hide = true)]
     LintWorker,
+    /// Try a release directory on a copy of your database, without keys
+    Try(trial::Args),
     /// Pack a release directory into a bundle
     Pack(pack::Args),
     /// Add a signature to a bundle, in place
@@ -278,6 +281,7 @@ fn dispatch(command: Command, out: Output) -> Result<Exit, CliError> {
         Command::Trust(args) => trust::run(args, out),
         Command::Lint(args) => lint::run(&args, out),
         Command::LintWorker => lint::worker::run(out),
+        Command::Try(args) => trial::run(&args, out),
         Command::Pack(args) => pack::run(&args, out),
         Command::Sign(args) => sign::run(&args, out),
         Command::Approve(args) => approve::run(&args, out),

@@ -33,7 +33,7 @@ const COMMANDS: &[(&[&str], &str)] = &[
     ),
     (
         &["test"],
-        "`pgseal rehearse FILE --from DATABASE` tries a release on a clone, `pgseal check FILE` runs its checks",
+        "`pgseal try DIR` tries a directory on a copy of a developer's database, `pgseal rehearse FILE --from DATABASE` a release on a clone, `pgseal check FILE` runs its checks",
     ),
     (
         &["resume", "repair", "continue"],

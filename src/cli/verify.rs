@@ -6,6 +6,7 @@ use super::approvals;
 use super::args::{ApprovalArgs, BundleArgs, now, time};
 use super::log_proof;
 use super::points;
+use super::release_text;
 use super::{CliError, Exit, Output, Paint, escape};
 use crate::bundle::{AuthenticatedBundle, Signatory};
 use crate::lint;
@@ -72,6 +73,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         "file": args.bundle.file.to_string_lossy(),
         "release": manifest.release,
         "release_id": bundle.release_id(),
+        "source": manifest.source,
         "target": manifest.target,
         "signers": signers(&bundle),
         "approvals": bundle.approvals().iter()
@@ -97,6 +99,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let title = title(&manifest.release.name, &manifest.release.version);
     out.line(format!("{ok}: {title}"));
     out.line(format!("release id {}", bundle.release_id()));
+    release_text::show_source(manifest, out);
     for signatory in bundle.signatories() {
         let (owner, key) = (escape(&signatory.owner), signatory.key);
         out.line(format!("signed by {owner} ({key}), {}", signatory.evidence));

@@ -88,11 +88,20 @@ impl Executor<'_, '_> {
         self.observer.event(Event::Transaction);
         let begun = self.session.execute(BEGIN);
         begun.context("can't begin the transaction")?;
+        self.check_clone()?;
         lock::hold_in_transaction(self.session)?;
         query_transaction_id(
             self.session,
             "select pg_catalog.pg_current_xact_id()::pg_catalog.text",
         )
+    }
+
+    /// Fails unless a rehearsal is still on its clone.
+    pub(super) fn check_clone(&mut self) -> Result<(), Failure> {
+        match self.order.rehearsal() {
+            Some(clone) => clone.check_inside(self.session).context("not on the clone"),
+            None => Ok(()),
+        }
     }
 
     /// Resets the session to that of a script.

@@ -848,6 +848,16 @@ fn commands_on_a_database() {
         .batch_execute("create domain public.greetings as int")
         .expect("DDL");
     let failed = desk.expect(30, "rehearse", &rehearse);
+    let dev = Cluster::shared().database("schemas_dev");
+    let url = dev.url();
+    desk.ok("try", &["try", "init", "--db", &url]);
+    let open = format!("comment on database {} is 'approved OPS-1'", dev.name());
+    client.batch_execute(&open).expect("DDL");
+    let tried = ["try", "example", "--db", &url, "-v", "ticket=OPS-1"];
+    desk.ok("try", &tried);
+    desk.expect(2, "error", &tried[..4]);
+    let no_trial = ["try", "example", "--db", &admin, "-v", "ticket=OPS-1"];
+    desk.expect(22, "error", &no_trial);
     assert_eq!(failed["rehearsal"]["outcome"], "failed");
 }
 

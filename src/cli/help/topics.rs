@@ -58,6 +58,12 @@ pub const TOPICS: &[Topic] = &[
         &["audit"]
     ),
     page!("checks", "What `check` proves", "check.md", &["check"]),
+    page!(
+        "ci",
+        "Pipelines, hooks and deployment tools",
+        "ci.md",
+        &["pack", "trust set-policy"]
+    ),
     page!("clones", "Standing clones", "clones.md", &["clone"]),
     page!(
         "configuration",
@@ -177,6 +183,12 @@ pub const TOPICS: &[Topic] = &[
         "Signing by a key on a token",
         "tokens.md",
         &["sign", "trust sign"]
+    ),
+    page!(
+        "trials",
+        "Trying a release while you write it",
+        "try.md",
+        &["try", "try init"]
     ),
     page!(
         "waiting",

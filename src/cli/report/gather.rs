@@ -163,6 +163,8 @@ fn admission(
         JudgedAt::At(at),
     )
     .err();
+    let source = bundle.manifest().source.as_ref();
+    let admitted = admitted.or_else(|| policy::check_source(root, source).err());
     let admitted =
         admitted.filter(|error| !in_effect || matches!(error, policy::PolicyError::Blocked(_)));
     let clock = crate::record::memory::check_clock(&args.receipts, at)

@@ -12,6 +12,7 @@ use super::expectation::Expectation;
 use super::name::{Name, VariableName, Version};
 use super::path_pattern::PathPattern;
 use super::release_range::ReleaseRange;
+use super::release_source::ReleaseSource;
 use super::run_limits::RunLimits;
 use super::server_range::ServerRange;
 use super::timestamp::Timestamp;
@@ -43,6 +44,9 @@ pub struct Manifest {
     /// Releases that must not be in effect.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub conflicts: Vec<ReleaseRange>,
+    /// Where the files come from, as the packer states it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub source: Option<ReleaseSource>,
     /// Database on which it may run.
     pub target: Target,
     /// Variables that the operator must or may set by `-v NAME=VALUE`.
