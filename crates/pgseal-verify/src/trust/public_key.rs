@@ -30,10 +30,13 @@ pub enum PublicKeyError {
 }
 
 impl PublicKey {
-    /// Accepts a verifying key unless it is weak.
+    /// Accepts a verifying key unless it is weak, or another encoding of its point (a coordinate
+    /// above the field's prime): one key would have two ids.
     pub fn new(key: VerifyingKey) -> Result<Self, PublicKeyError> {
         if key.is_weak() {
             Err(PublicKeyError::Weak)
+        } else if key.to_edwards().compress().as_bytes() != key.as_bytes() {
+            Err(PublicKeyError::NotCanonical)
         } else {
             Ok(Self(key))
         }
