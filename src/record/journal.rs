@@ -245,6 +245,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_line_says_what_it_is_read_as_and_nothing_else() {
+        let line = |at: &str, step: &str| format!("{{\"at\":{at}, \"prev_sha256\":\"{}\", \"step\":{step}}}\n", Digest::of(b""));
+        let at = "\"2026-11-21T12:00:00Z\"";
+        let end = "{\"end\":{\"outcome\":\"committed\"}}";
+        assert_eq!(chain(line(at, end).into_bytes()).map(|chain| chain.lines.len()), Some(1));
+        let list = format!("[\"{}\",{at},{end}]\n", Digest::of(b""));
+        for other in [
+            list,
+            line(at, "{\"end\":[\"committed\"]}"),
+            line(at, "{\"end\":{\"outcome\":\"committed\",\"more\":1}}"),
+        ] {
+            assert_eq!(chain(other.clone().into_bytes()), None, "{other}");
+        }
+    }
+
+    #[test]
     fn a_changed_or_removed_line_breaks_the_chain() {
         let dir = tempfile::tempdir().expect("temp dir");
         let mut journal = Journal::create(dir.path(), "a").expect("new");

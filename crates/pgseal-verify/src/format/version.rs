@@ -63,3 +63,17 @@ impl fmt::Display for Format1 {
         f.write_str("1")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::program;
+
+    #[test]
+    fn a_program_has_three_numbers() {
+        let read = |text: &str| program(serde_json::Value::from(text)).is_ok();
+        assert!(["0.1.0", "99.0.0", "1.20.300"].into_iter().all(read));
+        for other in ["", "1", "0.1", "0.1.0.0", "0.1.x", "0.01.0", "0.1.0 ", "+0.1.0", "0..1", "0.0.1234567890"] {
+            assert!(!read(other), "{other}");
+        }
+    }
+}

@@ -184,6 +184,16 @@ mod tests {
     const SPKI: &str = "MCowBQYDK2VwAyEAJuoodnb5cKqCH2PGlsBma/MrpGcE1mWodo5VLiAVa3A=";
 
     #[test]
+    fn another_encoding_of_a_point_is_refused() {
+        // y = 3, and 3 more than the field's prime.
+        let spki = "MCowBQYDK2VwAyEAAwAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+        assert!(PublicKey::from_base64(spki).is_ok());
+        let other = "MCowBQYDK2VwAyEA8P///////////////////////////////////////38=";
+        let refused = PublicKey::from_base64(other);
+        assert!(matches!(refused, Err(PublicKeyError::NotCanonical)), "{refused:?}");
+    }
+
+    #[test]
     fn openssh_and_spki_are_the_same_key() {
         let key = PublicKey::from_base64(SPKI).expect("a key");
         for text in [
