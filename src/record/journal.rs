@@ -246,10 +246,18 @@ mod tests {
 
     #[test]
     fn a_line_says_what_it_is_read_as_and_nothing_else() {
-        let line = |at: &str, step: &str| format!("{{\"at\":{at}, \"prev_sha256\":\"{}\", \"step\":{step}}}\n", Digest::of(b""));
+        let line = |at: &str, step: &str| {
+            format!(
+                "{{\"at\":{at}, \"prev_sha256\":\"{}\", \"step\":{step}}}\n",
+                Digest::of(b"")
+            )
+        };
         let at = "\"2026-11-21T12:00:00Z\"";
         let end = "{\"end\":{\"outcome\":\"committed\"}}";
-        assert_eq!(chain(line(at, end).into_bytes()).map(|chain| chain.lines.len()), Some(1));
+        assert_eq!(
+            chain(line(at, end).into_bytes()).map(|chain| chain.lines.len()),
+            Some(1)
+        );
         let list = format!("[\"{}\",{at},{end}]\n", Digest::of(b""));
         for other in [
             list,

@@ -24,7 +24,9 @@ pub fn program<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::
         Ok(text)
     } else {
         let shown: String = text.chars().take(40).collect();
-        Err(D::Error::custom(format!("{shown:?} is no version of pgseal")))
+        Err(D::Error::custom(format!(
+            "{shown:?} is no version of pgseal"
+        )))
     }
 }
 
@@ -72,7 +74,18 @@ mod tests {
     fn a_program_has_three_numbers() {
         let read = |text: &str| program(serde_json::Value::from(text)).is_ok();
         assert!(["0.1.0", "99.0.0", "1.20.300"].into_iter().all(read));
-        for other in ["", "1", "0.1", "0.1.0.0", "0.1.x", "0.01.0", "0.1.0 ", "+0.1.0", "0..1", "0.0.1234567890"] {
+        for other in [
+            "",
+            "1",
+            "0.1",
+            "0.1.0.0",
+            "0.1.x",
+            "0.01.0",
+            "0.1.0 ",
+            "+0.1.0",
+            "0..1",
+            "0.0.1234567890",
+        ] {
             assert!(!read(other), "{other}");
         }
     }

@@ -190,7 +190,10 @@ mod tests {
         assert!(PublicKey::from_base64(spki).is_ok());
         let other = "MCowBQYDK2VwAyEA8P///////////////////////////////////////38=";
         let refused = PublicKey::from_base64(other);
-        assert!(matches!(refused, Err(PublicKeyError::NotCanonical)), "{refused:?}");
+        assert!(
+            matches!(refused, Err(PublicKeyError::NotCanonical)),
+            "{refused:?}"
+        );
     }
 
     #[test]
