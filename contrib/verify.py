@@ -99,7 +99,7 @@ class Archive:
             VALUES["Path"](name), form("[0-7]{11}")(size)
             rank, size = RANKS.get(name.split("/")[0], 5), int(size, 8)
             need(block == header(name, size), f"at byte {at}: the header of {name} is not in its one form")
-            need(rank == 5 or RESERVED.fullmatch(name), f"member {name} has a name that the format reserves")
+            need(name.split("/")[0].lower() not in RANKS or RESERVED.fullmatch(name), f"member {name} has a name that the format reserves")
             need((rank, name) > last, f"member {name} is out of order, or there twice")
             at, last, self.members[name] = at + 512 + size, (rank, name), (at + 512, size)
             need(at <= self.size and not any(self.at(at, -at % 512)), f"member {name} is cut off, or its padding is not zero")
