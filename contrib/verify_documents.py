@@ -68,9 +68,9 @@ def freeze(value):  # 9.13
 
 def source_name(value):  # 3.2
     need(isinstance(value, str) and 0 < len(value.encode()) <= 512, "not from 1 to 512 bytes")
-    need(not any(c.isspace() and c not in "\x1c\x1d\x1e\x1f" or unicodedata.category(c) == "Cc" for c in value), "a blank or control character")
-    user = re.match(r"[^:]*?://([^/?#]*)@", value[max(value.find("://") - 1, 0):] if "://" in value else "")
-    need(not user or ":" not in user[1], "a password in a URL")
+    need(not any(c.isspace() or unicodedata.category(c) == "Cc" for c in value), "a blank or a control character")
+    authority = re.split("[/?#]", value.partition("://")[2])[0]
+    need(":" not in authority.rpartition("@")[0], "a URL with a password")
 
 def origin(value):  # 3.2
     rule("origins")(value)
