@@ -98,7 +98,7 @@ fn too_much(
 
 /// SQL that creates a role which may only read this database. `pg_read_all_data` came with
 /// PostgreSQL 14. The clone of a dump has no database that stays.
-fn remedy(database: Option<&str>, version: u32) -> Vec<String> {
+pub fn remedy(database: Option<&str>, version: u32) -> Vec<String> {
     let read = match version {
         140_000.. => format!("grant pg_read_all_data, pg_read_all_stats to {SUGGESTED};"),
         _ => format!(
