@@ -129,6 +129,11 @@ mod tests {
             (&["create table a (b int)"][..], &["a false true"][..]),
             (&["create table a (b int)", "drop table a"], &[]),
             (&["drop table if exists a"], &[]),
+            (&["alter type a rename value 'b' to 'c'"], &[]),
+            (
+                &["alter table a rename value to c"],
+                &["a.value true false", "a.c false true"],
+            ),
             (&["drop table a"], &["a true false"]),
             (&["alter table a add column b int"], &["a.b false true"]),
             (
