@@ -47,6 +47,7 @@ mod manual;
 mod measured;
 mod missing;
 mod new;
+mod new_dir;
 mod notarise;
 mod output;
 mod pack;
