@@ -17,6 +17,7 @@ pub mod path_pattern;
 pub mod receipt;
 pub mod rehearsal;
 pub mod release_range;
+pub mod rollout;
 pub mod run_limits;
 pub mod server_range;
 pub mod sigstore;
