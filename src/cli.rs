@@ -64,6 +64,7 @@ mod release_text;
 mod report;
 mod rewrite;
 mod rollback;
+mod rollout;
 mod run;
 mod runbook;
 mod schema_digests;
@@ -190,6 +191,11 @@ enum Command {
     Run(run::Args),
     /// Back to the baseline: all of it, or nothing
     Rollback(rollback::Args),
+    /// One release over many databases, in waves; resumable
+    Rollout(rollout::Args),
+    /// Asks the soak question of a rollout on one database
+    #[command(hide = true)]
+    RolloutSoak(rollout::soak::Args),
     /// Run the verify scripts now; leaves nothing behind
     Check(check::Args),
     /// On a clone: run, run again (refused), roll back, compare, run once more; proves it by a receipt
@@ -301,6 +307,8 @@ fn dispatch(command: Command, out: Output) -> Result<Exit, CliError> {
         Command::Plan(args) => plan::run(&args, out),
         Command::Run(args) => run::run(&args, out),
         Command::Rollback(args) => rollback::run(&args, out),
+        Command::Rollout(args) => rollout::run(&args, out),
+        Command::RolloutSoak(args) => rollout::soak::run(&args, out),
         Command::Check(args) => check::run(&args, out),
         Command::Rehearse(args) => rehearse::run(&args, out),
         Command::Clone(args) => clone::run(&args, out),

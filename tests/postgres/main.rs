@@ -60,6 +60,7 @@ mod rehearse_proof;
 mod relative;
 mod report;
 mod restored;
+mod rollout;
 mod runbook;
 mod screen;
 mod script;

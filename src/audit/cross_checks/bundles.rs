@@ -1,4 +1,4 @@
-//! Compares approvals, receipts, rehearsals and signed answers with the bundle of their release.
+//! Compares approvals, receipts, rehearsals, rollouts and signed answers with the bundle of their release.
 
 use std::collections::BTreeMap;
 
@@ -99,6 +99,7 @@ fn lost(archive: &Archive<'_>, finding: &Finding, about: &ReleaseFacts) -> Strin
         ".approval",
         ".receipt.json",
         file_name::REHEARSAL,
+        file_name::ROLLOUT,
         file_name::EVIDENCE,
     ]
     .iter()
@@ -130,7 +131,9 @@ fn lost(archive: &Archive<'_>, finding: &Finding, about: &ReleaseFacts) -> Strin
 fn words(kind: Kind) -> Option<(FaultKind, FaultKind)> {
     match kind {
         Kind::Approval => Some((FaultKind::ApprovalWithoutBundle, FaultKind::ApprovalDiffers)),
-        Kind::Receipt => Some((FaultKind::ReceiptWithoutBundle, FaultKind::ReceiptDiffers)),
+        Kind::Receipt | Kind::Rollout => {
+            Some((FaultKind::ReceiptWithoutBundle, FaultKind::ReceiptDiffers))
+        }
         Kind::Rehearsal => Some((FaultKind::RehearsalWithoutBundle, FaultKind::ReceiptDiffers)),
         Kind::Evidence => Some((FaultKind::EvidenceWithoutBundle, FaultKind::ReceiptDiffers)),
         Kind::Bundle | Kind::TrustRoot | Kind::Tar | Kind::Directory | Kind::Log => None,

@@ -161,6 +161,17 @@ pub const TOPICS: &[Topic] = &[
         &["report"]
     ),
     page!(
+        "rollouts",
+        "One release over many databases",
+        "rollout.md",
+        &[
+            "rollout",
+            "rollout status",
+            "rollout rollback",
+            "rollout merge"
+        ]
+    ),
+    page!(
         "runbooks",
         "Instructions for owner, operator, auditor",
         "runbooks.md",
