@@ -21,7 +21,7 @@ pub fn names(
     let open = |error| GateError::Open(OpenError::Connect(error));
     let mut session = connect.connect(Purpose::Ask).map_err(open)?;
     settings::reset(session.as_mut(), limits).map_err(open)?;
-    let roles = gate_role::check(session.as_mut(), gate_role, None).map_err(open)?;
+    let roles = gate_role::check(session.as_mut(), gate_role, None, None).map_err(open)?;
     if let Some(too_much) = roles.too_much {
         return Err(GateError::Open(OpenError::Role(too_much)));
     }
