@@ -60,7 +60,17 @@ fn an_audit_is_foreseen() {
             .iter()
             .map(|fault| (name(&fault["path"]), text(&fault["kind"])))
             .collect();
-        let said = add(&site, &[file]).done();
+        if !list.is_empty() {
+            let refused = add(&site, &[file]);
+            assert_eq!(refused.code, 50, "{}", refused.stderr);
+            assert!(
+                refused.stderr.contains("--with-faults"),
+                "{}",
+                refused.stderr
+            );
+            assert!(site.snapshot() == before, "what is logged cannot go");
+        }
+        let said = add(&site, &[file, "--with-faults"]).done();
         let now = faults(&site);
         let new: Faults = now.difference(&known).cloned().collect();
         // Of two that contradict each other, the order of paths decides which one has the fault.
