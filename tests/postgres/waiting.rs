@@ -201,6 +201,14 @@ fn ready_means_that_a_run_would_run() {
     sql(&db, "alter table public.approvals rename to elsewhere");
     same(&operator, 21, &["gate-unanswered"]);
     sql(&db, "alter table public.elsewhere rename to approvals");
+    sql(&db, CLOSE);
+    operator
+        .ask_with("run", &["--wait", "--until", "2s"])
+        .fails_saying(20, &["it was awaited until", "nothing was done"]);
+    operator
+        .ask_with("run", &["--wait", "--until", "soon"])
+        .fails_saying(2, &["2026-11-21T07:00:00Z", "5min"]);
+    sql(&db, "insert into public.approvals values ('somebody')");
     let nowhere = operator.clone().url("host=/nowhere dbname=x user=y");
     let asked = nowhere.ask_with("gate", &["--json"]);
     assert_eq!(
