@@ -10,6 +10,7 @@ use pgseal_testkit::next_second;
 use pgseal_testkit::release::{
     Answer, Operator, Release, Running, Site, assert_same, dump, wait_until,
 };
+use pgseal_testkit::writer::Writer;
 
 const INDEX: &str = "create index concurrently widgets_name on public.widgets (name);\n";
 
@@ -392,10 +393,21 @@ fn a_procedure_that_is_interrupted() {
     assert!(found.contains("a person decided"), "{found}");
 }
 
-/// A resumed run must have the values of the run.
+/// A resumed run takes over the values of the run, and refuses others.
 #[test]
-fn other_values_than_the_run_was_begun_with() {
+fn values_of_a_resumed_run() {
+    resumed_by_its_values(false);
+}
+
+#[test]
+fn values_of_a_resumed_run_while_others_write() {
+    resumed_by_its_values(true);
+}
+
+fn resumed_by_its_values(others_write: bool) {
     let (db, release, site) = mixed("values");
+    let write = "insert into public.approvals values ('ann'); delete from public.approvals where who = 'ann'";
+    let writer = others_write.then(|| Writer::start(&db, write));
     let release = release.variable("colour").file(
         "tiers/more.sql",
         "insert into public.widgets values (1, :'colour');\n",
@@ -416,6 +428,10 @@ fn other_values_than_the_run_was_begun_with() {
         db.ask("select name from public.widgets where id = 1"),
         "red"
     );
+    if let Some(writer) = writer {
+        writer.wait_for(1);
+        writer.stop();
+    }
 }
 
 /// The ledger's rows can't be changed by mistake, even by their owner.
