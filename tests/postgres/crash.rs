@@ -28,12 +28,12 @@ const SLEEPERS: &str = "select count(*) from pg_stat_activity
 #[test]
 fn pgseal_is_killed() {
     let (db, release, site) = small("killed");
-    let bundle = site.pack(&release.clone().tier("slow", SLOW));
-    let operator = site.operator(&bundle, &db.url());
     let before = dump(&db);
     let broken = site.pack(&release.clone().tier("slow", "select 1 / 0;\n"));
     site.operator(&broken, &db.url()).run().fails(30);
     next_second();
+    let bundle = site.pack(&release.clone().tier("slow", SLOW));
+    let operator = site.operator(&bundle, &db.url());
     asleep(&operator, &db, "run").kill();
     // The server notices by itself, long before the statement would have ended.
     wait_until("its session ends", || db.ask(SLEEPERS) == "0");

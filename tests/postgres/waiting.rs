@@ -201,14 +201,6 @@ fn ready_means_that_a_run_would_run() {
     sql(&db, "alter table public.approvals rename to elsewhere");
     same(&operator, 21, &["gate-unanswered"]);
     sql(&db, "alter table public.elsewhere rename to approvals");
-    sql(&db, CLOSE);
-    operator
-        .ask_with("run", &["--wait", "--until", "2s"])
-        .fails_saying(20, &["it was awaited until", "nothing was done"]);
-    operator
-        .ask_with("run", &["--wait", "--until", "soon"])
-        .fails_saying(2, &["2026-11-21T07:00:00Z", "5min"]);
-    sql(&db, "insert into public.approvals values ('somebody')");
     let nowhere = operator.clone().url("host=/nowhere dbname=x user=y");
     let asked = nowhere.ask_with("gate", &["--json"]);
     assert_eq!(
@@ -504,6 +496,14 @@ fn until_a_time() {
     let nowhere = operator.clone().url("host=/nowhere dbname=x user=y");
     ends(&nowhere, 1, "no connection");
     assert_same(&before, &dump(&db));
+    sql(&db, CLOSE);
+    operator
+        .ask_with("run", &["--wait", "--until", "2s"])
+        .fails_saying(20, &["it was awaited until", "nothing was done"]);
+    operator
+        .ask_with("run", &["--wait", "--until", "soon"])
+        .fails_saying(2, &["YYYY-MM-DDTHH:MM:SSZ", "5min"]);
+    sql(&db, "insert into public.approvals values ('somebody')");
     let past = ["--wait", "--until", "2026-01-01T00:00:00Z"];
     operator
         .ask_with("run", &past)
