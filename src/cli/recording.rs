@@ -3,6 +3,7 @@
 
 use super::args::{OpenedKey, PassphraseArgs, now};
 use super::error;
+use super::progress::Notifier;
 use super::settings;
 use super::table;
 use super::{CliError, Exit, Kind, Output, Paint, ResultExt as _, display_path, escape};
@@ -79,9 +80,9 @@ impl ReceiptArgs {
     }
 
     /// Warns if nothing will sign the receipt, although the trust root has keys for that.
-    pub fn warn(&self, root: &TrustRoot, out: Output) {
+    pub fn warn(&self, root: &TrustRoot, notifier: &Notifier) {
         if self.key_file().is_none() && receipt_key::has_role(root) {
-            out.warning(format!(
+            notifier.warning(format!(
                 "{UNSIGNED}; `pgseal receipt sign FILE --key KEY` signs it later, with its journal beside it"
             ));
         }

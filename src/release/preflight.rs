@@ -50,6 +50,8 @@ pub enum PreflightError {
     Unfinished(Box<Entry>),
     /// No unfinished run to resume.
     NothingToResume,
+    /// A decision about an interrupted statement, and no statement of the run was interrupted.
+    NothingInterrupted,
     /// The unfinished run was begun with other values of its variables.
     OtherValues(Box<Entry>),
     /// The unfinished run was begun by another role.

@@ -140,7 +140,7 @@ pub struct MissingScript(EntryPath);
 pub enum VariableError {
     #[error("the release has no variable {name:?}; it has {known}")]
     Unknown { name: String, known: String },
-    #[error("variable {name:?} is required: {about}")]
+    #[error("variable {name:?} is required{}", .about.is_empty().then(String::new).unwrap_or_else(|| format!(": {about}")))]
     Missing {
         name: String,
         /// The manifest's description of the variable.

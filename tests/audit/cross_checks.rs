@@ -196,7 +196,47 @@ fn what_names_its_release_otherwise() {
         well.vault.signed_receipt("draft", &said, "rehearsal");
         well.has([]);
         well.notes([("draft.rehearsal.json", "receipt-differs")]);
+        let text = well.vault.audit(&[ARCHIVE, "--all"]).text();
+        let said = match outcome {
+            "failed" => "a draft whose rehearsal failed",
+            "incomplete" => "a draft whose rehearsal was not complete",
+            _ => "a draft that was rehearsed",
+        };
+        assert!(text.contains(said), "{text}");
     }
+}
+
+/// A rehearsal permits nothing if it failed, or if no run is of its release: its bundle may go.
+#[test]
+fn rehearsals_of_drafts_without_a_bundle() {
+    let well = Well::new();
+    let draft = pack(
+        &files("shop", "9.9.9", 99),
+        std::slice::from_ref(&well.vault.keys.release),
+    );
+    for outcome in ["failed", "incomplete", "limited", "proved"] {
+        let said = rehearsal(&draft, well.trust, "2026-11-20T10:00:00Z", outcome);
+        well.vault.signed_receipt("draft", &said, "rehearsal");
+        well.has([]);
+        well.notes([("draft.rehearsal.json", "rehearsal-without-bundle")]);
+    }
+    well.remove("draft.rehearsal.json");
+    well.remove("draft.rehearsal.sig");
+    // Of a release that ran, only a rehearsal that failed is a note.
+    let rehearsed = |outcome: &str| {
+        let said = rehearsal(&well.two, well.trust, "2026-11-20T10:00:00Z", outcome);
+        well.vault.signed_receipt("two", &said, "rehearsal");
+    };
+    well.remove("two.pgseal");
+    rehearsed("failed");
+    let of_two = [
+        ("two.approval", "approval-without-bundle"),
+        ("two.receipt.json", "receipt-without-bundle"),
+    ];
+    well.has(of_two);
+    rehearsed("proved");
+    let [one, two] = of_two;
+    well.has([one, two, ("two.rehearsal.json", "rehearsal-without-bundle")]);
 }
 
 #[test]
