@@ -95,7 +95,7 @@ kinds! {
     ApprovalsUsed "approvals-used" NotAuthentic "The runs that the approvals allow are used on this database."
     AprMismatch "apr-mismatch" NotAuthentic "The approvals are for another APR code than the run's."
     ReleaseChanged "release-changed" NotAuthentic "The file holds another release than when the command began to wait."
-    RehearsalMissing "rehearsal-missing" NotAuthentic "A required rehearsal is missing or does not count."
+    RehearsalMissing "rehearsal-missing" NotAuthentic "A required rehearsal is missing or does not count, or the newest one failed."
     StagingMissing "staging-missing" NotAuthentic "A required run on another database is not proved."
     ReceiptKeyMissing "receipt-key-missing" NotAuthentic "The trust root requires a key that signs the receipt."
     OutsideWindow "outside-window" NotAuthentic "The trust root lets no run begin at this time."

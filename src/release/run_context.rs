@@ -6,6 +6,7 @@ use std::path::Path;
 use super::cancellation::CancellationToken;
 use super::rehearse::ClonedDatabase;
 use super::rehearse::standing::StandingClone;
+use super::server_variables;
 use crate::bundle::AuthenticatedSql;
 use crate::bundle::{AuthenticatedBundle, BundleToRun};
 use crate::database::Connect;
@@ -15,6 +16,7 @@ use pgseal_verify::format::manifest::Manifest;
 use pgseal_verify::format::receipt::Operator;
 use pgseal_verify::format::run_limits::RunLimits;
 use pgseal_verify::format::timestamp::Timestamp;
+use psql_script::{Statement, Step};
 
 /// The context of commands on a database. Running a release takes a [`ContextToRun`].
 #[derive(Clone, Copy)]
@@ -111,6 +113,20 @@ impl<'b> RunContext<'b> {
     /// The release's manifest.
     pub fn manifest(&self) -> &'b Manifest {
         self.bundle.manifest()
+    }
+
+    /// Reads a script of the release with the values of this run, and passes on each statement with
+    /// the number of its path. A script that can't be read has none.
+    pub(super) fn walk(&self) -> impl FnMut(&EntryPath, &mut dyn FnMut(usize, Statement)) {
+        let expected = server_variables::expected(self.manifest());
+        move |file, visit| {
+            let Ok(sql) = self.sql(file) else { return };
+            sql.explore(self.variables, &expected, |way, step| {
+                if let Ok((_, Step::Statement(statement))) = step {
+                    visit(way, statement);
+                }
+            });
+        }
     }
 
     /// A script of the release.

@@ -124,6 +124,12 @@ fn sequences() {
     well.vault
         .put("z.pgseal", bundle("shop", "2.0.1", 2, release));
     well.has([("z.pgseal", "sequence-twice")]);
+    // After the rollback of one, a run of the other was possible.
+    let back = rolled_back(&well.two, well.trust, "2026-11-21T09:10:00Z", "back");
+    well.vault.receipt("back", &back);
+    well.has([]);
+    well.notes([("z.pgseal", "sequence-twice")]);
+    well.remove("back.receipt.json");
     well.remove("z.pgseal");
     well.vault
         .put("four.pgseal", bundle("shop", "4.0.0", 4, release));

@@ -57,6 +57,7 @@ mod rehearse_left;
 mod rehearse_locks;
 mod rehearse_points;
 mod rehearse_proof;
+mod rehearse_verdict;
 mod relative;
 mod report;
 mod restored;

@@ -8,7 +8,7 @@ use super::{ClonedFrom, Job};
 use crate::database::Connect;
 use crate::fingerprint::{self, Change, Difference, Side};
 use crate::release::cancellable::CancellableConnector;
-use crate::release::restored::accepts;
+use crate::release::restored::Accepted;
 use crate::release::touched::Touched;
 use pgseal_verify::format::fingerprint::{Fingerprint, Scope};
 use pgseal_verify::format::timestamp::Timestamp;
@@ -72,12 +72,14 @@ pub(super) struct Restored {
     pub values: Vec<String>,
     /// Orders of columns that the release accepts.
     pub accepted: Vec<String>,
+    /// New values of types, which the release acknowledges.
+    pub left: Vec<String>,
 }
 
 pub(super) fn restored(
     before: &Fingerprint,
     after: &Fingerprint,
-    reordered: &[String],
+    accepted: &Accepted<'_>,
 ) -> Restored {
     let is_value = |difference: &Difference| {
         let sequence = difference.object.strip_prefix("value of ");
@@ -87,14 +89,18 @@ pub(super) fn restored(
     let (values, differ): (Vec<_>, Vec<_>) = fingerprint::differences(before, after)
         .into_iter()
         .partition(|difference| is_value(difference));
-    let (accepted, differ) = differ
+    let (accepted, differ): (Vec<_>, _) = differ
         .into_iter()
-        .partition(|difference| accepts(reordered, difference));
+        .partition(|difference| accepted.has(difference));
+    let (left, accepted) = accepted
+        .into_iter()
+        .partition(|difference| difference.new_labels().is_some());
     let lines = |list: Vec<Difference>| list.iter().map(Difference::to_string).collect();
     Restored {
         differ,
         values: lines(values),
         accepted: lines(accepted),
+        left: lines(left),
     }
 }
 
