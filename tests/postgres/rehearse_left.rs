@@ -346,9 +346,7 @@ fn a_ledger_of_the_role_that_runs() {
     assert!(owner.status_text().starts_with("database "));
     let admin = as_role(&rehearsal.admin);
     let rehearsal = Rehearsal { admin, ..rehearsal };
-    rehearsal
-        .run()
-        .fails_saying(22, &["permission denied"]);
+    rehearsal.run().fails_saying(22, &["permission denied"]);
     let allowed = format!("alter role {role} createdb");
     shop.db.client().batch_execute(&allowed).unwrap();
     rehearsal.run().done();

@@ -7,6 +7,7 @@ use crate::cli::args::{TrustArgs, now};
 use crate::cli::error::authentic::receipt_exit;
 use crate::cli::evidence;
 use crate::cli::host::operator;
+use crate::cli::progress::Notifier;
 use crate::cli::recording::ReceiptArgs;
 use crate::cli::{CliError, Exit, Kind, Output, ResultExt as _, display_path};
 use crate::record::rollout;
@@ -48,7 +49,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         return Err(CliError::usage("name the receipts"));
     };
     let release_id = *release_id;
-    args.receipts.warn(&root, out);
+    args.receipts.warn(&root, &Notifier::plain(out));
     let mut prepared =
         args.receipts
             .prepare_release(key, &root, &first.release, "rollout-merged")?;

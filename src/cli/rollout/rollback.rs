@@ -41,7 +41,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     };
     let bundle = bundle.authenticate(&root, JudgedAt::Undo)?;
     let (manifest, id) = (bundle.manifest(), bundle.release_id());
-    options.receipts.warn(&root, out);
+    options.receipts.warn(&root, &Notifier::plain(out));
     let dir = &options.receipts.receipts;
     let is_wanted = |course: &Course| {
         course.begin.action == Action::Run && course.begin.release_id == id.digest()

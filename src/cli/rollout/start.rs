@@ -47,7 +47,7 @@ pub fn run(args: &Args, file: &Path, path: &Path, out: Output) -> Result<Exit, C
         let text = format!("the release has no file {soak}, which is the plan's soak question");
         return Err(CliError::new(Kind::NoFile, text));
     }
-    options.receipts.warn(&root, out);
+    options.receipts.warn(&root, &Notifier::plain(out));
     check_run(key.as_ref(), &root, manifest, Action::Run)?;
     let dir = &options.receipts.receipts;
     let before = previous(dir, id, plan.sha256, args.resume)?;
