@@ -41,7 +41,7 @@ pub(super) enum Progress {
 }
 
 /// The values of this release's unfinished run, which a resumed run takes over; none if there is no
-/// such run. They are read before the lock is held: [`UnfinishedRun::find`] compares them with it.
+/// such run. They are read before the lock is held: `UnfinishedRun::find` compares them with it.
 pub fn recorded_values(order: &RunContext<'_>) -> Result<BTreeMap<String, String>, PreflightError> {
     let opened = gate::open(order, order.root().policy(), Purpose::Write);
     let (mut session, _) = opened.map_err(PreflightError::Open)?;
