@@ -96,7 +96,8 @@ impl Plan {
         let text =
             std::str::from_utf8(bytes).map_err(|error| PlanError::Toml(error.to_string()))?;
         let said: PlanToml =
-            toml::from_str(text).map_err(|error| PlanError::Toml(error.to_string()))?;
+            // Without the line itself: it may have a password.
+            toml::from_str(text).map_err(|error| PlanError::Toml(error.message().to_owned()))?;
         let databases = match (said.databases, said.query) {
             (Some(_), Some(_)) => return Err(PlanError::Both),
             (None, None) => return Err(PlanError::Neither),
