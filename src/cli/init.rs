@@ -28,16 +28,21 @@ static TEMPLATE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/cli/template");
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let io = |error: std::io::Error| CliError::io(&args.dir, &error);
+    // The version after a bundle has the bundle's name.
+    let begun = match &args.next {
+        Some(bundle) => Err(bundle),
+        None => Ok(release_name(&args.dir)?),
+    };
     let entries = args.dir.read_dir();
     if entries.is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(CliError::not_empty(&args.dir).hint(
             "name a new directory; `pgseal import TOOL DIR -o NEW` takes scripts that are there",
         ));
     }
-    if let Some(bundle) = &args.next {
-        return next_version(args, bundle, out);
-    }
-    let name = release_name(&args.dir)?;
+    let name = match begun {
+        Ok(name) => name,
+        Err(bundle) => return next_version(args, bundle, out),
+    };
     std::fs::create_dir_all(&args.dir).map_err(io)?;
     TEMPLATE.extract(&args.dir).map_err(io)?;
     let renamed = [
