@@ -17,7 +17,8 @@ fn the_next_version_begins_where_the_last_ended() {
     site.pack_dir(&import.release(), &first).done();
     site.operator(&first, &db.url()).run().done();
 
-    let next = site.path("next");
+    // The name is the bundle's, so the directory may be called like the version.
+    let next = site.path("shop-1.1");
     let dir = next.to_str().unwrap();
     site.pgseal([
         "init",
