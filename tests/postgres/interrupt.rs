@@ -343,7 +343,7 @@ fn on_a_terminal() {
     let times = |screen: &str| -> BTreeSet<String> {
         screen
             .split("\x1b[2K")
-            .filter(|line| line.contains("2 statements  tiers/slow.sql:1:1 to tiers/slow.sql:2:1"))
+            .filter(|line| line.contains("one of 2 statements: tiers/slow.sql:1:1 to 2:1"))
             .filter_map(|line| line.trim_end().strip_suffix(" s")?.rsplit(' ').next())
             .map(str::to_owned)
             .collect()
