@@ -77,6 +77,7 @@ mod tbs;
 mod trust;
 mod unpack;
 mod usage;
+mod verifier;
 mod verify;
 mod waiting;
 mod withdraw;
@@ -164,6 +165,8 @@ enum Command {
     Attach(attach::Args),
     /// Authenticate a bundle
     Verify(verify::Args),
+    /// Write a page that verifies files in any browser, offline
+    Verifier(verifier::Args),
     /// Show the contents of a bundle
     Inspect(inspect::Args),
     /// Print a file of a bundle
@@ -285,6 +288,7 @@ fn dispatch(command: Command, out: Output) -> Result<Exit, CliError> {
         Command::Notarise(args) => notarise::run(&args, out),
         Command::Attach(args) => attach::run(&args, out),
         Command::Verify(args) => verify::run(&args, out),
+        Command::Verifier(args) => verifier::run(&args, out),
         Command::Inspect(args) => inspect::run(&args, out),
         Command::Cat(args) => cat::run(&args, out),
         Command::Runbook(args) => runbook::run(&args, out),

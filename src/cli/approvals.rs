@@ -1,68 +1,14 @@
-//! Approvals and evidence as text and JSON.
-
-use std::num::NonZeroU32;
+//! Approvals and evidence as JSON; their text is in `pgseal_verify::words`.
 
 use serde_json::Value;
 
-use super::{escape, optional};
 use crate::trust::attestations::SignedApproval;
 use crate::trust::evidence::Evidence;
 use crate::trust::policy::{self, Tally};
-use crate::trust::{JudgedAt, KeyId, TrustRoot};
-use pgseal_verify::format::approval::Decision;
-use pgseal_verify::format::name::AprCode;
+use crate::trust::{JudgedAt, TrustRoot};
 
 pub use crate::trust::policy::tallies;
-
-/// One line about an approval.
-pub fn sentence(root: &TrustRoot, signed: &SignedApproval, when: JudgedAt) -> String {
-    let approval = signed.approval();
-    let what = match approval.decision {
-        Decision::Approve => "approved by",
-        Decision::Withdraw => "approval withdrawn by",
-    };
-    let apr = optional(", ", approval.apr.as_ref());
-    let until = optional(", until ", approval.expires.as_ref());
-    let runs = for_runs(approval.runs);
-    let on = approval.only_on.as_ref().map(|on| escape(&on.to_string()));
-    let on = optional(", only on ", on.as_ref());
-    let why = match policy::counts(root, signed, None, when) {
-        Err(reason) if approval.decision == Decision::Approve => {
-            format!("; does not count: it {}", escape(&reason))
-        }
-        _ => String::new(),
-    };
-    let reason = approval.reason.as_deref();
-    let reason = reason.map_or(String::new(), |reason| format!(" ({})", escape(reason)));
-    let (owner, role, evidence) = (escape(signed.owner()), &approval.role, signed.evidence());
-    format!("{what} {owner} as {role}{apr}, {evidence}{until}{runs}{on}{reason}{why}")
-}
-
-/// `ann (2fcf953b1c8e)`; the whole key id if no trust root names its owner.
-pub fn owner(root: Option<&TrustRoot>, key: KeyId) -> String {
-    match root.and_then(|root| root.entry(&key)) {
-        Some(entry) => format!("{} ({})", escape(&entry.owner), key.digest().short()),
-        None => format!("key {key}"),
-    }
-}
-
-/// Text for a number of runs other than one, such as `, for 2 runs`.
-pub fn for_runs(runs: NonZeroU32) -> String {
-    match runs.get() {
-        1 => String::new(),
-        runs => format!(", for {runs} runs"),
-    }
-}
-
-/// Text for the time at which evidence proves that a signature existed, such as
-/// `, notarised 2026-11-21T07:00:00Z`. Empty without such evidence.
-pub fn since(evidence: Evidence) -> String {
-    if evidence.time().is_some() {
-        format!(", {evidence}")
-    } else {
-        String::new()
-    }
-}
+pub use pgseal_verify::words::approvals::{for_runs, lines, owner, sentence, since};
 
 /// JSON document for one approval.
 pub fn document(root: &TrustRoot, signed: &SignedApproval, when: JudgedAt) -> Value {
@@ -89,20 +35,6 @@ pub fn document(root: &TrustRoot, signed: &SignedApproval, when: JudgedAt) -> Va
 /// JSON object with the level of the evidence, and the time from which the signature is proved.
 pub fn evidence(evidence: Evidence) -> Value {
     serde_json::json!({ "level": evidence.level(), "at": evidence.time() })
-}
-
-/// One line per entry of `tallies`, such as `approvals for APR-7: l2 1 of 2`.
-pub fn lines(tallies: &[(Option<AprCode>, Vec<Tally>)]) -> Vec<String> {
-    let line = |(code, tallies): &(Option<AprCode>, Vec<Tally>)| {
-        let list: Vec<String> = tallies.iter().map(ToString::to_string).collect();
-        let (code, list) = (optional(" for ", code.as_ref()), list.join(", "));
-        let rest = match tallies.iter().all(Tally::is_met) {
-            true => "",
-            false => ": `pgseal run` would refuse",
-        };
-        format!("approvals{code}: {list}{rest}")
-    };
-    tallies.iter().map(line).collect()
 }
 
 /// JSON object with the needed and counted approvals per role.

@@ -17,6 +17,7 @@ use pgseal_verify::format::evidence::EvidenceStatement;
 use pgseal_verify::format::manifest::Release;
 use pgseal_verify::format::receipt::ReceiptStatement;
 use pgseal_verify::format::rehearsal::RehearsalStatement;
+use pgseal_verify::words::records;
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -124,9 +125,9 @@ impl Statement {
 
     fn headline(&self, out: Output) -> String {
         match self {
-            Self::Run(statement) => show::headline(&statement.predicate),
+            Self::Run(statement) => records::run_headline(&statement.predicate),
             Self::Rehearsal(statement) => rehearse::headline(&statement.predicate, out),
-            Self::Answer(statement) => show::answer_headline(statement),
+            Self::Answer(statement) => records::answer_headline(statement),
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::trust::policy::{PolicyError, Tally};
 use pgseal_verify::format::approval::Decision;
 use pgseal_verify::format::statement::title;
 use pgseal_verify::format::timestamp::Timestamp;
+use pgseal_verify::words::bundle as words;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -96,19 +97,10 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let ok = out.paint(Paint::Good, "authentic");
     let title = title(&manifest.release.name, &manifest.release.version);
     out.line(format!("{ok}: {title}"));
-    out.line(format!("release id {}", bundle.release_id()));
-    for signatory in bundle.signatories() {
-        let (owner, key) = (escape(&signatory.owner), signatory.key);
-        out.line(format!("signed by {owner} ({key}), {}", signatory.evidence));
+    for line in words::signed(&bundle, judged) {
+        out.line(line);
     }
-    for signed in bundle.approvals() {
-        out.line(approvals::sentence(&root, signed, judged));
-    }
-    let what = match args.contents {
-        true => "files and contents",
-        false => "files",
-    };
-    out.line(format!("{count}/{count} {what} OK"));
+    out.line(words::files(&bundle, args.contents));
     if let Some(logged) = &logged {
         log_proof::show(logged, out);
     }

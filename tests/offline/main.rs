@@ -11,3 +11,4 @@ mod settings;
 mod signers;
 mod timestamp;
 mod trust;
+mod verifier;

@@ -217,6 +217,7 @@ fn commands_without_a_database() {
     for format in ["--allowed-signers", "--public-keys"] {
         desk.ok("export", &["export", format, "-o", &format[2..]]);
     }
+    desk.ok("verifier", &["verifier", "-o", "verify.html"]);
     let verified = desk.ok("verify", &["verify", "a.pgseal"]);
     assert_eq!(verified["files"], json!(8));
     desk.ok(

@@ -90,6 +90,9 @@ pub use trust::rotation::{Candidate, RotationError, Step, walk};
 pub use workers::Workers;
 
 #[doc(hidden)]
+pub mod words;
+
+#[doc(hidden)]
 pub mod tlog;
 
 #[doc(hidden)]

@@ -125,6 +125,17 @@ impl Browser {
         );
     }
 
+    /// Chooses files of the disk in an input of the page.
+    pub fn choose(&mut self, selector: &str, files: &[PathBuf]) {
+        let expression = format!("document.querySelector({})", json!(selector));
+        let found = self.ask("Runtime.evaluate", json!({ "expression": expression }));
+        let input = found["result"]["objectId"].clone();
+        self.ask(
+            "DOM.setFileInputFiles",
+            json!({ "objectId": input, "files": files }),
+        );
+    }
+
     /// Evaluates an expression; a promise is awaited.
     pub fn evaluate(&mut self, expression: &str) -> Value {
         let how = json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });

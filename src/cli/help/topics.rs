@@ -179,6 +179,12 @@ pub const TOPICS: &[Topic] = &[
         &["sign", "trust sign"]
     ),
     page!(
+        "verifier-page",
+        "Verifying files in any browser, offline",
+        "verifier.md",
+        &["verifier"]
+    ),
+    page!(
         "waiting",
         "Waiting for approvals and gates, then running",
         "waiting.md",

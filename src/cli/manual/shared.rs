@@ -19,6 +19,20 @@ pub const PAGES: &[Page] = &[
         ],
     ),
     of(
+        "verifier",
+        FILES,
+        [
+            (
+                "pgseal verifier -o verify.html",
+                "Write the page, and print its digest",
+            ),
+            (
+                "pgseal verifier -o verify.html --json",
+                "The same for a program",
+            ),
+        ],
+    ),
+    of(
         "inspect",
         AUTHENTIC,
         [

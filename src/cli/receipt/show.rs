@@ -9,14 +9,12 @@ use super::super::{CliError, Exit, Output, Paint, escape, optional};
 use super::super::{gate, recording, rehearse};
 use super::{Signed, Statement};
 use crate::record::receipt;
-use crate::record::rehearsal;
-use crate::trust::{JudgedAt, KeyId, TrustRoot};
-use pgseal_verify::digest::Digest;
+use crate::trust::{JudgedAt, TrustRoot};
 use pgseal_verify::format::evidence::EvidenceStatement;
-use pgseal_verify::format::receipt::{Action, Asked, Outcome, Receipt, SentRecord, TierRecord};
-use pgseal_verify::format::rehearsal::{CloneMethod, Rehearsal, Source};
-use pgseal_verify::format::statement::title;
+use pgseal_verify::format::receipt::{Action, Asked, Receipt, SentRecord, TierRecord};
+use pgseal_verify::format::rehearsal::Rehearsal;
 use pgseal_verify::plural::count;
+use pgseal_verify::words::records;
 
 /// Maximum number of slowest statements shown.
 const SLOWEST: usize = 5;
@@ -67,103 +65,6 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// `gate of one-roof 1.0.0: exit 20`
-pub fn answer_headline(statement: &EvidenceStatement) -> String {
-    let said = &statement.predicate;
-    let about = optional("", statement.subject.first().map(|subject| &subject.name));
-    format!("{} of {about}: exit {}", said.kind.as_str(), said.exit)
-}
-
-fn show_answer(statement: &EvidenceStatement, out: Output) {
-    let said = &statement.predicate;
-    out.line(answer_headline(statement));
-    for subject in &statement.subject {
-        let what = if said.release.is_some() {
-            "release id"
-        } else {
-            "content"
-        };
-        out.line(format!("{what} {}", subject.digest.sha256));
-    }
-    let (id, at) = (escape(&said.evidence_id), said.at);
-    out.line(format!("answer {id}, {at}"));
-    let (user, host) = (escape(&said.operator.user), escape(&said.operator.host));
-    out.line(format!("by {user} on host {host}"));
-    if let Some(target) = &said.target {
-        let (database, version) = (escape(&target.database), escape(&target.server_version));
-        out.line(format!("database {database}, PostgreSQL {version}"));
-    }
-    let answer = serde_json::to_string_pretty(&said.answer).unwrap_or_default();
-    answer.lines().for_each(|line| out.line(escape(line)));
-}
-
-fn show_rehearsal(rehearsal: &Rehearsal, id: &str, out: Output) {
-    rehearse::show(rehearsal, out);
-    for (at, line) in rehearsal.error_lines().enumerate() {
-        let because = if at == 0 { "because: " } else { "" };
-        out.line(format!("{because}{}", escape(line)));
-    }
-    out.line(format!(
-        "release id {id}, sequence {}",
-        rehearsal.release.sequence
-    ));
-    let (id, started, finished) = (
-        escape(&rehearsal.rehearsal_id),
-        rehearsal.started,
-        rehearsal.finished,
-    );
-    out.line(format!("rehearsal {id}, {started} to {finished}"));
-    let (user, host) = (
-        escape(&rehearsal.operator.user),
-        escape(&rehearsal.operator.host),
-    );
-    let version = escape(&rehearsal.clone.server_version);
-    out.line(format!("by {user} on host {host}, PostgreSQL {version}"));
-    out.line(from(&rehearsal.source));
-    if !rehearsal.variables.is_empty() {
-        let variables = rehearsal::said(&rehearsal.variables);
-        out.line(format!("with {}", escape(&variables)));
-    }
-    if let Some(approval) = &rehearsal.approval {
-        let (file, sha256) = (escape(&approval.file), approval.sha256);
-        out.line(format!(
-            "{file} ({sha256}) stood in for the people who open the gates, on the clone only"
-        ));
-    }
-}
-
-/// Origin of the clone.
-fn from(source: &Source) -> String {
-    let name = optional("", source.database.as_ref());
-    let bytes = source
-        .dump_bytes
-        .map_or(String::new(), |bytes| format!(", {bytes} bytes"));
-    let dump = source
-        .dump_sha256
-        .map_or(String::new(), |digest| format!(" {digest}{bytes}"));
-    match source.method {
-        CloneMethod::Template => format!("from the database {name}, copied as a template"),
-        CloneMethod::DumpRestore => format!("from the database {name}, by pg_dump and pg_restore"),
-        CloneMethod::Dump => format!("from the dump{dump}"),
-    }
-}
-
-/// `run of one-roof 1.0.0 on shop: committed`.
-pub fn headline(receipt: &Receipt) -> String {
-    let outcome = match receipt.outcome {
-        Outcome::Committed => "committed",
-        Outcome::Unchanged => "failed, the database is as before",
-        Outcome::Partial => "stopped half way",
-        Outcome::Unknown => "it is unknown whether it was committed",
-    };
-    let title = escape(&title(&receipt.release.name, &receipt.release.version));
-    format!(
-        "{} of {title} on {}: {outcome}",
-        receipt.action.as_str(),
-        escape(&receipt.target.database)
-    )
-}
-
 /// Prints the stored document itself, so that its schema holds.
 fn show_json(statement: &impl serde::Serialize, out: Output) {
     if out.json {
@@ -171,80 +72,29 @@ fn show_json(statement: &impl serde::Serialize, out: Output) {
     }
 }
 
+fn show_answer(statement: &EvidenceStatement, out: Output) {
+    show_lines(records::answer(statement), out);
+    let answer = serde_json::to_string_pretty(&statement.predicate.answer).unwrap_or_default();
+    answer.lines().for_each(|line| out.line(escape(line)));
+}
+
+fn show_rehearsal(rehearsal: &Rehearsal, id: &str, out: Output) {
+    rehearse::show(rehearsal, out);
+    show_lines(records::rehearsal(rehearsal, id), out);
+}
+
 fn show_run(receipt: &Receipt, id: &str, root: Option<&TrustRoot>, out: Output) {
-    out.line(headline(receipt));
-    if let Some(error) = &receipt.error {
-        out.line(format!("because: {}", escape(error)));
-    }
-    let (target, operator) = (&receipt.target, &receipt.operator);
-    let system = optional(", system ", target.system_identifier.as_ref());
-    let timeline = optional(", timeline ", target.timeline.as_ref());
-    out.line(format!(
-        "release id {id}, sequence {}",
-        receipt.release.sequence
-    ));
-    let (run, started, finished) = (escape(&receipt.run_id), receipt.started, receipt.finished);
-    out.line(format!("run {run}, {started} to {finished}"));
-    out.line(format!(
-        "by {} on host {} as role {}, PostgreSQL {}{system}{timeline}, pgseal {}",
-        escape(&operator.user),
-        escape(&operator.host),
-        escape(&target.role),
-        escape(&target.server_version),
-        escape(&receipt.pgseal),
-    ));
-    if let Some(resumed) = &receipt.resumes {
-        out.line(format!("goes on with run {}", escape(resumed)));
-    }
-    if let Some(transaction) = &receipt.transaction_id {
-        out.line(format!("transaction {}", escape(transaction)));
-    }
-    if let Some(schema) = &receipt.schema {
-        out.line(format!("definitions before {}", schema.before));
-        match schema.after {
-            Some(after) if after == schema.before => out.line("definitions after: the same"),
-            Some(after) => out.line(format!("definitions after {after}")),
-            None => {}
-        }
-    }
-    if receipt.retries > 0 {
-        out.line(format!(
-            "begun anew {}, because a lock could not be had in time",
-            count(receipt.retries, "time")
-        ));
-    }
-    for waited in &receipt.waited {
-        let (seconds, kind) = (waited.seconds, escape(&waited.condition));
-        out.line(format!("waited {seconds} s for {kind}"));
-    }
-    for (name, value) in &receipt.variables {
-        out.line(format!("variable {} = {}", escape(name), escape(value)));
-    }
-    let (version, sha256) = (receipt.trust.version, receipt.trust.sha256);
-    out.line(format!(
-        "judged by version {version} of the trust root, {sha256}"
-    ));
-    let owner = |key: Digest| approvals::owner(root, KeyId::claimed(key));
-    for key in &receipt.signers {
-        out.line(format!("release signed by {}", owner(*key)));
-    }
-    for approval in &receipt.approvals {
-        let apr = optional(", ", approval.apr.as_ref());
-        let (owner, role, at) = (owner(approval.key_id), &approval.role, approval.at);
-        let (evidence, runs) = (
-            escape(&approval.evidence),
-            approvals::for_runs(approval.runs),
-        );
-        out.line(format!(
-            "approved by {owner} as {role}{apr}, {evidence} {at}{runs}"
-        ));
-    }
+    show_lines(records::run(receipt, id, root), out);
     gates(receipt, out);
     scripts(receipt, out);
     let (before, after) = (receipt.before.as_ref(), receipt.after.as_ref());
     if before.or(after).is_some() {
         out.line(recording::states(before, after));
     }
+}
+
+fn show_lines(lines: Vec<String>, out: Output) {
+    lines.into_iter().for_each(|line| out.line(line));
 }
 
 fn gates(receipt: &Receipt, out: Output) {

@@ -2,10 +2,10 @@
 
 use super::super::{Output, Paint, escape};
 use pgseal_verify::format::rehearsal::{
-    CommitPoint, FromPoint, LockRecord, Rehearsal, RehearsalOutcome, RehearsalStep,
+    CommitPoint, FromPoint, LockRecord, Rehearsal, RehearsalStep,
 };
-use pgseal_verify::format::statement::title;
 use pgseal_verify::plural;
+use pgseal_verify::words::records;
 
 /// Maximum number of locks shown; the receipt has all of them.
 const LOCKS_SHOWN: usize = 20;
@@ -97,26 +97,9 @@ fn from_point(result: FromPoint) -> &'static str {
 
 /// `rehearsal of one-roof 1.0.0 on a clone of directus: proved`
 pub fn headline(rehearsal: &Rehearsal, out: Output) -> String {
-    let title = escape(&title(&rehearsal.release.name, &rehearsal.release.version));
-    let source = match &rehearsal.source.database {
-        Some(database) => format!("a clone of {}", escape(database)),
-        None => "a clone of a dump".to_owned(),
-    };
-    let (paint, outcome) = match rehearsal.outcome {
-        RehearsalOutcome::Proved => (Paint::Good, "proved"),
-        RehearsalOutcome::Limited if rehearsal.untried_points() > 0 => (
-            Paint::Bad,
-            "held, but not behind every commit point, so it does not prove the rollback",
-        ),
-        RehearsalOutcome::Limited => (
-            Paint::Bad,
-            "held, but not all rows were compared, so it proves nothing about data",
-        ),
-        RehearsalOutcome::Failed => (Paint::Bad, "failed"),
-        RehearsalOutcome::Incomplete => (Paint::Bad, "not rehearsed to the end"),
-    };
-    let outcome = out.paint(paint, outcome);
-    format!("rehearsal of {title} on {source}: {outcome}")
+    let (is_good, outcome) = records::rehearsal_outcome(rehearsal);
+    let paint = if is_good { Paint::Good } else { Paint::Bad };
+    records::rehearsal_headline(rehearsal, &out.paint(paint, outcome))
 }
 
 /// Summary of the locks in one line; the receipt has each of them.
