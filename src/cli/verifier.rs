@@ -33,7 +33,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
 
 #[cfg(feature = "verifier")]
 fn page() -> Result<String, CliError> {
-    let missing = "this pgseal was built without the page: its compiler had no target wasm32-unknown-unknown";
+    let missing =
+        "this pgseal was built without the page: its compiler had no target wasm32-unknown-unknown";
     pgseal_page::html().ok_or_else(|| {
         CliError::new(Exit::Usage, missing).hint(
             "`rustup target add wasm32-unknown-unknown`, then `cargo clean -p pgseal-page` and build again",
@@ -43,6 +44,8 @@ fn page() -> Result<String, CliError> {
 
 #[cfg(not(feature = "verifier"))]
 fn page() -> Result<String, CliError> {
-    Err(CliError::new(Exit::Usage, "this pgseal was built without the page")
-        .hint("building pgseal with `--features verifier` puts it in"))
+    Err(
+        CliError::new(Exit::Usage, "this pgseal was built without the page")
+            .hint("building pgseal with `--features verifier` puts it in"),
+    )
 }

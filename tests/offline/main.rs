@@ -11,4 +11,5 @@ mod settings;
 mod signers;
 mod timestamp;
 mod trust;
+#[cfg(feature = "verifier")]
 mod verifier;

@@ -54,7 +54,13 @@ impl Refused {
 
 /// Whether the error is only that this build checks no time stamps.
 pub fn is_unchecked(error: &TokenError) -> bool {
-    matches!(error, TokenError::Token { source: TimestampError::Unchecked, .. })
+    matches!(
+        error,
+        TokenError::Token {
+            source: TimestampError::Unchecked,
+            ..
+        }
+    )
 }
 
 fn judged(
@@ -105,7 +111,8 @@ fn with_approvals<'r>(
     for (at, _) in files.named(|path| Named::of(path) == Some(Named::Approval)) {
         let path = files.path(at);
         let about = |error: String| Refused::Fault(format!("{path}: {error}"));
-        let added = Attestations::parse(files.open(at)).map_err(|error| about(error.to_string()))?;
+        let added =
+            Attestations::parse(files.open(at)).map_err(|error| about(error.to_string()))?;
         for claimed in &added.statements {
             if let Err(AttestationError::OtherRelease { .. }) = root.attestation(claimed, id) {
                 continue;
@@ -121,7 +128,10 @@ fn with_approvals<'r>(
 /// The files in the order in which people read them: runbooks first.
 fn contents(manifest: &Manifest) -> Vec<Content> {
     let mut roles: BTreeMap<&EntryPath, String> = BTreeMap::new();
-    let tiers = manifest.tiers.iter().map(|tier| (&tier.file, format!("tier {}", tier.name)));
+    let tiers = manifest
+        .tiers
+        .iter()
+        .map(|tier| (&tier.file, format!("tier {}", tier.name)));
     roles.extend(tiers);
     let runbooks = manifest.runbooks.iter();
     roles.extend(runbooks.map(|runbook| (&runbook.file, "runbook".to_owned())));
@@ -150,7 +160,10 @@ pub fn text(
     let path: EntryPath = path.parse().map_err(|error| format!("{path}: {error}"))?;
     match bundle.file(&path) {
         Some((_, file)) if file.size > SHOWN_BYTES => {
-            return Err(format!("{path} has {} bytes, too many to show them here", file.size));
+            return Err(format!(
+                "{path} has {} bytes, too many to show them here",
+                file.size
+            ));
         }
         _ => {}
     }
@@ -176,12 +189,18 @@ pub fn approvals(files: &Files<'_>, file: usize, root: &TrustRoot, now: Timestam
                 finding.release_id = Some(id.to_string());
                 finding.signers.push(escape(signed.owner()));
                 finding.lines.push(format!("release id {id}"));
-                finding.lines.push(said::sentence(root, &signed, JudgedAt::At(now)));
+                finding
+                    .lines
+                    .push(said::sentence(root, &signed, JudgedAt::At(now)));
             }
             Ok((id, Attestation::Notarisation(_))) => {
-                finding.lines.push(format!("a notarisation of release {id}"));
+                finding
+                    .lines
+                    .push(format!("a notarisation of release {id}"));
             }
-            Err(error) => finding.faults.push(escape(&format!("not authentic: {error}"))),
+            Err(error) => finding
+                .faults
+                .push(escape(&format!("not authentic: {error}"))),
         }
     }
     if finding.faults.is_empty() {

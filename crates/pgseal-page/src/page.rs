@@ -46,5 +46,8 @@ pub fn html() -> Option<String> {
 
 /// A text by its digest, as a policy names it.
 fn source(text: &str) -> String {
-    format!("sha256-{}", Base64::encode_string(Digest::of(text.as_bytes()).as_bytes()))
+    format!(
+        "sha256-{}",
+        Base64::encode_string(Digest::of(text.as_bytes()).as_bytes())
+    )
 }

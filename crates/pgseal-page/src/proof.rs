@@ -35,7 +35,11 @@ pub fn judge(files: &Files<'_>, file: usize, root: &TrustRoot) -> Finding {
     let (index, size) = (logged.index(), head.size());
     let lines = vec![
         format!("in the log {origin}: entry {index} of {size}, signed by {owner} ({key})"),
-        format!("{kind} {}, SHA-256 {}", escape(&entry.path.to_string()), entry.sha256),
+        format!(
+            "{kind} {}, SHA-256 {}",
+            escape(&entry.path.to_string()),
+            entry.sha256
+        ),
     ];
     let mut finding = Finding::authentic(format!("proof that a log has a {kind}"), lines);
     finding.release_id = Some(optional("", entry.release_id.as_ref()));

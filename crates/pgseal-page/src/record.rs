@@ -7,10 +7,10 @@ use std::path::Path;
 use crate::bundle::is_unchecked;
 use crate::files::Files;
 use crate::finding::{Finding, Table, Verdict};
+use pgseal_verify::format::manifest::Release;
 use pgseal_verify::format::receipt::{Asked, GateAnswer, TierRecord};
 use pgseal_verify::format::rehearsal::RehearsalStep;
 use pgseal_verify::format::statement::{Subject, title};
-use pgseal_verify::format::manifest::Release;
 use pgseal_verify::words::escape::{escape, optional};
 use pgseal_verify::words::{approvals, records as words};
 use pgseal_verify::{
@@ -88,7 +88,10 @@ fn parts(files: &Files<'_>, file: usize) -> Result<Parts, ReceiptError> {
     let name = Path::new(files.path(file)).file_name().unwrap_or_default();
     let beside = |extension: &str| -> io::Result<Option<Vec<u8>>> {
         let path = Path::new(name).with_extension(extension);
-        files.beside(file, &path).map(|at| files.small(at)).transpose()
+        files
+            .beside(file, &path)
+            .map(|at| files.small(at))
+            .transpose()
     };
     Ok(Parts {
         document: files.small(file)?,
@@ -165,9 +168,18 @@ fn gates(gates: &[GateAnswer]) -> Option<Table> {
         };
         let verdict = if answer.ready { "READY" } else { "BLOCKED" };
         let name = escape(&answer.name.to_string());
-        vec![name, asked.to_owned(), verdict.to_owned(), escape(&answer.reason)]
+        vec![
+            name,
+            asked.to_owned(),
+            verdict.to_owned(),
+            escape(&answer.reason),
+        ]
     };
-    table("Gates", &["gate", "asked", "answer", "reason"], gates.iter().map(row).collect())
+    table(
+        "Gates",
+        &["gate", "asked", "answer", "reason"],
+        gates.iter().map(row).collect(),
+    )
 }
 
 fn tiers(caption: &'static str, tiers: &[TierRecord]) -> Option<Table> {
@@ -179,7 +191,11 @@ fn tiers(caption: &'static str, tiers: &[TierRecord]) -> Option<Table> {
             tier.milliseconds.to_string(),
         ]
     };
-    table(caption, &["script", "statements", "rows", "ms"], tiers.iter().map(row).collect())
+    table(
+        caption,
+        &["script", "statements", "rows", "ms"],
+        tiers.iter().map(row).collect(),
+    )
 }
 
 fn steps(steps: &[RehearsalStep]) -> Option<Table> {
@@ -188,10 +204,18 @@ fn steps(steps: &[RehearsalStep]) -> Option<Table> {
         let (name, detail) = (escape(&step.name), escape(&step.detail));
         vec![name, ok.to_owned(), step.milliseconds.to_string(), detail]
     };
-    table("Steps", &["step", "result", "ms", "detail"], steps.iter().map(row).collect())
+    table(
+        "Steps",
+        &["step", "result", "ms", "detail"],
+        steps.iter().map(row).collect(),
+    )
 }
 
 fn table(caption: &'static str, head: &[&'static str], rows: Vec<Vec<String>>) -> Option<Table> {
     let head = head.to_vec();
-    (!rows.is_empty()).then_some(Table { caption, head, rows })
+    (!rows.is_empty()).then_some(Table {
+        caption,
+        head,
+        rows,
+    })
 }

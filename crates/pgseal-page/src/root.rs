@@ -15,7 +15,9 @@ use pgseal_verify::{ClaimedSignature, DraftRoot, KeyId, TrustError, TrustRoot};
 /// Reads a trust root and checks it by the signatures beside it; errors as `pgseal verify` has them.
 pub fn read(files: &Files<'_>, file: usize) -> Result<TrustRoot, String> {
     let about = |error: String| format!("{}: {error}", files.path(file));
-    let bytes = files.small(file).map_err(|error| about(error.to_string()))?;
+    let bytes = files
+        .small(file)
+        .map_err(|error| about(error.to_string()))?;
     let draft = DraftRoot::parse(bytes).map_err(|error| about(error.to_string()))?;
     let signatures = signatures(files, file, draft.document().version)
         .map_err(|error| about(error.to_string()))?;
@@ -32,7 +34,10 @@ fn signatures(files: &Files<'_>, file: usize, version: u32) -> io::Result<Vec<Cl
         true => path.parent().unwrap_or(path).to_owned(),
         false => Path::new(&format!("{}.sigs", files.path(file))).to_owned(),
     };
-    let is_loose = files.named(|path| path.parent() == Some(&dir)).next().is_none();
+    let is_loose = files
+        .named(|path| path.parent() == Some(&dir))
+        .next()
+        .is_none();
     let mut signatures = Vec::new();
     for (at, path) in files.named(|path| is_loose || path.parent() == Some(&dir)) {
         let name = path.file_name().and_then(|name| name.to_str());
@@ -71,7 +76,10 @@ pub fn described(root: &TrustRoot) -> Value {
 }
 
 fn keys(root: &TrustRoot) -> Table {
-    let row = |(key, entry): (&pgseal_verify::PublicKey, &pgseal_verify::format::trust_document::KeyEntry)| {
+    let row = |(key, entry): (
+        &pgseal_verify::PublicKey,
+        &pgseal_verify::format::trust_document::KeyEntry,
+    )| {
         let status = match entry.status {
             KeyStatus::Active => "active",
             KeyStatus::Retired => "retired",
@@ -108,7 +116,10 @@ pub fn judge(files: &Files<'_>, file: usize, judging: &TrustRoot) -> Finding {
         lines.push(format!("follows the version with the digest {before}"));
     }
     let mut finding = Finding::authentic(
-        format!("version {} of a trust root, by its own signatures", document.version),
+        format!(
+            "version {} of a trust root, by its own signatures",
+            document.version
+        ),
         lines,
     );
     if root.digest() != judging.digest() {

@@ -24,7 +24,8 @@ impl InTest {
             .duration_since(UNIX_EPOCH)
             .expect("after 1970")
             .as_secs();
-        let listed = |(path, bytes): &(String, Vec<u8>)| json!({ "path": path, "size": bytes.len() });
+        let listed =
+            |(path, bytes): &(String, Vec<u8>)| json!({ "path": path, "size": bytes.len() });
         let files: Vec<Value> = self.0.iter().map(listed).collect();
         let question = json!({ "ask": question, "now": now, "files": files });
         let answer = pgseal_page::answer(question.to_string().as_bytes(), self);
@@ -38,7 +39,11 @@ fn vectors() -> PathBuf {
 
 /// The folder's own file, else the one that all share.
 fn chosen(folder: &Path, own: &str, shared: &str) -> String {
-    let name = if folder.join(own).exists() { own } else { shared };
+    let name = if folder.join(own).exists() {
+        own
+    } else {
+        shared
+    };
     name.to_owned()
 }
 
@@ -77,7 +82,10 @@ fn every_vector_as_on_the_command_line() {
             _ => answer.to_string(),
         };
         let (before, after) = match expect.split_once("pgseal: error: ") {
-            Some((_, line)) => line.trim_end().split_once("[NOW]").unwrap_or((line.trim_end(), "")),
+            Some((_, line)) => line
+                .trim_end()
+                .split_once("[NOW]")
+                .unwrap_or((line.trim_end(), "")),
             None => ("", ""),
         };
         let is = is.replace(PGSEAL, "[VERSION]");
@@ -102,7 +110,10 @@ fn a_script_is_read_and_a_stranger_is_not() {
     }
     for path in ["../trust.json", "", "no/such.sql"] {
         let answer = dropped.ask(&question(path));
-        assert!(answer["error"].is_string() && answer["text"].is_null(), "{path}: {answer}");
+        assert!(
+            answer["error"].is_string() && answer["text"].is_null(),
+            "{path}: {answer}"
+        );
     }
 }
 
@@ -112,11 +123,19 @@ fn a_trust_root_needs_its_signatures_and_takes_loose_ones() {
     let described = whole.ask(&json!({ "root": { "file": 1 } }));
     assert_eq!(described["version"], 1, "{described}");
     let last = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
-    let loose = whole.0.iter().map(|(path, bytes)| (last(path), bytes.clone()));
+    let loose = whole
+        .0
+        .iter()
+        .map(|(path, bytes)| (last(path), bytes.clone()));
     let loose = InTest(loose.collect()).ask(&json!({ "root": { "file": 1 } }));
     assert_eq!(loose, described);
     let alone = InTest(whole.0[..2].to_vec()).ask(&json!({ "root": { "file": 1 } }));
-    assert!(alone["error"].as_str().is_some_and(|error| error.contains("0 of 1")), "{alone}");
+    assert!(
+        alone["error"]
+            .as_str()
+            .is_some_and(|error| error.contains("0 of 1")),
+        "{alone}"
+    );
 }
 
 #[test]
@@ -124,13 +143,23 @@ fn hostile_names_stay_on_one_line_and_wrong_questions_are_answered() {
     let hostile = "a\u{202e}<img src=x>\u{1b}[2J.pgseal";
     let files = InTest(vec![(hostile.to_owned(), Vec::new())]);
     let kinds = files.ask(&json!("kinds"));
-    assert_eq!(kinds["files"][0]["shown"], "a\\u{202e}<img src=x>\\u{1b}[2J.pgseal");
-    for question in [json!("nothing"), json!({ "judge": { "file": 7, "root": 9 } }), json!(null)] {
+    assert_eq!(
+        kinds["files"][0]["shown"],
+        "a\\u{202e}<img src=x>\\u{1b}[2J.pgseal"
+    );
+    for question in [
+        json!("nothing"),
+        json!({ "judge": { "file": 7, "root": 9 } }),
+        json!(null),
+    ] {
         let answer = files_error(&files, &question);
         assert!(!answer.is_empty(), "{question}");
     }
 }
 
 fn files_error(files: &InTest, question: &Value) -> String {
-    files.ask(question)["error"].as_str().unwrap_or_default().to_owned()
+    files.ask(question)["error"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
 }
