@@ -102,7 +102,7 @@ fn a_script_is_read_and_a_stranger_is_not() {
     let dropped = dropped(&vectors().join("good_pass"));
     let question = |path: &str| json!({ "content": { "file": 0, "root": 1, "path": path } });
     let found = dropped.ask(&json!({ "judge": { "file": 0, "root": 1 } }));
-    assert_eq!(found["contents"][0]["role"], "runbook", "{found}");
+    assert_eq!(found["contents"][0]["role"], "tier table", "{found}");
     for content in found["contents"].as_array().expect("a list") {
         let path = content["path"].as_str().expect("a path");
         let answer = dropped.ask(&question(path));
