@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use super::{CliError, Exit, Output, ResultExt, display_path};
+use super::{CliError, Exit, Output, display_path};
 use crate::durable;
 use pgseal_verify::digest::Digest;
 

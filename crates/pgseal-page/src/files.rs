@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use pgseal_verify::ByteSource;
 use pgseal_verify::limits;
+use pgseal_verify::{ByteSource, InMemory};
 
 /// Files that a person dropped on the page.
 pub trait Dropped {
@@ -33,8 +33,10 @@ impl Files<'_> {
     }
 
     pub fn open(&self, file: usize) -> Box<dyn ByteSource> {
-        let size = self.listed.get(file).map_or(0, |listed| listed.size);
-        self.dropped.open(file, size)
+        match self.listed.get(file) {
+            Some(listed) => self.dropped.open(file, listed.size),
+            None => Box::new(InMemory([].into())),
+        }
     }
 
     /// Reads a document-sized file.
