@@ -35,6 +35,14 @@ gate-races:
 faults *args:
     ./test --test faults -- --exhaustive {{args}}
 
+# the playbook of contrib/ by real Ansible, over two servers (half a minute)
+ansible:
+    ./test --test postgres contrib::ansible -- --ignored
+
+# contrib/verify.py against pgseal on COUNT mutated files, by another SEED than ./test (a minute for some 5,000)
+differential count seed="other":
+    PGSEAL_MUTATIONS={{count}} PGSEAL_MUTATIONS_SEED={{seed}} ./test --test offline differential
+
 # psql against `pgseal script` over PostgreSQL's own tests, or over any directories of .sql files
 psql-suite *args:
     tests/psql-suite.sh {{args}}

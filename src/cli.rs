@@ -47,6 +47,7 @@ mod manual;
 mod measured;
 mod missing;
 mod new;
+mod new_dir;
 mod notarise;
 mod output;
 mod pack;
@@ -63,6 +64,7 @@ mod release_text;
 mod report;
 mod rewrite;
 mod rollback;
+mod rollout;
 mod run;
 mod runbook;
 mod schema_digests;
@@ -74,6 +76,7 @@ mod stage;
 mod status;
 mod table;
 mod tbs;
+mod trial;
 mod trust;
 mod unpack;
 mod usage;
@@ -150,6 +153,8 @@ enum Command {
     /// Reads one question of `lint`
     #[command(hide = true)]
     LintWorker,
+    /// Try a release directory on a copy of your database, without keys
+    Try(trial::Args),
     /// Pack a release directory into a bundle
     Pack(pack::Args),
     /// Add a signature to a bundle, in place
@@ -189,6 +194,11 @@ enum Command {
     Run(run::Args),
     /// Back to the baseline: all of it, or nothing
     Rollback(rollback::Args),
+    /// One release over many databases, in waves; resumable
+    Rollout(rollout::Args),
+    /// Asks the soak question of a rollout on one database
+    #[command(hide = true)]
+    RolloutSoak(rollout::soak::Args),
     /// Run the verify scripts now; leaves nothing behind
     Check(check::Args),
     /// On a clone: run, run again (refused), roll back, compare, run once more; proves it by a receipt
@@ -206,7 +216,7 @@ enum Command {
     Drift(drift::Args),
     /// Fingerprint a database by digest and by name, and compare two
     Fingerprint(fingerprint::Args),
-    /// GO or NO-GO, from evidence only: READY, BLOCKED, DONE or STOP; read-only
+    /// GO or NO-GO, from evidence only: READY, BLOCKED, HELD, DONE or STOP; read-only
     Report(report::Args),
     /// A directory that can't lose a file unnoticed: its log, its proofs
     Archive(archive::Args),
@@ -281,6 +291,7 @@ fn dispatch(command: Command, out: Output) -> Result<Exit, CliError> {
         Command::Trust(args) => trust::run(args, out),
         Command::Lint(args) => lint::run(&args, out),
         Command::LintWorker => lint::worker::run(out),
+        Command::Try(args) => trial::run(&args, out),
         Command::Pack(args) => pack::run(&args, out),
         Command::Sign(args) => sign::run(&args, out),
         Command::Approve(args) => approve::run(&args, out),
@@ -300,6 +311,8 @@ fn dispatch(command: Command, out: Output) -> Result<Exit, CliError> {
         Command::Plan(args) => plan::run(&args, out),
         Command::Run(args) => run::run(&args, out),
         Command::Rollback(args) => rollback::run(&args, out),
+        Command::Rollout(args) => rollout::run(&args, out),
+        Command::RolloutSoak(args) => rollout::soak::run(&args, out),
         Command::Check(args) => check::run(&args, out),
         Command::Rehearse(args) => rehearse::run(&args, out),
         Command::Clone(args) => clone::run(&args, out),

@@ -307,6 +307,8 @@ pub enum UnsoundKind {
     OtherRole,
     /// The ledger differs from the schema that pgseal creates.
     Ledger,
+    /// The ledger belongs to another role, which is no superuser.
+    LedgerOwner,
     /// More rows than the caller's limit.
     TooManyRows,
     /// A malformed response, or one that does not match the request.

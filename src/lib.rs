@@ -23,6 +23,8 @@ pub mod audit;
 
 pub mod readiness;
 
+pub mod rollout;
+
 pub mod release;
 
 pub mod import;

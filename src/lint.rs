@@ -9,6 +9,7 @@
 //! - `analysis`: runs squawk on all definitions of a release; `squawk`: the worker process
 //! - `points`: statements after which a release with non-transactional tiers can stop, and the
 //!   effect of a rollback there; `undoing` reads the rollback scripts
+//! - `added_values`: values of enumerations, which no rollback takes back
 //! - `rollback`, `search_path`, `timeouts`, `live_counts`, `unlisted`: pgseal's own rules
 //! - `touches`: effects of a statement on objects, for `plan`; `modes`: its locks
 //! - `scripts`: one pass over every script; `objects`, `effects`, `alterations`: objects that a statement
@@ -18,6 +19,7 @@
 
 pub mod acknowledge;
 mod acknowledged;
+pub mod added_values;
 mod alterations;
 mod analysis;
 pub mod effects;
@@ -57,6 +59,7 @@ pub fn warnings(definition: &Definition, client: &dyn SquawkClient) -> Vec<Findi
     let points = points
         .filter(|problem| problem.rule != "undo-unseen" || !reported.contains(&line(problem)));
     problems.extend(points);
+    problems.extend(added_values::problems(&readings));
     problems.extend(unlisted::problems(definition));
     problems.extend(live_counts::problems(definition, &readings));
     problems.extend(analysis::problems(&readings, client));

@@ -10,5 +10,6 @@ pub mod namesakes;
 pub mod receipt;
 pub mod receipt_key;
 pub mod rehearsal;
+pub mod rollout;
 mod signed;
 mod size;

@@ -146,6 +146,11 @@ pub static RULES: &[Rule] = &[
         "say in the operator's runbook what is to be done by hand after a rollback, and acknowledge",
     ),
     warning(
+        "enum-value-if-not-exists",
+        "a value that a rollback leaves, and that a second run adds again",
+        "write ALTER TYPE ... ADD VALUE IF NOT EXISTS",
+    ),
+    warning(
         "undo-unseen",
         "a step outside of transactions that no rollback script is seen to take back",
         "take it back in a rollback script, or acknowledge that it may stay",

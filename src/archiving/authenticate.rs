@@ -16,7 +16,7 @@ use crate::durable::Scratch;
 use crate::open_file;
 use crate::parallel::Cores;
 use crate::record::receipt::{self, JournalCheck, journal_of, journal_path};
-use crate::record::{evidence, rehearsal};
+use crate::record::{evidence, rehearsal, rollout};
 use crate::tlog::compare::{digest_of, file_digest};
 use crate::trust::store::{self, signed_in};
 use crate::trust::{JudgedAt, TrustRoot};
@@ -172,7 +172,7 @@ impl<'a> Authenticator<'a> {
             }
         };
         match kind {
-            LogKind::Receipt | LogKind::Rehearsal | LogKind::Evidence => {
+            LogKind::Receipt | LogKind::Rehearsal | LogKind::Rollout | LogKind::Evidence => {
                 look(&|path| path.with_extension("sig"), LogKind::Signature);
                 look(&|path| path.with_extension("tsr"), LogKind::Signature);
                 if kind == LogKind::Receipt {
@@ -249,6 +249,7 @@ impl<'a> Authenticator<'a> {
             LogKind::Approval => self.approval(path),
             LogKind::Receipt => self.receipt(path),
             LogKind::Rehearsal => self.rehearsal(path),
+            LogKind::Rollout => self.rollout(path),
             LogKind::Evidence => return self.evidence(path).map_err(|error| error.about(given)),
             LogKind::Trust => {
                 trust_versions::authenticate(path, given, self.root, &self.known)?;
@@ -298,6 +299,12 @@ impl<'a> Authenticator<'a> {
         signed_release(read.signed.is_some(), &read.statement.subject)
     }
 
+    /// The receipts of its runs are files of their own; audits compare them.
+    fn rollout(&self, path: &Path) -> Result<Digest, FileError> {
+        let read = rollout::read(path, self.root, self.when)?;
+        signed_release(read.signed.is_some(), &read.statement.subject)
+    }
+
     /// A fingerprint alone is about no release.
     fn evidence(&self, path: &Path) -> Result<Option<Digest>, FileError> {
         let EvidenceStatement { subject, predicate } =
@@ -321,7 +328,7 @@ impl Candidate {
     fn lacks_signatures(&self) -> bool {
         match self.main.kind {
             LogKind::Trust => store::read(&self.main.source).is_err(),
-            LogKind::Receipt | LogKind::Rehearsal | LogKind::Evidence => self
+            LogKind::Receipt | LogKind::Rehearsal | LogKind::Rollout | LogKind::Evidence => self
                 .siblings
                 .iter()
                 .all(|file| file.kind != LogKind::Signature),

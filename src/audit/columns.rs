@@ -53,7 +53,11 @@ const COLUMNS: &[Column] = &[
     Column("signers", List(SIGNERS), &["/facts/signers"]),
     Column("approvals", List(APPROVALS), &["/facts/approvals"]),
     Column("run_id", Text, &["/facts/receipt/run_id"]),
-    Column("action", Text, &["/facts/receipt/action"]),
+    Column(
+        "action",
+        Text,
+        &["/facts/receipt/action", "/facts/rollout/action"],
+    ),
     Column(
         "outcome",
         Text,
@@ -62,24 +66,45 @@ const COLUMNS: &[Column] = &[
     Column(
         "started",
         Time,
-        &["/facts/receipt/started", "/facts/rehearsal/started"],
+        &[
+            "/facts/receipt/started",
+            "/facts/rehearsal/started",
+            "/facts/rollout/started",
+        ],
     ),
     Column(
         "finished",
         Time,
-        &["/facts/receipt/finished", "/facts/rehearsal/finished"],
+        &[
+            "/facts/receipt/finished",
+            "/facts/rehearsal/finished",
+            "/facts/rollout/finished",
+        ],
     ),
     Column(
         "database",
         Text,
         &["/facts/receipt/database", "/facts/rehearsal/database"],
     ),
-    Column("user_name", Text, &["/facts/receipt/user"]),
-    Column("host_name", Text, &["/facts/receipt/host"]),
+    Column(
+        "user_name",
+        Text,
+        &["/facts/receipt/user", "/facts/rollout/user"],
+    ),
+    Column(
+        "host_name",
+        Text,
+        &["/facts/receipt/host", "/facts/rollout/host"],
+    ),
     Column("apr", Text, &["/facts/receipt/apr"]),
     Column("trust_version", Number, &["/facts/trust_root/version"]),
     Column("faults", List(FAULTS), &["/faults"]),
     Column("notes", List(FAULTS), &["/notes"]),
+    Column(
+        "system_identifier",
+        Text,
+        &["/facts/receipt/system_identifier"],
+    ),
 ];
 
 const SIGNERS: &[Column] = &[

@@ -10,6 +10,7 @@ mod quorum;
 mod rehearsals;
 mod releases;
 mod revoked;
+mod rollouts;
 mod runs;
 mod same_second;
 mod trust_roots;
@@ -100,6 +101,7 @@ pub fn check(findings: &mut [Finding], root: &TrustRoot, extent: Coverage) {
         history::check,
         definitions::check,
         runs::unsuccessful,
+        rollouts::check,
         revoked::check,
         trust_roots::check,
     ];

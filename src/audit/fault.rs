@@ -96,6 +96,9 @@ words! {
     RunFailed = "run-failed", Archive;
     RunUnfinished = "run-unfinished", Archive;
     RunUnknown = "run-unknown", Archive;
+    RolloutMissing = "rollout-receipt-missing", Archive;
+    RolloutDiffers = "rollout-receipt-differs", Archive;
+    RolloutUnfinished = "rollout-unfinished", Archive;
     DefinitionsChanged = "definitions-changed", Archive;
     DefinitionsNotRestored = "definitions-not-restored", Archive;
     RevokedKeyWork = "revoked-key-work", Archive;

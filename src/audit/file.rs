@@ -36,6 +36,7 @@ pub fn audit(place: &dyn Place, found: &Found, judge: &Judge<'_>) -> Finding {
         Kind::Approval => approvals::audit(place, found, judge),
         Kind::Receipt => receipt::audit(place, found, judge),
         Kind::Rehearsal => receipt::audit_rehearsal(place, found, judge),
+        Kind::Rollout => receipt::audit_rollout(place, found, judge),
         Kind::Evidence => receipt::audit_evidence(place, found, judge),
         Kind::TrustRoot => trust_root::audit(place, found, judge),
         // The sweep descends into tar files; no place lists the other two as files.

@@ -44,6 +44,7 @@ pub struct FileFacts {
     pub require_rehearsal: bool,
     pub receipt: Option<ReceiptFacts>,
     pub rehearsal: Option<RehearsalFacts>,
+    pub rollout: Option<RolloutFacts>,
     pub evidence: Option<EvidenceFacts>,
     pub trust_root: Option<TrustRootFacts>,
     pub log: Option<LogFacts>,
@@ -200,6 +201,40 @@ pub struct RehearsalFacts {
     pub finished: Timestamp,
     /// The cloned database; absent for a dump.
     pub database: Option<String>,
+}
+
+/// A rollout of a release over many databases.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RolloutFacts {
+    pub sha256: Digest,
+    pub rollout_id: String,
+    pub action: Action,
+    pub started: Timestamp,
+    pub finished: Timestamp,
+    pub user: String,
+    pub host: String,
+    /// Number of databases.
+    pub databases: u64,
+    /// Those where the rollout leads.
+    pub done: u64,
+    /// Those that were begun, and did not end well.
+    pub failed: u64,
+    /// Those that were not begun.
+    pub left: u64,
+    /// `498 of 500 done; 2 failed before COMMIT, unchanged`.
+    pub summary: String,
+    /// The runs and rollbacks with receipts, compared by `rollouts::check`.
+    #[serde(skip)]
+    pub runs: Vec<RolloutRun>,
+}
+
+/// A run named by a rollout receipt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RolloutRun {
+    pub database: String,
+    pub run_id: String,
+    /// The digest of its receipt.
+    pub sha256: Digest,
 }
 
 /// A signed answer of a command that only reads.

@@ -39,7 +39,7 @@ impl Finding {
 
     /// Whether it is an unsigned receipt: no fault, but no proof.
     pub fn is_unsigned(&self) -> bool {
-        matches!(self.kind, Kind::Receipt | Kind::Rehearsal)
+        matches!(self.kind, Kind::Receipt | Kind::Rehearsal | Kind::Rollout)
             && self
                 .facts
                 .as_ref()

@@ -17,6 +17,8 @@ pub enum Kind {
     Receipt,
     /// `*.rehearsal.json`
     Rehearsal,
+    /// `*.rollout.json`
+    Rollout,
     /// `*.evidence.json`
     Evidence,
     /// `trust.json`, `trust.2.json`, `acme.trust.json`, and the earlier versions in
@@ -31,11 +33,12 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Bundle,
         Self::Approval,
         Self::Receipt,
         Self::Rehearsal,
+        Self::Rollout,
         Self::Evidence,
         Self::TrustRoot,
         Self::Tar,
@@ -50,6 +53,7 @@ impl Kind {
             Named::Approval => Some(Self::Approval),
             Named::Receipt => Some(Self::Receipt),
             Named::Rehearsal => Some(Self::Rehearsal),
+            Named::Rollout => Some(Self::Rollout),
             Named::Evidence => Some(Self::Evidence),
             Named::TrustRoot => Some(Self::TrustRoot),
             Named::Tar => Some(Self::Tar),
@@ -68,6 +72,7 @@ impl Kind {
             Self::Approval => "approval",
             Self::Receipt => "receipt",
             Self::Rehearsal => "rehearsal",
+            Self::Rollout => "rollout",
             Self::Evidence => "evidence",
             Self::TrustRoot => "trust-root",
             Self::Tar => "tar",
@@ -94,6 +99,7 @@ mod tests {
         for (name, kind) in [
             ("a/one-roof-1.0.0.pgseal", Some(Kind::Bundle)),
             ("x.rehearsal.json", Some(Kind::Rehearsal)),
+            ("x.rollout.json", Some(Kind::Rollout)),
             ("x.evidence.json", Some(Kind::Evidence)),
             ("2026.tar", Some(Kind::Tar)),
             ("trust-2.json", Some(Kind::TrustRoot)),
@@ -108,6 +114,6 @@ mod tests {
                 .map(|value| value == kind.as_str())
                 .ok()
         });
-        assert_eq!(said, [Some(true); 9]);
+        assert_eq!(said, [Some(true); 10]);
     }
 }

@@ -128,6 +128,7 @@ impl Checker<'_> {
             stages: stages.iter().map(|stage| stage.name.clone()).collect(),
             requires,
             conflicts,
+            source: toml.source,
             target: toml.target.into_target(),
             variables,
             gates,

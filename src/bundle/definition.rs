@@ -11,6 +11,7 @@ use super::stage::Stage;
 use super::{checker, lint, undecided};
 use pgseal_verify::entry_path::EntryPath;
 use pgseal_verify::format::manifest::{Manifest, State};
+use pgseal_verify::format::release_source::ReleaseSource;
 use pgseal_verify::limits;
 use pgseal_verify::plural::count;
 
@@ -107,6 +108,15 @@ impl Definition {
     /// Requires the receipt of a rehearsal for each run, regardless of release.toml.
     pub fn require_rehearsal(&mut self) {
         self.manifest.require_rehearsal = true;
+    }
+
+    /// States the source. Its parts precede those of release.toml.
+    pub fn state_source(&mut self, source: ReleaseSource) {
+        let own = self.manifest.source.take();
+        self.manifest.source = Some(match own {
+            Some(own) => own.overridden_by(source),
+            None => source,
+        });
     }
 
     /// Hidden files that are not packed.

@@ -19,6 +19,7 @@ use pgseal_verify::format::manifest::{
 use pgseal_verify::format::name::{Name, VariableName, Version};
 use pgseal_verify::format::path_pattern::PathPattern;
 use pgseal_verify::format::release_range::ReleaseRange;
+use pgseal_verify::format::release_source::ReleaseSource;
 use pgseal_verify::format::run_limits::RunLimits;
 use pgseal_verify::format::server_range::ServerRange;
 use pgseal_verify::format::version::Format1;
@@ -45,6 +46,8 @@ pub struct ReleaseToml {
     pub rehearsal_max_age_days: Option<Spanned<FromOne>>,
     /// `[release]`
     pub release: ReleaseInfoToml,
+    /// `[source]`
+    pub source: Option<ReleaseSource>,
     /// `[target]`
     pub target: TargetToml,
     /// `[variables.NAME]`

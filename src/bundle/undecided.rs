@@ -44,9 +44,9 @@ pub fn problems(source: &Source) -> Vec<Problem> {
 
 /// Whether the script says that it has no statement, and why.
 pub fn is_empty_on_purpose(source: &Source, path: &EntryPath) -> bool {
+    // Lines are trimmed, so one with the mark and its space has a reason.
     let lines = head(source, path);
-    let mut reasons = lines.iter().filter_map(|line| line.strip_prefix(EMPTY));
-    reasons.any(|reason| !reason.trim().is_empty())
+    lines.iter().any(|line| line.starts_with(EMPTY))
 }
 
 /// The comments and empty lines at the beginning.

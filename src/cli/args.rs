@@ -8,8 +8,9 @@ mod keys;
 pub use connection::{ConnectionArgs, shown as connection_shown};
 pub use database::{DatabaseArgs, LimitArgs, RetryArgs, VariableArgs};
 pub use files::{ApprovalArgs, BundleArgs, TrustArgs, authenticate, open, open_error};
-pub use keys::{PassphraseArgs, public_key, small_text};
+pub use keys::{OpenedKey, PassphraseArgs, public_key, small_text};
 
+use pgseal_verify::format::run_limits::TimeLimit;
 use pgseal_verify::format::timestamp::Timestamp;
 
 /// The host's clock.
@@ -24,6 +25,17 @@ pub fn now() -> Timestamp {
 /// Parses a time or a date.
 pub fn time(text: &str) -> Result<Timestamp, String> {
     Timestamp::from_time_or_date(text).map_err(|error| error.to_string())
+}
+
+/// Parses a time, or a duration from now on as `[limits]` writes it.
+pub fn until(text: &str) -> Result<Timestamp, String> {
+    let now = now();
+    if let Ok(limit) = text.parse::<TimeLimit>() {
+        let seconds = i64::from(limit.milliseconds().div_ceil(1000));
+        return Timestamp::from_seconds(now.seconds() + seconds)
+            .ok_or_else(|| "it is too far away".to_owned());
+    }
+    time(text).map_err(|error| format!("{error}; or a duration from \"1s\" to \"24h\": 5min"))
 }
 
 /// Parses `NAME=VALUE`.

@@ -101,6 +101,16 @@ impl<'a> Attestor<'a> {
         self.signer.as_ref().map(|signer| signer.public_key().id())
     }
 
+    /// Whether the bundle has an approval by this key, or in this role if the key is elsewhere.
+    pub fn has_approved(&self, bundle: &UntrustedBundle) -> bool {
+        let is_own = |key: KeyId, said: &Approval| match self.key() {
+            Some(own) => own == key,
+            None => said.role == self.role,
+        };
+        let mut own = claimed(bundle, is_own).into_iter();
+        own.any(|said| said.decision == Decision::Approve)
+    }
+
     /// Signs a statement and writes it.
     pub fn attest(
         &self,

@@ -107,7 +107,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             Output { json: false, ..out }.line(format!("{sum}; written to {}", display_path(path)));
         }
         (None, Form::Json) => out.document(&document::document(&report, &summary)),
-        (None, Form::Text) => out.bytes(format!("{answer}{sum}\n").as_bytes())?,
+        (None, Form::Text) => out.line(format!("{answer}{sum}")),
         (None, _) => out.bytes(answer.as_bytes())?,
     }
     if report.findings.iter().all(Finding::is_passed_over) && args.since.is_none() {

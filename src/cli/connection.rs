@@ -41,6 +41,15 @@ pub fn connector_for_clones(
     prepared(given, given.server_parameters()?, gate_user)
 }
 
+/// Connector for parameters that stand in a file, without a prompt for passwords.
+pub fn connector_of(
+    parameters: Parameters,
+    gate_user: Option<&str>,
+) -> Result<Connector, CliError> {
+    let given = ConnectionArgs::without_prompt();
+    prepared(&given, parameters, gate_user).map(|(connector, _)| connector)
+}
+
 fn prepared(
     given: &ConnectionArgs,
     parameters: Parameters,

@@ -389,6 +389,10 @@ fn connection(error: &DatabaseError) -> CliError {
                 UnsoundKind::Ledger => {
                     (Kind::LedgerUnsound, "ask the database's owner who made or changed the schema pgseal")
                 }
+                UnsoundKind::LedgerOwner => (
+                    Kind::LedgerUnsound,
+                    "if that role runs the releases here, connect as it (-U ROLE), also to read; to rehearse it needs CREATEDB (alter role ROLE createdb); if not, ask the database's owner who made the schema pgseal",
+                ),
                 UnsoundKind::TooManyRows | UnsoundKind::Answer => {
                     (Kind::UnexpectedAnswer, "check what is between this host and the server in --db")
                 }

@@ -19,7 +19,7 @@ use super::args::now;
 use super::escape::escape_json;
 use super::output;
 use super::{CliError, Kind, Output, ResultExt as _, display_path};
-pub use describe::{arrived, blocked, event, waiting};
+pub use describe::{arrived, blocked, database, event, soak, waiting, wave};
 
 /// Longest wait for the last lines to be taken.
 const PATIENCE: Duration = Duration::from_secs(5);

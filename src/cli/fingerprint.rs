@@ -164,7 +164,7 @@ fn show_progress(notifier: &Notifier, progress: Progress<'_>) {
         } => {
             let text = || {
                 let (table, rows) = (escape(table), count(rows, "row"));
-                format!("{done}/{of} tables  {table}  {rows}")
+                format!("{done}/{of} tables and sequences  {table}  {rows}")
             };
             if !notifier.moving(text) && (done * 10 / of != (done - 1) * 10 / of) {
                 notifier.line(text());

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use super::init::release_name;
-use super::{CliError, Exit, Kind, Output, ResultExt, display_path, escape};
+use super::new_dir::NewDir;
+use super::{CliError, Exit, Kind, Output, display_path, escape};
 use crate::import::{self, ImportError, Order, Range, Tool};
 use pgseal_verify::plural::count;
 
@@ -13,7 +14,8 @@ use pgseal_verify::plural::count;
 pub struct Args {
     /// The tool that the source belongs to
     tool: ToolName,
-    /// Its directory: of migrations, of the plan (sqitch); for psql, the script that includes the others
+    /// Its directory: of migrations, of the plan (sqitch), of SQL that alembic or django wrote; for psql, the script that
+    /// includes the others
     source: PathBuf,
     /// The release directory to make; must not exist, or be empty. The release is called like it
     #[arg(short, long = "output", value_name = "DIR")]
@@ -41,6 +43,8 @@ enum ToolName {
     Goose,
     GolangMigrate,
     Atlas,
+    Alembic,
+    Django,
     Psql,
 }
 
@@ -54,6 +58,8 @@ impl From<ToolName> for Tool {
             ToolName::Goose => Self::Goose,
             ToolName::GolangMigrate => Self::GolangMigrate,
             ToolName::Atlas => Self::Atlas,
+            ToolName::Alembic => Self::Alembic,
+            ToolName::Django => Self::Django,
             ToolName::Psql => Self::Psql,
         }
     }
@@ -61,10 +67,7 @@ impl From<ToolName> for Tool {
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let name = release_name(&args.output)?;
-    let mut entries = args.output.read_dir().into_iter().flatten();
-    if entries.next().is_some() {
-        return Err(CliError::not_empty(&args.output));
-    }
+    let dir = NewDir::begin(&args.output, out)?;
     let project = import::read(args.tool.into(), &args.source)?;
     let order = Order {
         name,
@@ -77,12 +80,8 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         from_id: None,
     };
     let written = import::write(project, order)?;
-    for (file, text) in &written.files {
-        let path = args.output.join(file);
-        let parent = path.parent().unwrap_or(&args.output);
-        std::fs::create_dir_all(parent).at(parent)?;
-        std::fs::write(&path, text).at(&path)?;
-    }
+    let files = written.files.iter();
+    dir.fill(files.map(|(file, text)| (file.as_str(), text.as_bytes())))?;
     let open = written.open.iter().map(|open| {
         let line = Some(open.line).filter(|line| *line > 0);
         serde_json::json!({ "file": open.file, "line": line, "text": open.text })
@@ -112,7 +111,9 @@ impl From<ImportError> for CliError {
         let (kind, hint) = match &error {
             ImportError::Io { .. } => (Kind::Io, ""),
             ImportError::Encoding { .. } => (Kind::Usage, "convert the file to UTF-8"),
-            ImportError::At { .. } => (Kind::Usage, "correct the source"),
+            ImportError::At { .. } | ImportError::File { .. } => {
+                (Kind::Usage, "correct the source")
+            }
             ImportError::Empty { .. } => (Kind::Usage, "name the directory that has them"),
             ImportError::NoChange { .. } => (
                 Kind::Usage,

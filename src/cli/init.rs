@@ -5,6 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use include_dir::{Dir, include_dir};
 
 use super::args::{TrustArgs, authenticate, now};
+use super::new_dir::NewDir;
 use super::{CliError, Exit, Output, ResultExt, display_path};
 use crate::bundle::next_version;
 use crate::bundle::release_toml::FILE;
@@ -67,6 +68,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
 
 /// Writes the beginning of the version after an authentic bundle.
 fn next_version(args: &Args, bundle: &Path, out: Output) -> Result<Exit, CliError> {
+    let dir = NewDir::begin(&args.dir, out)?;
     let root = args.trust.load()?;
     let authentic = authenticate(bundle, &root, JudgedAt::At(now()))?;
     let manifest = authentic.manifest();
@@ -75,12 +77,8 @@ fn next_version(args: &Args, bundle: &Path, out: Output) -> Result<Exit, CliErro
         let content = authentic.content(&path)?;
         files.extend(targets.into_iter().map(|target| (target, content.to_vec())));
     }
-    for (file, bytes) in &files {
-        let path = args.dir.join(file);
-        let parent = path.parent().unwrap_or(&args.dir);
-        std::fs::create_dir_all(parent).at(parent)?;
-        std::fs::write(&path, bytes).at(&path)?;
-    }
+    let files = files.iter();
+    dir.fill(files.map(|(file, bytes)| (file.as_str(), bytes.as_slice())))?;
     out.document(&serde_json::json!({ "directory": args.dir.to_string_lossy() }));
     let dir = display_path(&args.dir);
     let release = &manifest.release;

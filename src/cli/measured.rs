@@ -21,17 +21,27 @@ pub struct Rehearsed {
     signer: Option<String>,
 }
 
-/// Finds the rehearsal given as argument, or the latest one in a directory.
+/// Finds the rehearsal given as argument, or the relevant signed one in a directory, as a run
+/// selects it; without a signed one the latest.
 pub fn find(
     named: Option<&Path>,
     receipts: &Path,
     (root, bundle): (&TrustRoot, &AuthenticatedBundle),
+    values: &BTreeMap<String, String>,
     when: JudgedAt,
     out: Output,
 ) -> Result<Option<Rehearsed>, CliError> {
     let found = all(named, receipts, (root, bundle), when, out)?;
+    let (signed, unsigned): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|one| one.signer.is_some());
+    let counts = rehearsal::newest(
+        signed,
+        |one| &one.rehearsal,
+        bundle.manifest(),
+        Some(values),
+    );
     let finished = |rehearsed: &Rehearsed| rehearsed.rehearsal.finished.seconds();
-    Ok(found.into_iter().max_by_key(finished))
+    Ok(counts.or_else(|| unsigned.into_iter().max_by_key(finished)))
 }
 
 /// Finds the signed rehearsal given as argument, or the relevant signed one in a directory, as a
@@ -136,16 +146,25 @@ impl Rehearsed {
         locks.map(|lock| lock.relation.as_str())
     }
 
-    /// Locks of a tier that can make other sessions wait, longest first. `tables` maps indexes to
-    /// their tables. An index is left out if its table is locked at least as strongly, since
-    /// nothing waits for the index then.
-    pub fn locks(&self, tier: &str, tables: &BTreeMap<String, String>) -> Vec<&LockRecord> {
+    /// Locks of a tier that can make other sessions wait, longest first. `phase` has the tiers that
+    /// commit together with it; `tables` maps indexes to their tables. An index is left out if its
+    /// table is locked at least as strongly, since nothing waits for the index then.
+    pub fn locks(
+        &self,
+        tier: &str,
+        phase: &[String],
+        tables: &BTreeMap<String, String>,
+    ) -> Vec<&LockRecord> {
         let all = &self.rehearsal.locks;
         let with_its_table = |lock: &LockRecord| {
-            let table = tables
-                .get(&lock.relation)
-                .and_then(|table| all.iter().find(|other| other.relation == *table));
-            table.is_some_and(|table| Mode::named(&table.mode) >= Mode::named(&lock.mode))
+            let Some(table) = tables.get(&lock.relation) else {
+                return false;
+            };
+            all.iter().any(|other| {
+                other.relation == *table
+                    && phase.contains(&other.tier)
+                    && Mode::named(&other.mode) >= Mode::named(&lock.mode)
+            })
         };
         let is_told = |lock: &&LockRecord| {
             lock.tier == tier && Mode::named(&lock.mode).is_some() && !with_its_table(lock)
@@ -155,7 +174,7 @@ impl Rehearsed {
         locks
     }
 
-    /// Duration of a tier.
+    /// Duration of a tier; `None` if its run broke off, so that neither time nor locks are known.
     pub fn milliseconds(&self, tier: &str) -> Option<u64> {
         let mut tiers = self.rehearsal.tiers.iter();
         let record = tiers.find(|record| record.name == tier)?;

@@ -250,7 +250,7 @@ pub fn width() -> Option<usize> {
 }
 
 /// Columns of the terminal that messages go to, if it is one.
-fn width_of_messages() -> Option<usize> {
+pub fn width_of_messages() -> Option<usize> {
     columns_of(io::stderr())
 }
 

@@ -1,6 +1,7 @@
 //! `pgseal pack DIR -o FILE [--key KEY]...`
 
 mod existing;
+mod source;
 
 use std::fs::File;
 use std::io::BufWriter;
@@ -21,6 +22,7 @@ use existing::{Kept, Place};
 use pgseal_verify::format::statement::title;
 use pgseal_verify::format::timestamp::Timestamp;
 use pgseal_verify::plural::count;
+use source::SourceArgs;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -41,6 +43,8 @@ pub struct Args {
     /// A run of it needs the receipt of a rehearsal; release.toml may say so too
     #[arg(long)]
     require_rehearsal: bool,
+    #[command(flatten)]
+    source: SourceArgs,
     #[command(flatten)]
     passphrase: PassphraseArgs,
     #[command(flatten)]
@@ -67,6 +71,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     };
     if args.require_rehearsal {
         definition.require_rehearsal();
+    }
+    if let Some(source) = args.source.source()? {
+        definition.state_source(source);
     }
     let release = definition.manifest().release.clone();
     stage::warn(definition.manifest(), out);

@@ -90,7 +90,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let named = args.rehearsal.as_deref();
     let receipts = &args.receipts;
     let when = JudgedAt::At(at);
-    let rehearsed = measured::find(named, receipts, (&root, &bundle), when, out)?;
+    let rehearsed = measured::find(named, receipts, (&root, &bundle), &variables, when, out)?;
     let permission = Permission::gather(&bundle, &variables, named, receipts, at);
     let limits = (&args.limits, &manifest.limits);
     let (command, notifier) = (Command::reads("plan"), Notifier::plain(out));

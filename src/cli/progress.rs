@@ -12,7 +12,6 @@ use crate::database::Notice;
 use crate::release::event::BackgroundObserver;
 use crate::release::waiting::Blocked;
 use crate::release::{Event, Observer};
-use pgseal_verify::plural::count;
 use psql_script::Position;
 
 /// The moving lines of this process.
@@ -112,6 +111,19 @@ impl Progress {
             bar.set_message(text(&self.tier));
         }
     }
+}
+
+/// Room for spinner and time beside the text of a moving line.
+const TIME_ROOM: usize = 18;
+
+/// Cuts a text to at most `room` characters, behind a word.
+fn cut(text: String, room: usize) -> String {
+    let Some((end, _)) = text.char_indices().nth(room) else {
+        return text;
+    };
+    let kept = &text[..end];
+    let kept = kept.rfind(' ').map_or(kept, |space| &kept[..space]);
+    format!("{} ...", kept.trim_end())
 }
 
 /// The moving line, with the time since its begin.
@@ -231,9 +243,22 @@ impl Observer for Progress {
                 to,
                 statements,
             } => {
-                let (from, to) = (escape(&from.to_string()), escape(&to.to_string()));
-                let statements = count(statements, "statement");
-                self.moving(|tier| format!("{tier}  {statements}  {from} to {to}"));
+                // The server does not say which of them it works on.
+                let file = from.file == to.file;
+                let (from, to) = match file {
+                    true => (from.to_string(), format!("{}:{}", to.line, to.column)),
+                    false => (from.to_string(), to.to_string()),
+                };
+                let (from, to) = (escape(&from), escape(&to));
+                let statements = match statements {
+                    1 => String::new(),
+                    more => format!("one of {more} statements: "),
+                };
+                let room = output::width_of_messages().unwrap_or(usize::MAX);
+                self.moving(|tier| {
+                    let text = format!("{tier}  {statements}{from} to {to}");
+                    cut(text, room.saturating_sub(TIME_ROOM))
+                });
             }
             Event::Notice { at, notice } => self.notice(at, notice),
             Event::Done(at, total, record) => {
@@ -245,13 +270,10 @@ impl Observer for Progress {
                 };
                 let statement = of(statements, "statement ", "statements");
                 let row = of(rows, "row ", "rows");
-                // On a terminal the columns stay in place with ten tiers and with the longest names.
-                let (digits, names) = match &self.bar {
-                    Some(_) => (total.to_string().len(), LONG_NAME),
-                    None => (0, 28),
-                };
+                // The columns stay in place with ten tiers and with long names.
+                let digits = total.to_string().len();
                 self.line(format!(
-                    "{at:>digits$}/{total} {name:<names$} {statements:>4} {statement} {rows:>8} {row} {ms:>6} ms"
+                    "{at:>digits$}/{total} {name:<LONG_NAME$} {statements:>4} {statement} {rows:>8} {row} {ms:>6} ms"
                 ));
                 if at == total {
                     self.tier = "checking before COMMIT".to_owned();
@@ -316,5 +338,18 @@ impl Observer for Progress {
                 ));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cut;
+
+    #[test]
+    fn a_text_is_cut_behind_a_word() {
+        let text = || "one of 4 statements".to_owned();
+        assert_eq!(cut(text(), 19), text());
+        assert_eq!(cut(text(), 18), "one of 4 ...");
+        assert_eq!(cut(text(), 2), "on ...");
     }
 }

@@ -9,14 +9,15 @@ use clap::Subcommand;
 use super::rehearse;
 use super::{CliError, Exit, Output};
 use crate::record::receipt::{self, ReceiptError};
-use crate::record::{evidence, rehearsal};
+use crate::record::{evidence, rehearsal, rollout};
 use crate::trust::evidence::Evidence;
 use crate::trust::{JudgedAt, KeyId, TrustRoot};
 use pgseal_verify::digest::Digest;
 use pgseal_verify::format::evidence::EvidenceStatement;
 use pgseal_verify::format::manifest::Release;
-use pgseal_verify::format::receipt::ReceiptStatement;
+use pgseal_verify::format::receipt::{Action, ReceiptStatement};
 use pgseal_verify::format::rehearsal::RehearsalStatement;
+use pgseal_verify::format::rollout::{RolloutStatement, summary as rollout_summary};
 use pgseal_verify::words::records;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -52,6 +53,7 @@ type Signed = Option<(KeyId, Evidence)>;
 enum Statement {
     Run(ReceiptStatement),
     Rehearsal(RehearsalStatement),
+    Rollout(Box<RolloutStatement>),
     Answer(Box<EvidenceStatement>),
 }
 
@@ -70,6 +72,16 @@ impl Statement {
                 None => (evidence::claimed(path)?, None),
             };
             return Ok((Self::Answer(Box::new(statement)), signed));
+        }
+        if rollout::is_one(path) {
+            let (statement, signed) = match trust {
+                Some((root, when)) => {
+                    let read = rollout::read(path, root, when)?;
+                    (read.statement, read.signed)
+                }
+                None => (rollout::claimed(path)?, None),
+            };
+            return Ok((Self::Rollout(Box::new(statement)), signed));
         }
         Ok(match (rehearsal::is_one(path), trust) {
             (false, Some((root, when))) => {
@@ -90,6 +102,7 @@ impl Statement {
         match self {
             Self::Run(statement) => Some(&statement.predicate.release),
             Self::Rehearsal(statement) => Some(&statement.predicate.release),
+            Self::Rollout(statement) => Some(&statement.predicate.release),
             Self::Answer(statement) => statement.predicate.release.as_ref(),
         }
     }
@@ -98,14 +111,15 @@ impl Statement {
         let subject = match self {
             Self::Run(statement) => statement.subject.first(),
             Self::Rehearsal(statement) => statement.subject.first(),
+            Self::Rollout(statement) => statement.subject.first(),
             Self::Answer(statement) => statement.subject.first(),
         };
         self.release()?;
         subject.map(|subject| subject.digest.sha256)
     }
 
-    /// Id of the run, the rehearsal or the answer, action and outcome. The outcome of an answer is its exit
-    /// code.
+    /// Id of the run, the rehearsal, the rollout or the answer, action and outcome. The outcome of an answer is
+    /// its exit code, that of a rollout its summary.
     fn run(&self) -> (&str, Value, Value) {
         match self {
             Self::Run(ReceiptStatement { predicate, .. }) => {
@@ -115,6 +129,15 @@ impl Statement {
             Self::Rehearsal(RehearsalStatement { predicate, .. }) => {
                 let (action, outcome) = (json!("rehearsal"), json!(predicate.outcome));
                 (&predicate.rehearsal_id, action, outcome)
+            }
+            Self::Rollout(statement) => {
+                let said = &statement.predicate;
+                let action = match said.action {
+                    Action::Run => "rollout",
+                    Action::Rollback => "rollout-rollback",
+                };
+                let outcome = json!(rollout_summary(&said.databases));
+                (&said.rollout_id, json!(action), outcome)
             }
             Self::Answer(statement) => {
                 let said = &statement.predicate;
@@ -127,6 +150,7 @@ impl Statement {
         match self {
             Self::Run(statement) => records::run_headline(&statement.predicate),
             Self::Rehearsal(statement) => rehearse::headline(&statement.predicate, out),
+            Self::Rollout(statement) => show::rollout_headline(&statement.predicate),
             Self::Answer(statement) => records::answer_headline(statement),
         }
     }

@@ -1,8 +1,9 @@
 //! Parts shared by `run` and `rollback`: the journal before, the receipt after, and the report of
 //! the outcome.
 
-use super::args::{PassphraseArgs, now};
+use super::args::{OpenedKey, PassphraseArgs, now};
 use super::error;
+use super::progress::Notifier;
 use super::settings;
 use super::table;
 use super::{CliError, Exit, Kind, Output, Paint, ResultExt as _, display_path, escape};
@@ -13,15 +14,18 @@ use crate::record::journal::Journal;
 use crate::record::receipt::{self, Reservation};
 use crate::record::receipt_key;
 use crate::record::rehearsal;
+use crate::record::rollout;
 use crate::release::Report;
 use crate::release::failure::{Cause, Failure};
 use crate::release::report::FailureKind;
+use crate::rollout::journal::Journal as RolloutJournal;
 use crate::trust::{SecretKey, TrustRoot};
-use pgseal_verify::digest::hex;
+use pgseal_verify::digest::{Digest, hex};
 use pgseal_verify::format::fingerprint::Fingerprint;
-use pgseal_verify::format::manifest::Manifest;
+use pgseal_verify::format::manifest::{Manifest, Release};
 use pgseal_verify::format::receipt::{Action, Outcome, Receipt};
 use pgseal_verify::format::rehearsal::Rehearsal;
+use pgseal_verify::format::rollout::Rollout;
 use pgseal_verify::format::statement::{ReleaseId, title};
 use pgseal_verify::format::wire::V1;
 use std::collections::{BTreeMap, BTreeSet};
@@ -63,15 +67,22 @@ impl ReceiptArgs {
         Ok(key.map(Arc::new))
     }
 
+    /// Like [`Self::key`], with the passphrase of the key.
+    pub fn opened_key(&self) -> Result<Option<OpenedKey>, CliError> {
+        let file = self.key_file();
+        let opened = file.map(|file| self.passphrase.key_with_passphrase(&file));
+        opened.transpose()
+    }
+
     fn key_file(&self) -> Option<PathBuf> {
         let set = || settings::current().path(settings::Name::ReceiptKey);
         self.receipt_key.clone().or_else(set)
     }
 
     /// Warns if nothing will sign the receipt, although the trust root has keys for that.
-    pub fn warn(&self, root: &TrustRoot, out: Output) {
+    pub fn warn(&self, root: &TrustRoot, notifier: &Notifier) {
         if self.key_file().is_none() && receipt_key::has_role(root) {
-            out.warning(format!(
+            notifier.warning(format!(
                 "{UNSIGNED}; `pgseal receipt sign FILE --key KEY` signs it later, with its journal beside it"
             ));
         }
@@ -97,12 +108,23 @@ impl ReceiptArgs {
         manifest: &Manifest,
         what: &str,
     ) -> Result<Prepared, CliError> {
+        self.prepare_release(key, root, &manifest.release, what)
+    }
+
+    /// Like `prepare_named`, by the name of a release alone.
+    pub fn prepare_release(
+        &self,
+        key: Option<Arc<SecretKey>>,
+        root: &TrustRoot,
+        release: &Release,
+        what: &str,
+    ) -> Result<Prepared, CliError> {
         check_key(key.as_deref(), root)?;
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(CliError::internal)?;
         let run_id = hex(&random);
         Ok(Prepared {
-            stem: stem(manifest, what, &run_id),
+            stem: stem(release, what, &run_id),
             run_id,
             key,
             dir: self.receipts.clone(),
@@ -131,8 +153,8 @@ pub fn check_run(
 }
 
 /// Common part of the names of journal and receipt.
-fn stem(manifest: &Manifest, what: &str, run_id: &str) -> String {
-    let (name, version) = (&manifest.release.name, &manifest.release.version);
+fn stem(release: &Release, what: &str, run_id: &str) -> String {
+    let (name, version) = (&release.name, &release.version);
     let id = &run_id[..8];
     format!("{name}-{version}-{what}-{}-{id}", now().compact())
 }
@@ -157,7 +179,7 @@ impl Prepared {
     ) -> Result<(), CliError> {
         check_run(self.key.as_deref(), root, manifest, action)?;
         check_key(self.key.as_deref(), root)?;
-        self.stem = stem(manifest, action.as_str(), &self.run_id);
+        self.stem = stem(&manifest.release, action.as_str(), &self.run_id);
         Ok(())
     }
 
@@ -186,11 +208,47 @@ impl Prepared {
 
     /// Reserves space for a rehearsal's receipt.
     pub fn reserve_rehearsal(&mut self) -> Result<(), CliError> {
+        self.reserve(rehearsal::reserve, "rehearsed")
+    }
+
+    /// Reserves space for a rollout's receipt.
+    pub fn reserve_rollout(&mut self) -> Result<(), CliError> {
+        self.reserve(rollout::reserve, "run")
+    }
+
+    fn reserve(
+        &mut self,
+        reserve: fn(&Path, &str, bool) -> std::io::Result<Reservation>,
+        done: &str,
+    ) -> Result<(), CliError> {
         let reserved = durable::create_dirs(&self.dir)
-            .and_then(|()| rehearsal::reserve(&self.dir, &self.stem, self.key.is_some()));
+            .and_then(|()| reserve(&self.dir, &self.stem, self.key.is_some()));
         self.reserved =
-            Some(reserved.map_err(|error| self.unwritable("receipt", "rehearsed", 2, &error))?);
+            Some(reserved.map_err(|error| self.unwritable("receipt", done, 2, &error))?);
         Ok(())
+    }
+
+    /// Opens the journal of a rollout, and locks it.
+    pub fn rollout_journal(&self) -> Result<RolloutJournal, CliError> {
+        let journal = RolloutJournal::create(&self.dir, &self.stem);
+        let journal = journal.and_then(|journal| journal.lock().map(|()| journal));
+        journal.map_err(|error| self.unwritable("journal", "run", 4, &error))
+    }
+
+    /// Stores a rollout's receipt, and returns its path.
+    pub fn store_rollout(&mut self, id: Digest, rollout: Rollout) -> Result<PathBuf, CliError> {
+        let stored = match self.reserved.take() {
+            Some(reserved) => reserved.write_rollout(id, rollout, self.key.as_deref()),
+            None => Err(std::io::Error::other("no room was taken for it")),
+        };
+        stored.map_err(|error| {
+            let dir = display_path(&self.dir);
+            CliError::new(
+                Kind::NoReceipt,
+                format!("{dir}: the receipt of the rollout could not be stored: {error}"),
+            )
+            .hint("the databases have their own receipts, and `pgseal rollout status` reads the journal")
+        })
     }
 
     fn unwritable(&self, what: &str, done: &str, room: u8, error: &std::io::Error) -> CliError {

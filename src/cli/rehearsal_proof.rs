@@ -14,6 +14,10 @@ use pgseal_verify::plural::count;
 const UNREADABLE: &str = "a run that needs a rehearsal goes by all receipts in --receipts: find out what became of this one, or move it \
     away if it is of another release";
 
+/// Hint for a release whose newest rehearsal failed.
+const FAILED: &str = "mend the release, or its database, and rehearse again: `pgseal rehearse FILE --db ADMIN_URL --from DATABASE \
+    --receipt-key KEY`; a newer rehearsal that holds counts";
+
 #[derive(clap::Args, Debug)]
 pub struct RehearsedArgs {
     /// The receipt of the rehearsal, where the release or the trust root wants one [default: one of those in --receipts]
@@ -39,6 +43,9 @@ impl From<RehearsalProofError> for CliError {
             RehearsalProofError::Unreadable { path, source } => {
                 Self::new(kind(&source), text).about(&path).hint(UNREADABLE)
             }
+            RehearsalProofError::Failed { path, .. } => Self::new(Kind::RehearsalMissing, text)
+                .about(&path)
+                .hint(FAILED),
             RehearsalProofError::Missing { .. } => {
                 Self::new(Kind::RehearsalMissing, text).hint(REHEARSE_HINT)
             }

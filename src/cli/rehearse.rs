@@ -11,8 +11,10 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use error::ON_CLONE;
+pub use narrator::Narrator;
 pub use server::Here;
-pub use show::{headline, show};
+pub use show::{headline, locks, points, show};
 
 use super::args::{BundleArgs, DatabaseArgs, LimitArgs, RetryArgs, now};
 use super::connection;
@@ -31,13 +33,12 @@ use crate::release::rehearse::standing::Signer;
 use crate::release::rehearse::{self, Approval, ClonedFrom, Job, MARKED, Rehearsed};
 use crate::release::run_context::{self, RunContext};
 use crate::trust::{JudgedAt, policy};
-use narrator::Narrator;
 use pgseal_verify::format::fingerprint::Scope;
 use pgseal_verify::format::statement::title;
 use pgseal_verify::format::wire::V1;
 
 /// Name prefix of a rehearsal's journal directory in the system's temporary directory.
-const SCRATCH: &str = "pgseal-rehearsal-";
+pub const SCRATCH: &str = "pgseal-rehearsal-";
 
 /// Largest script that opens gates, in bytes.
 const APPROVAL_BYTES: u64 = 64 << 20;
@@ -167,6 +168,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         order,
         server: &server,
         from,
+        trial: None,
         approval: approval
             .as_ref()
             .map(|(file, bytes)| Approval { file, bytes }),
@@ -196,7 +198,7 @@ pub fn workers() -> NonZeroUsize {
 }
 
 /// The script's name and content, read once.
-fn approval(path: &Path) -> Result<(String, Vec<u8>), CliError> {
+pub fn approval(path: &Path) -> Result<(String, Vec<u8>), CliError> {
     let failed = |error: std::io::Error| CliError::io(path, &error);
     let metadata = std::fs::metadata(path).map_err(failed)?;
     if !metadata.is_file() || metadata.len() > APPROVAL_BYTES {
@@ -211,7 +213,7 @@ fn approval(path: &Path) -> Result<(String, Vec<u8>), CliError> {
 }
 
 /// Warns about clones left by killed rehearsals.
-fn left_by_others(
+pub fn left_by_others(
     maintenance: &dyn Connect,
     stop: &CancellationToken,
     out: Output,
@@ -225,21 +227,17 @@ fn left_by_others(
     Ok(())
 }
 
-fn drop_statement(name: &str) -> String {
+pub fn drop_statement(name: &str) -> String {
     let name = name.replace('"', "\"\"");
     format!("drop database \"{name}\" with (force)")
 }
 
-fn conclude(
-    bundle: &AuthenticatedBundle,
-    mut prepared: Prepared,
-    mut rehearsed: Rehearsed,
-    out: Output,
-) -> Result<Exit, CliError> {
+/// The error of a rehearsal, which names the failed step, and a clone that is left.
+pub fn error_of(rehearsed: &mut Rehearsed, command: &str) -> Option<CliError> {
     let failed = rehearsed.receipt.steps.iter().find(|step| !step.ok);
     let failed = failed.map_or(String::new(), |step| step.name.clone());
     let trouble = rehearsed.trouble.take();
-    let mut error = trouble.map(|trouble| error::of_step(trouble, &failed));
+    let mut error = trouble.map(|trouble| error::of_step(trouble, command, &failed));
     if let Some(error) = &error {
         rehearsed.because(&error.lines.join("\n"));
     }
@@ -253,6 +251,26 @@ fn conclude(
             Some(error) => error.lines.push(escape(&text)),
         }
     }
+    error
+}
+
+/// Shows the first remarks.
+pub fn show_remarks(remarks: &[String], out: Output) {
+    for remark in remarks.iter().take(REMARKS_SHOWN) {
+        out.warning(escape(remark));
+    }
+    if let Some(more) = remarks.len().checked_sub(REMARKS_SHOWN + 1) {
+        out.warning(format!("{} more like these: --json has them all", more + 1));
+    }
+}
+
+fn conclude(
+    bundle: &AuthenticatedBundle,
+    mut prepared: Prepared,
+    mut rehearsed: Rehearsed,
+    out: Output,
+) -> Result<Exit, CliError> {
+    let error = error_of(&mut rehearsed, "rehearsal");
     let result = rehearsed.receipt.clone();
     let (dir, stored) = prepared.store_rehearsal(bundle.release_id(), rehearsed.receipt);
     out.document(&serde_json::json!({
@@ -260,20 +278,15 @@ fn conclude(
         "rehearsal": V1(&result),
         "remarks": rehearsed.remarks,
     }));
-    for remark in rehearsed.remarks.iter().take(REMARKS_SHOWN) {
-        out.warning(escape(remark));
-    }
-    if let Some(more) = rehearsed.remarks.len().checked_sub(REMARKS_SHOWN + 1) {
-        out.warning(format!("{} more like these: --json has them all", more + 1));
-    }
+    show_remarks(&rehearsed.remarks, out);
     out.line(headline(&result, out));
     if let Some(dump) = result.source.dump() {
         out.line(format!("the clone was {dump}"));
     }
-    if let Some(points) = show::points(&result) {
+    if let Some(points) = points(&result) {
         out.line(points);
     }
-    if let Some(locks) = show::locks(&result) {
+    if let Some(locks) = locks(&result) {
         out.line(locks);
     }
     if result.kept && rehearsed.left.is_none() {

@@ -11,10 +11,18 @@ pub fn show_title(manifest: &Manifest, id: ReleaseId, out: Output) {
     out.line(format!("{title} (sequence {})", release.sequence));
     out.line(escape(&release.summary));
     out.line(format!("release id {id}"));
+    show_source(manifest, out);
     let requires = manifest.requires.iter();
     requires.for_each(|range| out.line(format!("requires {range}")));
     let conflicts = manifest.conflicts.iter();
     conflicts.for_each(|range| out.line(format!("conflicts with {range}")));
+}
+
+/// Prints where the release comes from, if it says so.
+pub fn show_source(manifest: &Manifest, out: Output) {
+    if let Some(source) = &manifest.source {
+        out.line(escape(&format!("source {source}")));
+    }
 }
 
 /// The target in one line.

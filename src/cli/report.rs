@@ -54,7 +54,7 @@ pub struct Args {
     rehearsal: Vec<PathBuf>,
     #[command(flatten)]
     lines: LineArgs,
-    /// How it is written [default: by the name of -o FILE, else text on a terminal and md elsewhere; with --json: json]
+    /// How it is written [default: by the ending of -o FILE, else text on a terminal and md elsewhere; with --json: json]
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
     /// Where to write it, over an older one [default: standard output]
@@ -88,16 +88,26 @@ impl Args {
         is_given.then_some(&self.database)
     }
 
-    fn format(&self, out: Output) -> Format {
-        let name = self.output.as_ref().and_then(|path| path.extension());
-        match (self.format, name.and_then(|name| name.to_str())) {
-            (Some(format), _) => format,
-            (None, Some("html" | "htm")) => Format::Html,
-            (None, Some("json")) => Format::Json,
-            (None, Some("md")) => Format::Md,
-            (None, _) if out.json => Format::Json,
-            (None, _) if self.output.is_none() && stdout_is_terminal() => Format::Text,
-            (None, _) => Format::Md,
+    fn format(&self, out: Output) -> Result<Format, CliError> {
+        if let Some(format) = self.format {
+            return Ok(format);
+        }
+        let Some(path) = &self.output else {
+            return Ok(match out.json {
+                true => Format::Json,
+                false if stdout_is_terminal() => Format::Text,
+                false => Format::Md,
+            });
+        };
+        match path.extension().and_then(|name| name.to_str()) {
+            Some("html" | "htm") => Ok(Format::Html),
+            Some("json") => Ok(Format::Json),
+            Some("txt") => Ok(Format::Text),
+            None if out.json => Ok(Format::Json),
+            Some("md") | None => Ok(Format::Md),
+            Some(_) => Err(CliError::usage("no format of a report has this ending")
+                .about(path)
+                .hint("name it .html, .md, .txt or .json, or add --format")),
         }
     }
 
@@ -121,7 +131,7 @@ impl Args {
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
-    let format = args.format(out);
+    let format = args.format(out)?;
     if out.json && format != Format::Json && args.output.is_none() {
         return Err(CliError::new(
             Exit::Usage,

@@ -43,7 +43,6 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let bundle = args.bundle.authenticate(&root, JudgedAt::Undo)?;
     let manifest = bundle.manifest();
     let variables = run_context::values(manifest, &args.database.variables(manifest, out)?, false)?;
-    args.receipts.warn(&root, out);
     let mut prepared = args
         .receipts
         .prepare(key, &root, manifest, Action::Rollback)?;
@@ -69,6 +68,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             return Ok(Exit::Done);
         }
     };
+    args.receipts.warn(&root, &progress.notifier());
     for unmet in applied.dependents() {
         let text = format!("this rollback leaves a release without one that it requires: {unmet}");
         progress.notifier().warning(escape(&text));

@@ -25,7 +25,7 @@ use crate::record::definitions::When;
 use crate::release::cancellation::CancellationToken;
 use crate::release::gate;
 use crate::release::relative;
-use crate::release::resume::Decision;
+use crate::release::resume::{self, Decision};
 use crate::release::run::AuthorizedRelease;
 use crate::release::run_context::{self, ContextToRun};
 use crate::trust::SecretKey;
@@ -81,8 +81,8 @@ struct Options {
     /// Wait until gates, approvals and rehearsal are there, then run once
     #[arg(long, conflicts_with = "resume")]
     wait: bool,
-    /// With --wait: give up at this time, with the code of what is missing then
-    #[arg(long, value_name = "TIME", requires = "wait", value_parser = args::time)]
+    /// With --wait: give up at this time, or after a duration such as 5min, with the code of what is missing then
+    #[arg(long, value_name = "TIME", requires = "wait", value_parser = args::until)]
     until: Option<Timestamp>,
     /// With --wait: seconds between two attempts
     #[arg(long, value_name = "SECONDS", requires = "wait", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
@@ -158,10 +158,17 @@ impl One<'_> {
         let bundle = self.approved(bundle, false)?;
         let manifest = bundle.manifest();
         stage::warn(manifest, out);
-        args.receipts.warn(&root, out);
-        let variables = self.values(manifest, Some(out))?;
+        let given = self.given(manifest, Some(out))?;
+        let mut variables = run_context::values(manifest, &given, !args.resume)?;
         let mut progress = Progress::new(out);
         let ordered = self.prepare(manifest, out, &progress)?;
+        if args.resume {
+            let order = ordered.order(&bundle, &variables).authentic();
+            let recorded = resume::recorded_values(&order)
+                .map_err(|error| ordered.or_interrupted(error.into()))?;
+            let inherited = run_context::inherit_variables(&given, Some(&recorded));
+            variables = run_context::values(manifest, &inherited, true)?;
+        }
         let order = ContextToRun {
             receipts: Some(&args.receipts.receipts),
             ..ordered.order(&bundle, &variables)
@@ -204,13 +211,22 @@ impl One<'_> {
         self.begin(permitted, &mut prepared, &mut progress, Vec::new(), out)
     }
 
-    /// Values of all variables; those of settings are told.
+    /// Values of the command line and of settings; the latter are told.
+    fn given(
+        &self,
+        manifest: &Manifest,
+        out: Option<Output>,
+    ) -> Result<BTreeMap<String, String>, CliError> {
+        settings::current().add_variables(manifest, self.variables.clone(), out)
+    }
+
+    /// Values of all variables.
     fn values(
         &self,
         manifest: &Manifest,
         out: Option<Output>,
     ) -> Result<BTreeMap<String, String>, CliError> {
-        let given = settings::current().add_variables(manifest, self.variables.clone(), out)?;
+        let given = self.given(manifest, out)?;
         Ok(run_context::values(manifest, &given, true)?)
     }
 
@@ -299,6 +315,8 @@ impl One<'_> {
                 progress.notifier().warning(warning);
             }
         }
+        let receipts = &self.options.receipts;
+        receipts.warn(order.bundle.root(), &progress.notifier());
         let journal = prepared.journal()?;
         if let Some(definitions) = &schema {
             prepared.keep(When::Before, definitions)?;

@@ -8,7 +8,9 @@ use super::{CliError, Exit, Output, Paint, display_path, escape, optional};
 use crate::record::ledger::{Entry, Happened, Step};
 use crate::release::dependencies;
 use crate::release::resolve::Resolution;
+use crate::release::resume;
 use crate::release::status::{self, Ending, FailedAttempt, Status, Unfinished};
+use pgseal_verify::format::timestamp::Timestamp;
 
 /// Maximum number of ledger rows shown, so that all output fits on one screen.
 const SHOWN: usize = 12;
@@ -82,12 +84,18 @@ fn document(status: &Status) -> serde_json::Value {
                 "is_elsewhere": lacking.is_elsewhere,
             }))
             .collect::<Vec<_>>(),
-        "failed": status.failed.as_ref().map(|failed| serde_json::json!({
-            "journal": failed.journal.to_string_lossy(), "what": failed.what, "ended": failed.ended,
-        })),
+        "failed": status.failed.as_ref().map(attempt_document),
+        "attempts": status.attempts.iter().map(attempt_document).collect::<Vec<_>>(),
         "unread": status.unread.iter()
             .map(|(path, error)| serde_json::json!({ "path": path.to_string_lossy(), "error": error.to_string() }))
             .collect::<Vec<_>>(),
+    })
+}
+
+fn attempt_document(failed: &FailedAttempt) -> serde_json::Value {
+    serde_json::json!({
+        "journal": failed.journal.to_string_lossy(), "what": failed.what, "ended": failed.ended,
+        "cause": failed.cause,
     })
 }
 
@@ -104,8 +112,9 @@ fn how(step: &Step) -> Option<String> {
     Some(evidence.get("how")?.as_str()?.to_owned())
 }
 
-/// Prints the progress of a partial run and the two ways out.
-fn show_stopped(entry: &Entry, steps: &[Step], holder: Option<&str>, out: Output) {
+/// Prints a partial run: its failed attempts, its progress, and the two ways out.
+fn show_stopped(status: &Status, (entry, steps): &(Entry, Vec<Step>), out: Output) {
+    let holder = status.holder.as_deref();
     let title = escape(&format!("{} {}", entry.release, entry.version));
     let last = steps.iter().rev().find(|step| step.tier.is_some());
     let place = match last.map(|step| step.happened) {
@@ -124,11 +133,18 @@ fn show_stopped(entry: &Entry, steps: &[Step], holder: Option<&str>, out: Output
             format!("{stopped}: {title}{behind}: run {run} of {at}")
         }
     });
+    for failed in &status.attempts {
+        let word = out.paint(Paint::Bad, "failed");
+        let receipt = display_path(failed.journal.with_extension("receipt.json"));
+        let (at, cause) = (failed.ended, cause(failed));
+        out.line(format!("    the attempt at {at} {word}{cause}: {receipt}"));
+    }
     let line = |step: &Step| {
         let of = |text: &Option<String>| text.clone().unwrap_or_default();
         let happened = match (step.happened, how(step)) {
             (Happened::Committed, _) => "committed: all of the above".to_owned(),
             (happened, Some(how)) => format!("{}: {how}", happened.as_str()),
+            (Happened::Tier, None) => "tier done".to_owned(),
             (happened, None) => happened.as_str().to_owned(),
         };
         vec![
@@ -143,9 +159,7 @@ fn show_stopped(entry: &Entry, steps: &[Step], holder: Option<&str>, out: Output
         &["at", "tier", "statement", "", "what happened"],
         steps.iter().map(line).collect(),
     );
-    let interrupted = steps
-        .last()
-        .filter(|step| step.happened == Happened::Started);
+    let interrupted = steps.last().filter(|_| resume::is_interrupted(steps));
     if let Some(step) = interrupted.filter(|_| holder.is_none()) {
         let place = escape(step.place.as_deref().unwrap_or_default());
         let next = match step.verb.as_deref() {
@@ -159,26 +173,21 @@ fn show_stopped(entry: &Entry, steps: &[Step], holder: Option<&str>, out: Output
         ));
     }
     if holder.is_none() {
+        let first = match status.attempts.iter().any(|one| one.cause.is_some()) {
+            true => "when the cause is mended in the database, ",
+            false => "",
+        };
         out.line(format!(
-            "`pgseal run --resume FILE` with the bundle of {title} goes on, `pgseal rollback FILE` goes back"
+            "{first}`pgseal run --resume FILE` with the bundle of {title} goes on; `pgseal rollback FILE` goes back"
         ));
     }
 }
 
 fn show(status: &Status, out: Output) {
+    show_wrong(status, out);
     let (database, version) = (&status.target.database, &status.target.server_version);
     let (database, version) = (escape(database), escape(version));
     out.line(format!("database {database}, PostgreSQL {version}"));
-    let mut endings = status.unfinished.iter().map(|one| &one.ending);
-    if status.stopped.is_none() && endings.any(|ending| *ending == Ending::InProgress) {
-        out.line("a run or rollback is going on here: wait, and ask again");
-    }
-    if let Some((entry, steps)) = &status.stopped {
-        show_stopped(entry, steps, status.holder.as_deref(), out);
-    }
-    if let Some(failed) = &status.failed {
-        show_failed(failed, out);
-    }
     let in_effect = status.in_effect();
     for entry in &in_effect {
         let title = escape(&format!("{} {}", entry.release, entry.version));
@@ -192,10 +201,6 @@ fn show(status: &Status, out: Output) {
         });
         show_road(entry, out);
     }
-    for unmet in dependencies::unmet_here(&status.ledger) {
-        let bad = out.paint(Paint::Bad, "unmet");
-        out.line(format!("{bad}: {}", escape(&unmet.to_string())));
-    }
     if in_effect.is_empty() && !status.ledger.is_empty() && status.stopped.is_none() {
         out.line("no release is in effect: all that ran here is rolled back");
     }
@@ -207,7 +212,7 @@ fn show(status: &Status, out: Output) {
             let id = entry.release_id.chars().take(12).collect();
             vec![
                 entry.at.clone(),
-                entry.action.clone(),
+                action(entry).to_owned(),
                 title,
                 id,
                 entry.transaction_id.clone(),
@@ -224,40 +229,93 @@ fn show(status: &Status, out: Output) {
         let rows = status.ledger.iter().skip(earlier).map(row).collect();
         out.table(&head, rows);
     }
-    let mut endings = status.unfinished.iter().map(|one| &one.ending);
-    let is_told = status.stopped.is_some() || endings.any(|ending| *ending == Ending::InProgress);
-    if let Some(who) = status.holder.as_deref().filter(|_| !is_told) {
-        out.line(format!(
-            "a run or plan is in progress here, from elsewhere ({}): wait, and ask again",
-            escape(who)
-        ));
-    }
-    let unfinished = status.unfinished.iter();
-    for unfinished in unfinished.filter(|unfinished| !status.is_history(unfinished)) {
-        let (text, mut next) = ending(unfinished);
-        if status.stopped.is_some() && matches!(unfinished.ending, Ending::Resolved(_)) {
-            next = "the ledger above says how far the run came";
-        }
-        let what = escape(&unfinished.what);
-        let ended = match unfinished.ending {
-            Ending::InProgress => "",
-            Ending::Resolved(Resolution::Committed) => " did not hear the answer to COMMIT",
-            _ => " ended without a word",
-        };
-        let (path, text) = (display_path(&unfinished.journal), escape(&text));
-        out.line(format!("{what}{ended} ({path}): {text}; {next}"));
-    }
-    show_lacking(status, out);
 }
 
-/// Prints the attempt that came to nothing.
-fn show_failed(failed: &FailedAttempt, out: Output) {
+/// The action of a ledger row; a run that is not complete is no run like the others.
+fn action(entry: &Entry) -> &str {
+    match entry.action.as_str() {
+        "run" if !entry.finished => "half run",
+        action => action,
+    }
+}
+
+/// Prints what is wrong or in progress, before the state of the database.
+fn show_wrong(status: &Status, out: Output) {
+    let mut endings = status.unfinished.iter().map(|one| &one.ending);
+    let is_going_on = endings.any(|ending| *ending == Ending::InProgress);
+    match (&status.stopped, status.holder.as_deref()) {
+        (Some(stopped), _) => show_stopped(status, stopped, out),
+        (None, _) if is_going_on => {
+            out.line("a run or rollback is going on here: wait, and ask again");
+        }
+        (None, Some(who)) => out.line(format!(
+            "a run or plan is in progress here, from elsewhere ({}): wait, and ask again",
+            escape(who)
+        )),
+        (None, None) => {}
+    }
+    for line in attempts(status, out) {
+        out.line(line);
+    }
+    show_lacking(status, out);
+    for unmet in dependencies::unmet_here(&status.ledger) {
+        let bad = out.paint(Paint::Bad, "unmet");
+        out.line(format!("{bad}: {}", escape(&unmet.to_string())));
+    }
+}
+
+/// One line for each attempt that is no history, newest first.
+fn attempts(status: &Status, out: Output) -> Vec<String> {
+    let unfinished = status.unfinished.iter();
+    let unfinished = unfinished.filter(|unfinished| !status.is_history(unfinished));
+    let mut lines: Vec<(Option<Timestamp>, String)> = unfinished
+        .map(|unfinished| (unfinished.begun, unfinished_line(status, unfinished)))
+        .collect();
+    if let Some(failed) = &status.failed {
+        let later = |(begun, _): &(Option<Timestamp>, String)| *begun > Some(failed.ended);
+        let which = match lines.iter().any(later) {
+            true => "an earlier attempt",
+            false => "the last attempt",
+        };
+        lines.push((Some(failed.ended), failed_line(which, failed, out)));
+    }
+    lines.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+    lines.into_iter().map(|(_, line)| line).collect()
+}
+
+fn unfinished_line(status: &Status, unfinished: &Unfinished) -> String {
+    let (text, mut next) = ending(unfinished);
+    if status.stopped.is_some() && matches!(unfinished.ending, Ending::Resolved(_)) {
+        next = "the ledger above says how far the run came";
+    }
+    let what = escape(&unfinished.what);
+    let begun = optional(", begun at ", unfinished.begun.as_ref());
+    let ended = match unfinished.ending {
+        Ending::InProgress => "",
+        Ending::Resolved(Resolution::Committed) => " did not hear the answer to COMMIT",
+        _ => " ended without a word",
+    };
+    let (path, text) = (display_path(&unfinished.journal), escape(&text));
+    let comma = if begun.is_empty() || ended.is_empty() {
+        ""
+    } else {
+        ","
+    };
+    format!("{what}{begun}{comma}{ended} ({path}): {text}; {next}")
+}
+
+/// The line of an attempt that came to nothing.
+fn failed_line(which: &str, failed: &FailedAttempt, out: Output) -> String {
     let (word, what) = (out.paint(Paint::Bad, "failed"), escape(&failed.what));
     let receipt = display_path(failed.journal.with_extension("receipt.json"));
-    out.line(format!(
-        "the last attempt {word}: {what}, at {}; the database is as before: {receipt}",
-        failed.ended
-    ));
+    let (at, cause) = (failed.ended, cause(failed));
+    format!("{which} {word}: {what}, at {at}{cause}; the database is as before: {receipt}")
+}
+
+/// The cause of a failed attempt, as its receipt has it.
+fn cause(failed: &FailedAttempt) -> String {
+    let first = failed.cause.as_deref().and_then(|text| text.lines().next());
+    optional(": ", first.as_ref())
 }
 
 /// Prints the releases that a release in effect requires and excludes.
@@ -313,7 +371,7 @@ fn ending(unfinished: &Unfinished) -> (String, &'static str) {
         ),
         Ending::Resolved(Resolution::Committed) => (
             "it was committed",
-            "nothing is left to do; its ledger row stands above",
+            "nothing is left to do; the ledger has its row",
         ),
         Ending::Resolved(Resolution::Aborted) => (
             "it was rolled back, the database is as before",
@@ -343,7 +401,7 @@ fn ending(unfinished: &Unfinished) -> (String, &'static str) {
         }
         Ending::Damaged => (
             "the journal is damaged",
-            "the ledger above is what the database knows",
+            "the ledger is what the database knows",
         ),
     };
     (text.to_owned(), next)

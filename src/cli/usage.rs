@@ -1,5 +1,6 @@
 //! Help flags, and errors in the command line.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -15,7 +16,7 @@ const COMMANDS: &[(&[&str], &str)] = &[
         "`pgseal init DIR` writes a release directory to start from, `pgseal new NAME` adds a change to it",
     ),
     (
-        &["deploy", "apply", "migrate", "up", "execute"],
+        &["deploy", "apply", "migrate", "up", "execute", "exec"],
         "`pgseal run FILE` runs a release",
     ),
     (
@@ -32,7 +33,7 @@ const COMMANDS: &[(&[&str], &str)] = &[
     ),
     (
         &["test"],
-        "`pgseal rehearse FILE --from DATABASE` tries a release on a clone, `pgseal check FILE` runs its checks",
+        "`pgseal try DIR` tries a directory on a copy of a developer's database, `pgseal rehearse FILE --from DATABASE` a release on a clone, `pgseal check FILE` runs its checks",
     ),
     (
         &["resume", "repair", "continue"],
@@ -42,18 +43,62 @@ const COMMANDS: &[(&[&str], &str)] = &[
         &["info", "log", "history", "current", "list"],
         "`pgseal status` shows the releases of a database",
     ),
+    (
+        &["build", "bundle"],
+        "`pgseal pack DIR -o FILE` makes a bundle of a release directory",
+    ),
+    (
+        &["show", "ls", "view"],
+        "`pgseal inspect FILE` shows a bundle, `pgseal status` the releases of a database",
+    ),
+    (
+        &["approvals"],
+        "`pgseal verify FILE` counts the approvals, `pgseal approve FILE` adds one",
+    ),
+    (
+        &["reject", "deny", "veto", "block"],
+        "who does not approve, signs nothing; `pgseal withdraw FILE` takes back an approval, `pgseal trust set-policy TRUST --block RELEASE-ID` stops a release for all",
+    ),
     (&["version"], "`pgseal --version` prints it"),
 ];
 
-/// Options of other tools.
+/// Options of other tools. The more special one comes first.
 const OPTIONS: &[(&[&str], &str)] = &[
+    (
+        &["pack --dry-run", "pack -n"],
+        "`pgseal lint DIR` says whether the release packs, and writes nothing",
+    ),
+    (
+        &["import --dry-run", "import -n"],
+        "`import` writes a new directory and nothing else: name one that you may delete",
+    ),
+    (
+        &["rollback --dry-run", "rollback -n"],
+        "`pgseal rehearse FILE --from DATABASE` runs the release and its rollback on a clone; a rollback that would not end in the state before is not committed",
+    ),
     (
         &["--dry-run", "-n"],
         "`pgseal plan FILE` shows what `run` would do, and writes nothing",
     ),
     (
+        &["pack --force", "pack -f"],
+        "`pgseal pack DIR -o FILE --replace` gives up the file that is there",
+    ),
+    (
+        &["rollback --force", "rollback -f"],
+        "no option skips a check: `pgseal status` names what is in effect, and what stands in the way",
+    ),
+    (
         &["--force", "-f", "--no-verify"],
-        "no option opens a gate: `pgseal gate FILE` names everything that a run lacks; `pgseal pack DIR -o FILE --replace` gives up the file that is there",
+        "no option opens a gate: `pgseal gate FILE` names everything that a run lacks",
+    ),
+    (
+        &["init --from"],
+        "`pgseal import TOOL SOURCE -o DIR` makes a release directory from the scripts of another tool",
+    ),
+    (
+        &["import --next"],
+        "`pgseal init DIR --next BUNDLE` begins the version after a bundle; --from and --to choose changes of the other tool",
     ),
     (
         &["--single-transaction", "-1"],
@@ -82,15 +127,27 @@ const VALUES: &[(ErrorKind, &str, &str)] = &[
         "print the page of `pgseal report FILE -o report.html`",
     ),
     (
+        ErrorKind::InvalidValue,
+        "'<TOOL>'",
+        "the tool comes first, as in `pgseal import golang-migrate SOURCE -o DIR`",
+    ),
+    (
+        ErrorKind::ValueValidation,
+        "'--since <TIME>'",
+        "a checkpoint that was kept is given by --checkpoint FILE",
+    ),
+    (
         ErrorKind::MissingRequiredArgument,
         "--from <DATABASE>|--from-dump <FILE>",
         "--from names the database to copy; --db names a database of its server, such as postgres",
     ),
 ];
 
-/// The sentence of a word of another tool.
-fn hint_for(table: &[(&[&str], &'static str)], word: &str) -> Option<&'static str> {
-    let found = table.iter().find(|(words, _)| words.contains(&word));
+/// The sentence of a word of another tool, given to a command of pgseal or to none.
+fn hint_for(table: &[(&[&str], &'static str)], command: &str, word: &str) -> Option<&'static str> {
+    let special = format!("{command} {word}");
+    let matches = |words: &[&str]| words.iter().any(|one| *one == word || *one == special);
+    let found = table.iter().find(|(words, _)| matches(words));
     found.map(|(_, hint)| *hint)
 }
 
@@ -125,7 +182,7 @@ pub fn report(error: &clap::Error) -> ExitCode {
     let asked = matches!(
         error.kind(),
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
-    );
+    ) && !is_host_before_command(std::env::args_os().skip(1));
     if asked || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         output::printed(error.print());
         return ExitCode::from(output::ended(if asked { Exit::Done } else { Exit::Usage }).code());
@@ -138,18 +195,36 @@ pub fn report(error: &clap::Error) -> ExitCode {
         color_messages: super::output::stderr_is_terminal()
             && std::env::var_os("NO_COLOR").is_none(),
     };
-    let error = error_of(error);
+    let error = match error.kind() {
+        ErrorKind::DisplayHelp => CliError::usage("-h before the command is no host").hint(
+            "name the server behind the command, as in `pgseal status -h HOST`; help is --help",
+        ),
+        _ => error_of(error),
+    };
     out.error(&error);
     out.conclude(Exit::Usage, Some(&error));
     ExitCode::from(Exit::Usage.code())
 }
 
+/// Whether the first argument is psql's `-h HOST`. As help it would end with 0, and nothing would run.
+fn is_host_before_command(mut arguments: impl Iterator<Item = OsString>) -> bool {
+    let first = arguments.next().unwrap_or_default();
+    let first = first.as_encoded_bytes();
+    first.starts_with(b"-h") && (first.len() > 2 || arguments.next().is_some())
+}
+
 fn error_of(error: &clap::Error) -> CliError {
     let text = error.to_string();
-    let paragraphs = text
+    let words = |lines: &str| lines.split_whitespace().collect::<Vec<_>>().join(" ");
+    // Two usages stand on two lines.
+    let paragraph = |lines: &str| words(lines).replace(" pgseal ", " or pgseal ");
+    let paragraphs: Vec<String> = text
         .split("\n\n")
-        .map(|lines| lines.split_whitespace().collect::<Vec<_>>().join(" "));
-    let paragraphs: Vec<String> = paragraphs.collect();
+        .map(|lines| match lines.starts_with("Usage: ") {
+            true => paragraph(lines).replacen("Usage: or ", "Usage: ", 1),
+            false => words(lines),
+        })
+        .collect();
     let begins = |start: &str| paragraphs.iter().find_map(|text| text.strip_prefix(start));
     // For an unknown flag, clap suggests passing it as a value, which is never intended.
     let tip = || {
@@ -179,25 +254,28 @@ fn own_word(error: &clap::Error) -> Option<String> {
     let Some(ContextValue::String(word)) = error.get(kind) else {
         return None;
     };
+    let definition = super::definition();
+    let command = command_of(error, &definition);
     let is_value = error.kind() == ErrorKind::UnknownArgument && !word.starts_with('-');
-    let value = (is_value && is_of_database_command(error))
+    let value = (is_value && has_host(command))
         .then_some("a database is named by -d, a variable by -v NAME=VALUE");
-    hint_for(table, word).or(value).map(str::to_owned)
+    hint_for(table, command.get_name(), word)
+        .or(value)
+        .map(str::to_owned)
 }
 
-/// Whether the error is about a command that takes a database. Only its usage names the command.
-fn is_of_database_command(error: &clap::Error) -> bool {
+/// The command that an error is about. Only the usage in its text names it.
+fn command_of<'c>(error: &clap::Error, definition: &'c Command) -> &'c Command {
     let text = error.to_string();
     let (_, usage) = text.split_once("Usage: pgseal ").unwrap_or_default();
-    let definition = super::definition();
-    let mut command = &definition;
+    let mut command = definition;
     for word in usage.split_whitespace() {
         match command.find_subcommand(word) {
             Some(below) => command = below,
             None => break,
         }
     }
-    has_host(command)
+    command
 }
 
 #[cfg(test)]
@@ -281,9 +359,11 @@ mod tests {
                 assert!(is_there || word == "--version", "{named}");
             }
             for word in *words {
-                let line = match word.starts_with('-') {
-                    true => vec!["pgseal", "run", "x.pgseal", word],
-                    false => vec!["pgseal", word],
+                let line = match word.split_once(' ') {
+                    Some(("import", option)) => vec!["pgseal", "import", "sqitch", "x", option],
+                    Some((command, option)) => vec!["pgseal", command, "x", option],
+                    None if word.starts_with('-') => vec!["pgseal", "run", "x.pgseal", word],
+                    None => vec!["pgseal", word],
                 };
                 let error = crate::cli::definition().try_get_matches_from(line);
                 let error = error_of(&error.expect_err(word));
@@ -299,6 +379,12 @@ mod tests {
             (&["pgseal", "status", "shop"], "named by -d"),
             (&["pgseal", "report", "x", "--format", "pdf"], "report.html"),
             (&["pgseal", "rehearse", "x", "--db", "y"], "--from names"),
+            (&["pgseal", "import", "migrations"], "the tool comes first"),
+            (&["pgseal", "audit", "x", "--since", "y"], "--checkpoint"),
+            (
+                &["pgseal", "fingerprint", "--all"],
+                " or pgseal fingerprint <",
+            ),
         ] {
             let error = crate::cli::definition().try_get_matches_from(line);
             let error = error_of(&error.expect_err(word));

@@ -73,6 +73,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         "file": args.bundle.file.to_string_lossy(),
         "release": manifest.release,
         "release_id": bundle.release_id(),
+        "source": manifest.source,
         "target": manifest.target,
         "signers": signers(&bundle),
         "approvals": bundle.approvals().iter()

@@ -19,6 +19,11 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let root = args.trust.load_if_there()?;
     let seen = look(&args.file, root.as_ref(), out)?;
     let speaker = Attestor::open(args, root.as_ref())?;
+    if !speaker.has_approved(&seen.bundle) {
+        out.warning(
+            "the bundle has no approval of yours: a withdrawal counts against your own approvals elsewhere, and is no veto",
+        );
+    }
     let word = AttestationDraft {
         decision: Decision::Withdraw,
         role: speaker.role(),

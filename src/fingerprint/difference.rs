@@ -108,6 +108,21 @@ impl Difference {
         self.object.strip_prefix(COLUMN_ORDER)
     }
 
+    /// The type, `schema.type`, and its new labels, if new labels are all that differs.
+    pub fn new_labels(&self) -> Option<(&str, Vec<String>)> {
+        let Change::Changed { before, after } = &self.change else {
+            return None;
+        };
+        let name = self.object.strip_prefix("type ")?;
+        let is_new = |label: &&str| !labels(before).contains(label);
+        let (new, kept): (Vec<_>, Vec<_>) = labels(after).into_iter().partition(is_new);
+        if kept != labels(before) || self.properties() != ["labels"] {
+            return None;
+        }
+        let new = new.into_iter().map(unquoted);
+        Some((name, new.collect::<Option<_>>()?))
+    }
+
     /// The lines of each definition that are missing in the other, in order.
     pub fn lines(&self) -> (Vec<&str>, Vec<&str>) {
         match &self.change {
@@ -189,6 +204,19 @@ fn value<'a>(definition: &'a str, name: &str) -> Option<&'a str> {
     let mut properties = properties(definition).into_iter();
     let property = properties.find(|property| property.split(':').next() == Some(name))?;
     Some(property.strip_prefix(name)?.trim_start_matches([':', ' ']))
+}
+
+/// The labels of an enumeration, as literals.
+fn labels(definition: &str) -> Vec<&str> {
+    let lines = value(definition, "labels").unwrap_or_default().lines();
+    let lines = lines.map(str::trim_start);
+    lines.filter(|label| !label.is_empty()).collect()
+}
+
+/// The text of a literal of one line without escapes.
+fn unquoted(literal: &str) -> Option<String> {
+    let text = literal.strip_prefix('\'')?.strip_suffix('\'')?;
+    Some(text.replace("''", "'"))
 }
 
 /// `options {} -> {f=1}`; of lists only the items that the other lacks.

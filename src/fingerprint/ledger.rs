@@ -1,4 +1,4 @@
-//! Excludes the ledger's own objects in the schema `pgseal`, and the marker of a standing clone: pgseal
+//! Excludes the ledger's own objects in the schema `pgseal`, and the markers of clones and trial databases: pgseal
 //! creates them, but they are not a change of the release. Other objects in that schema count as usual. A test compares this list
 //! with a ledger.
 
@@ -6,6 +6,7 @@
 const OWN: &[&str] = &[
     "schema pgseal",
     "schema pgseal_clone",
+    "schema pgseal_trial",
     "table pgseal.ledger",
     "table pgseal.steps",
     "column order of pgseal.ledger",

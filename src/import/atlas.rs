@@ -1,14 +1,12 @@
 //! Atlas: versioned directories in its own format, `VERSION_NAME.sql`, without ways back.
 
-use std::path::Path;
-
 use super::ImportError;
-use super::files::{list, name, numbered, script};
+use super::files::{Source, name, numbered};
 use super::project::{Change, Open, Project, Tool};
 
-pub fn read(dir: &Path) -> Result<Project, ImportError> {
+pub fn read(source: &Source) -> Result<Project, ImportError> {
     let mut project = Project::new(Tool::Atlas);
-    for file in list(dir)? {
+    for file in source.list()? {
         let Some((version, rest)) = numbered(name(&file)) else {
             if name(&file) != "atlas.sum" {
                 let text = "no migration of Atlas' own format, and not imported";
@@ -22,7 +20,7 @@ pub fn read(dir: &Path) -> Result<Project, ImportError> {
                 .push(Open::file(&file, "no SQL file, and not imported"));
             continue;
         };
-        let mut change = Change::new(version, title, script(dir, &file)?);
+        let mut change = Change::new(version, title, source.script(&file)?);
         change.note = title.replace('_', " ");
         change.ids.push(title.to_owned());
         for (line, number) in change.up.text.lines().zip(1_u32..) {
@@ -43,7 +41,7 @@ pub fn read(dir: &Path) -> Result<Project, ImportError> {
     }
     match project.changes.is_empty() {
         true => Err(ImportError::Empty {
-            path: dir.to_owned(),
+            path: source.root.clone(),
             tool: Tool::Atlas,
             expected: "VERSION_NAME.sql",
         }),

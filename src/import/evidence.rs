@@ -7,8 +7,10 @@ use psql_script::ObjectName;
 
 /// A condition over the first object that the statements are seen to create.
 pub fn evidence(effects: &[Effects]) -> Option<String> {
-    let mut created = effects.iter().flat_map(|effects| &effects.created);
-    created.find_map(condition)
+    let created = effects.iter().flat_map(|effects| &effects.created);
+    // Others may have been there before.
+    let mut new = created.filter(|object| !object.conditional);
+    new.find_map(exists)
 }
 
 /// The script, run only where the condition holds.
@@ -20,11 +22,8 @@ pub fn guarded(condition: &str, sql: &str) -> String {
     )
 }
 
-fn condition(object: &Object) -> Option<String> {
-    // It may have been there before.
-    if object.conditional {
-        return None;
-    }
+/// A condition that holds where the object exists.
+pub fn exists(object: &Object) -> Option<String> {
     let name = literal(&object.name.name);
     let of = object.of.as_ref().map(|of| literal(&sql_name(of)));
     Some(match (object.kind, of) {

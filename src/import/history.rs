@@ -1,16 +1,9 @@
 //! The table in which the other tool records what it ran: its newest row, and rows for the imported changes.
 
-use std::fmt::Write as _;
-
 use super::ImportError;
 use super::probes::{identifier, literal};
 use super::project::{Change, Project, Tool};
-
-/// SQL that writes the history, and SQL that takes it back.
-pub struct Kept {
-    pub up: String,
-    pub down: String,
-}
+use super::records::{self, Kept};
 
 /// The table's name in SQL.
 pub fn table(project: &Project) -> String {
@@ -23,6 +16,9 @@ pub fn table(project: &Project) -> String {
 
 /// An expression for the newest change; `None` if the tool has no history.
 pub fn newest(project: &Project) -> Option<String> {
+    if project.history_table.is_empty() && project.tool == Tool::GolangMigrate {
+        return None;
+    }
     let table = table(project);
     Some(match project.tool {
         Tool::Sqitch => format!(
@@ -45,6 +41,12 @@ pub fn newest(project: &Project) -> Option<String> {
             "(select case when dirty then 'dirty' else version::text end from {table} limit 1)"
         ),
         Tool::Atlas => format!("(select max(version)::text from {table})"),
+        Tool::Alembic => {
+            format!("(select string_agg(version_num, ', ' order by version_num) from {table})")
+        }
+        Tool::Django => {
+            format!("(select app || '.' || name from {table} order by id desc limit 1)")
+        }
         Tool::Psql => return None,
     })
 }
@@ -68,10 +70,16 @@ pub fn last(project: &Project) -> Option<&str> {
 /// SQL for the rows of the changes. Without `from`, the table does not exist yet.
 pub fn keep(project: &Project, from: Option<&str>) -> Result<Kept, ImportError> {
     match project.tool {
-        Tool::GolangMigrate => Ok(golang_migrate(project, from)),
-        Tool::Dbmate => Ok(dbmate(project, from)),
-        Tool::Goose => Ok(goose(project, from)),
-        Tool::Flyway => Ok(flyway(project, from)),
+        Tool::GolangMigrate if project.history_table.is_empty() => Err(refused(
+            project,
+            "directories with up.sql are of another tool",
+        )),
+        Tool::GolangMigrate => Ok(records::golang_migrate(project, from)),
+        Tool::Alembic => records::alembic(project, from),
+        Tool::Django => Ok(records::django(project, from)),
+        Tool::Dbmate => Ok(records::dbmate(project, from)),
+        Tool::Goose => Ok(records::goose(project, from)),
+        Tool::Flyway => Ok(records::flyway(project, from)),
         Tool::Sqitch => Err(refused(
             project,
             "its ids are digests of planner, time and dependencies; `sqitch deploy --log-only` writes them after the run",
@@ -88,168 +96,6 @@ pub fn keep(project: &Project, from: Option<&str>) -> Result<Kept, ImportError> 
     }
 }
 
-fn refused(project: &Project, why: &'static str) -> ImportError {
+pub fn refused(project: &Project, why: &'static str) -> ImportError {
     ImportError::NoHistory(project.tool.as_str(), why)
-}
-
-fn versions(project: &Project) -> Vec<String> {
-    let changes = project.changes.iter().filter(|change| !change.repeatable);
-    changes.map(|change| literal(change.id())).collect()
-}
-
-fn golang_migrate(project: &Project, from: Option<&str>) -> Kept {
-    let table = table(project);
-    let last = last(project).unwrap_or("0");
-    match from {
-        Some(from) => Kept {
-            up: format!("update {table} set version = {last}, dirty = false;\n"),
-            down: format!("update {table} set version = {from}, dirty = false;\n"),
-        },
-        None => Kept {
-            up: format!(
-                "create table {table} (version bigint not null primary key, dirty boolean not null);\n\
-                 insert into {table} (version, dirty) values ({last}, false);\n"
-            ),
-            down: format!("drop table {table};\n"),
-        },
-    }
-}
-
-fn dbmate(project: &Project, from: Option<&str>) -> Kept {
-    let table = table(project);
-    let versions = versions(project);
-    let insert = format!(
-        "insert into {table} (version) values ({});\n",
-        versions.join("), (")
-    );
-    match from {
-        Some(_) => Kept {
-            up: insert,
-            down: format!(
-                "delete from {table} where version in ({});\n",
-                versions.join(", ")
-            ),
-        },
-        None => Kept {
-            up: format!(
-                "create table {table} (version character varying(128) not null primary key);\n{insert}"
-            ),
-            down: format!("drop table {table};\n"),
-        },
-    }
-}
-
-fn goose(project: &Project, from: Option<&str>) -> Kept {
-    let table = table(project);
-    let versions: Vec<&str> = project.changes.iter().map(Change::id).collect();
-    let insert = format!(
-        "insert into {table} (version_id, is_applied) values ({}, true);\n",
-        versions.join(", true), (")
-    );
-    match from {
-        Some(_) => Kept {
-            up: insert,
-            // The sequence of the ids goes back too.
-            down: format!(
-                "delete from {table} where version_id in ({});\n\
-                 select setval(pg_get_serial_sequence({}, 'id'), max(id)) from {table};\n",
-                versions.join(", "),
-                literal(&table)
-            ),
-        },
-        None => Kept {
-            up: format!(
-                "create table {table} (\n    id integer primary key generated by default as identity,\n    \
-                 version_id bigint not null,\n    is_applied boolean not null,\n    tstamp timestamp not null default now()\n);\n\
-                 insert into {table} (version_id, is_applied) values (0, true);\n{insert}"
-            ),
-            down: format!("drop table {table};\n"),
-        },
-    }
-}
-
-fn flyway(project: &Project, from: Option<&str>) -> Kept {
-    let table = table(project);
-    let mut up = String::new();
-    if from.is_none() {
-        let name = &project.history_table;
-        let (pk, index) = (format!("{name}_pk"), format!("{name}_s_idx"));
-        let _ = write!(
-            up,
-            "create table {table} (\n    installed_rank integer not null,\n    version character varying(50),\n    \
-             description character varying(200) not null,\n    type character varying(20) not null,\n    \
-             script character varying(1000) not null,\n    checksum integer,\n    installed_by character varying(100) not null,\n    \
-             installed_on timestamp without time zone not null default now(),\n    execution_time integer not null,\n    \
-             success boolean not null,\n    constraint {} primary key (installed_rank)\n);\n\
-             create index {} on {table} (success);\n",
-            identifier(&pk),
-            identifier(&index)
-        );
-    }
-    let mut scripts = Vec::new();
-    for change in &project.changes {
-        let version = match change.repeatable {
-            true => "null".to_owned(),
-            false => literal(change.id()),
-        };
-        let script = literal(&change.up.file);
-        let _ = writeln!(
-            up,
-            "insert into {table} (installed_rank, version, description, type, script, checksum, installed_by, execution_time, success)\n\
-             select coalesce(max(installed_rank), 0) + 1, {version}, {}, 'SQL', {script}, {}, current_user, 0, true from {table};",
-            literal(&change.note),
-            checksum(change)
-        );
-        if change.repeatable {
-            scripts.push(script);
-        }
-    }
-    let versions = match versions(project) {
-        versions if versions.is_empty() => "null".to_owned(),
-        versions => versions.join(", "),
-    };
-    let mut down = String::new();
-    if !scripts.is_empty() {
-        let _ = writeln!(
-            down,
-            "delete from {table} where version is null and script in ({}) and installed_rank > (select min(installed_rank) from {table} where version in ({versions}));",
-            scripts.join(", ")
-        );
-    }
-    let _ = writeln!(down, "delete from {table} where version in ({versions});");
-    if from.is_none() {
-        down = format!("drop table {table};\n");
-    }
-    Kept { up, down }
-}
-
-/// Flyway's CRC-32 over the lines of the file, without their ends. That of a repeatable migration is over the text
-/// with its placeholders replaced, which only a run knows; without one, Flyway repeats it.
-fn checksum(change: &Change) -> String {
-    let original = &change.up.original;
-    if change.repeatable && original.contains("${") {
-        return "null".to_owned();
-    }
-    let mut crc = flate2::Crc::new();
-    for line in original.lines() {
-        crc.update(line.as_bytes());
-    }
-    i32::from_ne_bytes(crc.sum().to_ne_bytes()).to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::import::Script;
-
-    /// The value that Python's zlib computes for the lines without their ends.
-    #[test]
-    fn checksums_of_flyway() {
-        let script = Script::whole(
-            "V1__a.sql",
-            "create table a (b int);\r\n\nselect 1;\n".to_owned(),
-        );
-        let change = Change::new("1", "a", script);
-        assert_eq!(checksum(&change), "-1327831120");
-    }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::ImportError;
-use super::files::{list, script, text};
+use super::files::Source;
 use super::project::{Change, Open, Project, Script, Tool};
 
 /// Attributes of a changeset that change nothing here.
@@ -19,16 +19,13 @@ const KNOWN: [&str; 7] = [
 
 pub fn read(source: &Path) -> Result<Project, ImportError> {
     let mut project = Project::new(Tool::Liquibase);
-    let (dir, files) = match source.is_file() {
-        true => {
-            let file = source
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
-            (source.parent().unwrap_or(Path::new("")), vec![file])
-        }
-        false => (source, list(source)?),
+    let (dir, files) = if source.is_file() {
+        let (dir, file) = Source::of_file(source)?;
+        (dir, vec![file])
+    } else {
+        let dir = Source::open(source)?;
+        let files = dir.list()?;
+        (dir, files)
     };
     for file in files {
         let ending = file.rsplit('.').next().unwrap_or_default();
@@ -36,8 +33,9 @@ pub fn read(source: &Path) -> Result<Project, ImportError> {
             let text = "a changelog that is no formatted SQL was not imported: `liquibase update-sql` writes its SQL";
             project.open.push(Open::file(&file, text));
         } else if ending == "sql" {
-            match is_formatted(&text(dir, &file)?) {
-                true => changesets(&mut project, &script(dir, &file)?),
+            let script = dir.script(&file)?;
+            match is_formatted(&script.text) {
+                true => changesets(&mut project, &script),
                 false => {
                     let text =
                         "it does not begin with --liquibase formatted sql, and was not imported";

@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 
+use super::naming::one_line;
 use super::probes::quoted;
 use super::project::{Change, Open, Project};
-use super::release::{Listed, Order, one_line};
+use super::release::Order;
+use super::tiers::Listed;
 use crate::bundle::undecided::DECIDE_TOML;
 use pgseal_verify::format::name::Version;
 

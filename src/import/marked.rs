@@ -1,9 +1,7 @@
 //! dbmate and goose: one file for each change, with marked parts for the way up and the way down.
 
-use std::path::Path;
-
 use super::ImportError;
-use super::files::{list, name, numbered, order, text};
+use super::files::{Source, name, numbered, order};
 use super::project::{Change, Open, Project, Script, Tool};
 
 /// The lines of a tool that begin a part.
@@ -19,7 +17,7 @@ struct Marks {
     expected: &'static str,
 }
 
-pub fn dbmate(dir: &Path) -> Result<Project, ImportError> {
+pub fn dbmate(source: &Source) -> Result<Project, ImportError> {
     let marks = Marks {
         tool: Tool::Dbmate,
         prefix: "migrate:",
@@ -29,10 +27,10 @@ pub fn dbmate(dir: &Path) -> Result<Project, ImportError> {
         known: &[],
         expected: "VERSION_NAME.sql with a line -- migrate:up",
     };
-    read(dir, &marks)
+    read(source, &marks)
 }
 
-pub fn goose(dir: &Path) -> Result<Project, ImportError> {
+pub fn goose(source: &Source) -> Result<Project, ImportError> {
     let marks = Marks {
         tool: Tool::Goose,
         prefix: "+goose ",
@@ -42,12 +40,12 @@ pub fn goose(dir: &Path) -> Result<Project, ImportError> {
         known: &["statementbegin", "statementend"],
         expected: "VERSION_NAME.sql with a line -- +goose Up",
     };
-    read(dir, &marks)
+    read(source, &marks)
 }
 
-fn read(dir: &Path, marks: &Marks) -> Result<Project, ImportError> {
+fn read(source: &Source, marks: &Marks) -> Result<Project, ImportError> {
     let mut project = Project::new(marks.tool);
-    for file in list(dir)? {
+    for file in source.list()? {
         let Some((version, rest)) = numbered(name(&file)) else {
             continue;
         };
@@ -60,11 +58,11 @@ fn read(dir: &Path, marks: &Marks) -> Result<Project, ImportError> {
         };
         project
             .changes
-            .push(change(dir, &file, (version, title), marks)?);
+            .push(change(source, &file, (version, title), marks)?);
     }
     if project.changes.is_empty() {
         return Err(ImportError::Empty {
-            path: dir.to_owned(),
+            path: source.root.clone(),
             tool: marks.tool,
             expected: marks.expected,
         });
@@ -77,13 +75,13 @@ fn read(dir: &Path, marks: &Marks) -> Result<Project, ImportError> {
 }
 
 fn change(
-    dir: &Path,
+    source: &Source,
     file: &str,
     named: (&str, &str),
     marks: &Marks,
 ) -> Result<Change, ImportError> {
     let (version, title) = named;
-    let content = text(dir, file)?;
+    let content = source.text(file)?;
     let part = |line: u32| Script {
         file: file.to_owned(),
         line,

@@ -2,8 +2,10 @@
 
 use std::fmt::Write as _;
 
+use super::naming::one_line;
 use super::project::{Open, Project};
-use super::release::{Listed, Order, one_line};
+use super::release::Order;
+use super::tiers::Listed;
 use pgseal_verify::plural::count;
 
 pub fn page(project: &Project, order: &Order, listed: &Listed, open: &[Open]) -> String {

@@ -1,16 +1,14 @@
 //! A script of another tool as scripts of a release: without its outer BEGIN and COMMIT, cut where a statement can't
-//! run in a transaction. psql's own scanner finds the statements.
+//! run in a transaction.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
+use std::collections::BTreeMap;
 
 use super::path;
 use super::project::{Open, Script};
+use super::statements::{Edits, Span, edited, statements};
+use super::transaction::{in_transaction, needs_none, outer_pair};
 use crate::lint::effects::{Effects, effects};
-use psql_script::{
-    FileError, Files, Inspection, NonTransactional, OF_THE_CONNECTION, Statement, Step, Tokens,
-    Variables, classify, explore,
-};
+use psql_script::Tokens;
 
 /// Text of a script for the release.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,6 +27,8 @@ pub struct Pieces {
     pub refused: Vec<Open>,
     /// What the statements do to objects, in order.
     pub effects: Vec<Effects>,
+    /// Each statement of the script itself, with its effects.
+    pub statements: Vec<(Effects, String)>,
     /// It has no statement.
     pub is_empty: bool,
 }
@@ -41,33 +41,6 @@ pub enum Purpose {
     Verify,
 }
 
-/// A statement and its bytes in the text.
-struct Span {
-    start: usize,
-    end: usize,
-    /// Its text is these bytes of the source: no variable was replaced in it.
-    is_whole: bool,
-    statement: Statement,
-    inspection: Inspection,
-}
-
-/// The text as a file of the scanner, with the files that it includes.
-struct Only<'a>(&'a str, &'a BTreeMap<String, String>);
-
-const FILE: &str = "script.sql";
-
-impl Files for Only<'_> {
-    fn open(&self, path: &str) -> Result<Box<dyn Read + '_>, FileError> {
-        match path {
-            FILE => Ok(Box::new(self.0.as_bytes())),
-            _ => match self.1.get(path) {
-                Some(text) => Ok(Box::new(text.as_bytes())),
-                None => Err(FileError::NotFound),
-            },
-        }
-    }
-}
-
 /// Reads a script. `alone`: the other tool runs it without a transaction.
 pub fn read(
     script: &Script,
@@ -75,19 +48,21 @@ pub fn read(
     purpose: Purpose,
     alone: bool,
 ) -> Pieces {
+    let found = statements(script, included);
+    let spans = found.spans;
     let mut read = Pieces {
         pieces: Vec::new(),
         open: Vec::new(),
-        refused: Vec::new(),
-        effects: Vec::new(),
+        refused: found.refused,
+        effects: found.effects_of_included,
+        statements: Vec::new(),
         is_empty: false,
     };
-    let spans = spans(script, included, &mut read);
     let mut edits = BTreeMap::new();
     let body = match outer_pair(&spans, purpose) {
         true => {
             for span in [&spans[0], &spans[spans.len() - 1]] {
-                edits.insert(first_token(span), (span.end, String::new()));
+                edits.insert(span.first_word(), (span.end, String::new()));
             }
             &spans[1..spans.len() - 1]
         }
@@ -102,7 +77,9 @@ pub fn read(
         refusals(script, span, &mut read.refused);
         schema = path::set_by(&span.statement.sql).unwrap_or(schema);
         let effects = effects(&Tokens::new(&span.statement.sql));
-        read.effects.push(path::qualified(effects, &schema));
+        let effects = path::qualified(effects, &schema);
+        read.effects.push(effects.clone());
+        read.statements.push((effects, span.statement.sql.clone()));
     }
     read.is_empty = body.is_empty() && included.is_empty() && read.refused.is_empty();
     let needs: Vec<bool> = body.iter().map(|span| needs_none(span, alone)).collect();
@@ -122,137 +99,6 @@ pub fn read(
     read
 }
 
-/// The statements over all ways through the script; none twice.
-fn spans(script: &Script, included: &BTreeMap<String, String>, read: &mut Pieces) -> Vec<Span> {
-    let mut variables = Variables::default();
-    for name in OF_THE_CONNECTION {
-        let _ = variables.set_unknown(name, true);
-    }
-    let mut found: BTreeMap<usize, Span> = BTreeMap::new();
-    let mut seen = BTreeSet::new();
-    let mut schema = path::DEFAULT.to_owned();
-    let files = Only(&script.text, included);
-    explore(&files, FILE, &variables, |_, step| match step {
-        Ok((_, Step::Statement(statement))) if *statement.origin.at.file == *FILE => {
-            let at = &statement.origin.at;
-            let start = offset(&script.text, at.line, at.column);
-            let end = start + statement.sql.len();
-            let inspection = statement.inspect();
-            let is_whole = script.text.get(start..end) == Some(&*statement.sql);
-            found.entry(start).or_insert(Span {
-                start,
-                end,
-                is_whole,
-                statement,
-                inspection,
-            });
-        }
-        // Of an included file only the effects count.
-        Ok((_, Step::Statement(statement))) => {
-            let at = &statement.origin.at;
-            if seen.insert((at.file.clone(), at.line, at.column)) {
-                schema =
-                    path::set_by(&statement.sql).unwrap_or_else(|| std::mem::take(&mut schema));
-                let effects = effects(&Tokens::new(&statement.sql));
-                read.effects.push(path::qualified(effects, &schema));
-            }
-        }
-        Ok(_) => {}
-        Err(error) => {
-            let line = error.origin().map_or(1, |origin| origin.at.line);
-            let open = script.open(line, error.to_string());
-            if !read.refused.contains(&open) {
-                read.refused.push(open);
-            }
-        }
-    });
-    found.into_values().collect()
-}
-
-/// The byte of a line and column, which count from 1.
-fn offset(text: &str, line: u32, column: u32) -> usize {
-    let before = text.split_inclusive('\n').take(line as usize - 1);
-    let start: usize = before.map(str::len).sum();
-    let rest = text.get(start..).unwrap_or_default();
-    let column = column.saturating_sub(1) as usize;
-    start
-        + rest
-            .char_indices()
-            .nth(column)
-            .map_or(rest.len(), |(at, _)| at)
-}
-
-fn first_token(span: &Span) -> usize {
-    span.start + Tokens::first(&span.statement.sql, 1).start(0)
-}
-
-/// Whether the script is one transaction that its first and last statement begin and end, without other control of
-/// transactions. A BEGIN with a mode is not removed, since the mode would be lost.
-fn outer_pair(spans: &[Span], purpose: Purpose) -> bool {
-    let [first, .., last] = spans else {
-        return false;
-    };
-    let words = |span: &Span| {
-        let tokens = Tokens::new(&span.statement.sql);
-        let words = (0..tokens.len()).map(|i| tokens.text(i).to_ascii_lowercase());
-        words
-            .filter(|word| word != ";")
-            .collect::<Vec<_>>()
-            .join(" ")
-    };
-    let begins = [
-        "begin",
-        "begin transaction",
-        "begin work",
-        "start transaction",
-    ];
-    let ends: &[&str] = match purpose {
-        Purpose::Verify => &[
-            "commit",
-            "end",
-            "rollback",
-            "commit transaction",
-            "rollback transaction",
-        ],
-        _ => &[
-            "commit",
-            "end",
-            "commit transaction",
-            "commit work",
-            "end transaction",
-        ],
-    };
-    let between = &spans[1..spans.len() - 1];
-    first.is_whole
-        && last.is_whole
-        && begins.contains(&words(first).as_str())
-        && ends.contains(&words(last).as_str())
-        && between
-            .iter()
-            .all(|span| span.inspection.transaction_control.is_none())
-}
-
-/// Removes CONCURRENTLY, since a rollback is one transaction. A dropped index may be missing where a run stopped.
-fn in_transaction(span: &Span, edits: &mut BTreeMap<usize, (usize, String)>) {
-    if !span.is_whole {
-        return;
-    }
-    let instead = match classify(&span.statement.sql) {
-        Some(NonTransactional::CreateIndex { .. } | NonTransactional::Detach { .. }) => "",
-        Some(NonTransactional::DropIndex { .. }) => "if exists",
-        _ => return,
-    };
-    let tokens = Tokens::new(&span.statement.sql);
-    let at = (0..tokens.len()).find(|i| tokens.is(*i, "concurrently"));
-    let Some(at) = at else { return };
-    let instead = match tokens.is(at + 1, "if") {
-        true => "",
-        false => instead,
-    };
-    let start = span.start + tokens.start(at);
-    edits.insert(start, (start + "concurrently".len(), instead.to_owned()));
-}
-
 /// Points that `lint` refuses in this statement.
 fn refusals(script: &Script, span: &Span, refused: &mut Vec<Open>) {
     let line = span.statement.origin.at.line;
@@ -270,16 +116,6 @@ fn refusals(script: &Script, span: &Span, refused: &mut Vec<Open>) {
     }
 }
 
-/// Whether the statement gets a tier without a transaction. A new value of an enumeration can't be used in the
-/// transaction that adds it, and the other tool committed between its scripts.
-fn needs_none(span: &Span, alone: bool) -> bool {
-    let tokens = Tokens::first(&span.statement.sql, 24);
-    let adds_value = || (0..tokens.len()).any(|i| tokens.are(i, &["add", "value"]));
-    span.inspection.outside_transaction.is_some()
-        || tokens.are(0, &["alter", "type"]) && adds_value()
-        || alone && tokens.is(0, "call")
-}
-
 /// The line of a place at which the script can't be cut: a backslash command, or COPY data, between statements.
 fn unsplittable(script: &Script, body: &[Span]) -> Option<u32> {
     let mut at = 0;
@@ -292,12 +128,7 @@ fn unsplittable(script: &Script, body: &[Span]) -> Option<u32> {
 }
 
 /// Cuts at the ends of statements. Settings of earlier pieces are repeated, since each tier begins without them.
-fn cut(
-    script: &Script,
-    body: &[Span],
-    needs: &[bool],
-    edits: &BTreeMap<usize, (usize, String)>,
-) -> Vec<Piece> {
+fn cut(script: &Script, body: &[Span], needs: &[bool], edits: &Edits) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let (mut from, mut settings, mut pending) = (0, String::new(), String::new());
     for (i, span) in body.iter().enumerate() {
@@ -323,18 +154,6 @@ fn cut(
         from = end;
     }
     pieces
-}
-
-/// The text between two bytes, with its edits.
-fn edited(text: &str, from: usize, to: usize, edits: &BTreeMap<usize, (usize, String)>) -> String {
-    let (mut out, mut at) = (String::new(), from);
-    for (start, (end, instead)) in edits.range(from..to) {
-        out.push_str(&text[at..*start]);
-        out.push_str(instead);
-        at = *end;
-    }
-    out.push_str(&text[at..to]);
-    out
 }
 
 #[cfg(test)]

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::project::Project;
-use super::{history, release::Order};
+use super::seen::{Named, seen};
+use super::{evidence, history, release::Order};
 use crate::lint::effects::Effects;
-use crate::lint::objects::Kind;
+use crate::lint::objects::Object;
 use psql_script::ObjectName;
 
 /// Most objects in a probe.
@@ -51,7 +52,7 @@ pub fn probes(project: &Project, effects: &[Effects], order: &Order) -> Option<(
         columns.push(exists("history_table", &table, (false, true)));
     }
     let mut names = BTreeSet::new();
-    for (name, was, is) in objects(effects).into_iter().take(MOST) {
+    for (name, was, is) in seen(effects).into_iter().take(MOST) {
         let mut alias = alias(&name);
         while !names.insert(alias.clone()) {
             alias.push('_');
@@ -71,11 +72,37 @@ pub fn probes(project: &Project, effects: &[Effects], order: &Order) -> Option<(
         });
     }
     if columns.is_empty() {
+        columns = others(effects, order.from_id.is_none());
+    }
+    if columns.is_empty() {
         return None;
     }
     let baseline = probe(before.iter().chain(&columns), |column| &column.baseline);
     let finalized = probe(columns.iter(), |column| &column.finalized);
     Some((baseline, finalized))
+}
+
+/// Schemas, functions, types and extensions, which say less: a name can have more than one function. `is_first`: no
+/// change ran before, so objects that the tiers may replace are new.
+fn others(effects: &[Effects], is_first: bool) -> Vec<Column> {
+    let created = effects.iter().flat_map(|effects| &effects.created);
+    let new = created.filter(|object| !object.conditional || object.replaces && is_first);
+    let dropped: Vec<&Object> = effects
+        .iter()
+        .flat_map(|effects| &effects.dropped)
+        .collect();
+    let mut names = BTreeSet::new();
+    let columns = new.filter_map(|object| {
+        let is_gone = dropped.iter().any(|dropped| dropped.can_be(object));
+        let name = alias(&Named::Relation(object.name.clone()));
+        (!is_gone && names.insert(name.clone())).then_some(Column {
+            name,
+            sql: evidence::exists(object)?,
+            baseline: "false".to_owned(),
+            finalized: "true".to_owned(),
+        })
+    });
+    columns.take(MOST).collect()
 }
 
 fn probe<'a>(
@@ -100,77 +127,6 @@ fn exists(name: &str, table: &str, (was, is): (bool, bool)) -> Column {
         baseline: was.to_string(),
         finalized: is.to_string(),
     }
-}
-
-/// Something that a probe looks for.
-#[derive(Clone, PartialEq)]
-enum Named {
-    Relation(ObjectName),
-    Column(ObjectName, String),
-}
-
-/// Relations and columns, whether they are there before, and whether they are after.
-fn objects(effects: &[Effects]) -> Vec<(Named, bool, bool)> {
-    let mut found: Vec<(Named, bool, bool)> = Vec::new();
-    let mut set = |name: Named, is: bool, doubtful: bool| {
-        match found.iter_mut().find(|(known, ..)| *known == name) {
-            Some(known) => known.2 = is,
-            // IF EXISTS does not say whether it was there: then both are the same, and it is left out.
-            None => found.push((name, if doubtful { is } else { !is }, is)),
-        }
-    };
-    for effects in effects {
-        for object in &effects.created {
-            match (&object.kind, &object.of) {
-                (Kind::Table | Kind::View | Kind::Sequence, _) if !object.replaces => {
-                    set(Named::Relation(object.name.clone()), true, false);
-                }
-                (Kind::Column, Some(table)) => {
-                    set(
-                        Named::Column(table.clone(), object.name.name.clone()),
-                        true,
-                        false,
-                    );
-                }
-                _ => {}
-            }
-        }
-        for object in &effects.dropped {
-            if matches!(object.kind, Kind::Table | Kind::View | Kind::Sequence) {
-                set(
-                    Named::Relation(object.name.clone()),
-                    false,
-                    object.conditional,
-                );
-            }
-        }
-        for (object, name) in &effects.renamed {
-            if object.kind == Kind::Table {
-                set(Named::Relation(object.name.clone()), false, false);
-                let renamed = ObjectName {
-                    name: name.clone(),
-                    ..object.name.clone()
-                };
-                set(Named::Relation(renamed), true, false);
-            }
-        }
-        if let Some(moved) = &effects.moved {
-            set(Named::Relation(moved.name.clone()), false, false);
-        }
-    }
-    // The columns of a new table say no more than the table.
-    let new: Vec<ObjectName> = found
-        .iter()
-        .filter_map(|(name, was, _)| match name {
-            Named::Relation(name) if !was => Some(name.clone()),
-            _ => None,
-        })
-        .collect();
-    found.retain(|(name, was, is)| {
-        let of_new = matches!(name, Named::Column(table, _) if new.contains(table));
-        was != is && !of_new
-    });
-    found
 }
 
 fn alias(name: &Named) -> String {

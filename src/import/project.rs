@@ -14,6 +14,8 @@ pub enum Tool {
     Goose,
     GolangMigrate,
     Atlas,
+    Alembic,
+    Django,
     Psql,
 }
 
@@ -28,6 +30,8 @@ impl Tool {
             Self::Goose => "goose",
             Self::GolangMigrate => "golang-migrate",
             Self::Atlas => "atlas",
+            Self::Alembic => "alembic",
+            Self::Django => "django",
             Self::Psql => "psql",
         }
     }
@@ -39,6 +43,8 @@ pub struct Project {
     pub tool: Tool,
     /// In the order in which the tool runs them.
     pub changes: Vec<Change>,
+    /// Those before the range.
+    pub before: Vec<Change>,
     /// Points about the whole project that a person has to decide.
     pub open: Vec<Open>,
     /// psql variables of its scripts, with their defaults.
@@ -49,6 +55,8 @@ pub struct Project {
     pub history_schema: String,
     /// Table of the tool's history; for sqitch, the project.
     pub history_table: String,
+    /// SQL that makes the tool's history, if the source has it.
+    pub history_begins: String,
     /// Files that the scripts include, by path from the root of the release.
     pub included: BTreeMap<String, String>,
 }
@@ -62,18 +70,45 @@ impl Project {
             Tool::Dbmate | Tool::GolangMigrate => ("public", "schema_migrations"),
             Tool::Goose => ("public", "goose_db_version"),
             Tool::Atlas => ("atlas_schema_revisions", "atlas_schema_revisions"),
+            Tool::Alembic => ("public", "alembic_version"),
+            Tool::Django => ("public", "django_migrations"),
             Tool::Psql => ("", ""),
         };
         Self {
             tool,
             changes: Vec::new(),
+            before: Vec::new(),
             open: Vec::new(),
             variables: BTreeMap::new(),
             database: None,
             history_schema: schema.to_owned(),
             history_table: table.to_owned(),
+            history_begins: String::new(),
             included: BTreeMap::new(),
         }
+    }
+
+    /// Refuses two changes with one name in the tool's history: only one of them would ever run.
+    pub fn check_unique(&self) -> Result<(), ImportError> {
+        let mut known: BTreeMap<(bool, &str, &str), &Script> = BTreeMap::new();
+        for change in &self.changes {
+            let (id, file) = match self.tool {
+                // Its changesets have an author and a file too.
+                Tool::Liquibase => (
+                    change.ids.last().map_or("", String::as_str),
+                    &*change.up.file,
+                ),
+                _ => (change.id(), ""),
+            };
+            if let Some(first) = known.insert((change.repeatable, id, file), &change.up) {
+                return Err(ImportError::At {
+                    file: change.up.file.clone(),
+                    line: change.up.line,
+                    why: format!("{}:{} is {id} already", first.file, first.line),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Keeps only the changes of a range.
@@ -99,11 +134,17 @@ impl Project {
             .as_ref()
             .map_or(Ok(count), |name| Ok(find(name)? + 1))?;
         let mut at = 0;
-        self.changes.retain(|change| {
-            let is_in = change.repeatable || (first..behind).contains(&at);
-            at += usize::from(!change.repeatable);
-            is_in
-        });
+        for change in std::mem::take(&mut self.changes) {
+            if change.repeatable || (first..behind).contains(&at) {
+                at += usize::from(!change.repeatable);
+                self.changes.push(change);
+                continue;
+            }
+            if at < first {
+                self.before.push(change);
+            }
+            at += 1;
+        }
         if self.changes.is_empty() {
             let text = |name: &Option<String>| name.clone().unwrap_or_else(|| "the end".to_owned());
             return Err(ImportError::EmptyRange {
@@ -140,6 +181,8 @@ pub struct Change {
     /// The tool repeats it when it changes, and it is in every range.
     pub repeatable: bool,
     pub open: Vec<Open>,
+    /// SQL with which the tool records it, and with which it takes the record back, if the source has it.
+    pub history: Option<(String, String)>,
 }
 
 impl Change {
@@ -154,6 +197,7 @@ impl Change {
             alone: false,
             repeatable: false,
             open: Vec::new(),
+            history: None,
         }
     }
 

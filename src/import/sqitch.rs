@@ -1,11 +1,12 @@
 //! Sqitch: a plan with tags, dependencies and reworked changes; deploy, revert and verify scripts.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::ImportError;
-use super::files::{optional, text};
+use super::files::{Source, stays_below};
 use super::project::{Change, Open, Project, Script, Tool};
+
+const CONF: &str = "sqitch.conf";
 
 /// Directories that `sqitch.conf` may move.
 struct Dirs {
@@ -25,13 +26,12 @@ struct Planned {
     tags: Vec<String>,
 }
 
-pub fn read(dir: &Path) -> Result<Project, ImportError> {
+pub fn read(source: &Source) -> Result<Project, ImportError> {
     let mut project = Project::new(Tool::Sqitch);
-    let dirs = configure(
-        &mut project,
-        &optional(dir, "sqitch.conf")?.unwrap_or_default(),
-    );
-    let plan = plan(&mut project, &dirs.plan, &text(dir, &dirs.plan)?)?;
+    let conf = source.optional(CONF)?.unwrap_or_default();
+    let dirs = configure(&mut project, &conf)?;
+    let plan = plan(&mut project, &dirs.plan, &source.text(&dirs.plan)?)?;
+    let mut foreign = BTreeSet::new();
     for (at, planned) in plan.iter().enumerate() {
         let rework = plan[at + 1..]
             .iter()
@@ -51,7 +51,7 @@ pub fn read(dir: &Path) -> Result<Project, ImportError> {
                     .collect();
             }
             for name in names {
-                if let Some(content) = optional(dir, &name)? {
+                if let Some(content) = source.optional(&name)? {
                     return Ok(Some(Script::whole(&name, content)));
                 }
             }
@@ -81,12 +81,12 @@ pub fn read(dir: &Path) -> Result<Project, ImportError> {
         change
             .ids
             .extend(tags.iter().map(|tag| format!("{}@{tag}", planned.name)));
-        change.open = needs(&dirs.plan, planned, &plan[..at]);
+        change.open = needs(&dirs.plan, planned, &plan[..at], &mut foreign);
         project.changes.push(change);
     }
     match project.changes.is_empty() {
         true => Err(ImportError::Empty {
-            path: dir.join(&dirs.plan),
+            path: source.root.join(&dirs.plan),
             tool: Tool::Sqitch,
             expected: "a change in the plan",
         }),
@@ -94,8 +94,13 @@ pub fn read(dir: &Path) -> Result<Project, ImportError> {
     }
 }
 
-/// Dependencies that the order of the plan does not satisfy.
-fn needs(file: &str, planned: &Planned, before: &[Planned]) -> Vec<Open> {
+/// Dependencies that the order of the plan does not satisfy; those on another project once.
+fn needs(
+    file: &str,
+    planned: &Planned,
+    before: &[Planned],
+    foreign: &mut BTreeSet<String>,
+) -> Vec<Open> {
     let has = |name: &str| {
         let (change, tag) = name.split_once('@').unwrap_or((name, ""));
         let tagged = || {
@@ -116,9 +121,12 @@ fn needs(file: &str, planned: &Planned, before: &[Planned]) -> Vec<Open> {
             let text = format!("{} conflicts with {conflict}", planned.name);
             return has(conflict).then(|| open(text));
         }
-        if need.contains(':') {
+        if let Some((project, _)) = need.split_once(':') {
+            if !foreign.insert(project.to_owned()) {
+                return None;
+            }
             let text = format!(
-                "{} needs {need} of another project: name its release in [release] requires",
+                "{} needs {need} of another project: name the release of {project} in [release] requires",
                 planned.name
             );
             return Some(open(text));
@@ -134,6 +142,7 @@ fn needs(file: &str, planned: &Planned, before: &[Planned]) -> Vec<Open> {
 
 fn plan(project: &mut Project, file: &str, text: &str) -> Result<Vec<Planned>, ImportError> {
     let mut plan: Vec<Planned> = Vec::new();
+    let mut tags = BTreeSet::new();
     for (line, number) in text.lines().zip(1_u32..) {
         let wrong = |why: String| ImportError::At {
             file: file.to_owned(),
@@ -160,6 +169,9 @@ fn plan(project: &mut Project, file: &str, text: &str) -> Result<Vec<Planned>, I
                 .last_mut()
                 .ok_or_else(|| wrong("a tag before the first change".to_owned()))?;
             last.tags.push(tag.to_owned());
+            if !tags.insert(tag.to_owned()) {
+                return Err(wrong(format!("the plan has the tag @{tag} already")));
+            }
             continue;
         }
         if name.starts_with('-') {
@@ -170,8 +182,20 @@ fn plan(project: &mut Project, file: &str, text: &str) -> Result<Vec<Planned>, I
             Some(list) => list.split_once(']').map_or("", |(list, _)| list),
             None => "",
         };
+        let name = name.trim_start_matches('+');
+        if name.is_empty() || !stays_below(name) {
+            return Err(wrong(
+                "the change's name leads out of the directory".to_owned(),
+            ));
+        }
+        let first = plan.iter().rposition(|planned| planned.name == name);
+        if first.is_some_and(|at| plan[at..].iter().all(|planned| planned.tags.is_empty())) {
+            return Err(wrong(format!(
+                "{name} is in the plan twice, without a tag between"
+            )));
+        }
         plan.push(Planned {
-            name: name.trim_start_matches('+').to_owned(),
+            name: name.to_owned(),
             line: number,
             needs: needs.split_whitespace().map(str::to_owned).collect(),
             note: note.to_owned(),
@@ -182,10 +206,10 @@ fn plan(project: &mut Project, file: &str, text: &str) -> Result<Vec<Planned>, I
 }
 
 /// Reads directories, registry and target of `sqitch.conf`.
-fn configure(project: &mut Project, conf: &str) -> Dirs {
+fn configure(project: &mut Project, conf: &str) -> Result<Dirs, ImportError> {
     let mut values: BTreeMap<String, String> = BTreeMap::new();
     let mut section = String::new();
-    for line in conf.lines().map(str::trim) {
+    for (line, number) in conf.lines().map(str::trim).zip(1_u32..) {
         if let Some(name) = line
             .strip_prefix('[')
             .and_then(|line| line.strip_suffix(']'))
@@ -195,7 +219,16 @@ fn configure(project: &mut Project, conf: &str) -> Dirs {
             && !line.starts_with(['#', ';'])
         {
             let key = format!("{section}.{}", key.trim());
-            values.insert(key, value.trim().trim_matches('"').to_owned());
+            let value = value.trim().trim_matches('"');
+            let is_path = ["_dir", "_file"].iter().any(|ending| key.ends_with(ending));
+            if is_path && !stays_below(value) {
+                return Err(ImportError::At {
+                    file: CONF.to_owned(),
+                    line: number,
+                    why: format!("{value} leads out of the directory"),
+                });
+            }
+            values.insert(key, value.to_owned());
         }
     }
     let get = |key: &str| {
@@ -219,10 +252,10 @@ fn configure(project: &mut Project, conf: &str) -> Dirs {
         None => name.to_owned(),
     };
     let of = |key: &str, name: &str| get(&format!("core.{key}")).unwrap_or_else(|| below(name));
-    Dirs {
+    Ok(Dirs {
         plan: of("plan_file", "sqitch.plan"),
         deploy: of("deploy_dir", "deploy"),
         revert: of("revert_dir", "revert"),
         verify: of("verify_dir", "verify"),
-    }
+    })
 }

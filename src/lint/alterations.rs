@@ -29,6 +29,8 @@ pub fn alter(tokens: &Tokens<'_>) -> Option<Effects> {
         effects
             .renamed
             .extend(tokens.name(i + 2).map(|(to, _)| (object, to.name)));
+    } else if kind == Kind::Type && tokens.is_any(i + 1, &["value", "attribute"]) {
+        // These are no columns, though they are renamed like one.
     } else if tokens.is(i, "rename") {
         effects.renamed.extend(column(tokens, i + 1, &name));
     } else if tokens.are(i, &["set", "schema"]) {

@@ -8,6 +8,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::added_values;
 use super::objects::{Kind, Object};
 use super::scripts::place;
 use super::undoing::{LaterTiers, Rollback, RollbackEffect, RollbackStatement};
@@ -325,13 +326,7 @@ fn each<'r>(objects: &[Object], undo: impl Fn(&Object) -> Option<&'r RollbackSta
 
 /// The type of `ALTER TYPE type ADD VALUE`.
 fn added_value(sql: &str) -> Option<ObjectName> {
-    let tokens = Tokens::first(sql, 24);
-    let (name, next) = if tokens.are(0, &["alter", "type"]) {
-        tokens.name(2)?
-    } else {
-        return None;
-    };
-    tokens.are(next, &["add", "value"]).then_some(name)
+    Some(added_values::of_type(&Tokens::first(sql, 24))?.0)
 }
 
 #[cfg(test)]

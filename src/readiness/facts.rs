@@ -211,6 +211,7 @@ impl ReleaseFacts {
             manifest: &self.manifest,
             rehearsal: &self.newest_rehearsal()?.document,
             values: self.values.as_ref(),
+            leaves: !self.left.is_empty(),
         })
     }
 

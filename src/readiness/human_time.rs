@@ -63,6 +63,11 @@ pub fn seconds(milliseconds: u64) -> String {
     }
 }
 
+/// `1.3 s` for 1,276 ms: an upper bound, rounded up.
+pub fn at_most(milliseconds: u64) -> String {
+    seconds(milliseconds.max(1).div_ceil(100) * 100)
+}
+
 /// Turns a fragment into a sentence: capitalises the first word if it has only plain letters, and
 /// adds a full stop.
 pub fn sentence(text: &str) -> String {

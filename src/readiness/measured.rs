@@ -15,6 +15,8 @@ pub struct Measured<'a> {
     pub rehearsal: &'a Rehearsal,
     /// Values of the variables, if all that a run requires are known.
     pub values: Option<&'a BTreeMap<String, String>>,
+    /// Whether the release names effects that a rollback leaves behind.
+    pub leaves: bool,
 }
 
 /// Locked tables for which the same sessions wait.
@@ -57,10 +59,11 @@ impl<'a> Measured<'a> {
             .is_some_and(|run| !self.manifest.is_rehearsed(run, rehearsed))
     }
 
-    /// Duration of a step: `run`, `rollback`.
+    /// Duration of a step that held: `run`, `rollback`. A run that broke off measures nothing.
     pub fn step(&self, name: &str) -> Option<u64> {
         let mut steps = self.rehearsal.steps.iter();
-        Some(steps.find(|step| step.name == name)?.milliseconds)
+        let held = steps.find(|step| step.name == name && step.ok)?;
+        Some(held.milliseconds)
     }
 
     /// The tables that make readers or writers wait, in one tier or in the whole run. A table that
@@ -74,6 +77,10 @@ impl<'a> Measured<'a> {
             let Some(readers) = Mode::named(&lock.mode).and_then(Mode::readers_wait) else {
                 continue;
             };
+            let is_blocked = |waits: &Waits<'_>| waits.tables.contains(&lock.relation.as_str());
+            if !readers && all[0].as_ref().is_some_and(is_blocked) {
+                continue;
+            }
             let waits = all[usize::from(!readers)].get_or_insert(Waits {
                 readers,
                 tables: Vec::new(),
@@ -96,8 +103,13 @@ impl<'a> Measured<'a> {
                 format!("the rollback is not proved with these values: there is only {the}")
             }
             RehearsalOutcome::Proved => {
+                let but = if self.leaves {
+                    ", but for what it leaves behind"
+                } else {
+                    ""
+                };
                 let text = format!(
-                    "{the}, proved the rollback: every row and every definition was as before the run"
+                    "{the}, proved the rollback: every row and every definition was as before the run{but}"
                 );
                 return (sentence(&text), true);
             }

@@ -333,7 +333,7 @@ fn what_is_wrong_stops_with_its_code() {
     both.release.as_mut().expect("a release").rehearsals = failed;
     assert_eq!(
         (mark(&both, Row::Rehearsal), judged(&both)),
-        (CellStatus::Stop(30), (Status::Stop, 31))
+        (CellStatus::Stop(11), (Status::Stop, 31))
     );
     // A failure takes precedence over a pending action, in either order.
     both.blockers.insert(0, (Row::Ledger, blocker(20, true)));
@@ -384,7 +384,7 @@ fn a_rehearsal_is_stale_after_a_week_and_the_newest_counts() {
             rehearsed([("2026-11-21T13:00:00Z", Proved)]),
             CellStatus::Unknown,
         ),
-        (and_then(Failed), CellStatus::Stop(30)),
+        (and_then(Failed), CellStatus::Stop(11)),
         (and_then(Incomplete), CellStatus::Unknown),
         // A limited rehearsal does not supersede the older one, which compared all rows.
         (and_then(Limited), CellStatus::Go),

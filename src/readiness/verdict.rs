@@ -356,11 +356,20 @@ fn run_steps(facts: &ReadinessFacts) -> Vec<String> {
             of.release
         )
     });
+    let differs = if alone {
+        format!(
+            "If one differs, the last transaction is undone, and the steps committed before it stay: `{}` takes them back.",
+            command(facts, "rollback")
+        )
+    } else {
+        "If one differs, everything is undone.".to_owned()
+    };
     let steps = [
         run,
         how,
-        "Before it is final, the values and checks below are compared with what was promised. If one differs, everything is undone."
-            .to_owned(),
+        format!(
+            "Before it is final, the values and checks below are compared with what was promised. {differs}"
+        ),
         format!(
             "A signed receipt says what was done, to which database, and on whose approval. It can be taken back with `{}`.",
             command(facts, "rollback")

@@ -1,11 +1,13 @@
 //! The journal: a run's own file in the directory of its receipt, one JSON line a step, each with
 //! the digest of the line before, fsynced before the step that it announces. `status` reads it if
-//! the run ended without a receipt.
+//! the run ended without a receipt. Rollouts have journals with steps of their own.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::durable;
@@ -16,11 +18,35 @@ use pgseal_verify::limits;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Line {
+pub struct Line<S = JournalStep> {
     /// The digest of the previous line without its line feed; of no bytes for the first.
     pub prev_sha256: Digest,
     pub at: Timestamp,
-    pub step: JournalStep,
+    pub step: S,
+}
+
+/// The steps of a kind of journal.
+pub trait Step: Serialize + DeserializeOwned {
+    /// The end of the journal's name.
+    const EXTENSION: &'static str;
+
+    /// Shortens long texts.
+    fn fitted(self) -> Self {
+        self
+    }
+}
+
+impl Step for JournalStep {
+    const EXTENSION: &'static str = "journal";
+
+    fn fitted(self) -> Self {
+        match self {
+            Self::Retry { why } => Self::Retry {
+                why: why.chars().take(WHY_CHARS).collect(),
+            },
+            step => step,
+        }
+    }
 }
 
 /// A step of a run, written before it is taken.
@@ -73,7 +99,7 @@ const ROOM: u64 = 1 << 20;
 const WHY_CHARS: usize = 1_000;
 
 /// An open journal. If it is dropped before its first line, no file remains.
-pub struct Journal {
+pub struct Journal<S: Step = JournalStep> {
     file: File,
     path: PathBuf,
     last: Option<Digest>,
@@ -83,14 +109,15 @@ pub struct Journal {
     room: u64,
     /// True if a partly written line may follow them.
     torn: bool,
+    steps: PhantomData<fn(S)>,
 }
 
-impl Journal {
+impl<S: Step> Journal<S> {
     /// Creates the file, and `dir` if it is missing, with reserved bytes. Fails without a trace if the
     /// medium is full or read-only, or the file exists.
     pub fn create(dir: &Path, stem: &str) -> io::Result<Self> {
         durable::create_dirs(dir)?;
-        let path = dir.join(format!("{stem}.journal"));
+        let path = dir.join(format!("{stem}.{}", S::EXTENSION));
         let file = OpenOptions::new()
             .append(true)
             .create_new(true)
@@ -102,6 +129,7 @@ impl Journal {
             length: 0,
             room: 0,
             torn: false,
+            steps: PhantomData,
         };
         journal.take_room()?;
         journal.file.sync_all()?;
@@ -111,17 +139,11 @@ impl Journal {
 
     /// Appends a step, which is on the medium on return. After an error it is not written; later steps
     /// may be.
-    pub fn write(&mut self, at: Timestamp, step: JournalStep) -> io::Result<()> {
-        let step = match step {
-            JournalStep::Retry { why } => JournalStep::Retry {
-                why: why.chars().take(WHY_CHARS).collect(),
-            },
-            step => step,
-        };
+    pub fn write(&mut self, at: Timestamp, step: S) -> io::Result<()> {
         let line = Line {
             prev_sha256: self.last.unwrap_or_else(|| Digest::of(b"")),
             at,
-            step,
+            step: step.fitted(),
         };
         let mut bytes = serde_json::to_vec(&line)?;
         let digest = Digest::of(&bytes);
@@ -157,6 +179,11 @@ impl Journal {
         &self.path
     }
 
+    /// Locks the file for the life of this journal, so that others can see that its writer lives.
+    pub fn lock(&self) -> io::Result<()> {
+        Ok(self.file.try_lock()?)
+    }
+
     fn take_room(&mut self) -> io::Result<()> {
         durable::reserve(&self.file, ROOM)?;
         self.room = self.length + ROOM;
@@ -164,7 +191,7 @@ impl Journal {
     }
 }
 
-impl Drop for Journal {
+impl<S: Step> Drop for Journal<S> {
     fn drop(&mut self) {
         // Best effort, both: an empty journal proves nothing, and unused reserved space is
         // harmless.
@@ -177,15 +204,15 @@ impl Drop for Journal {
 
 /// A journal with an unbroken chain of lines.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Chain {
-    pub lines: Vec<Line>,
+pub struct Chain<S = JournalStep> {
+    pub lines: Vec<Line<S>>,
     pub digests: Vec<Digest>,
     /// Whether the last line is incomplete after a crash; it counts as not written.
     pub is_cut: bool,
 }
 
 /// Reads a journal; `None` if a line is malformed or does not follow the previous one.
-pub fn read_chain(path: &Path) -> io::Result<Option<Chain>> {
+pub fn read_chain<S: Step>(path: &Path) -> io::Result<Option<Chain<S>>> {
     let metadata = std::fs::metadata(path)?;
     if !metadata.is_file() || metadata.len() > limits::JOURNAL_BYTES {
         return Ok(None);
@@ -194,7 +221,7 @@ pub fn read_chain(path: &Path) -> io::Result<Option<Chain>> {
 }
 
 /// Like [`read_chain`], of bytes from any source.
-pub fn chain(mut bytes: Vec<u8>) -> Option<Chain> {
+pub fn chain<S: Step>(mut bytes: Vec<u8>) -> Option<Chain<S>> {
     let end = bytes.iter().rposition(|byte| *byte == b'\n');
     let whole = end.map_or(0, |at| at + 1);
     let mut chain = Chain {
@@ -207,13 +234,19 @@ pub fn chain(mut bytes: Vec<u8>) -> Option<Chain> {
     for text in text.split_terminator('\n') {
         let before = chain.digests.last().copied();
         let before = before.unwrap_or_else(|| Digest::of(b""));
-        match serde_json::from_str::<Line>(text) {
-            Ok(line) if line.prev_sha256 == before => chain.lines.push(line),
-            _ => return None,
-        }
+        let line = line_of(text).filter(|line| line.prev_sha256 == before);
+        chain.lines.push(line?);
         chain.digests.push(Digest::of(text.as_bytes()));
     }
     Some(chain)
+}
+
+/// Reads a line that says what it is read as, and nothing else: derived readers also take lists for objects, null for an absent
+/// field, and fields of a step that they don't know.
+fn line_of<S: Step>(text: &str) -> Option<Line<S>> {
+    let line: Line<S> = serde_json::from_str(text).ok()?;
+    let said: serde_json::Value = serde_json::from_str(text).ok()?;
+    (serde_json::to_value(&line).ok()? == said).then_some(line)
 }
 
 /// The lines of a journal; `None` as in [`read_chain`].
@@ -221,15 +254,24 @@ pub fn read(path: &Path) -> io::Result<Option<Vec<Line>>> {
     Ok(read_chain(path)?.map(|chain| chain.lines))
 }
 
-/// The journals of a directory, ordered by name; none if it does not exist.
+/// The journals of runs in a directory, ordered by name; none if it does not exist.
 pub fn all_in(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    files_in(dir, JournalStep::EXTENSION)
+}
+
+/// The files of a directory by the end of their names; none if it does not exist.
+pub fn files_in(dir: &Path, end: &str) -> io::Result<Vec<PathBuf>> {
     let entries = match std::fs::read_dir(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
     };
     let paths = entries.map(|entry| Ok(entry?.path()));
     let mut paths = paths.collect::<io::Result<Vec<_>>>()?;
-    paths.retain(|path| path.extension().is_some_and(|named| named == "journal"));
+    let end = format!(".{end}");
+    paths.retain(|path| {
+        let name = path.file_name().unwrap_or_default();
+        name.len() > end.len() && name.as_encoded_bytes().ends_with(end.as_bytes())
+    });
     paths.sort();
     Ok(paths)
 }
@@ -239,11 +281,39 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_line_says_what_it_is_read_as_and_nothing_else() {
+        let line = |at: &str, step: &str| {
+            format!(
+                "{{\"at\":{at}, \"prev_sha256\":\"{}\", \"step\":{step}}}\n",
+                Digest::of(b"")
+            )
+        };
+        let at = "\"2026-11-21T12:00:00Z\"";
+        let end = "{\"end\":{\"outcome\":\"committed\"}}";
+        assert_eq!(
+            chain::<JournalStep>(line(at, end).into_bytes()).map(|chain| chain.lines.len()),
+            Some(1)
+        );
+        let list = format!("[\"{}\",{at},{end}]\n", Digest::of(b""));
+        for other in [
+            list,
+            line(at, "{\"end\":[\"committed\"]}"),
+            line(at, "{\"end\":{\"outcome\":\"committed\",\"more\":1}}"),
+        ] {
+            assert_eq!(
+                chain::<JournalStep>(other.clone().into_bytes()),
+                None,
+                "{other}"
+            );
+        }
+    }
+
+    #[test]
     fn a_changed_or_removed_line_breaks_the_chain() {
         let dir = tempfile::tempdir().expect("temp dir");
         let mut journal = Journal::create(dir.path(), "a").expect("new");
         assert!(
-            Journal::create(dir.path(), "a").is_err(),
+            Journal::<JournalStep>::create(dir.path(), "a").is_err(),
             "an existing journal is never overwritten"
         );
         let at = Timestamp::from_seconds(0).expect("epoch");
@@ -297,7 +367,7 @@ mod tests {
     fn nothing_is_left_of_what_never_began() {
         let dir = tempfile::tempdir().expect("temp dir");
         let below = dir.path().join("a/b");
-        drop(Journal::create(&below, "a").expect("new"));
+        drop(Journal::<JournalStep>::create(&below, "a").expect("new"));
         assert!(all_in(&below).expect("read").is_empty());
     }
 }

@@ -41,9 +41,12 @@ pub fn check_clock(receipts: &Path, now: Timestamp) -> Result<(), MemoryError> {
             path: journal.clone(),
             source,
         };
-        let lines = journal::read(&journal)
-            .map_err(unread)?
-            .ok_or_else(|| MemoryError::Damaged(journal.clone()))?;
+        let lines = match journal::read(&journal) {
+            // Another run of this host began none: its empty journal is gone since it was listed.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            read => read.map_err(unread)?,
+        };
+        let lines = lines.ok_or_else(|| MemoryError::Damaged(journal.clone()))?;
         let last = lines.iter().map(|line| line.at).max();
         if let Some(at) = last.filter(|at| newest.as_ref().is_none_or(|(known, _)| at > known)) {
             newest = Some((at, journal));

@@ -8,6 +8,7 @@ use serde::Serialize;
 use pgseal_verify::format::json::{self, JsonError};
 use pgseal_verify::format::receipt::{GateAnswer, ReceiptStatement, TierRecord, VerifyRecord};
 use pgseal_verify::format::rehearsal::RehearsalStatement;
+use pgseal_verify::format::rollout::RolloutStatement;
 use pgseal_verify::limits;
 
 /// Remaining statements of each script, and remaining characters of each text; tried in order.
@@ -67,6 +68,14 @@ pub(super) fn shorten_rehearsal(statement: &mut RehearsalStatement, step: Step) 
         .for_each(|text| cut(text, step.1));
     // The strongest locks are listed first.
     it.locks.truncate(step.1);
+}
+
+pub(super) fn shorten_rollout(statement: &mut RolloutStatement, step: Step) {
+    let it = &mut statement.predicate;
+    let errors = it.databases.iter_mut().filter_map(|one| one.error.as_mut());
+    errors
+        .chain(&mut it.stopped)
+        .for_each(|text| cut(text, step.1));
 }
 
 fn parts(

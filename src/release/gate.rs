@@ -157,7 +157,8 @@ pub(super) fn open_to_ask(
 ) -> Result<(Box<dyn Session>, Within), OpenError> {
     let (mut session, _) = open(order, policy, Purpose::Ask)?;
     let runs_as = order.runs_as.filter(|_| order.rehearsal().is_none());
-    let roles = gate_role::check(session.as_mut(), order.root().policy().gate_role, runs_as);
+    let wanted = order.root().policy().gate_role;
+    let roles = gate_role::check(session.as_mut(), wanted, runs_as, order.clone);
     let roles = roles.map_err(OpenError::Connect)?;
     let within = if roles.superuser_runs {
         Within::BeforeSuperusersRun
@@ -187,20 +188,34 @@ pub fn answers(
     let mut fresh = Some(open().map_err(GateError::Open)?);
     let mut answers = Vec::new();
     for gate in needed(order) {
-        let unanswered = |failure| GateError::Unanswered(gate.name.clone(), Box::new(failure));
-        let (mut session, within) = match fresh.take() {
+        let fresh = match fresh.take() {
             Some(fresh) => fresh,
             None => open().map_err(GateError::Open)?,
         };
-        let sql = order.sql(&gate.file).map_err(Failure::from);
-        let answer = sql
-            .and_then(|sql| probe::ask_read_only(session.as_mut(), sql, order, within))
-            .and_then(|observed| answer(gate, Asked::Before, observed))
-            .map_err(unanswered)?;
+        let answer = ask_one(order, gate, fresh)?;
         observer.event(Event::Gate(&answer));
         answers.push(answer);
     }
     Ok(answers)
+}
+
+/// Queries one file of the release as a gate that no tier requires.
+pub fn ask_alone(order: &RunContext<'_>, gate: &Gate) -> Result<GateAnswer, GateError> {
+    let opened = open_to_ask(order, order.root().policy()).map_err(GateError::Open)?;
+    target::check_primary(opened.0.as_ref())
+        .map_err(|error| GateError::Open(OpenError::Target(error)))?;
+    ask_one(order, gate, opened)
+}
+
+fn ask_one(
+    order: &RunContext<'_>,
+    gate: &Gate,
+    (mut session, within): (Box<dyn Session>, Within),
+) -> Result<GateAnswer, GateError> {
+    let sql = order.sql(&gate.file).map_err(Failure::from);
+    sql.and_then(|sql| probe::ask_read_only(session.as_mut(), sql, order, within))
+        .and_then(|observed| answer(gate, Asked::Before, observed))
+        .map_err(|failure| GateError::Unanswered(gate.name.clone(), Box::new(failure)))
 }
 
 /// Like [`answers`], but opens no session if there are no gates.

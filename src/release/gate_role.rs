@@ -3,6 +3,7 @@
 //! It is the defence against attacks that no check can exclude. For example, an index can be
 //! committed in the last round trip and evaluated by the planner.
 
+use super::run_context::CloneOf;
 use crate::database::{DatabaseError, Session};
 use pgseal_verify::format::trust_document::GateRole;
 
@@ -43,10 +44,13 @@ pub struct Roles {
 
 /// Checks the rights of the session's login role, and of the run's role if that is another. With
 /// [`GateRole::Any`] nothing is checked.
+///
+/// The remedy is for the session's database, or for the one that a clone was made of.
 pub fn check(
     session: &mut dyn Session,
     wanted: GateRole,
     runs_as: Option<&str>,
+    clone: Option<CloneOf<'_>>,
 ) -> Result<Roles, DatabaseError> {
     if wanted == GateRole::Any {
         return Ok(Roles::default());
@@ -56,14 +60,21 @@ pub fn check(
     // Everything but a plain "false" counts as yes.
     let mut next = || found.next().flatten().as_deref() != Some("false");
     let (has_more, superuser_runs) = (next(), next());
-    let too_much = if has_more { too_much(session)? } else { None };
+    let too_much = if has_more {
+        too_much(session, clone)?
+    } else {
+        None
+    };
     Ok(Roles {
         too_much,
         superuser_runs,
     })
 }
 
-fn too_much(session: &mut dyn Session) -> Result<Option<TooMuch>, DatabaseError> {
+fn too_much(
+    session: &mut dyn Session,
+    clone: Option<CloneOf<'_>>,
+) -> Result<Option<TooMuch>, DatabaseError> {
     let found = session.query(RIGHTS, &[])?;
     if found.rows.is_empty() {
         return Ok(None);
@@ -73,7 +84,11 @@ fn too_much(session: &mut dyn Session) -> Result<Option<TooMuch>, DatabaseError>
         right.unwrap_or_else(|| "has rights that the server has no words for".to_owned())
     });
     let identity = session.identity();
-    let remedy = remedy(&identity.database, session.server_version_num());
+    let database = match &clone {
+        Some(clone) => clone.source(),
+        None => Some(identity.database.as_str()),
+    };
+    let remedy = remedy(database, session.server_version_num());
     Ok(Some(TooMuch {
         role: identity.user.clone(),
         rights: rights.collect(),
@@ -82,9 +97,8 @@ fn too_much(session: &mut dyn Session) -> Result<Option<TooMuch>, DatabaseError>
 }
 
 /// SQL that creates a role which may only read this database. `pg_read_all_data` came with
-/// PostgreSQL 14.
-pub fn remedy(database: &str, version: u32) -> Vec<String> {
-    let database = super::settings::quoted(database);
+/// PostgreSQL 14. The clone of a dump has no database that stays.
+pub fn remedy(database: Option<&str>, version: u32) -> Vec<String> {
     let read = match version {
         140_000.. => format!("grant pg_read_all_data, pg_read_all_stats to {SUGGESTED};"),
         _ => format!(
@@ -92,11 +106,15 @@ pub fn remedy(database: &str, version: u32) -> Vec<String> {
              grant pg_read_all_stats to {SUGGESTED};"
         ),
     };
-    vec![
-        format!("create role {SUGGESTED} login;"),
-        format!("grant connect on database {database} to {SUGGESTED};"),
-        read,
-    ]
+    let connect = database.map(|database| {
+        let database = super::settings::quoted(database);
+        format!("grant connect on database {database} to {SUGGESTED};")
+    });
+    let create = format!("create role {SUGGESTED} login;");
+    [Some(create), connect, Some(read)]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// Whether a role is or could become a superuser, or use files and programs of the server

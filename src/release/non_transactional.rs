@@ -125,6 +125,7 @@ impl Executor<'_, '_> {
         let (at, verb) = (&one.statement.origin.at, one.verb());
         self.observer.event(Event::Statement { at, verb });
         lock::check_held(self.session)?;
+        self.check_clone()?;
         let begun = Instant::now();
         let scope = match one.step {
             steps::Step::Within => RetryScope::Transaction,

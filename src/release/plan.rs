@@ -107,16 +107,8 @@ fn phases(manifest: &Manifest) -> Vec<Phase> {
 
 /// Recomputed from the authenticated scripts, with the values of this run.
 fn points_of(order: &RunContext<'_>) -> Vec<Point> {
-    let expected = server_variables::expected(order.manifest());
-    points::points(order.manifest(), &mut |file, visit| {
-        // `planned` reports an unreadable script as an obstacle.
-        let Ok(sql) = order.sql(file) else { return };
-        sql.explore(order.variables, &expected, |way, step| {
-            if let Ok((_, Step::Statement(statement))) = step {
-                visit(way, statement);
-            }
-        });
-    })
+    // `planned` reports an unreadable script as an obstacle.
+    points::points(order.manifest(), &mut order.walk())
 }
 
 /// Counts a tier's statements by kind.

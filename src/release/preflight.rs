@@ -36,7 +36,7 @@ pub enum PreflightError {
     NoTime(Box<Entry>),
     /// This very release is in effect.
     AlreadyApplied(Box<Entry>),
-    /// A later version has run here.
+    /// A later version is in effect, or has run here and this one never did.
     Downgrade(Box<Entry>),
     /// Another release of the same name and sequence is in effect.
     SameSequence(Box<Entry>),
@@ -50,6 +50,8 @@ pub enum PreflightError {
     Unfinished(Box<Entry>),
     /// No unfinished run to resume.
     NothingToResume,
+    /// A decision about an interrupted statement, and no statement of the run was interrupted.
+    NothingInterrupted,
     /// The unfinished run was begun with other values of its variables.
     OtherValues(Box<Entry>),
     /// The unfinished run was begun by another role.
@@ -180,10 +182,14 @@ pub(super) fn survey_ledger(
     let mut rows = all;
     rows.retain(|row| row.release == release.name.as_str());
     let id = order.bundle.release_id().to_string();
-    if let Some(later) = rows.iter().find(|row| row.sequence > release.sequence) {
+    let standing = ledger::in_effect(&rows);
+    let is_standing = |row: &Entry| standing.iter().any(|other| other.id == row.id);
+    // Once it and the later ones are rolled back, nothing else leads to where it led.
+    let ran = rows.iter().any(|row| row.release_id == id);
+    let mut later = rows.iter().filter(|row| row.sequence > release.sequence);
+    if let Some(later) = later.find(|row| !ran || is_standing(row)) {
         return Err(PreflightError::Downgrade(Box::new(later.clone())));
     }
-    let standing = ledger::in_effect(&rows);
     if let Some(same) = standing.iter().find(|row| row.release_id == id) {
         return Err(PreflightError::AlreadyApplied(Box::new((*same).clone())));
     }

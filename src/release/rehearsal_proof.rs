@@ -24,6 +24,12 @@ pub enum RehearsalProofError {
         path: PathBuf,
         source: UnprovedError,
     },
+    /// The newest one failed, though none is required.
+    #[error("the newest rehearsal of it does not count: {source}")]
+    Failed {
+        path: PathBuf,
+        source: UnprovedError,
+    },
     #[error("{}{found}", .demanded_by.text())]
     Missing {
         /// Source of the requirement.
@@ -77,7 +83,7 @@ impl DemandedBy {
 
 /// Selects the newest relevant receipt, among those in the directory and the named one, and
 /// validates it as the run's proof. Returns `None` if no rehearsal is required and no receipt is
-/// named.
+/// named; but also then a run does not begin if the newest signed one failed.
 pub fn proof(
     named: Option<&Path>,
     root: &TrustRoot,
@@ -109,9 +115,8 @@ pub fn proof(
         let named = read(path).map_err(refused)?;
         named.prove(&demand).map_err(refused)?;
         evidence.push((path.to_owned(), named));
-    } else if !(manifest.require_rehearsal || policy.require_rehearsal) {
-        return Ok(None);
     }
+    let is_required = named.is_some() || manifest.require_rehearsal || policy.require_rehearsal;
     let mut last = None;
     for path in found(receipts)? {
         match read(&path) {
@@ -120,7 +125,7 @@ pub fn proof(
             // Without a signature it is evidence neither for the release nor against it.
             Err(error @ UnprovedError::Unsigned) => last = Some((path, error)),
             // It may report a failure of this release.
-            Err(source) if is_about(&path, release) => {
+            Err(source) if is_required && is_about(&path, release) => {
                 return Err(RehearsalProofError::Unreadable { path, source });
             }
             Err(error) => last = Some((path, error)),
@@ -133,7 +138,13 @@ pub fn proof(
         manifest,
         Some(variables),
     );
-    let found = match newest.map(|(path, read)| (read.prove(&demand), path)) {
+    let newest = newest.map(|(path, read)| (read.prove(&demand), path));
+    let found = match newest {
+        // docs/decisions/111
+        Some((Err(source @ UnprovedError::Failed(_)), path)) if !is_required => {
+            return Err(RehearsalProofError::Failed { path, source });
+        }
+        _ if !is_required => return Ok(None),
         Some((Ok(proved), _)) => return Ok(Some(proved)),
         Some((Err(source), path)) if several => Found::Newest { path, source },
         Some((Err(source), path)) => Found::One { path, source },

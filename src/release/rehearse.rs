@@ -23,6 +23,7 @@ mod running;
 mod server;
 pub mod standing;
 mod steps;
+pub mod trial;
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -34,6 +35,7 @@ pub use server::Server;
 
 use server::Admin;
 use standing::Signer;
+use trial::TrialDatabase;
 
 use super::cancellation::CancellationToken;
 use super::event::{BackgroundObserver, Observer};
@@ -50,6 +52,8 @@ pub struct Job<'b> {
     /// The server of that database.
     pub server: &'b dyn Server,
     pub from: ClonedFrom<'b>,
+    /// The database of `from`, if the release is tried and not rehearsed.
+    pub trial: Option<&'b TrialDatabase>,
     /// The script that opens the gates on the clone.
     pub approval: Option<Approval<'b>>,
     /// Observes lock waits of statements.

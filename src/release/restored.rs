@@ -5,6 +5,7 @@ use super::run_context::RunContext;
 use super::touched::Touched;
 use crate::database::Session;
 use crate::fingerprint::{self, Difference, FingerprintError};
+use crate::lint::added_values::{self, AddedValue};
 use pgseal_verify::format::fingerprint::{Fingerprint, Scope};
 
 /// The definitions before the run that a rollback undoes.
@@ -17,19 +18,19 @@ pub struct StartOfRun {
 /// Most differences that are kept.
 const MOST: usize = 100;
 
-/// The differences of the definitions in the open transaction, as lines; orders of columns that the
-/// release accepts are left out.
+/// The differences of the definitions in the open transaction, as lines, without those that the
+/// release accepts.
 pub(super) fn differences(
     session: &mut dyn Session,
     order: &RunContext<'_>,
     start: &StartOfRun,
 ) -> Result<Vec<String>, FingerprintError> {
     let now = fingerprint::take_on(session, &Scope::Schema, (order.clock)())?;
-    let reordered = &order.manifest().reordered;
     let differences = fingerprint::differences(&start.definitions, &now);
+    let accepted = Accepted::by(order);
     let counted = differences
         .iter()
-        .filter(|difference| !accepts(reordered, difference));
+        .filter(|difference| !accepted.has(difference));
     let counted: Vec<&Difference> = counted.collect();
     if counted.is_empty() {
         return Ok(Vec::new());
@@ -47,10 +48,37 @@ pub(super) fn differences(
     Ok(lines)
 }
 
-/// Whether a release accepts a difference after its rollback.
-pub(super) fn accepts(reordered: &[String], difference: &Difference) -> bool {
-    let table = difference.reordered();
-    table.is_some_and(|table| reordered.iter().any(|accepted| accepted == table))
+/// Differences after a rollback that a release accepts: orders of columns, and acknowledged values
+/// of enumerations, which no statement drops (docs/decisions/112).
+pub(super) struct Accepted<'a> {
+    reordered: &'a [String],
+    values: Vec<AddedValue>,
+}
+
+impl<'a> Accepted<'a> {
+    pub fn by(order: &RunContext<'a>) -> Self {
+        let manifest = order.manifest();
+        Self {
+            reordered: &manifest.reordered,
+            values: added_values::acknowledged(manifest, &mut order.walk()),
+        }
+    }
+
+    pub fn has(&self, difference: &Difference) -> bool {
+        if let Some(table) = difference.reordered() {
+            return self.reordered.iter().any(|accepted| accepted == table);
+        }
+        let Some((name, labels)) = difference.new_labels() else {
+            return false;
+        };
+        let is_of =
+            |of: &str| name == of || !of.contains('.') && name.split('.').nth(1) == Some(of);
+        let is_accepted = |label: &String| {
+            let mut values = self.values.iter();
+            values.any(|value| value.value == *label && is_of(&value.of))
+        };
+        labels.iter().all(is_accepted)
+    }
 }
 
 /// The failure of a rollback that must be exact.

@@ -1,10 +1,13 @@
 //! The unfinished run in the ledger, and the decisions of `run --resume` about it.
 
+use std::collections::BTreeMap;
+
 use super::approvals::Uses;
 use super::dependencies::Dependencies;
+use super::gate;
 use super::preflight::{self, PreflightError};
 use super::run_context::RunContext;
-use crate::database::Session;
+use crate::database::{Purpose, Session};
 use crate::record::ledger::{self, Entry, Happened, Step};
 use pgseal_verify::digest::Digest;
 use pgseal_verify::format::receipt::ObservedTarget;
@@ -37,6 +40,24 @@ pub(super) enum Progress {
     Done,
 }
 
+/// The values of this release's unfinished run, which a resumed run takes over; none if there is no
+/// such run. They are read before the lock is held: [`UnfinishedRun::find`] compares them with it.
+pub fn recorded_values(order: &RunContext<'_>) -> Result<BTreeMap<String, String>, PreflightError> {
+    let opened = gate::open(order, order.root().policy(), Purpose::Write);
+    let (mut session, _) = opened.map_err(PreflightError::Open)?;
+    let all = ledger::entries(session.as_mut()).map_err(PreflightError::Ledger)?;
+    let id = order.bundle.release_id().to_string();
+    let run = ledger::unfinished(&all).filter(|run| run.release_id == id);
+    Ok(run.map(|run| run.variables.clone()).unwrap_or_default())
+}
+
+/// Whether the last statement was sent and has no recorded outcome.
+pub fn is_interrupted(steps: &[Step]) -> bool {
+    steps
+        .last()
+        .is_some_and(|step| step.happened == Happened::Started)
+}
+
 impl UnfinishedRun {
     /// Finds the unfinished run of this release with these values, by this role. Also returns the
     /// uses of approvals by other runs.
@@ -60,6 +81,9 @@ impl UnfinishedRun {
         // Names may resolve differently for another role.
         if entry.role != target.role {
             return Err(PreflightError::OtherRole(Box::new(entry)));
+        }
+        if decision.is_some() && !is_interrupted(&steps) {
+            return Err(PreflightError::NothingInterrupted);
         }
         // A release that it requires may have been rolled back since.
         let dependencies = Dependencies::of(order.manifest(), &all);

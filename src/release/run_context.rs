@@ -6,6 +6,7 @@ use std::path::Path;
 use super::cancellation::CancellationToken;
 use super::rehearse::ClonedDatabase;
 use super::rehearse::standing::StandingClone;
+use super::server_variables;
 use crate::bundle::AuthenticatedSql;
 use crate::bundle::{AuthenticatedBundle, BundleToRun};
 use crate::database::Connect;
@@ -15,6 +16,7 @@ use pgseal_verify::format::manifest::Manifest;
 use pgseal_verify::format::receipt::Operator;
 use pgseal_verify::format::run_limits::RunLimits;
 use pgseal_verify::format::timestamp::Timestamp;
+use psql_script::{Statement, Step};
 
 /// The context of commands on a database. Running a release takes a [`ContextToRun`].
 #[derive(Clone, Copy)]
@@ -47,6 +49,16 @@ pub enum CloneOf<'b> {
     Rehearsal(&'b ClonedDatabase),
     /// One that stays: it is asked and checked, and nothing runs on it.
     Standing(&'b StandingClone),
+}
+
+impl<'b> CloneOf<'b> {
+    /// The database that the clone was made of; `None` for a dump.
+    pub fn source(self) -> Option<&'b str> {
+        match self {
+            Self::Rehearsal(clone) => clone.source(),
+            Self::Standing(clone) => clone.source(),
+        }
+    }
 }
 
 /// The context of a run.
@@ -103,6 +115,20 @@ impl<'b> RunContext<'b> {
         self.bundle.manifest()
     }
 
+    /// Reads a script of the release with the values of this run, and passes on each statement with
+    /// the number of its path. A script that can't be read has none.
+    pub(super) fn walk(&self) -> impl FnMut(&EntryPath, &mut dyn FnMut(usize, Statement)) {
+        let expected = server_variables::expected(self.manifest());
+        move |file, visit| {
+            let Ok(sql) = self.sql(file) else { return };
+            sql.explore(self.variables, &expected, |way, step| {
+                if let Ok((_, Step::Statement(statement))) = step {
+                    visit(way, statement);
+                }
+            });
+        }
+    }
+
     /// A script of the release.
     pub fn sql(&self, path: &EntryPath) -> Result<AuthenticatedSql<'b>, MissingScript> {
         AuthenticatedSql::of(self.bundle, path).ok_or_else(|| MissingScript(path.clone()))
@@ -130,7 +156,7 @@ pub struct MissingScript(EntryPath);
 pub enum VariableError {
     #[error("the release has no variable {name:?}; it has {known}")]
     Unknown { name: String, known: String },
-    #[error("variable {name:?} is required: {about}")]
+    #[error("variable {name:?} is required{}", .about.is_empty().then(String::new).unwrap_or_else(|| format!(": {about}")))]
     Missing {
         name: String,
         /// The manifest's description of the variable.

@@ -8,6 +8,7 @@ use super::resolve::{self, Resolution};
 use crate::database::{Connect, DatabaseError, Purpose};
 use crate::record::journal::{self, JournalStep, Line};
 use crate::record::ledger::{self, Entry, Step};
+use crate::record::receipt;
 use pgseal_verify::format::receipt::{ObservedTarget, Outcome};
 use pgseal_verify::format::timestamp::Timestamp;
 
@@ -24,6 +25,8 @@ pub struct Status {
     pub unfinished: Vec<Unfinished>,
     /// The last attempt, if it failed and left the database as it was.
     pub failed: Option<FailedAttempt>,
+    /// The failed attempts of the unfinished run, newest first, by the journals of this host.
+    pub attempts: Vec<FailedAttempt>,
     /// Runs that are committed by their journals but missing from this ledger.
     pub lacking: Vec<Lacking>,
     /// Journals or directories that cannot be read, with reasons. The database is queried all the
@@ -43,13 +46,16 @@ pub struct Unfinished {
     pub ending: Ending,
 }
 
-/// A run or rollback that failed and changed nothing.
+/// A run or rollback that failed.
+#[derive(Clone)]
 pub struct FailedAttempt {
     pub journal: PathBuf,
     /// Action and release: `run of one-roof 1.0.0`.
     pub what: String,
     /// The host's clock when it ended.
     pub ended: Timestamp,
+    /// The cause, by its receipt, which is not authenticated here.
+    pub cause: Option<String>,
 }
 
 /// A run with an answered COMMIT that the ledger lacks.
@@ -158,8 +164,15 @@ pub fn ask(connect: &dyn Connect, receipts: &Path) -> Result<Status, DatabaseErr
     // The ledger knows attempts of other hosts, and the journals those that left no row.
     let row = ledger.last().map(|entry| entry.at.clone());
     let is_last = |one: &FailedAttempt| row.is_none_or(|at| one.ended.to_string() > at);
-    let last = attempts.into_iter().max_by_key(|attempt| attempt.ended);
-    let failed = last.and_then(|attempt| attempt.failed).filter(is_last);
+    let of_stopped = attempts.iter().filter(|attempt| {
+        let run = stopped.as_ref().map(|(entry, _)| &entry.run_id);
+        attempt.failed() && run == Some(&attempt.ledger_run)
+    });
+    let mut failed_here: Vec<_> = of_stopped.map(Attempt::with_cause).collect();
+    failed_here.sort_by_key(|one| std::cmp::Reverse(one.ended));
+    let last = attempts.iter().max_by_key(|attempt| attempt.told.ended);
+    let failed = last.filter(|last| last.outcome == Outcome::Unchanged);
+    let failed = failed.map(Attempt::with_cause).filter(is_last);
     Ok(Status {
         target,
         ledger,
@@ -167,6 +180,7 @@ pub fn ask(connect: &dyn Connect, receipts: &Path) -> Result<Status, DatabaseErr
         holder,
         unfinished,
         failed,
+        attempts: failed_here,
         lacking,
         unread,
     })
@@ -230,19 +244,38 @@ fn ending(
     }))
 }
 
-/// The end of a run or rollback on this database.
+/// A run or rollback on this database that ended.
 struct Attempt {
-    /// The host's clock.
-    ended: Timestamp,
-    /// If it failed and changed nothing.
-    failed: Option<FailedAttempt>,
+    run_id: String,
+    /// The run in the ledger: its own, or the one that it resumes.
+    ledger_run: String,
+    outcome: Outcome,
+    told: FailedAttempt,
+}
+
+impl Attempt {
+    fn failed(&self) -> bool {
+        matches!(self.outcome, Outcome::Unchanged | Outcome::Partial)
+    }
+
+    fn with_cause(&self) -> FailedAttempt {
+        let receipt = receipt::claimed(&self.told.journal.with_extension("receipt.json"));
+        let receipt = receipt.ok().map(|statement| statement.predicate);
+        let receipt = receipt.filter(|receipt| receipt.run_id == self.run_id);
+        FailedAttempt {
+            cause: receipt.and_then(|receipt| receipt.error),
+            ..self.told.clone()
+        }
+    }
 }
 
 fn attempt(here: &ObservedTarget, path: &Path, lines: &[Line]) -> Option<Attempt> {
     let JournalStep::Begin {
+        run_id,
         action,
         release,
         target,
+        resumes,
         ..
     } = &lines.first()?.step
     else {
@@ -254,14 +287,16 @@ fn attempt(here: &ObservedTarget, path: &Path, lines: &[Line]) -> Option<Attempt
     };
     let is_here =
         (&target.database, &target.system_identifier) == (&here.database, &here.system_identifier);
-    let failed = (outcome == Outcome::Unchanged).then(|| FailedAttempt {
-        journal: path.to_owned(),
-        what: format!("{} of {release}", action.as_str()),
-        ended: last.at,
-    });
-    is_here.then_some(Attempt {
-        ended: last.at,
-        failed,
+    is_here.then(|| Attempt {
+        run_id: run_id.clone(),
+        ledger_run: resumes.as_ref().unwrap_or(run_id).clone(),
+        outcome,
+        told: FailedAttempt {
+            journal: path.to_owned(),
+            what: format!("{} of {release}", action.as_str()),
+            ended: last.at,
+            cause: None,
+        },
     })
 }
 

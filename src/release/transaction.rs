@@ -88,11 +88,20 @@ impl Executor<'_, '_> {
         self.observer.event(Event::Transaction);
         let begun = self.session.execute(BEGIN);
         begun.context("can't begin the transaction")?;
+        self.check_clone()?;
         lock::hold_in_transaction(self.session)?;
         query_transaction_id(
             self.session,
             "select pg_catalog.pg_current_xact_id()::pg_catalog.text",
         )
+    }
+
+    /// Fails unless a rehearsal is still on its clone.
+    pub(super) fn check_clone(&mut self) -> Result<(), Failure> {
+        match self.order.rehearsal() {
+            Some(clone) => clone.check_inside(self.session).context("not on the clone"),
+            None => Ok(()),
+        }
     }
 
     /// Resets the session to that of a script.
@@ -170,6 +179,9 @@ impl Executor<'_, '_> {
         let action = self.receipt.action;
         let within = self.within();
         let start = relative::at_start(self.session, &self.order, action, &state, within)?;
+        if let Some(clone) = self.order.rehearsal().filter(|_| !start.is_empty()) {
+            locks::look(self.session, &self.order, clone, "", self.observer)?;
+        }
         self.receipt.start = (!start.is_empty()).then_some(start);
         Ok(())
     }

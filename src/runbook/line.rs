@@ -20,6 +20,8 @@ pub struct Known {
     pub gate_user: Option<String>,
     /// Connection that may clone databases, in the same form as `db`.
     pub admin: Option<String>,
+    /// The target that is connected to, if any: `rehearse` clones it.
+    pub source: Option<String>,
     /// Values of the release's variables.
     pub values: BTreeMap<String, String>,
     /// Files of `--approval`.
@@ -67,10 +69,11 @@ impl Known {
             "status" => self.kept(Line("pgseal status".to_owned()).raw("--db", self.db())),
             "rehearse" => {
                 let admin = self.admin.as_deref().unwrap_or(ADMIN);
-                let line = self.asking(self.of_release(name), admin).option(
-                    "--from",
-                    manifest.target.database.first_name().unwrap_or(SOURCE),
-                );
+                let source = self.source.as_deref();
+                let source = source.or_else(|| manifest.target.database.first_name());
+                let line = self
+                    .asking(self.of_release(name), admin)
+                    .option("--from", source.unwrap_or(SOURCE));
                 let line = line.variables(self, manifest);
                 let gates = (!manifest.gates.is_empty())
                     .then(|| path(self.approve_with.as_deref().unwrap_or(APPROVE_WITH)));

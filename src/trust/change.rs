@@ -50,6 +50,13 @@ pub fn changes(before: &TrustDocument, after: &TrustDocument) -> Vec<String> {
             listed(&old.require_run_on, "none")
         ));
     }
+    if old.source_repositories != new.source_repositories {
+        list.push(format!(
+            "releases may be of the repository: {}; before: {}",
+            listed(&new.source_repositories, "any"),
+            listed(&old.source_repositories, "any")
+        ));
+    }
     if old.windows != new.windows {
         list.push(format!(
             "runs may begin: {}; before: {}",

@@ -10,6 +10,7 @@ use super::timestamp::TimestampAuthority;
 use pgseal_verify::digest::Digest;
 use pgseal_verify::format::database_pattern::DatabasePattern;
 use pgseal_verify::format::name::Name;
+use pgseal_verify::format::release_source::RepositoryPattern;
 use pgseal_verify::format::timestamp::Timestamp;
 use pgseal_verify::format::trust_document::{
     AuthorityEntry, GateRole, KeyEntry, KeyStatus, Policy, Role, TrustDocument,
@@ -264,6 +265,11 @@ impl<'r> NextVersion<'r> {
     /// Sets the databases on which a release must run first.
     pub fn set_require_run_on(&mut self, databases: Vec<DatabasePattern>) {
         self.document.policy.require_run_on = databases;
+    }
+
+    /// Sets the repositories of which releases may run; an empty list allows any.
+    pub fn set_source_repositories(&mut self, repositories: Vec<RepositoryPattern>) {
+        self.document.policy.source_repositories = repositories;
     }
 
     /// Sets the times at which runs may begin; an empty list allows any.

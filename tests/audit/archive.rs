@@ -106,11 +106,20 @@ fn a_receipt() -> Receipt {
     .expect("a receipt")
 }
 
+/// Adds files. Many bundles of these tests have one name and version, which is a fault.
 fn add(site: &Site, files: &[&str]) -> Outcome {
     site.run(
-        ["archive", "add", "archive", "--key", "log.key", "--json"]
-            .iter()
-            .chain(files),
+        [
+            "archive",
+            "add",
+            "--with-faults",
+            "archive",
+            "--key",
+            "log.key",
+            "--json",
+        ]
+        .iter()
+        .chain(files),
     )
 }
 
@@ -275,7 +284,15 @@ fn what_is_not_authentic_is_refused_and_leaves_nothing() {
         site.refused(
             exit,
             why,
-            ["archive", "add", "archive", file, "--key", "log.key"],
+            [
+                "archive",
+                "add",
+                "--with-faults",
+                "archive",
+                file,
+                "--key",
+                "log.key",
+            ],
         );
     };
     refused(11, "stranger.pgseal", "stranger.pgseal");
@@ -314,6 +331,7 @@ fn what_is_not_authentic_is_refused_and_leaves_nothing() {
             [
                 "archive",
                 "add",
+                "--with-faults",
                 "archive",
                 "ann.approval",
                 "--key",
@@ -337,7 +355,15 @@ fn what_is_not_authentic_is_refused_and_leaves_nothing() {
     site.refused(
         2,
         "there is no log",
-        ["archive", "add", ".", "small.pgseal", "--key", "log.key"],
+        [
+            "archive",
+            "add",
+            "--with-faults",
+            ".",
+            "small.pgseal",
+            "--key",
+            "log.key",
+        ],
     );
 }
 
@@ -471,6 +497,7 @@ fn every_loss_is_told_and_all_of_them_at_once() {
         [
             "archive",
             "add",
+            "--with-faults",
             "archive",
             "ann.approval",
             "--key",
@@ -480,6 +507,7 @@ fn every_loss_is_told_and_all_of_them_at_once() {
     site.run([
         "archive",
         "add",
+        "--with-faults",
         "archive",
         "ann.approval",
         "--key",
@@ -689,7 +717,15 @@ fn versions_of_the_trust_root_are_taken_with_their_signatures() {
     site.refused(
         11,
         "goes back to",
-        ["archive", "add", "archive", "fork.json", "--key", "log.key"],
+        [
+            "archive",
+            "add",
+            "--with-faults",
+            "archive",
+            "fork.json",
+            "--key",
+            "log.key",
+        ],
     );
 }
 
@@ -703,6 +739,7 @@ fn adds_at_once_make_one_log() {
             let mut command = site.command([
                 "archive",
                 "add",
+                "--with-faults",
                 "archive",
                 "--key",
                 "log.key",
@@ -762,7 +799,15 @@ fn a_killed_add_is_completed_by_the_next() {
                 "hashes" => site.path(&format!("archive/tile/0/000.p/{size}")).exists(),
                 _ => site.read("archive/checkpoint") != before,
             };
-            let arguments = ["archive", "add", "archive", "--key", "log.key"].map(str::to_owned);
+            let arguments = [
+                "archive",
+                "add",
+                "--with-faults",
+                "archive",
+                "--key",
+                "log.key",
+            ]
+            .map(str::to_owned);
             let mut child = site
                 .command(arguments.iter().chain(&files))
                 .stdout(Stdio::null())

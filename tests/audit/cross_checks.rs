@@ -124,6 +124,12 @@ fn sequences() {
     well.vault
         .put("z.pgseal", bundle("shop", "2.0.1", 2, release));
     well.has([("z.pgseal", "sequence-twice")]);
+    // After the rollback of one, a run of the other was possible.
+    let back = rolled_back(&well.two, well.trust, "2026-11-21T09:10:00Z", "back");
+    well.vault.receipt("back", &back);
+    well.has([]);
+    well.notes([("z.pgseal", "sequence-twice")]);
+    well.remove("back.receipt.json");
     well.remove("z.pgseal");
     well.vault
         .put("four.pgseal", bundle("shop", "4.0.0", 4, release));
@@ -196,7 +202,47 @@ fn what_names_its_release_otherwise() {
         well.vault.signed_receipt("draft", &said, "rehearsal");
         well.has([]);
         well.notes([("draft.rehearsal.json", "receipt-differs")]);
+        let text = well.vault.audit(&[ARCHIVE, "--all"]).text();
+        let said = match outcome {
+            "failed" => "a draft whose rehearsal failed",
+            "incomplete" => "a draft whose rehearsal was not complete",
+            _ => "a draft that was rehearsed",
+        };
+        assert!(text.contains(said), "{text}");
     }
+}
+
+/// A rehearsal permits nothing if it failed, or if no run is of its release: its bundle may go.
+#[test]
+fn rehearsals_of_drafts_without_a_bundle() {
+    let well = Well::new();
+    let draft = pack(
+        &files("shop", "9.9.9", 99),
+        std::slice::from_ref(&well.vault.keys.release),
+    );
+    for outcome in ["failed", "incomplete", "limited", "proved"] {
+        let said = rehearsal(&draft, well.trust, "2026-11-20T10:00:00Z", outcome);
+        well.vault.signed_receipt("draft", &said, "rehearsal");
+        well.has([]);
+        well.notes([("draft.rehearsal.json", "rehearsal-without-bundle")]);
+    }
+    well.remove("draft.rehearsal.json");
+    well.remove("draft.rehearsal.sig");
+    // Of a release that ran, only a rehearsal that failed is a note.
+    let rehearsed = |outcome: &str| {
+        let said = rehearsal(&well.two, well.trust, "2026-11-20T10:00:00Z", outcome);
+        well.vault.signed_receipt("two", &said, "rehearsal");
+    };
+    well.remove("two.pgseal");
+    rehearsed("failed");
+    let of_two = [
+        ("two.approval", "approval-without-bundle"),
+        ("two.receipt.json", "receipt-without-bundle"),
+    ];
+    well.has(of_two);
+    rehearsed("proved");
+    let [one, two] = of_two;
+    well.has([one, two, ("two.rehearsal.json", "rehearsal-without-bundle")]);
 }
 
 #[test]
@@ -406,8 +452,24 @@ fn runs_and_rollbacks_of_a_database() {
         said["action"] = "rollback".into()
     });
     well.has([]);
-    well.remove("again.receipt.json");
+    // The host had no key for receipts when it rolled back.
     well.remove("back.receipt.json");
+    let back = rolled_back(&well.one, well.trust, "2026-11-21T08:20:00Z", "back");
+    let back = pgseal_verify::format::json::to_canonical(&back).expect("only integers");
+    well.vault.put("back.receipt.json", &back);
+    well.has([("again.receipt.json", "run-twice")]);
+    let said = well.vault.audit(&[ARCHIVE]).text();
+    let names = "archive/back.receipt.json says it was, and is not signed: `pgseal receipt sign`";
+    assert!(said.contains(names), "{said}");
+    // Of another time, it explains nothing.
+    let late = rolled_back(&well.one, well.trust, "2026-11-21T08:40:00Z", "back");
+    let late = pgseal_verify::format::json::to_canonical(&late).expect("only integers");
+    well.vault.put("back.receipt.json", &late);
+    well.has([("again.receipt.json", "run-twice")]);
+    let said = well.vault.audit(&[ARCHIVE]).text();
+    assert!(!said.contains("says it was"), "{said}");
+    std::fs::remove_file(well.vault.archive().join("back.receipt.json")).expect("it is there");
+    well.remove("again.receipt.json");
     // An earlier release runs while a later one is in effect.
     let earlier = bundle("shop", "0.9.0", 0, &well.vault.keys.release);
     well.vault

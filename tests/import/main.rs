@@ -1,8 +1,10 @@
 //! `pgseal import`: directories of other tools at their real shape, read, packed, and proved on a real server.
 #![allow(clippy::unwrap_used)]
 
+mod attacks;
 mod next;
 mod proved;
+mod python;
 mod refused;
 mod shop;
 

@@ -1,6 +1,7 @@
 //! `init --next` and `new`: the version after a release, run on top of it.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 
 use crate::{Import, pgseal, shop};
 use pgseal_testkit::cluster::Cluster;
@@ -115,4 +116,46 @@ fn a_change_needs_a_release_directory() {
         "{text}"
     );
     assert!(dir.path().join("shop/tiers/02_wishes.sql").exists());
+}
+
+/// Names that lead elsewhere, links, and a directory that can't be written: nothing is left behind.
+#[test]
+fn a_change_that_is_refused_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| pgseal(dir.path(), arguments);
+    assert!(run(&["init", "shop"]).status.success());
+    let toml = fs::read_to_string(dir.path().join("shop/release.toml")).unwrap();
+    let list = || {
+        let files = walkdir::WalkDir::new(dir.path()).sort_by_file_name();
+        let paths = files.into_iter().map(|file| file.unwrap().into_path());
+        paths.collect::<Vec<_>>()
+    };
+    // A link to nowhere, and a verify script that another hand began.
+    symlink(
+        "../../outside.sql",
+        dir.path().join("shop/rollback/02_link.sql"),
+    )
+    .unwrap();
+    fs::write(dir.path().join("shop/verify/taken.sql"), "select 1;\n").unwrap();
+    let before = list();
+    for name in [
+        "../out",
+        "a b",
+        "a\n",
+        "\u{1b}[31m",
+        "",
+        "A",
+        "link",
+        "taken",
+    ] {
+        let refused = run(&["new", name, "-C", "shop"]);
+        assert_eq!(refused.status.code(), Some(2), "{name:?}: {refused:?}");
+        assert!(!refused.stderr.contains(&0x1b), "{name:?}");
+    }
+    for name in ["a b", "a\n", "\u{1b}[31m"] {
+        let refused = run(&["init", name]);
+        assert_eq!(refused.status.code(), Some(2), "{name:?}: {refused:?}");
+    }
+    let text = fs::read_to_string(dir.path().join("shop/release.toml")).unwrap();
+    assert_eq!((list(), text), (before, toml));
 }

@@ -8,7 +8,7 @@ use pgseal_testkit::cluster::{Cluster, TestDatabase, programs};
 use pgseal_testkit::release::{Answer, Site};
 
 /// Imports onto a database, and rehearses the release on a clone of it.
-fn prove(import: &Import, db: &TestDatabase<'_>, variables: &[&str]) -> Site {
+pub fn prove(import: &Import, db: &TestDatabase<'_>, variables: &[&str]) -> Site {
     let site = Site::new();
     let bundle = site.path("shop.pgseal");
     site.pack_dir(&import.release(), &bundle).done();
@@ -34,7 +34,7 @@ fn prove(import: &Import, db: &TestDatabase<'_>, variables: &[&str]) -> Site {
     site
 }
 
-fn database(prefix: &str) -> TestDatabase<'static> {
+pub fn database(prefix: &str) -> TestDatabase<'static> {
     Cluster::shared().database(prefix)
 }
 

@@ -700,7 +700,18 @@ fn an_approval_is_withdrawn_and_given_again() {
         ])
         .done();
     assert!(withdrawn.text().contains("as l2"), "{}", withdrawn.text());
+    assert!(
+        !withdrawn.stderr.contains("no veto"),
+        "{}",
+        withdrawn.stderr
+    );
     assert_eq!(quorum(&site, &[]), [0, 0]);
+    // Bob never approved.
+    let nothing = site
+        .run(["withdraw", "small.pgseal", "--key", "bob.key"])
+        .done();
+    let said = &nothing.stderr;
+    assert!(said.contains("and is no veto"), "{said}");
     let said = site.run(["verify", "small.pgseal"]).done().text();
     assert!(
         said.contains("approval withdrawn by ann as l2, claimed ")

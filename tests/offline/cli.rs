@@ -417,6 +417,14 @@ fn a_bundle_from_packing_to_looking_inside() {
         site.run(["runbook", "mine.pgseal", "--raw"]).done().stdout,
         runbook
     );
+    let owners = site.run(["runbook", "mine.pgseal", "owner"]).done().text();
+    for said in [
+        "mine 1.0.0: for the owner",
+        "Can it be undone",
+        "pgseal report",
+    ] {
+        assert!(owners.contains(said), "{said}: {owners}");
+    }
     let shown = site
         .run(["runbook", "mine.pgseal", "-v", "ticket=OPS-7"])
         .done()
@@ -1895,4 +1903,48 @@ fn copies_made_later_are_the_same_bundle() {
 #[test]
 fn transcripts() {
     trycmd::TestCases::new().case("tests/transcripts/*.trycmd");
+}
+
+/// psql's `-h HOST` before the command ends in an error: as a request for help nothing would run, and a
+/// deployment step would be green.
+#[test]
+fn a_host_before_the_command_is_no_help() {
+    let site = Site::empty();
+    for line in [
+        &["-h", "/run/postgresql", "status", "-d", "shop"][..],
+        &["-h/run/postgresql", "status"],
+    ] {
+        let refused = site.refused(2, "-h before the command", line);
+        assert!(
+            refused.stderr.contains("status -h HOST"),
+            "{}",
+            refused.stderr
+        );
+    }
+    site.run(["-h"]).done();
+}
+
+/// A signature of an unknown key makes every host refuse the bundle, and cannot be removed.
+#[test]
+fn a_bundle_with_a_stranger_among_its_signers_is_not_signed() {
+    let site = small_site();
+    let stranger = [key("stranger")];
+    let bytes = pack(&small(), &stranger);
+    site.write("spoilt.pgseal", &bytes);
+    let sign = ["sign", "spoilt.pgseal", "--key", "release.key"];
+    site.refused(11, "which is not in the trust root", sign);
+    assert_eq!(site.read("spoilt.pgseal"), bytes);
+}
+
+#[test]
+fn a_directory_is_no_place_for_a_bundle() {
+    let site = small_site();
+    std::fs::create_dir(site.path("there")).expect("our own directory");
+    let hint = site
+        .refused(2, "a directory is there", ["pack", "small", "-o", "there"])
+        .stderr;
+    assert!(
+        hint.contains("DIR/NAME.pgseal") && !hint.contains("--replace"),
+        "{hint}"
+    );
 }

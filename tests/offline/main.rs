@@ -4,6 +4,7 @@
 mod approvals;
 mod bundle;
 mod cli;
+mod differential;
 mod help;
 mod interchange;
 mod journal;

@@ -146,7 +146,7 @@ fn an_upgrade_and_its_way_back() {
     two.rollback().done();
     two.rollback().done().says(&["nothing to do"]);
     one.check().done();
-    one.run().fails_saying(22, &["later sequence ran here"]);
+    one.run().fails_saying(22, &["already applied"]);
     one.rollback().done();
     one.rollback().done().says(&["nothing to do"]);
 }

@@ -7,6 +7,7 @@ use std::{
 
 use super::small;
 use pgseal_testkit::cluster::{Cluster, TestDatabase, programs};
+use pgseal_testkit::next_second;
 use pgseal_testkit::proxy::{Fate, Proxy};
 use pgseal_testkit::release::{
     BEFORE, Operator, Release, Running, Site, assert_same, dump, wait_until,
@@ -27,9 +28,12 @@ const SLEEPERS: &str = "select count(*) from pg_stat_activity
 #[test]
 fn pgseal_is_killed() {
     let (db, release, site) = small("killed");
+    let before = dump(&db);
+    let broken = site.pack(&release.clone().tier("slow", "select 1 / 0;\n"));
+    site.operator(&broken, &db.url()).run().fails(30);
+    next_second();
     let bundle = site.pack(&release.clone().tier("slow", SLOW));
     let operator = site.operator(&bundle, &db.url());
-    let before = dump(&db);
     asleep(&operator, &db, "run").kill();
     // The server notices by itself, long before the statement would have ended.
     wait_until("its session ends", || db.ask(SLEEPERS) == "0");
@@ -45,6 +49,20 @@ fn pgseal_is_killed() {
             .contains("COMMIT was never sent"),
         "{unfinished}"
     );
+    // The newest attempt comes first, and the state of the database behind them.
+    let text = operator.status_text();
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(
+        lines[0].starts_with("run of small 1.0.0, begun at ")
+            && lines[0].contains(", ended without a word"),
+        "{text}"
+    );
+    assert!(
+        lines[1].starts_with("an earlier attempt failed: run of small 1.0.0, at ")
+            && lines[1].contains("division by zero"),
+        "{text}"
+    );
+    assert!(lines[2].starts_with("database "), "{text}");
     // The lock ended with the session, so no manual cleanup is needed.
     let repaired = site.pack(&release.tier("slow", "select 1;\n"));
     site.operator(&repaired, &db.url()).run().done();

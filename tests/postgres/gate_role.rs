@@ -1,5 +1,6 @@
 //! The role that evaluates gates and probes.
 
+use super::rehearse::Shop;
 use super::{small, small_without_gate_user};
 use pgseal_testkit::cluster::GATE_USER;
 use pgseal_testkit::release::{Site, assert_same, dump};
@@ -100,6 +101,17 @@ fn the_refusal_says_how_a_right_one_is_made() {
     db.client()
         .batch_execute("drop owned by pgseal_gate; drop role pgseal_gate")
         .unwrap();
+}
+
+/// The statements are for the source of a clone, which stays.
+#[test]
+fn the_refusal_of_a_rehearsal_names_the_source() {
+    let shop = Shop::new("remedysource");
+    let rehearsal = shop.rehearsal(&shop.release());
+    let refused = rehearsal.with(["--gate-user", "postgres"]).run();
+    let connect = format!("  grant connect on database \"{}\" to", shop.db.name());
+    let errors = refused.fails(21);
+    assert!(errors.contains(&connect), "{errors}");
 }
 
 /// The flag overrides the variable; without either the connection's role evaluates gates, if it may only read.

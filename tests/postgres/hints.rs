@@ -43,9 +43,13 @@ fn half_way() {
     let (db, release, site) = small("hints_half");
     let release = release
         .alone("more", "create table public.more ();\nselect 1 / 0;\n")
-        .rollback("more", "drop table if exists public.more;\n");
+        .rollback("more", "drop table if exists public.more;\n")
+        .variable("ticket");
     let bundle = site.pack(&release);
-    let operator = site.operator(&bundle, &db.url());
+    // The hinted commands name no value: they take over those of the run.
+    let operator = site
+        .operator(&bundle, &db.url())
+        .variable("ticket", "OPS-1");
     let url = db.url();
     let file = [("FILE", text(&bundle))];
     let database = ["--db", &url, "--receipts", text(operator.receipts())];

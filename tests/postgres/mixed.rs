@@ -10,6 +10,7 @@ use pgseal_testkit::next_second;
 use pgseal_testkit::release::{
     Answer, Operator, Release, Running, Site, assert_same, dump, wait_until,
 };
+use pgseal_testkit::writer::Writer;
 
 const INDEX: &str = "create index concurrently widgets_name on public.widgets (name);\n";
 
@@ -115,11 +116,19 @@ fn a_statement_that_the_server_refuses() {
     assert_eq!(answer.code, 31, "{answer}");
     assert_eq!(status["stopped"]["run"]["release"], "small");
     let text = operator.status_text();
-    let first = text.lines().nth(1).unwrap_or_default();
+    let mut lines = text.lines();
+    let (first, second) = (lines.next().unwrap(), lines.next().unwrap());
     assert!(
         first.starts_with("STOPPED HALF WAY: small 1.0.0, in tier index"),
         "{text}"
     );
+    assert!(
+        second.starts_with("    the attempt at ") && second.contains("could not create unique"),
+        "{text}"
+    );
+    for word in ["  tier done\n", "  half run ", "when the cause is mended"] {
+        assert!(text.contains(word), "{word}: {text}");
+    }
     assert_eq!(operator.receipt()["outcome"], "partial");
     // Neither this release nor another one begins in this state.
     operator
@@ -144,9 +153,18 @@ fn a_statement_that_the_server_refuses() {
     db.client()
         .batch_execute("update public.widgets set name = 'two' where id = 2")
         .unwrap();
+    // The failed statement left nothing, so it is not an interrupted one.
+    run_with(&operator, &["--resume", "--interrupted", "done"]).fails_saying(
+        2,
+        &[
+            "no statement of the unfinished run was interrupted",
+            "leave out",
+        ],
+    );
     run_with(&operator, &["--resume"]).done();
     assert_eq!(db.ask("select count(*) from public.widgets"), "4");
     assert_eq!(db.ask("select count(*) from pgseal.ledger"), "1");
+    assert!(!operator.status_text().contains("half run"));
     run_with(&operator, &["--resume"]).fails_saying(22, &["no run stopped half way"]);
     let (answer, status) = operator.status();
     answer.done();
@@ -168,7 +186,23 @@ fn back_from_half_way() {
         .fails_saying(31, &["half way", "duplicate key"]);
     assert_eq!(db.ask("select count(*) from public.widgets"), "3");
     assert_eq!(db.ask("select progress from pgseal.runs"), "unfinished");
+    for attempts in [2, 3] {
+        next_second();
+        run_with(&operator, &["--resume"]).fails_saying(31, &["duplicate key"]);
+        let (_, status) = operator.status();
+        let all = status["attempts"].as_array().unwrap().clone();
+        assert_eq!(all.len(), attempts, "{status}");
+        assert!(all.is_sorted_by(|one, next| one["ended"].as_str() > next["ended"].as_str()));
+        for one in all {
+            let cause = one["cause"].as_str().unwrap().to_owned();
+            assert!(cause.contains("duplicate key"), "{cause}");
+        }
+    }
+    let text = operator.status_text();
+    assert_eq!(text.matches("    the attempt at ").count(), 3, "{text}");
     operator.rollback().done();
+    let (_, status) = operator.status();
+    assert_eq!(status["attempts"], serde_json::json!([]));
     assert_eq!(
         db.ask("select string_agg(progress, ',' order by id) from pgseal.runs"),
         "rolled back half way,finished"
@@ -359,22 +393,45 @@ fn a_procedure_that_is_interrupted() {
     assert!(found.contains("a person decided"), "{found}");
 }
 
-/// A resumed run must have the values of the run.
+/// A resumed run takes over the values of the run, and refuses others.
 #[test]
-fn other_values_than_the_run_was_begun_with() {
+fn values_of_a_resumed_run() {
+    resumed_by_its_values(false);
+}
+
+#[test]
+fn values_of_a_resumed_run_while_others_write() {
+    resumed_by_its_values(true);
+}
+
+fn resumed_by_its_values(others_write: bool) {
     let (db, release, site) = mixed("values");
+    let write = "insert into public.approvals values ('ann'); delete from public.approvals where who = 'ann'";
+    let writer = others_write.then(|| Writer::start(&db, write));
     let release = release.variable("colour").file(
         "tiers/more.sql",
         "insert into public.widgets values (1, :'colour');\n",
     );
     let bundle = site.pack(&release);
     let with = |colour: &str| site.operator(&bundle, &db.url()).variable("colour", colour);
+    let without = site.operator(&bundle, &db.url());
+    // There is no run to take the value from.
+    run_with(&without, &["--resume"]).fails_saying(2, &["variable \"colour\" is required"]);
     with("red").run().fails(31);
     run_with(&with("blue"), &["--resume"]).fails_saying(22, &["other values", "colour=red"]);
+    run_with(&without, &["--resume"]).fails_saying(31, &["duplicate key"]);
     db.client()
         .batch_execute("update public.widgets set id = 0 where id = 1")
         .unwrap();
-    run_with(&with("red"), &["--resume"]).done();
+    run_with(&without, &["--resume"]).done();
+    assert_eq!(
+        db.ask("select name from public.widgets where id = 1"),
+        "red"
+    );
+    if let Some(writer) = writer {
+        writer.wait_for(1);
+        writer.stop();
+    }
 }
 
 /// The ledger's rows can't be changed by mistake, even by their owner.

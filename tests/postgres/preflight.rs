@@ -316,8 +316,37 @@ fn sequences_only_rise() {
     first.rollback().fails(22);
     first.run().fails_saying(22, &["a later sequence ran here"]);
     second.rollback().done();
-    // A rolled back release still counts as later.
+    // For a release that never ran here, a rolled back one still counts as later.
     first.run().fails_saying(22, &["a later sequence ran here"]);
+    second.run().done();
+}
+
+/// Two releases that were rolled back run again, in their order.
+#[test]
+fn after_rollbacks_the_first_runs_again() {
+    let (db, release, site) = small("sequenceagain");
+    let first = site.operator(&site.pack(&release), &db.url());
+    let probe = "select pg_catalog.to_regclass('public.widgets') is not null as widgets, \
+        pg_catalog.to_regclass('public.more') is not null as more;\n";
+    let next = release
+        .named("small", "2.0.0", 2)
+        .without_tiers()
+        .baseline(probe, "{ widgets = true, more = false }")
+        .finalized(probe, "{ widgets = true, more = true }")
+        .tier("more", "create table public.more (a int);\n")
+        .rollback("more", "drop table if exists public.more;\n");
+    let second = site.operator(&site.pack(&next), &db.url());
+    first.run().done();
+    second.run().done();
+    first.run().fails_saying(22, &["a later sequence ran here"]);
+    second.rollback().done();
+    first.run().fails_saying(22, &["already applied"]);
+    first.rollback().done();
+    second
+        .run()
+        .fails_saying(22, &["not in the state \"baseline\""]);
+    first.plan().done();
+    first.run().done();
     second.run().done();
 }
 

@@ -301,7 +301,13 @@ fn that_is_signed_later() {
     let bundle = site.pack(&release);
     let operator = site.operator(&bundle, &db.url());
     let warning = "without --receipt-key the receipt is not signed";
+    let nothing = operator.rollback();
+    nothing.done().says(&["nothing to do"]);
+    assert!(!nothing.stderr.contains(warning), "{nothing}");
     operator.run().done().says(&[warning]);
+    let refused = operator.run();
+    refused.fails(22);
+    assert!(!refused.stderr.contains(warning), "{refused}");
     let (receipt, journal) = newest(&operator);
     assert_eq!(verify(&site, &[&receipt], &[]).code, 11);
     let sign = |key: &str| {

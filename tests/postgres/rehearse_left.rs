@@ -317,3 +317,40 @@ fn a_template_and_a_script_that_leaves() {
     );
     assert!(clones(&shop.db, shop.db.name()).is_empty());
 }
+
+/// A superuser may not use the ledger of a role, not even to read, and the hint names the ways that work.
+#[test]
+fn a_ledger_of_the_role_that_runs() {
+    let shop = Shop::new("ledgerowner");
+    let name = shop.db.name().to_owned();
+    let role = format!("{name}_role");
+    let setup = format!(
+        "create role {role} login; alter database {name} owner to {role}; alter schema public owner to {role};
+         alter table public.approvals owner to {role}"
+    );
+    shop.db.client().batch_execute(&setup).unwrap();
+    let as_role = |url: &str| {
+        let url = url.replace("user=postgres", &format!("user={role}"));
+        url.replace("postgres@", &format!("{role}@"))
+    };
+    let rehearsal = shop.rehearsal(&shop.release());
+    let superuser = shop.site.operator(&rehearsal.bundle, &shop.db.url());
+    let owner = superuser.clone().url(&as_role(&shop.db.url()));
+    owner.run().done();
+    owner.rollback().done();
+    let hint = ["connect as it (-U ROLE)", "alter role ROLE createdb"];
+    for refused in [superuser.status().0, superuser.rollback()] {
+        refused.fails_saying(22, &["schema pgseal belongs to", &role]);
+        refused.says(&hint);
+    }
+    assert!(owner.status_text().starts_with("database "));
+    let admin = as_role(&rehearsal.admin);
+    let rehearsal = Rehearsal { admin, ..rehearsal };
+    rehearsal.run().fails_saying(22, &["permission denied"]);
+    let allowed = format!("alter role {role} createdb");
+    shop.db.client().batch_execute(&allowed).unwrap();
+    rehearsal.run().done();
+    let bye =
+        format!("reassign owned by {role} to postgres; drop owned by {role}; drop role {role}");
+    shop.db.client().batch_execute(&bye).unwrap();
+}

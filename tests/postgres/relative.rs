@@ -6,10 +6,11 @@ use std::thread;
 use std::time::Duration;
 
 use super::database;
+use super::rehearse::{Rehearsal, last_receipt};
 use super::report::{cell, expect, report};
 use pgseal::trust::SecretKey;
 use pgseal_testkit::bundles::bend;
-use pgseal_testkit::cluster::TestDatabase;
+use pgseal_testkit::cluster::{Cluster, TestDatabase};
 use pgseal_testkit::release::{Release, Running, Site, assert_same, dump, wait_until};
 use pgseal_testkit::writer::Writer;
 
@@ -199,6 +200,16 @@ fn other_tables_are_written_meanwhile() {
             "delete from public.items where name = 'x';\n",
         );
     let bundle = site.pack(&release.baseline(PROBE, "{ tag = false }"));
+    // A rehearsal tells these locks from those of the tiers.
+    let rehearsal = Rehearsal::of(&site, &bundle, Cluster::shared()).from(db.name());
+    let rehearsed = rehearsal.run();
+    rehearsed
+        .done()
+        .says(&["on public.items by the expectations"]);
+    let receipt = last_receipt(&site);
+    let mut locks = receipt["locks"].as_array().unwrap().iter();
+    let is_relative = |lock: &&serde_json::Value| lock["mode"] == "ShareRowExclusiveLock";
+    assert_eq!(locks.find(is_relative).unwrap()["tier"], "", "{receipt}");
     let operator = site.operator(&bundle, &db.url());
     let run = operator.start("run");
     let locks = "select count(*) from pg_locks where relation = 'public.items'::regclass and mode = 'ShareRowExclusiveLock' and granted";

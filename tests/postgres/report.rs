@@ -582,7 +582,7 @@ fn a_rehearsal_counts_only_if_it_is_signed_fresh_of_this_release_and_held() {
         it["outcome"] = json!("failed");
         it["error"] = json!("index public.widgets_name is missing");
     });
-    let document = expect(&operator, "STOP", 30);
+    let document = expect(&operator, "STOP", 11);
     assert!(
         document["sentence"]
             .as_str()
@@ -684,6 +684,10 @@ fn where_it_is_written() {
     let answer = report(&operator, &[&to[..], &["--json"]].concat());
     assert_eq!(answer.json()["word"], "BLOCKED");
     report(&operator, &["--format", "html", "--json"]).fails_saying(2, &["-o FILE"]);
+    let to = site.path("report.pdf");
+    let unknown = report(&operator, &["-o", to.to_str().unwrap()]);
+    unknown.fails_saying(2, &["no format of a report has this ending", "--format"]);
+    assert!(!to.exists());
     let named = site.path("other.html");
     let against = ["--format", "md", "-o", named.to_str().unwrap()];
     report(&operator, &against).says(&["BLOCKED"]);

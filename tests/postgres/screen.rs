@@ -101,8 +101,32 @@ fn nothing_is_broken_at_80_columns() {
         screen.contains("pgseal: \u{1b}[2mhint:\u{1b}[0m"),
         "{screen}"
     );
+    let mut audit = site.command();
+    audit.args(["audit", ".", "--trust", "trust.json"]);
+    let (code, screen) = on_80_columns(audit.current_dir(site.path("")));
+    assert_eq!(code, Some(0), "{screen}");
+    assert!(screen.contains("\u{1b}[32;1mok\u{1b}[0m ./"), "{screen}");
     let (_, screen) = on_80_columns(operator.command("run").arg("--color=never"));
     assert!(!screen.contains("\u{1b}[31"), "{screen}");
+}
+
+/// In a pipe too, the columns stay in place with ten scripts and with the names of files.
+#[test]
+fn columns_stay_in_place() {
+    let (db, mut release, site) = small("columns");
+    for number in 2..=10 {
+        let name = format!("t{number:02}-pref-backfill");
+        release = release
+            .tier(&name, "select 1;\n")
+            .rollback(&name, "select 1;\n");
+    }
+    let operator = site.operator(&site.pack(&release), &db.url());
+    for answer in [operator.run(), operator.rollback()] {
+        let lines = answer.stderr.lines().filter(|line| line.contains("/10 "));
+        let places: Vec<_> = lines.map(|line| line.find(" statement")).collect();
+        assert_eq!(places.len(), 10, "{answer}");
+        assert!(places.iter().all(|place| *place == places[0]), "{answer}");
+    }
 }
 
 /// A tier is named before its first notice, although its numbers come at its end.

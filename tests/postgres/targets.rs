@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::report::{answers, cell, expect};
+use super::report::{answers, cell, expect, report};
 use super::{database, small};
 use pgseal_testkit::release::{Answer, Operator, Release, Running, Site, wait_until};
 
@@ -45,6 +45,9 @@ fn a_release_for_several_databases() {
     inspect.says(&[&format!("target: database {}, {pattern}", one.name())]);
     for db in [&one, &two] {
         let operator = site.operator(&bundle, &db.url());
+        // The rehearsal is one of the connected database.
+        let from = format!("--from {}", db.name());
+        report(&operator, &["--format", "md"]).says(&[&from]);
         operator.run().done();
         operator.check().done();
         operator.rollback().done();

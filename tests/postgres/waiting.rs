@@ -496,6 +496,14 @@ fn until_a_time() {
     let nowhere = operator.clone().url("host=/nowhere dbname=x user=y");
     ends(&nowhere, 1, "no connection");
     assert_same(&before, &dump(&db));
+    sql(&db, CLOSE);
+    operator
+        .ask_with("run", &["--wait", "--until", "2s"])
+        .fails_saying(20, &["it was awaited until", "nothing was done"]);
+    operator
+        .ask_with("run", &["--wait", "--until", "soon"])
+        .fails_saying(2, &["YYYY-MM-DDTHH:MM:SSZ", "5min"]);
+    sql(&db, "insert into public.approvals values ('somebody')");
     let past = ["--wait", "--until", "2026-01-01T00:00:00Z"];
     operator
         .ask_with("run", &past)

@@ -246,7 +246,10 @@ impl Repository {
         {
             let longer = format!("{command} {word}").trim().to_owned();
             if !self.help.contains_key(&longer) {
-                let has_more = command.is_empty() || self.help[&command].contains("\nCommands:\n");
+                let help = self.help.get(&command).map_or("", String::as_str);
+                // A command may have both: `try DIR`, `try init`.
+                let has_more = command.is_empty()
+                    || help.contains("\nCommands:\n") && !help.contains("\nArguments:\n");
                 if is_whole && has_more && word.chars().all(|c| c.is_ascii_lowercase() || c == '-')
                 {
                     return Some(format!("no command {longer}"));

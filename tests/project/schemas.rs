@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use std::sync::LazyLock;
 
 use jsonschema::Registry;
-use pgseal_testkit::cluster::Cluster;
+use pgseal_testkit::cluster::{Cluster, TestDatabase};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -231,7 +231,7 @@ fn commands_without_a_database() {
         false => desk.expect(2, "error", &page),
     };
     let verified = desk.ok("verify", &["verify", "a.pgseal"]);
-    assert_eq!(verified["files"], json!(8));
+    assert_eq!(verified["files"], json!(9));
     desk.ok(
         "verify",
         &["verify", "a.pgseal", "--contents", "--as-of", "2026-12-01"],
@@ -861,7 +861,119 @@ fn commands_on_a_database() {
         .batch_execute("create domain public.greetings as int")
         .expect("DDL");
     let failed = desk.expect(30, "rehearse", &rehearse);
+    let dev = Cluster::shared().database("schemas_dev");
+    let url = dev.url();
+    desk.ok("try", &["try", "init", "--db", &url]);
+    let open = format!("comment on database {} is 'approved OPS-1'", dev.name());
+    client.batch_execute(&open).expect("DDL");
+    let tried = ["try", "example", "--db", &url, "-v", "ticket=OPS-1"];
+    desk.ok("try", &tried);
+    desk.expect(2, "error", &tried[..4]);
+    let no_trial = ["try", "example", "--db", &admin, "-v", "ticket=OPS-1"];
+    desk.expect(22, "error", &no_trial);
     assert_eq!(failed["rehearsal"]["outcome"], "failed");
+}
+
+#[test]
+fn a_rollout_over_two_databases() {
+    let desk = Desk::new();
+    let cluster = Cluster::shared();
+    let databases = [
+        cluster.database("schemas_roll"),
+        cluster.database("schemas_roll"),
+    ];
+    let toml = desk.path("example/release.toml");
+    let text = fs::read_to_string(&toml).expect("init wrote it");
+    let text = text.replace("database = \"example\"", "databases = [\"schemas_roll*\"]");
+    fs::write(&toml, text).expect("our own file");
+    desk.ok(
+        "pack",
+        &["pack", "example", "-o", "a.pgseal", "--key", "release.key"],
+    );
+    let urls = databases.each_ref().map(|database| database.url());
+    let plan = format!("databases = {urls:?}\nsoak = \"gate/approved.sql\"\n");
+    fs::write(desk.path("plan.toml"), plan).expect("our own file");
+    let approve = |database: &TestDatabase<'_>| {
+        let name = database.name();
+        let approved = format!("comment on database {name} is 'approved OPS-1'");
+        database
+            .client()
+            .batch_execute(&approved)
+            .expect("a comment");
+    };
+    let rollout = [
+        "rollout",
+        "a.pgseal",
+        "--plan",
+        "plan.toml",
+        "-v",
+        "ticket=OPS-1",
+    ];
+    let more = ["--receipt-key", "host.key", "--events", "events.jsonl"];
+    let rollout = [&rollout[..], &more[..]].concat();
+    approve(&databases[0]);
+    let failed = desk.expect(20, "rollout", &rollout);
+    assert_eq!((&failed["done"], &failed["failed"]), (&1.into(), &1.into()));
+    desk.expect(31, "rollout", &["rollout", "status"]);
+    approve(&databases[1]);
+    let done = desk.ok("rollout", &[&rollout[..], &["--resume"]].concat());
+    let path = done["receipt"].as_str().expect("it was stored");
+    check("rollout", &read_json(&desk.path(path)));
+    let verified = desk.ok(
+        "receipt",
+        &["receipt", "verify", path, "--bundle", "a.pgseal"],
+    );
+    assert_eq!(verified["receipts"][0]["action"], "rollout");
+    let shown = desk.run(&["receipt", "show", path]);
+    let shown = serde_json::from_slice(&shown.stdout).expect("one document");
+    check("rollout", &shown);
+    let audited = desk.ok("audit", &["audit", "pgseal-receipts"]);
+    let files = audited["files"].as_array().expect("a list");
+    assert_eq!(
+        files
+            .iter()
+            .filter(|file| file["kind"] == "rollout")
+            .count(),
+        2
+    );
+    let mut audit = Command::new(env!("CARGO_BIN_EXE_pgseal"));
+    audit.args([
+        "audit",
+        "pgseal-receipts",
+        "--jsonl",
+        "--trust",
+        "trust.json",
+    ]);
+    let lines = audit
+        .current_dir(desk.dir.path())
+        .output()
+        .expect("it starts");
+    assert!(lines.status.success());
+    for line in String::from_utf8_lossy(&lines.stdout).lines() {
+        let line = serde_json::from_str(line).expect("a document a line");
+        check("output/audit-line", &line);
+    }
+    let merge = ["rollout", "merge", path, "--receipt-key", "host.key"];
+    let merged = desk.ok("rollout", &merge);
+    let merged = merged["receipt"].as_str().expect("it was stored");
+    check("rollout", &read_json(&desk.path(merged)));
+    let back = [
+        "rollout",
+        "rollback",
+        "a.pgseal",
+        "--receipt-key",
+        "host.key",
+    ];
+    desk.ok(
+        "rollout",
+        &[&back[..], &["--events", "events.jsonl"]].concat(),
+    );
+    desk.ok("rollout", &["rollout", "status"]);
+    let lines = fs::read_to_string(desk.path("events.jsonl")).expect("they were written");
+    for line in lines.lines() {
+        let line = serde_json::from_str(line).expect("a document a line");
+        check("output/event", &line);
+    }
 }
 
 #[test]

@@ -100,7 +100,8 @@ fn kind(path: &str) -> Option<&'static str> {
         Named::Rehearsal => Some("rehearsal"),
         Named::Evidence => Some("signed answer"),
         Named::TrustRoot => Some("trust root"),
-        Named::Signature | Named::Journal | Named::Tar => None,
+        // The page does not judge receipts of rollouts.
+        Named::Rollout | Named::Signature | Named::Journal | Named::Tar => None,
     }
 }
 

@@ -17,6 +17,8 @@ pub mod path_pattern;
 pub mod receipt;
 pub mod rehearsal;
 pub mod release_range;
+pub mod release_source;
+pub mod rollout;
 pub mod run_limits;
 pub mod server_range;
 pub mod sigstore;

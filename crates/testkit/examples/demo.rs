@@ -148,7 +148,7 @@ impl Story<'_> {
         let mut client = Client::connect(&self.connection, NoTls)?;
         let version =
             client.query_one("select current_setting('server_version_num')::integer", &[])?;
-        for sql in gate_role::remedy("directus", u32::try_from(version.get::<_, i32>(0))?) {
+        for sql in gate_role::remedy(Some("directus"), u32::try_from(version.get::<_, i32>(0))?) {
             println!("{sql}");
             client.batch_execute(&sql)?;
         }

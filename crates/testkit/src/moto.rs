@@ -13,7 +13,7 @@ pub const SECRET: &str = "a-secret-that-nobody-prints";
 pub fn python() -> PathBuf {
     let named = std::env::var_os("PGSEAL_PYTHON").filter(|path| !path.is_empty());
     named.map(PathBuf::from).expect(
-        "this test needs a Python with moto and duckdb: ./test makes it, or PGSEAL_PYTHON=$(.ci/python target/python)",
+        "this test needs the packages of .ci/python: ./test installs them, or PGSEAL_PYTHON=$(.ci/python target/python)",
     )
 }
 

@@ -1,6 +1,6 @@
-//! Compares approvals, receipts, rehearsals and signed answers with the bundle of their release.
+//! Compares approvals, receipts, rehearsals, rollouts and signed answers with the bundle of their release.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::archive::Archive;
 use super::{Answer, Coverage, Severity};
@@ -8,7 +8,9 @@ use crate::audit::fault::FaultKind;
 use crate::audit::file_facts::ReleaseFacts;
 use crate::audit::finding::Finding;
 use crate::audit::kind::Kind;
+use pgseal_verify::digest::Digest;
 use pgseal_verify::format::file_name;
+use pgseal_verify::format::rehearsal::RehearsalOutcome;
 
 /// Reports missing and differing bundles. A missing bundle is a fault only if the archive has any
 /// bundle: an archive of receipts alone is complete.
@@ -20,6 +22,7 @@ pub fn check(archive: &Archive<'_>) -> Vec<Answer> {
             .or_insert(*at);
     }
     let has_bundles = archive.has_bundles();
+    let ran: BTreeSet<Digest> = archive.runs().map(|run| run.release.id).collect();
     let mut answers = Vec::new();
     for (at, finding) in archive.findings.iter().enumerate() {
         let Some((without, differs)) = words(finding.kind) else {
@@ -60,27 +63,40 @@ pub fn check(archive: &Archive<'_>) -> Vec<Answer> {
                 let (title, id, path) = (about.title(), about.id, archive.path(*bundle));
                 let text = format!("it is about another {title} ({id}) than the one in {path}");
                 // Releases are rehearsed, mended and packed again until they ship.
-                answers.push(if facts.rehearsal.is_some() {
-                    let text = format!("{text}: a draft that was rehearsed");
+                answers.push(if let Some(rehearsal) = &facts.rehearsal {
+                    let text = format!("{text}: {}", draft(rehearsal.outcome));
                     Answer::note(at, differs, text)
                 } else {
                     Answer::new(at, severity, differs, text)
                 });
             }
             (None, _) if archive.extent == Coverage::Whole => {
-                let severity = if has_bundles {
-                    severity
-                } else {
-                    Severity::Note
-                };
                 let (title, id, lost) = (about.title(), about.id, lost(archive, finding, about));
-                let text = format!("the bundle of its release, {title} ({id}), {lost}");
+                let mut text = format!("the bundle of its release, {title} ({id}), {lost}");
+                let mut is_fault = has_bundles;
+                // Without a run it permitted nothing, and neither did a failed one.
+                if let Some(rehearsal) = &facts.rehearsal
+                    && !(rehearsal.outcome == RehearsalOutcome::Proved && ran.contains(&about.id))
+                {
+                    is_fault = false;
+                    text = format!("{text}: {}", draft(rehearsal.outcome));
+                }
+                let severity = if is_fault { severity } else { Severity::Note };
                 answers.push(Answer::new(at, severity, without, text));
             }
             (None, _) => {}
         }
     }
     answers
+}
+
+/// The end of a sentence about a rehearsal whose bundle is not here.
+fn draft(outcome: RehearsalOutcome) -> &'static str {
+    match outcome {
+        RehearsalOutcome::Proved | RehearsalOutcome::Limited => "a draft that was rehearsed",
+        RehearsalOutcome::Failed => "a draft whose rehearsal failed",
+        RehearsalOutcome::Incomplete => "a draft whose rehearsal was not complete",
+    }
 }
 
 /// Describes a missing bundle. A bundle that is not authentic may be the missing one, by its
@@ -99,6 +115,7 @@ fn lost(archive: &Archive<'_>, finding: &Finding, about: &ReleaseFacts) -> Strin
         ".approval",
         ".receipt.json",
         file_name::REHEARSAL,
+        file_name::ROLLOUT,
         file_name::EVIDENCE,
     ]
     .iter()
@@ -130,7 +147,9 @@ fn lost(archive: &Archive<'_>, finding: &Finding, about: &ReleaseFacts) -> Strin
 fn words(kind: Kind) -> Option<(FaultKind, FaultKind)> {
     match kind {
         Kind::Approval => Some((FaultKind::ApprovalWithoutBundle, FaultKind::ApprovalDiffers)),
-        Kind::Receipt => Some((FaultKind::ReceiptWithoutBundle, FaultKind::ReceiptDiffers)),
+        Kind::Receipt | Kind::Rollout => {
+            Some((FaultKind::ReceiptWithoutBundle, FaultKind::ReceiptDiffers))
+        }
         Kind::Rehearsal => Some((FaultKind::RehearsalWithoutBundle, FaultKind::ReceiptDiffers)),
         Kind::Evidence => Some((FaultKind::EvidenceWithoutBundle, FaultKind::ReceiptDiffers)),
         Kind::Bundle | Kind::TrustRoot | Kind::Tar | Kind::Directory | Kind::Log => None,

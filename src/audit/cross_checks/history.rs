@@ -75,6 +75,25 @@ fn lost(archive: &Archive<'_>, rollback: &ReceiptRecord<'_>) -> String {
     format!("the receipt of its run is not here, or is {path}, which {why}")
 }
 
+/// An unsigned receipt that rolls a run back before another one. It proves nothing, so the fault
+/// stays; its signature would mend it.
+fn unsigned_rollback<'a>(
+    archive: &Archive<'a>,
+    before: &ReceiptRecord<'_>,
+    after: &ReceiptRecord<'_>,
+) -> Option<&'a str> {
+    let times = before.receipt.started..=after.receipt.started;
+    let is_rollback = |record: &&ReceiptRecord<'_>| {
+        record.severity == Severity::Note
+            && record.receipt.action == Action::Rollback
+            && record.receipt.outcome == Outcome::Committed
+            && record.is_about_same(before)
+            && times.contains(&record.receipt.started)
+    };
+    let unsigned = archive.receipts.iter().find(is_rollback)?;
+    Some(archive.path(unsigned.at))
+}
+
 /// Checks whether a run was possible on top of the releases in effect.
 fn run(
     archive: &Archive<'_>,
@@ -82,9 +101,15 @@ fn run(
     stack: &[ReceiptRecord<'_>],
     severity: Severity,
 ) -> Option<Answer> {
-    let answer = |before: &ReceiptRecord<'_>, kind, text| {
+    let answer = |before: &ReceiptRecord<'_>, kind, text: String| {
         let is_same = before.receipt.timeline == record.receipt.timeline;
         let severity = if is_same { severity } else { Severity::Note };
+        let text = match unsigned_rollback(archive, before, record) {
+            Some(path) => {
+                format!("{text}; {path} says it was, and is not signed: `pgseal receipt sign`")
+            }
+            None => text,
+        };
         Answer::new(record.at, severity, kind, text)
     };
     let (title, database) = (record.release.title(), &record.receipt.database);

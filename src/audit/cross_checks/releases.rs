@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::archive::Archive;
-use super::{Answer, Coverage, plural_range};
+use super::{Answer, Coverage, Severity, plural_range};
 use crate::audit::fault::FaultKind;
 use crate::audit::file_facts::ReleaseFacts;
 use pgseal_verify::format::name::Name;
+use pgseal_verify::format::receipt::{Action, Outcome};
 
 /// The releases of a name by sequence, each with one of its bundles; the reference comes first.
 type Numbered<'a> = BTreeMap<u32, Vec<(usize, &'a ReleaseFacts)>>;
@@ -87,11 +88,36 @@ fn twice(archive: &Archive<'_>, releases: &[(usize, &ReleaseFacts)]) -> Vec<Answ
                 release.title(),
                 known.title()
             );
-            answers.push(Answer::fault(*at, FaultKind::SequenceTwice, text));
+            let kind = FaultKind::SequenceTwice;
+            answers.push(
+                match is_rolled_back(archive, known) || is_rolled_back(archive, release) {
+                    true => Answer::note(*at, kind, format!("{text}; one of them is rolled back")),
+                    false => Answer::fault(*at, kind, text),
+                },
+            );
         }
         seen.push((*at, release));
     }
     answers
+}
+
+/// Whether signed receipts here prove that each run of a release was rolled back: a run of another
+/// one with its sequence was possible.
+fn is_rolled_back(archive: &Archive<'_>, release: &ReleaseFacts) -> bool {
+    let mut last = BTreeMap::new();
+    for record in &archive.receipts {
+        let is_committed = record.receipt.outcome == Outcome::Committed;
+        if record.release.id != release.id || record.severity == Severity::Note || !is_committed {
+            continue;
+        }
+        let action = (record.receipt.started, record.receipt.action);
+        let newest = last.entry(record.database()).or_insert(action);
+        if newest.0 <= action.0 {
+            *newest = action;
+        }
+    }
+    let is_back = |(_, action): &(_, Action)| *action == Action::Rollback;
+    !last.is_empty() && last.values().all(is_back)
 }
 
 /// Reports gaps if sequences are mostly consecutive. With as many missing numbers as releases, they

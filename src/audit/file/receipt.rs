@@ -1,4 +1,4 @@
-//! Audits `*.receipt.json`, `*.rehearsal.json` and `*.evidence.json` with their signature and timestamp files.
+//! Audits `*.receipt.json`, `*.rehearsal.json`, `*.rollout.json` and `*.evidence.json` with their signature and timestamp files.
 
 use std::collections::BTreeSet;
 
@@ -9,13 +9,13 @@ use super::signatures::{not_counted, signature_kind, signer, token_kind};
 use super::{Audited, not_authentic, unreadable};
 use crate::audit::fault::{Fault, FaultKind};
 use crate::audit::file_facts::{
-    EvidenceFacts, FileFacts, ReceiptFacts, RehearsalFacts, ReleaseFacts, RestsOn, Seen, Signer,
-    Verdict,
+    EvidenceFacts, FileFacts, ReceiptFacts, RehearsalFacts, ReleaseFacts, RestsOn, RolloutFacts,
+    RolloutRun, Seen, Signer, Verdict,
 };
 use crate::audit::judge::Judge;
 use crate::audit::place::{Found, Place, small};
 use crate::record::receipt::{self, JournalCheck, Parts, ReceiptError};
-use crate::record::{evidence, journal, rehearsal};
+use crate::record::{evidence, journal, rehearsal, rollout};
 use crate::trust::KeyId;
 use crate::trust::evidence::Evidence;
 use crate::trust::root::name;
@@ -26,6 +26,7 @@ use pgseal_verify::format::evidence::SignedAnswer;
 use pgseal_verify::format::manifest::Release;
 use pgseal_verify::format::receipt::{Receipt, ReceiptStatement};
 use pgseal_verify::format::rehearsal::Rehearsal;
+use pgseal_verify::format::rollout::{Rollout, Tally, summary};
 use pgseal_verify::format::statement::Subject;
 use pgseal_verify::limits;
 
@@ -63,6 +64,25 @@ pub fn audit_rehearsal(
     let facts = facts(judge, Some(&rehearsal.release), subject, read.signed);
     Ok(authentic(FileFacts {
         rehearsal: Some(rehearsal_facts(rehearsal, sha256)),
+        ..facts
+    }))
+}
+
+pub fn audit_rollout(
+    place: &dyn Place,
+    found: &Found,
+    judge: &Judge<'_>,
+) -> Result<Audited, Fault> {
+    let (parts, sha256) = parts(place, found).map_err(unreadable)?;
+    let read = match rollout::check(parts, judge.root, judge.then()) {
+        Ok(read) => read,
+        Err(error) => return Ok(refused(&error, judge)),
+    };
+    let said = read.statement.predicate;
+    let subject = &read.statement.subject;
+    let facts = facts(judge, Some(&said.release), subject, read.signed);
+    Ok(authentic(FileFacts {
+        rollout: Some(rollout_facts(said, sha256)),
         ..facts
     }))
 }
@@ -288,5 +308,32 @@ fn evidence_facts(said: SignedAnswer, sha256: Digest) -> EvidenceFacts {
         user: said.operator.user,
         host: said.operator.host,
         database: said.target.map(|target| target.database),
+    }
+}
+
+fn rollout_facts(said: Rollout, sha256: Digest) -> RolloutFacts {
+    let tally = Tally::of(&said.databases);
+    let summary = summary(&said.databases);
+    let runs = said.databases.into_iter().filter_map(|one| {
+        Some(RolloutRun {
+            database: one.database,
+            run_id: one.run_id?,
+            sha256: one.receipt_sha256?,
+        })
+    });
+    RolloutFacts {
+        sha256,
+        rollout_id: said.rollout_id,
+        action: said.action,
+        started: said.started,
+        finished: said.finished,
+        user: said.operator.user,
+        host: said.operator.host,
+        databases: tally.databases as u64,
+        done: tally.done as u64,
+        failed: tally.failed as u64,
+        left: tally.left as u64,
+        summary,
+        runs: runs.collect(),
     }
 }

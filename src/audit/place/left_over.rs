@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use super::Unlisted;
 use crate::audit::fault::FaultKind;
 use crate::audit::kind::Kind;
-use pgseal_verify::format::file_name::{EVIDENCE, REHEARSAL};
+use pgseal_verify::format::file_name::{EVIDENCE, REHEARSAL, ROLLOUT};
 
 /// Suffixes of receipts and of their siblings, in order of decreasing evidence.
-const RECEIPTS: [(&str, Kind, &[&str]); 3] = [
+const RECEIPTS: [(&str, Kind, &[&str]); 4] = [
     (
         ".receipt.json",
         Kind::Receipt,
@@ -22,6 +22,7 @@ const RECEIPTS: [(&str, Kind, &[&str]); 3] = [
         Kind::Rehearsal,
         &[".rehearsal.sig", ".rehearsal.tsr"],
     ),
+    (ROLLOUT, Kind::Rollout, &[".rollout.sig", ".rollout.tsr"]),
     (
         EVIDENCE,
         Kind::Evidence,

@@ -39,6 +39,9 @@ pub struct Args {
     /// Say what an audit would say of the files, and add nothing
     #[arg(long)]
     check: bool,
+    /// Add the files even if an audit will report faults because of them
+    #[arg(long, conflicts_with = "check")]
+    with_faults: bool,
 }
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
@@ -64,7 +67,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let plan = Plan::new(&authenticator, &log, files)?;
     let foreseen = foreseen::faults(&args.dir, &args.files, &root, args.as_of, out);
     foreseen::show(&foreseen, out);
-    let Some(signer) = signer else {
+    // What is logged cannot go.
+    let adds = args.with_faults || foreseen.is_empty();
+    let Some(signer) = signer.filter(|_| adds) else {
         return checked(args, &plan, &foreseen, out);
     };
     let first = log.head().size();
@@ -99,7 +104,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// The answer of `--check`.
+/// The answer if nothing is added: of `--check`, and because of faults.
 fn checked(
     args: &Args,
     plan: &Plan,
@@ -125,7 +130,7 @@ fn checked(
     let faults = count(foreseen.len(), "fault");
     let text = format!("an audit would report {faults} because of these files");
     Err(CliError::new(Kind::Faults, text)
-        .hint("a fault that is true belongs into the archive; files that do not, can stay out"))
+        .hint("nothing was added; a fault that is true belongs in the archive: --with-faults adds the files all the same; files that do not belong there can stay out"))
 }
 
 /// Authenticates the files given as arguments.

@@ -73,7 +73,7 @@ pub fn show(faults: &[Told], out: Output) {
     for (path, fault) in faults {
         let (path, sentence) = (escape(path), escape(&fault.sentence));
         out.warning(format!(
-            "`pgseal audit` will report {path}: {sentence} ({})",
+            "`pgseal audit` would report {path}: {sentence} ({})",
             fault.kind.as_str()
         ));
     }

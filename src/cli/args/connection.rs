@@ -32,6 +32,14 @@ pub struct ConnectionArgs {
 }
 
 impl ConnectionArgs {
+    /// No option but the one that nothing is asked.
+    pub fn without_prompt() -> Self {
+        Self {
+            no_password: true,
+            ..Self::default()
+        }
+    }
+
     /// Options with a value. As in psql, an empty one counts as absent.
     fn options(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let all = [

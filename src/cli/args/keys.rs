@@ -27,6 +27,9 @@ pub fn small_text(path: &Path) -> std::io::Result<String> {
     Ok(text)
 }
 
+/// A secret key, and the passphrase of its file if that is encrypted.
+pub type OpenedKey = (SecretKey, Option<zeroize::Zeroizing<String>>);
+
 /// Secret keys.
 #[derive(Args, Debug, Clone)]
 pub struct PassphraseArgs {
@@ -46,6 +49,18 @@ impl PassphraseArgs {
             })
         };
         Ok(paths.iter().map(read).collect::<Result<_, _>>()?)
+    }
+
+    /// Like [`Self::keys`], for one key. Also returns the passphrase that opened it, for processes that
+    /// open it again.
+    pub fn key_with_passphrase(&self, path: &Path) -> Result<OpenedKey, CliError> {
+        let mut reader = self.reader();
+        let mut passphrase = None;
+        let key = SecretKey::read(path, || {
+            let read = reader.read(&format!("passphrase of {}: ", display_path(path)))?;
+            Ok(passphrase.insert(read).clone())
+        })?;
+        Ok((key, passphrase))
     }
 
     /// Source of passphrases for one command.

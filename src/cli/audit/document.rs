@@ -28,6 +28,7 @@ fn finding(finding: &Finding) -> Value {
         "now": finding.facts.as_ref().map(|facts| &facts.now),
         "receipt": finding.facts.as_ref().and_then(|facts| facts.receipt.as_ref()),
         "rehearsal": finding.facts.as_ref().and_then(|facts| facts.rehearsal.as_ref()),
+        "rollout": finding.facts.as_ref().and_then(|facts| facts.rollout.as_ref()),
         "evidence": finding.facts.as_ref().and_then(|facts| facts.evidence.as_ref()),
         "trust_root": finding.facts.as_ref().and_then(|facts| facts.trust_root.as_ref()),
         "faults": finding.faults,

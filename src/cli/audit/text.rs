@@ -163,7 +163,7 @@ impl<'a> Around<'a> {
 /// Actions on each release, by its id: time, whether it is a rollback, and a line about it.
 type Chains<'a> = BTreeMap<&'a Digest, Vec<(Timestamp, bool, String)>>;
 
-/// Collects signed runs and rehearsals in chronological order. In the same second a run precedes
+/// Collects signed runs, rehearsals and rollouts in chronological order. In the same second a run precedes
 /// its rollback.
 fn chains(report: &Report) -> Chains<'_> {
     let mut chains = Chains::new();
@@ -201,6 +201,12 @@ fn chains(report: &Report) -> Chains<'_> {
             );
             let chain = chains.entry(&release.id).or_default();
             chain.push((said.at, false, line));
+        }
+        if let Some(said) = &facts.rollout {
+            let (action, at) = (said.action.as_str(), said.started);
+            let line = format!("rollout ({action}), {at}, {}: {path}", said.summary);
+            let chain = chains.entry(&release.id).or_default();
+            chain.push((at, said.action == Action::Rollback, line));
         }
         if let Some(said) = &facts.rehearsal {
             let outcome = match said.outcome {
@@ -252,6 +258,14 @@ fn said(kind: Kind, facts: &FileFacts) -> String {
         Kind::Approval => format!("{title}, approvals beside the bundle"),
         Kind::Receipt => receipt("receipt"),
         Kind::Rehearsal => receipt("rehearsal receipt"),
+        Kind::Rollout => {
+            let summary = facts.rollout.as_ref().map(|said| said.summary.as_str());
+            format!(
+                "{}: {}",
+                receipt("rollout receipt"),
+                summary.unwrap_or_default()
+            )
+        }
         Kind::Evidence => {
             let Some(said) = &facts.evidence else {
                 return format!("an answer signed by {signers}");

@@ -68,6 +68,7 @@ const ARGUMENTS: &[(&[&str], &[&str])] = &[
 const DIRECTORIES: &[&str] = &[
     "lint",
     "pack",
+    "try",
     "init",
     "archive init",
     "archive add",

@@ -178,6 +178,10 @@ impl From<PolicyError> for CliError {
                 Kind::SequenceTooLow,
                 "an old release is not run again: ask for the newest one",
             ),
+            PolicyError::Source { .. } => (
+                Kind::SourceNotAllowed,
+                "nothing was changed; `pgseal pack DIR -o FILE --source-from-ci` states the source, `pgseal trust show` has the repositories",
+            ),
             PolicyError::ClockBehind { .. } => (Kind::ClockBehind, CLOCK_HINT),
             PolicyError::OutsideWindow { .. } => (
                 Kind::OutsideWindow,

@@ -60,7 +60,7 @@ impl From<PreflightError> for CliError {
                     "a later sequence ran here: {} {} (sequence {}) at {}",
                     row.release, row.version, row.sequence, row.at
                 ),
-                "a database never goes back to an older release by running it; pack it again with a higher sequence",
+                "`pgseal rollback` with the later bundle goes back to the release before it; one that never ran here is packed again with a higher sequence",
             ),
             PreflightError::SameSequence(row) => (
                 Kind::SameSequence,
@@ -103,6 +103,12 @@ impl From<PreflightError> for CliError {
                 "no run stopped half way here, so there is none to go on with".to_owned(),
                 "`pgseal status` shows what ran; leave out --resume to begin one",
             ),
+            PreflightError::NothingInterrupted => (
+                Kind::Usage,
+                "--interrupted is given, and no statement of the unfinished run was interrupted"
+                    .to_owned(),
+                "nothing was run; leave out --interrupted",
+            ),
             PreflightError::OtherValues(row) => {
                 let values = row
                     .variables
@@ -113,7 +119,7 @@ impl From<PreflightError> for CliError {
                 (
                     Kind::OtherValues,
                     format!("the run that stopped half way was begun with other values:{values}"),
-                    "give the same values",
+                    "leave out the values: `pgseal run --resume FILE` takes over those of the run",
                 )
             }
             PreflightError::OtherRole(row) => (

@@ -6,6 +6,7 @@ use super::write;
 use crate::cli::Kind;
 use crate::release::Event;
 use crate::release::waiting::Blocked;
+use pgseal_verify::format::rollout::RolloutDatabase;
 
 /// Writes the line of an event.
 pub fn event(event: &Event<'_>) {
@@ -26,6 +27,27 @@ pub fn waiting(kind: Kind, text: &str) {
 /// Writes that a condition of a wait is there.
 pub fn arrived(kind: Kind) {
     write("arrived", json!({ "kind": kind.as_str() }));
+}
+
+/// Writes the line of a rollout's wave that begins.
+pub fn wave(number: u32, of: u32, databases: usize) {
+    write(
+        "wave",
+        json!({ "number": number, "of": of, "databases": databases }),
+    );
+}
+
+/// Writes the line of a database whose command ended.
+pub fn database(ended: &RolloutDatabase) {
+    write("database", json!(ended));
+}
+
+/// Writes the answer of a database to the soak question.
+pub fn soak(database: &str, ready: bool, reason: &str) {
+    write(
+        "soak",
+        json!({ "database": database, "ready": ready, "reason": reason }),
+    );
 }
 
 fn described(event: &Event<'_>) -> (&'static str, Value) {

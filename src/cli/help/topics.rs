@@ -58,6 +58,12 @@ pub const TOPICS: &[Topic] = &[
         &["audit"]
     ),
     page!("checks", "What `check` proves", "check.md", &["check"]),
+    page!(
+        "ci",
+        "Pipelines, hooks and deployment tools",
+        "ci.md",
+        &["pack", "trust set-policy"]
+    ),
     page!("clones", "Standing clones", "clones.md", &["clone"]),
     page!(
         "configuration",
@@ -155,6 +161,17 @@ pub const TOPICS: &[Topic] = &[
         &["report"]
     ),
     page!(
+        "rollouts",
+        "One release over many databases",
+        "rollout.md",
+        &[
+            "rollout",
+            "rollout status",
+            "rollout rollback",
+            "rollout merge"
+        ]
+    ),
+    page!(
         "runbooks",
         "Instructions for owner, operator, auditor",
         "runbooks.md",
@@ -177,6 +194,12 @@ pub const TOPICS: &[Topic] = &[
         "Signing by a key on a token",
         "tokens.md",
         &["sign", "trust sign"]
+    ),
+    page!(
+        "trials",
+        "Trying a release while you write it",
+        "try.md",
+        &["try", "try init"]
     ),
     page!(
         "verifier-page",

@@ -69,6 +69,31 @@ pub const PAGES: &[Page] = &[
         ],
     ),
     of(
+        "try",
+        TRIED,
+        [
+            (
+                "pgseal try greetings -d shop_dev -v ticket=OPS-1",
+                "Try a release directory on a copy of shop_dev",
+            ),
+            (
+                "pgseal try greetings -d shop_dev -v ticket=OPS-1 --keep",
+                "Keep the copy for looking at it",
+            ),
+        ],
+    ),
+    of(
+        "try init",
+        MARKED,
+        [
+            ("pgseal try init -d shop_dev", "Mark a database of yours"),
+            (
+                "pgseal try init -h localhost -U lena -d shop_dev --json",
+                "The same for a program",
+            ),
+        ],
+    ),
+    of(
         "pack",
         AUTHENTIC,
         [
@@ -196,6 +221,19 @@ const CLONED: &[Exit] = &[
     Exit::Usage,
     Exit::Malformed,
     Exit::NotAuthentic,
+    Exit::Preflight,
+    Exit::Failed,
+    Exit::Faults,
+];
+
+const MARKED: &[Exit] = &[Exit::Done, Exit::Internal, Exit::Usage, Exit::Preflight];
+
+const TRIED: &[Exit] = &[
+    Exit::Done,
+    Exit::Internal,
+    Exit::Usage,
+    Exit::Blocked,
+    Exit::Unanswered,
     Exit::Preflight,
     Exit::Failed,
     Exit::Faults,

@@ -47,6 +47,59 @@ pub const PAGES: &[Page] = &[
         ],
     ),
     of(
+        "rollout",
+        RUN,
+        [
+            (
+                "pgseal rollout tenants-1.0.0.pgseal --plan PLAN.toml --receipt-key host.key",
+                "Run a release on the databases of a plan",
+            ),
+            (
+                "pgseal rollout tenants-1.0.0.pgseal --plan PLAN.toml --resume --receipt-key host.key",
+                "Continue after a kill, an interruption or failures",
+            ),
+        ],
+    ),
+    of(
+        "rollout status",
+        SHOWN,
+        [
+            ("pgseal rollout status", "Show the newest rollout, by wave"),
+            (
+                "pgseal rollout status --json",
+                "All databases, for a program",
+            ),
+        ],
+    ),
+    of(
+        "rollout rollback",
+        RUN,
+        [
+            (
+                "pgseal rollout rollback tenants-1.0.0.pgseal --receipt-key host.key",
+                "Roll back the newest rollout, the last database first",
+            ),
+            (
+                "pgseal rollout rollback tenants-1.0.0.pgseal --journal PATH",
+                "Roll back an earlier one",
+            ),
+        ],
+    ),
+    of(
+        "rollout merge",
+        MERGED,
+        [
+            (
+                "pgseal rollout merge one.rollout.json two.rollout.json --receipt-key host.key",
+                "One receipt for two rollouts of one release",
+            ),
+            (
+                "pgseal rollout merge one.rollout.json two.rollout.json --receipt-key host.key --json",
+                "The same for a program",
+            ),
+        ],
+    ),
+    of(
         "rollback",
         RUN,
         [
@@ -224,4 +277,24 @@ const DRIFT: &[Exit] = &[
     Exit::Failed,
     Exit::NoReceipt,
     Exit::Faults,
+];
+
+/// A rollout that is shown.
+const SHOWN: &[Exit] = &[
+    Exit::Done,
+    Exit::Internal,
+    Exit::Usage,
+    Exit::Malformed,
+    Exit::Partial,
+];
+
+/// Receipts that are merged.
+const MERGED: &[Exit] = &[
+    Exit::Done,
+    Exit::Internal,
+    Exit::Usage,
+    Exit::Malformed,
+    Exit::NotAuthentic,
+    Exit::Partial,
+    Exit::NoReceipt,
 ];

@@ -45,7 +45,8 @@ pub fn place(path: &Path, id: ReleaseId) -> Result<Place, CliError> {
             .hint("nothing was written; name another file, or say --replace to give it up")
     };
     if path.is_dir() {
-        return Err(refused("a directory".to_owned()));
+        return Err(refused("a directory".to_owned())
+            .hint("nothing was written; name a file, as in DIR/NAME.pgseal"));
     }
     let bundle = open(path).map_err(|_| refused("a file that is no bundle".to_owned()))?;
     if bundle.claimed_release_id() == id {

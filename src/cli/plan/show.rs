@@ -20,7 +20,10 @@ const LOCKS: usize = 3;
 pub fn show(manifest: &Manifest, plan: &Plan, answer: &Answer<'_>, out: Output) {
     match &plan.gates {
         Some(gates) => gate::show(gates, out),
-        None => out.line("the gates were not asked"),
+        None => {
+            obstacles(answer, out);
+            out.line("the gates were not asked");
+        }
     }
     for line in approvals::lines(&answer.approvals) {
         out.line(line);
@@ -34,7 +37,9 @@ pub fn show(manifest: &Manifest, plan: &Plan, answer: &Answer<'_>, out: Output) 
         let (all, name) = (plan.tiers.len(), &tier.name);
         let about = Some(&tier.about).filter(|about| !about.is_empty());
         out.line(format!("{}/{all} {name}{}", at + 1, optional(": ", about)));
-        one(tier, answer, out);
+        let phase = plan.phases.iter().find(|one| one.tiers.contains(name));
+        let phase = phase.map(|one| one.tiers.as_slice()).unwrap_or_default();
+        one(tier, phase, answer, out);
     }
     relative_locks::show(&plan.relative, out);
     phases(plan, out);
@@ -42,16 +47,24 @@ pub fn show(manifest: &Manifest, plan: &Plan, answer: &Answer<'_>, out: Output) 
     release_text::show_acknowledged(manifest, out);
     stage::show(manifest, out);
     states(manifest, plan, out);
-    if answer.obstacles.is_empty() {
-        out.line(format!("{} here", out.paint(Paint::Good, "it would run")));
+    match (answer.obstacles, &plan.gates) {
+        ([], _) => out.line(format!("{} here", out.paint(Paint::Good, "it would run"))),
+        (_, Some(_)) => obstacles(answer, out),
+        (_, None) => {
+            let not = out.paint(Paint::Bad, "it would not run");
+            out.line(format!("{not}, for the reason at the top"));
+        }
     }
+}
+
+fn obstacles(answer: &Answer<'_>, out: Output) {
     for obstacle in answer.obstacles {
         let not = out.paint(Paint::Bad, "it would not run");
         out.line(format!("{not}: {}", obstacle.lines.join("\n")));
     }
 }
 
-fn one(tier: &PlannedTier, answer: &Answer<'_>, out: Output) {
+fn one(tier: &PlannedTier, phase: &[String], answer: &Answer<'_>, out: Output) {
     let kinds = tier.statements.iter();
     let kinds: Vec<String> = kinds
         .map(|(verb, count)| format!("{count} {verb}"))
@@ -61,14 +74,18 @@ fn one(tier: &PlannedTier, answer: &Answer<'_>, out: Output) {
     if !objects.is_empty() {
         out.line(format!("    {}", escape(&objects.join("; "))));
     }
-    let locks = match answer.rehearsed {
-        Some(rehearsed) => {
-            let took = rehearsed.milliseconds(&tier.name);
-            let took = took.map(|took| format!("took {took} ms in the rehearsal"));
-            let locks = rehearsed.locks(&tier.name, answer.tables).into_iter();
+    let measured = answer
+        .rehearsed
+        .and_then(|rehearsed| Some((rehearsed, rehearsed.milliseconds(&tier.name)?)));
+    let locks = match measured {
+        Some((rehearsed, took)) => {
+            let took = format!("took {took} ms in the rehearsal");
+            let locks = rehearsed
+                .locks(&tier.name, phase, answer.tables)
+                .into_iter();
             let locks = locks
                 .map(|lock| format!("{} {} {} ms", lock.mode, lock.relation, lock.milliseconds));
-            few(took.into_iter().chain(locks).collect(), LOCKS + 1)
+            few(std::iter::once(took).chain(locks).collect(), LOCKS + 1)
         }
         None => {
             // Strongest first.
@@ -79,7 +96,7 @@ fn one(tier: &PlannedTier, answer: &Answer<'_>, out: Output) {
         }
     };
     if !locks.is_empty() {
-        let what = match answer.rehearsed {
+        let what = match measured {
             Some(_) => "",
             None => "locks until COMMIT: ",
         };

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::super::approvals;
 use super::super::args::{TrustArgs, now};
 use super::super::error::authentic::receipt_exit;
+use super::super::rollout::Shown;
 use super::super::{CliError, Exit, Output, Paint, escape, optional};
 use super::super::{gate, recording, rehearse};
 use super::{Signed, Statement};
@@ -13,6 +14,7 @@ use crate::trust::{JudgedAt, TrustRoot};
 use pgseal_verify::format::evidence::EvidenceStatement;
 use pgseal_verify::format::receipt::{Action, Asked, Receipt, SentRecord, TierRecord};
 use pgseal_verify::format::rehearsal::Rehearsal;
+use pgseal_verify::format::rollout::{Rollout, Shard, summary};
 use pgseal_verify::plural::count;
 use pgseal_verify::words::records;
 
@@ -21,7 +23,7 @@ const SLOWEST: usize = 5;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// The receipt: *.receipt.json, *.rehearsal.json, *.evidence.json
+    /// The receipt: *.receipt.json, *.rehearsal.json, *.rollout.json, *.evidence.json
     file: PathBuf,
     #[command(flatten)]
     trust: TrustArgs,
@@ -49,6 +51,11 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
             show_rehearsal(&statement.predicate, &id, out);
             statement.predicate.signer.is_some()
         }
+        Statement::Rollout(statement) => {
+            show_json(statement, out);
+            show_rollout(&statement.predicate, &id, out);
+            statement.predicate.signer.is_some()
+        }
         Statement::Answer(statement) => {
             show_json(statement, out);
             show_answer(statement, out);
@@ -63,6 +70,50 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         });
     }
     Ok(Exit::Done)
+}
+
+/// `rollout of small 1.0.0: 498 of 500 done; 2 failed before COMMIT, unchanged`
+pub fn rollout_headline(rollout: &Rollout) -> String {
+    let title = escape(&Shown::of(rollout, None).headline());
+    format!("{title}: {}", summary(&rollout.databases))
+}
+
+fn show_rollout(rollout: &Rollout, id: &str, out: Output) {
+    Shown::of(rollout, None).show(out);
+    out.line(format!(
+        "release id {id}, sequence {}",
+        rollout.release.sequence
+    ));
+    let (rollout_id, started, finished) = (
+        escape(&rollout.rollout_id),
+        rollout.started,
+        rollout.finished,
+    );
+    out.line(format!(
+        "rollout {rollout_id}, {started} to {finished}, {}",
+        rollout.extent()
+    ));
+    let (user, host) = (
+        escape(&rollout.operator.user),
+        escape(&rollout.operator.host),
+    );
+    out.line(format!("by {user} on host {host}"));
+    if let Some(resumed) = &rollout.resumes {
+        out.line(format!("goes on with rollout {}", escape(resumed)));
+    }
+    if let Some(plan) = &rollout.plan_sha256 {
+        out.line(format!("plan {plan}"));
+    }
+    for Shard {
+        sha256,
+        plan_sha256,
+    } in &rollout.shards
+    {
+        out.line(format!("merged from {sha256}, plan {plan_sha256}"));
+    }
+    if let Some(why) = &rollout.stopped {
+        out.line(format!("no further database was begun: {}", escape(why)));
+    }
 }
 
 /// Prints the stored document itself, so that its schema holds.

@@ -8,6 +8,7 @@ use super::super::{CliError, Exit, Kind, Output, display_path};
 use crate::record::receipt::{self, SignError};
 use crate::record::receipt_key;
 use crate::record::rehearsal;
+use crate::record::rollout;
 use pgseal_verify::format::statement::title;
 
 #[derive(clap::Args, Debug)]
@@ -31,6 +32,13 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         return Err(CliError::usage(text)
             .about(&args.file)
             .hint("rehearse again, with --receipt-key"));
+    }
+    if rollout::is_one(&args.file) {
+        let text =
+            "it is of a rollout, and only runs and rollbacks have a journal that proves them";
+        return Err(CliError::usage(text).about(&args.file).hint(
+            "`pgseal rollout FILE --plan PLAN --resume --receipt-key KEY` writes a signed one",
+        ));
     }
     let keys = args.passphrase.keys(std::slice::from_ref(&args.key))?;
     let root = args.trust.load()?;

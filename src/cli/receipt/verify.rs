@@ -9,13 +9,14 @@ use super::super::{CliError, Exit, Output, Paint, display_path, escape};
 use super::{Signed, Statement};
 use crate::bundle::AuthenticatedBundle;
 use crate::record::receipt::{self, JournalCheck};
+use crate::record::rollout::RunReceipts;
 use crate::trust::{JudgedAt, TrustRoot};
 use pgseal_verify::format::timestamp::Timestamp;
 use pgseal_verify::plural::count;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Receipts: *.receipt.json, *.rehearsal.json, *.evidence.json
+    /// Receipts: *.receipt.json, *.rehearsal.json, *.rollout.json, *.evidence.json
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     #[command(flatten)]
@@ -129,6 +130,22 @@ fn find<'a>(
                 let text = format!("the journal beside it can't be read: {error}");
                 fault(Exit::Internal, text);
             }
+        }
+    }
+    if let Statement::Rollout(statement) = &statement {
+        // The receipts of its runs are in the same directory, as the rollout wrote them.
+        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+        match RunReceipts::of(dir.unwrap_or(Path::new("."))) {
+            Ok(receipts) => {
+                let faults = receipts.faults(&statement.predicate.databases);
+                faults
+                    .into_iter()
+                    .for_each(|text| fault(Exit::NotAuthentic, text));
+            }
+            Err(error) => fault(
+                Exit::Internal,
+                format!("its directory can't be read: {error}"),
+            ),
         }
     }
     (finding.statement, finding.signed) = (Some(statement), signed);

@@ -9,7 +9,9 @@ use crate::release::rehearse::{CloneError, RehearsalError};
 use crate::release::report::Report;
 use pgseal_verify::format::receipt::Action;
 
-const ON_CLONE: &str = "it happened on the clone; no session of a rehearsal writes to its source";
+/// Hint of an error on the clone.
+pub const ON_CLONE: &str =
+    "it happened on the clone; no session of a rehearsal writes to its source";
 
 impl From<RehearsalError> for CliError {
     fn from(error: RehearsalError) -> Self {
@@ -18,10 +20,10 @@ impl From<RehearsalError> for CliError {
 }
 
 /// Converts the error of a step, which the first line names if there is one.
-pub fn of_step(error: RehearsalError, step: &str) -> CliError {
+pub fn of_step(error: RehearsalError, command: &str, step: &str) -> CliError {
     let mut this = CliError::from(error);
     if let Some(first) = this.lines.first_mut().filter(|_| !step.is_empty()) {
-        *first = format!("rehearsal, {}: {first}", escape(step));
+        *first = format!("{command}, {}: {first}", escape(step));
     }
     this
 }
@@ -31,6 +33,7 @@ fn of_kind(error: RehearsalError, fault: Kind) -> CliError {
     match error {
         RehearsalError::OfRollback(error) => of_kind(*error, Kind::NotRestored),
         RehearsalError::Clone(error) => clone(&error),
+        RehearsalError::Trial(error) => error.into(),
         RehearsalError::Copy(text) => CliError::new(Kind::CloneRefused, text).hint("nothing was rehearsed"),
         RehearsalError::Database(error) => error.into(),
         RehearsalError::Reaches(text) => CliError::new(Kind::ReachesOut, text)

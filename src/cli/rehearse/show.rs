@@ -41,12 +41,12 @@ pub fn show(rehearsal: &Rehearsal, out: Output) {
             vec![
                 escape(&lock.relation),
                 escape(&lock.mode),
-                escape(&lock.tier),
+                taker(lock),
                 lock.milliseconds.to_string(),
             ]
         };
         let rows = strong.iter().take(LOCKS_SHOWN).map(row).collect();
-        out.table(&["locked", "mode", "by tier", "ms at most"], rows);
+        out.table(&["locked", "mode", "by", "ms at most"], rows);
     }
     if !rehearsal.points.is_empty() {
         let row = |point: &CommitPoint| {
@@ -112,12 +112,21 @@ pub fn locks(rehearsal: &Rehearsal) -> Option<String> {
     };
     let modes: Vec<String> = STRONG.iter().filter_map(of_mode).collect();
     Some(format!(
-        "locks that keep others waiting: {}; the longest at most {} ms, on {} by tier {}",
+        "locks that keep others waiting: {}; the longest at most {} ms, on {} by {}{}",
         modes.join(", "),
         longest.milliseconds,
         escape(&longest.relation),
-        escape(&longest.tier),
+        if longest.tier.is_empty() { "" } else { "tier " },
+        taker(longest),
     ))
+}
+
+/// The tier that took a lock, or the relative expectations.
+fn taker(lock: &LockRecord) -> String {
+    match lock.tier.as_str() {
+        "" => "the expectations".to_owned(),
+        tier => escape(tier),
+    }
 }
 
 fn strong(rehearsal: &Rehearsal) -> Vec<&LockRecord> {

@@ -3,8 +3,12 @@
 use super::super::output::{Output, Paint, escape};
 use super::Report;
 use super::operator::{BACK, Command, commands, shortened};
+use super::owner;
 use super::page::name;
 use crate::readiness::Status;
+
+/// The first questions of an owner: duration, waiting users, the way back.
+const OWNER: usize = 3;
 
 /// Maximum number of tasks shown; the pages have all.
 const TASKS: usize = 4;
@@ -27,6 +31,14 @@ pub fn lines(report: &Report, out: Output) -> Vec<String> {
             .collect(),
         false => tasks.collect(),
     };
+    let release = facts.release.as_deref();
+    if let (Status::Ready, Some(release)) = (verdict.status, release) {
+        let questions = owner::questions(release).into_iter().take(OWNER);
+        lines.extend(
+            questions
+                .map(|(question, answer)| format!("- {question} {}", escape(&answer.join(" ")))),
+        );
+    }
     let more = tasks.len().saturating_sub(TASKS);
     let shown = tasks.iter().take(TASKS);
     lines.extend(shown.map(|task| format!("- {}", escape(task))));

@@ -24,6 +24,7 @@ pub fn value(report: &Report) -> Value {
         "file": report.facts.file,
         "release": release.map(|release| &release.manifest.release),
         "release_id": release.map(|release| release.release_id),
+        "source": release.and_then(|release| release.manifest.source.as_ref()),
         "target": release.and_then(|release| release.answers()).map(|answers| &answers.target),
         "database": release.map(|release| match &release.database {
             Database::NotAsked => "not asked",

@@ -104,7 +104,10 @@ pub fn gather(args: &Args, out: Output) -> Result<ReadinessFacts, CliError> {
         used: used(&release, &root),
         ..release
     };
-    let known = args.known(lines::values(given, &root, &bundle, judged));
+    let known = Known {
+        source: target(args, &release),
+        ..args.known(lines::values(given, &root, &bundle, judged))
+    };
     Ok(ReadinessFacts {
         now: at,
         file,
@@ -112,6 +115,15 @@ pub fn gather(args: &Args, out: Output) -> Result<ReadinessFacts, CliError> {
         blockers,
         release: Some(Box::new(release)),
     })
+}
+
+/// The name of the target that answered; `None` for a clone.
+fn target(args: &Args, release: &ReleaseFacts) -> Option<String> {
+    let Database::Answered(answers) = &release.database else {
+        return None;
+    };
+    let is_target = release.manifest.target.database.matches(&answers.target);
+    (is_target && !args.on_clone.clone).then(|| answers.target.database.clone())
 }
 
 /// Authenticates the bundle. An error is returned with the matrix row that it belongs to.
@@ -151,6 +163,8 @@ fn admission(
         JudgedAt::At(at),
     )
     .err();
+    let source = bundle.manifest().source.as_ref();
+    let admitted = admitted.or_else(|| policy::check_source(root, source).err());
     let admitted =
         admitted.filter(|error| !in_effect || matches!(error, policy::PolicyError::Blocked(_)));
     let clock = crate::record::memory::check_clock(&args.receipts, at)

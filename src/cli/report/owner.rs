@@ -1,6 +1,6 @@
 //! The questions of an owner: duration, waiting users, the way back, and losses.
 
-use crate::readiness::human_time::{count, listed, seconds, sentence};
+use crate::readiness::human_time::{at_most, count, listed, seconds, sentence};
 use crate::readiness::{Measured, ReleaseFacts, Waits};
 use pgseal_verify::format::receipt::TierRecord;
 
@@ -42,9 +42,20 @@ fn took(tiers: &[TierRecord]) -> String {
     format!("Its steps took {}.", seconds(all))
 }
 
+/// The answer without a measure: a rehearsal whose run did not hold measures nothing.
+fn unknown(rehearsal: Option<&Measured<'_>>) -> String {
+    match rehearsal {
+        None => UNKNOWN.to_owned(),
+        Some(broken) => format!(
+            "Not known: {} broke off before the run was done.",
+            broken.the()
+        ),
+    }
+}
+
 fn duration(measured: Option<&Measured<'_>>) -> String {
     let Some((measured, run)) = measured.and_then(|one| Some((one, one.step("run")?))) else {
-        return UNKNOWN.to_owned();
+        return unknown(measured);
     };
     let (took, the, ended) = (seconds(run), measured.the(), measured.ended());
     sentence(&format!(
@@ -52,9 +63,9 @@ fn duration(measured: Option<&Measured<'_>>) -> String {
     ))
 }
 
-fn waiting(measured: Option<&Measured<'_>>) -> Vec<String> {
-    let Some(measured) = measured.filter(|one| one.step("run").is_some()) else {
-        return vec![UNKNOWN.to_owned()];
+fn waiting(rehearsal: Option<&Measured<'_>>) -> Vec<String> {
+    let Some(measured) = rehearsal.filter(|one| one.step("run").is_some()) else {
+        return vec![unknown(rehearsal)];
     };
     let waits = measured.waits(None);
     if waits.is_empty() {
@@ -73,7 +84,7 @@ fn blocked(waits: &Waits<'_>) -> String {
         true => "can't be used",
         false => "can be read, but not changed,",
     };
-    let longest = seconds(waits.milliseconds);
+    let longest = at_most(waits.milliseconds);
     format!("{} {how} for up to {longest}.", listed(&tables))
 }
 

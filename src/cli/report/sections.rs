@@ -442,6 +442,9 @@ fn facts(report: &Report, release: &ReleaseFacts) -> Vec<(&'static str, String)>
             ),
         ),
     ];
+    if let Some(source) = &manifest.source {
+        facts.push(("Source", source.to_string()));
+    }
     if let Some(answers) = release.answers() {
         let system = answers
             .target

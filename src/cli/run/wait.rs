@@ -72,7 +72,6 @@ impl<'a> Waiter<'a> {
         one.check_same(bundle.release_id())?;
         let manifest = bundle.manifest();
         stage::warn(manifest, out);
-        args.receipts.warn(&root, out);
         one.values(manifest, Some(out))?;
         let mut prepared = args.receipts.prepare(key, &root, manifest, Action::Run)?;
         prepared.try_out()?;

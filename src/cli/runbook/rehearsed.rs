@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use crate::bundle::AuthenticatedBundle;
 use crate::cli::measured::Rehearsed;
-use crate::readiness::human_time::{count, listed, seconds};
+use crate::readiness::human_time::{at_most, count, listed, seconds};
 use crate::readiness::{Measured, left};
 use crate::runbook::escaped;
 use pgseal_verify::format::manifest::{Tier, Transaction};
@@ -37,9 +37,10 @@ impl Facts<'_> {
         );
         for tier in &self.bundle.manifest().tiers {
             let name = tier.name.as_str();
-            let took = rehearsed.milliseconds(name);
-            let took = took.map_or("not reached".to_owned(), seconds);
-            let waiting = waiting(&measured, name);
+            let (took, waiting) = match rehearsed.milliseconds(name) {
+                Some(took) => (seconds(took), waiting(&measured, name)),
+                None => ("not reached".to_owned(), "not known".to_owned()),
+            };
             let _ = writeln!(text, "| {} | {took} | {waiting} |", escaped(name));
         }
         if let Some(run) = measured.step("run") {
@@ -88,6 +89,7 @@ impl Facts<'_> {
             manifest: self.bundle.manifest(),
             rehearsal: self.rehearsed?.rehearsal(),
             values: self.values,
+            leaves: !left(self.bundle).is_empty(),
         })
     }
 
@@ -111,7 +113,7 @@ fn waiting(measured: &Measured<'_>, tier: &str) -> String {
         let mut tables: Vec<String> = tables.map(|table| escaped(table)).collect();
         let more = waits.tables.len() - tables.len();
         tables.extend((more > 0).then(|| count(more as u64, "other table")));
-        let longest = seconds(waits.milliseconds);
+        let longest = at_most(waits.milliseconds);
         lines.push(format!("{kind} of {}: at most {longest}", listed(&tables)));
     }
     if lines.is_empty() {

@@ -9,6 +9,7 @@ use crate::trust::draft::NextVersion;
 use pgseal_verify::digest::Digest;
 use pgseal_verify::format::database_pattern::DatabasePattern;
 use pgseal_verify::format::name::Name;
+use pgseal_verify::format::release_source::RepositoryPattern;
 use pgseal_verify::format::timestamp::{Timestamp, TimestampError};
 use pgseal_verify::format::trust_document::GateRole;
 use pgseal_verify::format::window::{Freeze, Window, WindowError};
@@ -44,6 +45,12 @@ pub struct Args {
     /// A release need not run on another database first
     #[arg(long, conflicts_with = "require_run_on")]
     no_run_on: bool,
+    /// Only releases of this repository may run: a URL, * for any characters (may be repeated); replaces the ones before
+    #[arg(long, value_name = "URL")]
+    source_repository: Vec<RepositoryPattern>,
+    /// Releases of any repository may run, also those that name none
+    #[arg(long, conflicts_with = "source_repository")]
+    any_source: bool,
     /// Runs may begin only then: "Sat 02:00-06:00 UTC", "Mon-Fri 22:00-04:00 UTC", "daily 01:00-03:00 UTC" (may be repeated); replaces the ones before
     #[arg(long, value_name = "WINDOW")]
     window: Vec<Window>,
@@ -109,6 +116,9 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
         }
         if args.no_run_on || !args.require_run_on.is_empty() {
             next.set_require_run_on(args.require_run_on.clone());
+        }
+        if args.any_source || !args.source_repository.is_empty() {
+            next.set_source_repositories(args.source_repository.clone());
         }
         if args.any_time || !args.window.is_empty() {
             next.set_windows(args.window.clone());

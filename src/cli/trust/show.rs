@@ -125,6 +125,10 @@ fn show(draft: &DraftRoot, progress: &Progress, out: Output) {
         let databases = escape(&target::list(&policy.require_run_on));
         out.line(format!("a release must run first on: {databases}"));
     }
+    for repository in &policy.source_repositories {
+        let repository = escape(&repository.to_string());
+        out.line(format!("releases of this repository may run: {repository}"));
+    }
     for window in &policy.windows {
         out.line(format!("runs may begin: {window}"));
     }

@@ -272,8 +272,8 @@ fn rehearsed(
     }
 }
 
-/// Exit code of a failed `run` that left the database unchanged.
-const FAILED: u8 = 30;
+/// Exit code of a `run` that is refused because the newest rehearsal failed.
+const FAILED: u8 = 11;
 
 fn copied(source: &Source) -> String {
     match &source.database {

@@ -1,6 +1,6 @@
 //! Tables of the ledger: their creation, and the checks before they are trusted.
 
-use crate::database::{DatabaseError, Session, Table};
+use crate::database::{DatabaseError, Session, Table, UnsoundKind};
 
 /// The format that this version writes. The comment of the schema names it.
 const FORMAT: u32 = 1;
@@ -161,10 +161,11 @@ pub(super) fn version(session: &mut dyn Session) -> Result<Option<u32>, Database
 }
 
 fn of_somebody_else(what: &str, owner: &str) -> DatabaseError {
-    DatabaseError::ledger(format!(
+    let message = format!(
         "the {what} belongs to {owner}, who could run code as whoever writes there: \
          it has to belong to the role that runs releases, or to a superuser"
-    ))
+    );
+    DatabaseError::unsound_of(UnsoundKind::LedgerOwner, message)
 }
 
 /// Checks that one row was added.

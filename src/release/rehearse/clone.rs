@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::server::Admin;
+use super::trial::{self, TrialDatabase};
 use crate::database::{Connect, DatabaseError, Purpose, Session};
 
 /// Maximum bytes of a name (`NAMEDATALEN - 1`).
@@ -31,9 +32,12 @@ pub struct ClonedDatabase {
     name: String,
     oid: String,
     suffix: String,
+    source: Option<String>,
     /// Whether the server has no other database that changes of roles or other shared objects
     /// could affect.
     server_is_its_own: bool,
+    /// The marker that it has as the copy of a trial database.
+    trial_marker: Option<String>,
 }
 
 /// Error in making or dropping a clone.
@@ -70,6 +74,11 @@ impl ClonedDatabase {
         &self.name
     }
 
+    /// The database that it was made of; `None` for a dump.
+    pub fn source(&self) -> Option<&str> {
+        self.source.as_deref()
+    }
+
     pub(super) fn oid(&self) -> &str {
         &self.oid
     }
@@ -77,6 +86,24 @@ impl ClonedDatabase {
     /// Whether a release may change objects that all databases of a server share.
     pub(in crate::release) fn server_is_its_own(&self) -> bool {
         self.server_is_its_own
+    }
+
+    /// Requires the marker of a trial database in each transaction.
+    pub(super) fn requires_marker(&mut self, trial: &TrialDatabase) {
+        self.trial_marker = Some(trial.marker().to_owned());
+    }
+
+    /// Fails unless the open transaction is in this very database, which still has the marker that it
+    /// was copied with.
+    pub(in crate::release) fn check_inside(
+        &self,
+        session: &mut dyn Session,
+    ) -> Result<(), DatabaseError> {
+        self.check(session)?;
+        match &self.trial_marker {
+            Some(marker) => trial::check_copy(session, marker),
+            None => Ok(()),
+        }
     }
 
     /// Fails unless the session is in this very database.
@@ -198,8 +225,10 @@ pub(super) fn create(
     Ok(ClonedDatabase {
         name,
         oid,
+        source: source.map(str::to_owned),
         suffix,
         server_is_its_own,
+        trial_marker: None,
     })
 }
 

@@ -8,11 +8,11 @@ use super::{ClonedFrom, Job};
 use crate::database::Connect;
 use crate::fingerprint::{self, Change, Difference, Side};
 use crate::release::cancellable::CancellableConnector;
-use crate::release::restored::accepts;
+use crate::release::restored::Accepted;
 use crate::release::touched::Touched;
 use pgseal_verify::format::fingerprint::{Fingerprint, Scope};
 use pgseal_verify::format::timestamp::Timestamp;
-use pgseal_verify::plural::count;
+use pgseal_verify::plural::{count, tables_and_sequences};
 
 /// Takes the fingerprint of a database. No connection to it remains.
 pub(super) fn take(
@@ -53,13 +53,13 @@ pub(super) fn lines(before: &Fingerprint, after: &Fingerprint) -> Vec<String> {
         .collect()
 }
 
-/// `12 objects, 3 tables with 204,556 rows`.
+/// `12 objects, 3 tables and sequences with 204,556 rows`.
 pub(super) fn sentence(fingerprint: &Fingerprint) -> String {
     let rows: u64 = fingerprint.data.values().map(|table| table.rows).sum();
     let digest = fingerprint.sha256.short();
     let (objects, tables) = (
         count(fingerprint.objects.len(), "object"),
-        count(fingerprint.data.len(), "table"),
+        tables_and_sequences(fingerprint.data.len()),
     );
     format!("{objects}, {tables} with {}: {digest}", count(rows, "row"))
 }
@@ -72,12 +72,14 @@ pub(super) struct Restored {
     pub values: Vec<String>,
     /// Orders of columns that the release accepts.
     pub accepted: Vec<String>,
+    /// New values of types, which the release acknowledges.
+    pub left: Vec<String>,
 }
 
 pub(super) fn restored(
     before: &Fingerprint,
     after: &Fingerprint,
-    reordered: &[String],
+    accepted: &Accepted<'_>,
 ) -> Restored {
     let is_value = |difference: &Difference| {
         let sequence = difference.object.strip_prefix("value of ");
@@ -87,14 +89,18 @@ pub(super) fn restored(
     let (values, differ): (Vec<_>, Vec<_>) = fingerprint::differences(before, after)
         .into_iter()
         .partition(|difference| is_value(difference));
-    let (accepted, differ) = differ
+    let (accepted, differ): (Vec<_>, _) = differ
         .into_iter()
-        .partition(|difference| accepts(reordered, difference));
+        .partition(|difference| accepted.has(difference));
+    let (left, accepted) = accepted
+        .into_iter()
+        .partition(|difference| difference.new_labels().is_some());
     let lines = |list: Vec<Difference>| list.iter().map(Difference::to_string).collect();
     Restored {
         differ,
         values: lines(values),
         accepted: lines(accepted),
+        left: lines(left),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Errors of a rehearsal.
 
 use super::clone::CloneError;
+use super::trial::TrialError;
 use crate::database::DatabaseError;
 use crate::fingerprint::FingerprintError;
 use crate::release::check::CheckError;
@@ -15,6 +16,8 @@ use crate::release::run::RunError;
 pub enum RehearsalError {
     /// The clone cannot be made or dropped.
     Clone(CloneError),
+    /// The source is no trial database.
+    Trial(TrialError),
     /// The source or the dump cannot be copied; the reason as a sentence.
     Copy(String),
     Database(DatabaseError),
@@ -68,6 +71,7 @@ impl RehearsalError {
             Self::OfRollback(error) => error.is_of_the_release(has_run),
             Self::Gate(_) | Self::Preflight(_) | Self::Check(_) => has_run,
             Self::Clone(_)
+            | Self::Trial(_)
             | Self::Copy(_)
             | Self::Database(_)
             | Self::Fingerprint(_)
@@ -96,6 +100,7 @@ macro_rules! from {
 
 from!(
     Clone(CloneError),
+    Trial(TrialError),
     Database(DatabaseError),
     Fingerprint(FingerprintError),
     Gate(GateError),

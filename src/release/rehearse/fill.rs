@@ -36,10 +36,18 @@ pub(super) fn create(
         let clone = clone::create(admin, naming(None), Template::Empty(""), None)?;
         return Ok((clone, CloneMethod::Dump));
     };
+    if let Some(trial) = job.trial {
+        trial.check(job.server.database(name).as_ref())?;
+    }
     let stop = job.order.stop;
-    create_of(admin, stop, name, by_dump, &mut |admin, template, owner| {
-        clone::create(admin, naming(Some(name)), template, Some(owner))
-    })
+    let (mut clone, method) =
+        create_of(admin, stop, name, by_dump, &mut |admin, template, owner| {
+            clone::create(admin, naming(Some(name)), template, Some(owner))
+        })?;
+    if let Some(trial) = job.trial {
+        clone.requires_marker(trial);
+    }
+    Ok((clone, method))
 }
 
 /// Creates a database from a template, with an owner.

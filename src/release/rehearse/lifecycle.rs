@@ -14,6 +14,7 @@ use crate::release::check::{self, Checked};
 use crate::release::gate::{self, GateError};
 use crate::release::preflight::{self, PreflightError};
 use crate::release::report::Report;
+use crate::release::restored::Accepted;
 use crate::release::rollback::{self, Found};
 use crate::release::run_context::ContextToRun;
 use pgseal_verify::digest::Digest;
@@ -152,8 +153,8 @@ impl RunningRehearsal<'_, '_> {
             let back = || {
                 let report = undo(order, &undo_id, undo_journal?, steps)?;
                 let after = compare::take(job, Arc::clone(&connect))?;
-                let reordered = &order.authentic().manifest().reordered;
-                let differ = compare::restored(before, &after, reordered).differ;
+                let accepted = Accepted::by(&order.authentic());
+                let differ = compare::restored(before, &after, &accepted).differ;
                 if differ.is_empty() {
                     Ok(((), format!("restored: {}", sentence(&report))))
                 } else {
@@ -170,8 +171,12 @@ impl RunningRehearsal<'_, '_> {
             "fingerprint after the rollback",
             FingerprintOf::AfterRollback,
         )?;
-        let reordered = &self.order.authentic().manifest().reordered;
-        let compared = compare::restored(before, &after, reordered);
+        let accepted = Accepted::by(&self.order.authentic());
+        let compared = compare::restored(before, &after, &accepted);
+        let left = compared.left.iter();
+        self.remarks.extend(
+            left.map(|line| format!("the rollback leaves behind, as acknowledged: {line}")),
+        );
         let accepted = compared.accepted.iter();
         self.remarks
             .extend(accepted.map(|line| format!("the release accepts this: {line}")));
@@ -189,6 +194,10 @@ impl RunningRehearsal<'_, '_> {
                 return Err(RehearsalError::NotRestored(differ));
             }
             let mut detail = "the rollback restored everything".to_owned();
+            if !compared.left.is_empty() {
+                detail += " but what it leaves behind: ";
+                detail += &compared.left.join("; ");
+            }
             if !compared.values.is_empty() {
                 detail += " but what sequences gave out: ";
                 detail += &compared.values.join("; ");

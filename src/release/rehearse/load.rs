@@ -76,6 +76,9 @@ pub(super) fn run(
         set.map_err(|_| Failure::plain(format!("{name:?} can't be the name of a variable")))?;
     }
     session.execute("BEGIN").map_err(doing("can't begin"))?;
+    clone
+        .check_inside(session.as_mut())
+        .map_err(doing("not on the clone"))?;
     settings::use_release_path(session.as_mut(), order.manifest())
         .map_err(doing("can't set the search path"))?;
     let files = OneScript(given);

@@ -230,13 +230,16 @@ struct Times {
     known: Option<Instant>,
     /// Locks of the open transaction: the tier that took them, and the last moment before that.
     open: BTreeMap<Lock, (String, Instant)>,
-    records: Vec<LockRecord>,
+    /// The locks, with the number of their transaction.
+    records: Vec<(usize, LockRecord)>,
+    transactions: usize,
 }
 
 impl Times {
     fn begun(&mut self, now: Instant) {
         self.open.clear();
         self.known = Some(now);
+        self.transactions += 1;
     }
 
     fn locked(&mut self, tier: &str, held: &[Lock], now: Instant) {
@@ -251,33 +254,37 @@ impl Times {
         for ((relation, mode), (tier, since)) in std::mem::take(&mut self.open) {
             // Rounded up.
             let milliseconds = (now - since).as_micros().div_ceil(1000) as u64;
-            self.records.push(LockRecord {
+            let record = LockRecord {
                 tier,
                 relation,
                 mode,
                 milliseconds,
-            });
+            };
+            self.records.push((self.transactions, record));
         }
     }
 
-    /// Without the locks that say nothing beside a stronger one that was held at least as long.
+    /// Without the locks that say nothing beside a stronger one of the same transaction or tier
+    /// that was held at least as long.
     fn locks(mut self) -> Vec<LockRecord> {
-        self.records.sort_by(|a, b| {
+        self.records.sort_by(|(_, a), (_, b)| {
             strength(&b.mode)
                 .cmp(&strength(&a.mode))
                 .then_with(|| a.relation.cmp(&b.relation))
                 .then_with(|| b.milliseconds.cmp(&a.milliseconds))
         });
-        let mut longest: BTreeMap<String, u64> = BTreeMap::new();
-        self.records.retain(|lock| {
-            let known = longest.get(&lock.relation);
-            let counts = known.is_none_or(|known| lock.milliseconds > *known);
-            if counts {
-                longest.insert(lock.relation.clone(), lock.milliseconds);
+        let mut kept: BTreeMap<String, Vec<(usize, String, u64)>> = BTreeMap::new();
+        self.records.retain(|(transaction, lock)| {
+            let of_relation = kept.entry(lock.relation.clone()).or_default();
+            let is_covered = of_relation.iter().any(|(of, tier, milliseconds)| {
+                *milliseconds >= lock.milliseconds && (of == transaction || *tier == lock.tier)
+            });
+            if !is_covered {
+                of_relation.push((*transaction, lock.tier.clone(), lock.milliseconds));
             }
-            counts
+            !is_covered
         });
-        self.records
+        self.records.into_iter().map(|(_, lock)| lock).collect()
     }
 }
 
@@ -311,8 +318,14 @@ mod tests {
         times.locked("two", &[read, a, b.clone()], at(16));
         times.committed(at(20));
         times.begun(at(30));
-        times.locked("three", &[b], at(31));
+        times.locked("three", std::slice::from_ref(&b), at(31));
         times.committed(at(33));
+        // A tier whose statements commit one by one: its longest counts.
+        for start in [40, 50] {
+            times.begun(at(start));
+            times.locked("four", std::slice::from_ref(&b), at(start + 1));
+            times.committed(at(start / 5 + start));
+        }
         let locks = times.locks().into_iter();
         let locks: Vec<_> = locks
             .map(|lock| {
@@ -326,7 +339,9 @@ mod tests {
             locks,
             [
                 "a AccessExclusiveLock two 8000",
+                "b ShareLock four 10000",
                 "b ShareLock two 5000",
+                "b ShareLock three 3000",
                 "a AccessShareLock one 10000"
             ]
         );

@@ -16,6 +16,7 @@ use std::sync::Arc;
 pub use make::{Made, Make, make};
 pub(super) use make::{Mark, sign};
 pub use marker::Signer;
+pub(super) use marker::{comment, oid};
 
 use super::clone::{CloneError, quoted};
 use super::fill::others_end;
@@ -172,7 +173,7 @@ pub fn find(
     let observed = target::observe(session.as_mut())?;
     let oid = marker::oid(session.as_mut())?.unwrap_or_default();
     let database = observed.database;
-    let Some(text) = marker::text(session.as_mut())? else {
+    let Some(text) = marker::comment(session.as_mut(), marker::SCHEMA)? else {
         return Err(StandingError::NoMarker(database));
     };
     drop(session);

@@ -301,6 +301,7 @@ fn a_kept_checkpoint_is_compared_with_every_copy_of_the_log() {
     site.run([
         "archive",
         "add",
+        "--with-faults",
         "srv/a",
         "--key",
         "log.key",

@@ -60,6 +60,16 @@ fn an_audit_is_foreseen() {
             .iter()
             .map(|fault| (name(&fault["path"]), text(&fault["kind"])))
             .collect();
+        if !list.is_empty() {
+            let refused = site.run(["archive", "add", "archive", file, "--key", "log.key"]);
+            assert_eq!(refused.code, 50, "{}", refused.stderr);
+            assert!(
+                refused.stderr.contains("--with-faults"),
+                "{}",
+                refused.stderr
+            );
+            assert!(site.snapshot() == before, "what is logged cannot go");
+        }
         let said = add(&site, &[file]).done();
         let now = faults(&site);
         let new: Faults = now.difference(&known).cloned().collect();

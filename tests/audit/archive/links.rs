@@ -57,6 +57,7 @@ fn a_linked_directory_has_no_file_of_the_archive() {
         [
             "archive",
             "add",
+            "--with-faults",
             "archive",
             "archive/b.pgseal",
             "archive",
@@ -92,6 +93,7 @@ fn nothing_is_written_through_a_link() {
         [
             "archive",
             "add",
+            "--with-faults",
             "archive",
             "trust.json",
             "--key",
@@ -131,6 +133,7 @@ fn the_log_itself_lies_in_the_archive() {
             [
                 "archive",
                 "add",
+                "--with-faults",
                 "archive",
                 "small.pgseal",
                 "--key",

@@ -150,7 +150,14 @@ fn what_was_lost_and_comes_back_is_said_to_be_put_back() {
     let site = four();
     remove(&site, "1.pgseal");
     let command = [
-        "archive", "add", "archive", "0.pgseal", "1.pgseal", "--key", "log.key",
+        "archive",
+        "add",
+        "--with-faults",
+        "archive",
+        "0.pgseal",
+        "1.pgseal",
+        "--key",
+        "log.key",
     ];
     let added = site.run(command.iter().chain(&["--json"])).done().json();
     assert_eq!(
@@ -341,7 +348,15 @@ fn the_words_are_those_of_what_happened() {
     let refused = site.refused(
         11,
         "archive/stranger.pgseal",
-        ["archive", "add", "archive", "archive", "--key", "log.key"],
+        [
+            "archive",
+            "add",
+            "--with-faults",
+            "archive",
+            "archive",
+            "--key",
+            "log.key",
+        ],
     );
     assert!(
         !refused.stderr.contains(&*site.dir().to_string_lossy()),

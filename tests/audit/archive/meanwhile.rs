@@ -29,6 +29,7 @@ fn whoever_waits_for_a_lock_says_so() {
             &[
                 "archive",
                 "add",
+                "--with-faults",
                 "archive",
                 "ann.approval",
                 "--key",

@@ -28,7 +28,15 @@ fn a_lost_file_behind_the_checkpoint_is_put_back_by_adding_it() {
     let (site, newest) = put_back();
     remove(&site, "2.pgseal");
     remove(&site, "run.receipt.sig");
-    let refused = ["archive", "add", "archive", "3.pgseal", "--key", "log.key"];
+    let refused = [
+        "archive",
+        "add",
+        "--with-faults",
+        "archive",
+        "3.pgseal",
+        "--key",
+        "log.key",
+    ];
     let said = site.refused(11, "", refused).stderr;
     assert!(
         said.contains("2.pgseal: gone") || said.contains("run.receipt.json"),
@@ -43,6 +51,7 @@ fn a_lost_file_behind_the_checkpoint_is_put_back_by_adding_it() {
         [
             "archive",
             "add",
+            "--with-faults",
             "archive",
             "other/2.pgseal",
             "run.receipt.json",
@@ -69,6 +78,7 @@ fn what_is_no_part_of_the_log_is_named_with_what_helps() {
         let args = [
             "archive",
             "add",
+            "--with-faults",
             "archive",
             "ann.approval",
             "--key",
@@ -99,8 +109,16 @@ fn what_is_no_part_of_the_log_is_named_with_what_helps() {
     ])
     .done();
     for file in ["ann.approval", "small.pgseal"] {
-        site.run(["archive", "add", "other", file, "--key", "log.key"])
-            .done();
+        site.run([
+            "archive",
+            "add",
+            "--with-faults",
+            "other",
+            file,
+            "--key",
+            "log.key",
+        ])
+        .done();
     }
     site.write(
         "archive/tile/entries/000.p/2",
@@ -154,6 +172,7 @@ fn a_log_that_did_not_grow_is_looked_at_too() {
         [
             "archive",
             "add",
+            "--with-faults",
             "archive",
             "small.pgseal",
             "--key",
@@ -180,7 +199,15 @@ fn a_file_that_lacks_its_signatures_is_mended_by_the_command_that_named_it() {
         site.write(&format!("archive/{there}"), site.read(file));
         for more in [&[][..], &["small.pgseal"]] {
             let args = [
-                &["archive", "add", "archive", "archive", "--key", "log.key"],
+                &[
+                    "archive",
+                    "add",
+                    "--with-faults",
+                    "archive",
+                    "archive",
+                    "--key",
+                    "log.key",
+                ],
                 more,
             ]
             .concat();
@@ -209,6 +236,7 @@ fn a_file_that_lacks_its_signatures_is_mended_by_the_command_that_named_it() {
         [
             "archive",
             "add",
+            "--with-faults",
             "archive",
             "other/trust.json",
             "--key",

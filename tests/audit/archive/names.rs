@@ -171,6 +171,14 @@ fn a_trust_root_is_added_where_it_lies_with_its_earlier_versions() {
     site.refused(
         11,
         "9.json",
-        ["archive", "add", "archive", nine, "--key", "log.key"],
+        [
+            "archive",
+            "add",
+            "--with-faults",
+            "archive",
+            nine,
+            "--key",
+            "log.key",
+        ],
     );
 }

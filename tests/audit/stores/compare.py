@@ -44,7 +44,7 @@ for row, line in zip(rows, lines):
         same(name, row[name], seconds(ran.get(name)))
     for name in ['outcome', 'database']:
         same(name, row[name], ran.get(name))
-    for name in ['action', 'run_id', 'apr']:
+    for name in ['action', 'run_id', 'apr', 'system_identifier']:
         same(name, row[name], (facts.get('receipt') or {}).get(name))
     for name in ['user', 'host']:
         same(name, row[name + '_name'], (facts.get('receipt') or {}).get(name))

@@ -51,6 +51,45 @@ fn duckdb_reads_what_the_lines_say() {
     );
 }
 
+/// The page's queries about runs, each of which is a block of the page.
+const QUERIES: &str = "
+import duckdb, sys
+con = duckdb.connect()
+con.execute(f\"create view findings as from '{sys.argv[1]}'\")
+for query in sys.argv[2:]:
+    # As text: times in Python would need one more package.
+    text = f\"select columns(*)::varchar from ({query.strip().rstrip(';')})\"
+    print(con.execute(text).fetchall())
+";
+
+#[test]
+fn the_queries_of_the_page_run() {
+    let site = archive();
+    let audit = ["audit", "archive", "--as-of", "2030-01-01T00:00:00Z"];
+    site.run(audit.iter().chain(&["--parquet", "all.parquet"]));
+    let page = include_str!("../../../docs/audit-stores.md");
+    let blocks = page.split("```sql\n").skip(1);
+    let queries: Vec<&str> = blocks
+        .map(|rest| rest.split("```").next().unwrap())
+        .collect();
+    let parquet = site.path("all.parquet");
+    let arguments = [&[parquet.to_str().unwrap()], &*queries].concat();
+    let said = script(QUERIES, &arguments);
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines.len(), 2, "{said}");
+    // The receipt of the rollback is not signed, so it proves nothing.
+    assert!(
+        lines[0].starts_with("[('small', '1.0.0', ")
+            && lines[0].contains("'run', 'committed', '2026-11-01")
+            && !lines[0].contains("rollback"),
+        "{said}"
+    );
+    assert!(
+        lines[1].starts_with("[('small', '1.0.0', '1', '0', '00:00:"),
+        "{said}"
+    );
+}
+
 /// A failed export leaves no partial file, and an older file stays.
 #[test]
 fn whole_or_not_at_all() {

@@ -9,6 +9,7 @@ fn forged() -> ClonedDatabase {
         oid: todo!(),
         suffix: todo!(),
         server_is_its_own: todo!(),
+        trial_marker: todo!(),
     }
 }
 

@@ -75,6 +75,7 @@ impl BundleToRun<'_> {
     pub fn authorize_run(&self, apr: Option<&str>) -> Result<Admission<'_>, PolicyError> {
         let (bundle, root, now) = (&self.bundle, self.root(), JudgedAt::At(self.now));
         bundle.check_policy()?;
+        policy::check_source(root, bundle.manifest().source.as_ref())?;
         let approvals = policy::counting(root, bundle.approvals(), apr, now)?;
         Ok(Admission { bundle, approvals })
     }

@@ -6,6 +6,9 @@ use std::path::Path;
 /// Suffix of the names of rehearsal receipts.
 pub const REHEARSAL: &str = ".rehearsal.json";
 
+/// Suffix of the names of rollout receipts.
+pub const ROLLOUT: &str = ".rollout.json";
+
 /// Suffix of the names of signed answers.
 pub const EVIDENCE: &str = ".evidence.json";
 
@@ -20,6 +23,8 @@ pub enum Named {
     Receipt,
     /// `*.rehearsal.json`
     Rehearsal,
+    /// `*.rollout.json`
+    Rollout,
     /// `*.evidence.json`: the signed answer of a command that only reads.
     Evidence,
     /// `trust.json`, `trust.2.json`, `acme.trust.json`, and the earlier versions in
@@ -43,6 +48,7 @@ impl Named {
             (".approval", Self::Approval),
             (".receipt.json", Self::Receipt),
             (REHEARSAL, Self::Rehearsal),
+            (ROLLOUT, Self::Rollout),
             (EVIDENCE, Self::Evidence),
             (".sig", Self::Signature),
             (".tsr", Self::Signature),
@@ -103,6 +109,8 @@ mod tests {
             ("x.journal", Some(Named::Journal)),
             ("x.rehearsal.json", Some(Named::Rehearsal)),
             ("x.evidence.json", Some(Named::Evidence)),
+            ("x.rollout.json", Some(Named::Rollout)),
+            ("x.rollout.jsonl", None),
             ("x.after.fingerprint.json", None),
             ("2026.tar", Some(Named::Tar)),
             ("trust.json", Some(Named::TrustRoot)),

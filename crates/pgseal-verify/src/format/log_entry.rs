@@ -43,6 +43,8 @@ pub enum LogKind {
     Receipt,
     /// The receipt of a rehearsal.
     Rehearsal,
+    /// The receipt of a rollout.
+    Rollout,
     /// The signed answer of a command that only reads.
     Evidence,
     /// A version of the trust root.
@@ -62,6 +64,7 @@ impl LogKind {
             Self::Approval => "approval",
             Self::Receipt => "receipt",
             Self::Rehearsal => "rehearsal",
+            Self::Rollout => "rollout",
             Self::Evidence => "evidence",
             Self::Trust => "trust",
             Self::Signature => "signature",
@@ -76,6 +79,7 @@ impl LogKind {
             Named::Approval => Some(Self::Approval),
             Named::Receipt => Some(Self::Receipt),
             Named::Rehearsal => Some(Self::Rehearsal),
+            Named::Rollout => Some(Self::Rollout),
             Named::Evidence => Some(Self::Evidence),
             Named::TrustRoot => Some(Self::Trust),
             Named::Signature => Some(Self::Signature),

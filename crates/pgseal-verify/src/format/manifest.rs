@@ -5,16 +5,19 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroU32;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::database_pattern::Databases;
 use super::expectation::Expectation;
 use super::name::{Name, VariableName, Version};
 use super::path_pattern::PathPattern;
 use super::release_range::ReleaseRange;
+use super::release_source::ReleaseSource;
 use super::run_limits::RunLimits;
 use super::server_range::ServerRange;
 use super::timestamp::Timestamp;
+use super::version;
 use crate::digest::Digest;
 use crate::entry_path::EntryPath;
 
@@ -24,6 +27,7 @@ use crate::entry_path::EntryPath;
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// The oldest pgseal that can read it.
+    #[serde(deserialize_with = "version::program")]
     pub minimum_pgseal: String,
     /// `SOURCE_DATE_EPOCH` of the packing, if it was set. No decision depends on it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -43,6 +47,9 @@ pub struct Manifest {
     /// Releases that must not be in effect.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub conflicts: Vec<ReleaseRange>,
+    /// Where the files come from, as the packer states it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub source: Option<ReleaseSource>,
     /// Database on which it may run.
     pub target: Target,
     /// Variables that the operator must or may set by `-v NAME=VALUE`.
@@ -79,6 +86,15 @@ pub struct Manifest {
     pub rehearsal_max_age_days: Option<NonZeroU32>,
     /// Every file, by ascending path.
     pub files: Vec<File>,
+}
+
+/// Reads a text that is not empty.
+fn filled<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.is_empty() {
+        return Err(D::Error::custom("the text is empty"));
+    }
+    Ok(text)
 }
 
 pub(super) fn is_false(value: &bool) -> bool {
@@ -411,6 +427,7 @@ pub struct Acknowledgement {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub line: Option<NonZeroU32>,
     /// Reason in the words of the release's author.
+    #[serde(deserialize_with = "filled")]
     pub reason: String,
 }
 

@@ -70,8 +70,9 @@ pub struct Rehearsal {
     pub tiers: Vec<TierRecord>,
     /// The scripts of the rollback.
     pub rollback: Vec<TierRecord>,
-    /// Locks on relations that the first run's transactions held, strongest first. A relation has a
-    /// weaker lock too only if that one was held longer.
+    /// Locks on relations that the first run's transactions held, by tier, strongest first. Beside a
+    /// stronger lock of the same transaction or tier, a weaker one is listed only if it was held
+    /// longer.
     pub locks: Vec<LockRecord>,
     /// The verify scripts after the first run.
     pub verify: Vec<VerifyRecord>,
@@ -235,7 +236,8 @@ fn is_zero(number: &u64) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LockRecord {
-    /// The tier after which it was first held.
+    /// The tier after which it was first held; empty for the locks of relative expectations, which
+    /// are taken before the first tier.
     pub tier: String,
     /// `schema.relation`.
     pub relation: String,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::database_pattern::DatabasePattern;
 use super::manifest::is_false;
 use super::name::Name;
+use super::release_source::RepositoryPattern;
 use super::timestamp::Timestamp;
 use super::window::{Freeze, Window};
 use crate::digest::Digest;
@@ -118,6 +119,9 @@ pub struct Policy {
     /// Databases on which a release must have run before it runs on another one.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub require_run_on: Vec<DatabasePattern>,
+    /// Repositories of which releases may run; empty: any.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub source_repositories: Vec<RepositoryPattern>,
     /// Times at which runs may begin; empty: any.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub windows: Vec<Window>,

@@ -10,6 +10,7 @@ use crate::format::approval::Decision;
 use crate::format::manifest::Release;
 use crate::format::name::{AprCode, Name};
 use crate::format::receipt::ObservedTarget;
+use crate::format::release_source::{ReleaseSource, RepositoryPattern, SourceName};
 use crate::format::statement::ReleaseId;
 use crate::format::timestamp::Timestamp;
 use crate::format::window::{Freeze, Window, next_open};
@@ -55,6 +56,16 @@ pub enum PolicyError {
         minimum: u32,
         /// The release's sequence.
         found: u32,
+    },
+    /// The release does not come from a repository that the trust root names.
+    #[error(
+        "the trust root wants a release of the repository {}, this one {}", listed(.allowed), named(.found)
+    )]
+    Source {
+        /// Repositories that the trust root names.
+        allowed: Vec<RepositoryPattern>,
+        /// The release's repository.
+        found: Option<SourceName>,
     },
     /// No run may begin at this time.
     #[error("{}{}", rule(.freeze, .windows), opens(.next))]
@@ -139,6 +150,20 @@ pub fn check_policy(
         }),
         _ => Ok(()),
     }
+}
+
+/// Checks whether the trust root lets releases of this source run.
+pub fn check_source(root: &TrustRoot, source: Option<&ReleaseSource>) -> Result<(), PolicyError> {
+    let allowed = &root.policy().source_repositories;
+    let found = source.and_then(ReleaseSource::repository);
+    let is_allowed = |found: &SourceName| allowed.iter().any(|one| one.matches(found));
+    if allowed.is_empty() || found.is_some_and(is_allowed) {
+        return Ok(());
+    }
+    Err(PolicyError::Source {
+        allowed: allowed.clone(),
+        found: found.cloned(),
+    })
 }
 
 /// Checks whether a run may begin at a time.
@@ -364,6 +389,18 @@ pub fn counts(
             given.unwrap_or("no APR code")
         )),
         _ => Ok(()),
+    }
+}
+
+fn listed(allowed: &[RepositoryPattern]) -> String {
+    let all: Vec<String> = allowed.iter().map(ToString::to_string).collect();
+    all.join(" or ")
+}
+
+fn named(found: &Option<SourceName>) -> String {
+    match found {
+        Some(found) => format!("is of {found}"),
+        None => "names none".to_owned(),
     }
 }
 

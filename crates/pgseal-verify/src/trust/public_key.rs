@@ -30,10 +30,13 @@ pub enum PublicKeyError {
 }
 
 impl PublicKey {
-    /// Accepts a verifying key unless it is weak.
+    /// Accepts a verifying key unless it is weak, or another encoding of its point (a coordinate
+    /// above the field's prime): one key would have two ids.
     pub fn new(key: VerifyingKey) -> Result<Self, PublicKeyError> {
         if key.is_weak() {
             Err(PublicKeyError::Weak)
+        } else if key.to_edwards().compress().as_bytes() != key.as_bytes() {
+            Err(PublicKeyError::NotCanonical)
         } else {
             Ok(Self(key))
         }
@@ -179,6 +182,19 @@ mod tests {
     /// Made by `ssh-keygen -t ed25519`, and the same 32 bytes as SPKI.
     const LINE: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICbqKHZ2+XCqgh9jxpbAZmvzK6RnBNZlqHaOVS4gFWtw somebody@host";
     const SPKI: &str = "MCowBQYDK2VwAyEAJuoodnb5cKqCH2PGlsBma/MrpGcE1mWodo5VLiAVa3A=";
+
+    #[test]
+    fn another_encoding_of_a_point_is_refused() {
+        // y = 3, and 3 more than the field's prime.
+        let spki = "MCowBQYDK2VwAyEAAwAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+        assert!(PublicKey::from_base64(spki).is_ok());
+        let other = "MCowBQYDK2VwAyEA8P///////////////////////////////////////38=";
+        let refused = PublicKey::from_base64(other);
+        assert!(
+            matches!(refused, Err(PublicKeyError::NotCanonical)),
+            "{refused:?}"
+        );
+    }
 
     #[test]
     fn openssh_and_spki_are_the_same_key() {

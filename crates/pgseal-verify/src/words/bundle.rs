@@ -5,9 +5,12 @@ use super::escape::escape;
 use crate::bundle::authenticate::AuthenticatedBundle;
 use crate::trust::JudgedAt;
 
-/// Id, signers and approvals, one a line.
+/// Id, source, signers and approvals, one a line.
 pub fn signed(bundle: &AuthenticatedBundle<'_>, when: JudgedAt) -> Vec<String> {
     let mut lines = vec![format!("release id {}", bundle.release_id())];
+    if let Some(source) = &bundle.manifest().source {
+        lines.push(escape(&format!("source {source}")));
+    }
     lines.extend(bundle.signatories().iter().map(|signatory| {
         let (owner, key) = (escape(&signatory.owner), signatory.key);
         format!("signed by {owner} ({key}), {}", signatory.evidence)

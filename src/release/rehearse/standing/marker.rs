@@ -12,7 +12,8 @@ use pgseal_verify::format::json;
 use pgseal_verify::format::statement::{DigestSet, PAYLOAD_TYPE, Subject};
 use pgseal_verify::record::clone_marker;
 
-const SCHEMA: &str = "pgseal_clone";
+/// Schema whose comment is the marker.
+pub(super) const SCHEMA: &str = "pgseal_clone";
 
 /// The key that signs markers, and the trust root that has it.
 pub struct Signer<'b> {
@@ -21,7 +22,9 @@ pub struct Signer<'b> {
 }
 
 /// The oid of the session's database.
-pub(super) fn oid(session: &mut dyn Session) -> Result<Option<String>, DatabaseError> {
+pub(in crate::release::rehearse) fn oid(
+    session: &mut dyn Session,
+) -> Result<Option<String>, DatabaseError> {
     let oid = session.query(
         "select oid::pg_catalog.text from pg_catalog.pg_database
          where datname operator(pg_catalog.=) pg_catalog.current_database()",
@@ -30,15 +33,18 @@ pub(super) fn oid(session: &mut dyn Session) -> Result<Option<String>, DatabaseE
     Ok(oid.single().map(str::to_owned))
 }
 
-/// The marker's text, from catalogs alone: a table or view could run code of the clone's owner.
-pub(super) fn text(session: &mut dyn Session) -> Result<Option<String>, DatabaseError> {
+/// The comment of a schema, from catalogs alone: a table or view could run code of the database's owner.
+pub(in crate::release::rehearse) fn comment(
+    session: &mut dyn Session,
+    schema: &str,
+) -> Result<Option<String>, DatabaseError> {
     let found = session.query(
         "select d.description from pg_catalog.pg_namespace n
          join pg_catalog.pg_description d on d.objoid operator(pg_catalog.=) n.oid
              and d.classoid operator(pg_catalog.=) 'pg_catalog.pg_namespace'::pg_catalog.regclass
              and d.objsubid operator(pg_catalog.=) 0
          where n.nspname operator(pg_catalog.=) $1",
-        &[SCHEMA],
+        &[schema],
     )?;
     Ok(found.single().map(str::to_owned))
 }
