@@ -7,7 +7,7 @@ mod keys;
 
 pub use connection::{ConnectionArgs, shown as connection_shown};
 pub use database::{DatabaseArgs, LimitArgs, RetryArgs, VariableArgs};
-pub use files::{ApprovalArgs, BundleArgs, TrustArgs, authenticate, open, open_error};
+pub use files::{ApprovalArgs, BundleArgs, OnlyArgs, TrustArgs, authenticate, open, open_error};
 pub use keys::{OpenedKey, PassphraseArgs, public_key, small_text};
 
 use pgseal_verify::format::run_limits::TimeLimit;

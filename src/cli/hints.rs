@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::error::ErrorKind;
 
 /// Values for words in capitals and inserted text that an option would not take literally.
-const VALUES: [(&str, &str); 13] = [
+const VALUES: [(&str, &str); 14] = [
     ("TIME", "2026-01-01T00:00:00Z"),
     ("ROLE=N", "l2=1"),
     ("ROLE", "l2"),
@@ -19,6 +19,7 @@ const VALUES: [(&str, &str); 13] = [
     ("ADMIN_URL", "postgresql://db1/postgres"),
     ("URL", "postgresql://db1/app"),
     ("A|B", "A"),
+    ("TOOL", "sqitch"),
 ];
 
 const ID: &str = "0000000000000000000000000000000000000000000000000000000000000000";

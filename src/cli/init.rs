@@ -28,7 +28,6 @@ static TEMPLATE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/cli/template");
 
 pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let io = |error: std::io::Error| CliError::io(&args.dir, &error);
-    let name = release_name(&args.dir)?;
     let entries = args.dir.read_dir();
     if entries.is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(CliError::not_empty(&args.dir).hint(
@@ -38,6 +37,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     if let Some(bundle) = &args.next {
         return next_version(args, bundle, out);
     }
+    let name = release_name(&args.dir)?;
     std::fs::create_dir_all(&args.dir).map_err(io)?;
     TEMPLATE.extract(&args.dir).map_err(io)?;
     let renamed = [

@@ -30,7 +30,7 @@ pub struct Args {
     events: EventArgs,
     #[command(flatten)]
     schema: SchemaDigestArgs,
-    /// Commit only if every definition is as before the run, which was a `run --fingerprint`
+    /// With --fingerprint: commit only if every definition is as before the run, which was a `run --fingerprint`
     #[arg(long, requires = "fingerprint")]
     require_exact: bool,
 }

@@ -5,7 +5,7 @@ mod several;
 mod wait;
 
 use super::args::{
-    self, ApprovalArgs, BundleArgs, DatabaseArgs, LimitArgs, RetryArgs, TrustArgs, now,
+    self, ApprovalArgs, BundleArgs, DatabaseArgs, LimitArgs, OnlyArgs, RetryArgs, TrustArgs, now,
 };
 use super::database_command::DatabaseCommand;
 use super::events::EventArgs;
@@ -46,6 +46,8 @@ pub struct Args {
     files: Vec<PathBuf>,
     #[command(flatten)]
     trust: TrustArgs,
+    #[command(flatten)]
+    only: OnlyArgs,
     #[command(flatten)]
     options: Options,
 }
@@ -107,6 +109,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let bundle = BundleArgs {
         file: file.clone(),
         trust: args.trust.clone(),
+        only: args.only.clone(),
     };
     let one = One {
         bundle,

@@ -53,11 +53,11 @@ const COMMANDS: &[(&[&str], &str)] = &[
     ),
     (
         &["approvals"],
-        "`pgseal verify FILE` counts the approvals, `pgseal approve FILE` adds one",
+        "`pgseal verify FILE` counts the approvals, `pgseal approve FILE --key KEY` adds one",
     ),
     (
         &["reject", "deny", "veto", "block"],
-        "who does not approve, signs nothing; `pgseal withdraw FILE` takes back an approval, `pgseal trust set-policy TRUST --block RELEASE-ID` stops a release for all",
+        "who does not approve, signs nothing; `pgseal withdraw FILE --key KEY` takes back an approval, `pgseal trust set-policy TRUST --block RELEASE-ID` stops a release for all",
     ),
     (&["version"], "`pgseal --version` prints it"),
 ];

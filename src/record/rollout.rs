@@ -11,6 +11,7 @@ use super::size;
 use crate::trust::{JudgedAt, SecretKey, TrustRoot};
 use pgseal_verify::digest::Digest;
 use pgseal_verify::format::file_name::ROLLOUT;
+use pgseal_verify::format::receipt::Action;
 use pgseal_verify::format::rollout::{Rollout, RolloutDatabase, RolloutStatement};
 use pgseal_verify::format::statement::{DigestSet, Subject, title};
 use pgseal_verify::record::signed::ReceiptError;
@@ -62,7 +63,14 @@ pub fn read(path: &Path, root: &TrustRoot, when: JudgedAt) -> Result<ReadRollout
 }
 
 /// The receipts of runs in a directory: the digest of each, by the id of its run.
-pub struct RunReceipts(BTreeMap<String, Digest>);
+pub struct RunReceipts(BTreeMap<String, RunReceipt>);
+
+/// A receipt of a run or rollback, without its signature.
+struct RunReceipt {
+    sha256: Digest,
+    release_id: Option<Digest>,
+    action: Action,
+}
 
 impl RunReceipts {
     /// Reads the receipts of a directory; those that cannot be read are left out.
@@ -77,7 +85,13 @@ impl RunReceipts {
             if let Ok(bytes) = read
                 && let Ok(statement) = receipt::claims(&bytes)
             {
-                receipts.insert(statement.predicate.run_id, Digest::of(&bytes));
+                let subject = statement.subject.first();
+                let receipt = RunReceipt {
+                    sha256: Digest::of(&bytes),
+                    release_id: subject.map(|subject| subject.digest.sha256),
+                    action: statement.predicate.action,
+                };
+                receipts.insert(statement.predicate.run_id, receipt);
             }
         }
         Ok(Self(receipts))
@@ -85,16 +99,25 @@ impl RunReceipts {
 
     /// The digest of the receipt of a run.
     pub fn of_run(&self, run_id: &str) -> Option<Digest> {
-        self.0.get(run_id).copied()
+        self.0.get(run_id).map(|receipt| receipt.sha256)
     }
 
     /// The faults of a rollout receipt whose runs have their receipts here: those that are missing,
-    /// or have other bytes.
-    pub fn faults(&self, databases: &[RolloutDatabase]) -> Vec<String> {
+    /// have other bytes, or are of another release or action.
+    pub fn faults(&self, rollout: &RolloutStatement) -> Vec<String> {
+        let release_id = rollout.subject.first();
+        let release_id = release_id.map(|subject| subject.digest.sha256);
+        let action = rollout.predicate.action;
         let fault = |one: &RolloutDatabase| {
             let (named, run_id) = (one.receipt_sha256?, one.run_id.as_deref()?);
-            match self.of_run(run_id) {
-                Some(found) if found == named => None,
+            match self.0.get(run_id) {
+                Some(found) if found.release_id != release_id || found.action != action => {
+                    Some(format!(
+                        "the receipt of run {run_id} ({}) is of another release or action",
+                        one.database
+                    ))
+                }
+                Some(found) if found.sha256 == named => None,
                 Some(_) => Some(format!(
                     "the receipt of run {run_id} ({}) differs from the one that it names",
                     one.database
@@ -105,7 +128,12 @@ impl RunReceipts {
                 )),
             }
         };
-        databases.iter().filter_map(fault).collect()
+        rollout
+            .predicate
+            .databases
+            .iter()
+            .filter_map(fault)
+            .collect()
     }
 }
 

@@ -174,8 +174,10 @@ fn is_about(path: &Path, release: ReleaseId) -> bool {
 
 /// Paths of the receipts, oldest first by the time in their names.
 fn found(receipts: &Path) -> Result<Vec<PathBuf>, RehearsalProofError> {
+    use std::io::ErrorKind::{NotADirectory, NotFound};
     let entries = match std::fs::read_dir(receipts) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        // A run that can write no journal there says so.
+        Err(error) if matches!(error.kind(), NotFound | NotADirectory) => return Ok(Vec::new()),
         entries => entries.and_then(Iterator::collect::<std::io::Result<Vec<_>>>),
     };
     let entries = entries.map_err(|source| RehearsalProofError::Io {

@@ -53,6 +53,8 @@ pub(super) fn differences(
 pub(super) struct Accepted<'a> {
     reordered: &'a [String],
     values: Vec<AddedValue>,
+    /// The schema of names without one, if there is only one.
+    schema: Option<&'a str>,
 }
 
 impl<'a> Accepted<'a> {
@@ -61,6 +63,10 @@ impl<'a> Accepted<'a> {
         Self {
             reordered: &manifest.reordered,
             values: added_values::acknowledged(manifest, &mut order.walk()),
+            schema: match manifest.target.search_path.as_slice() {
+                [schema] => Some(schema),
+                _ => None,
+            },
         }
     }
 
@@ -71,8 +77,12 @@ impl<'a> Accepted<'a> {
         let Some((name, labels)) = difference.new_labels() else {
             return false;
         };
-        let is_of =
-            |of: &str| name == of || !of.contains('.') && name.split('.').nth(1) == Some(of);
+        // Of several schemas, the statement may have meant another one's type.
+        let is_of = |of: &str| match (of.contains('.'), self.schema) {
+            (true, _) => name == of,
+            (false, Some(schema)) => *name == format!("{schema}.{of}"),
+            (false, None) => false,
+        };
         let is_accepted = |label: &String| {
             let mut values = self.values.iter();
             values.any(|value| value.value == *label && is_of(&value.of))

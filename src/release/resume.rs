@@ -40,15 +40,18 @@ pub(super) enum Progress {
     Done,
 }
 
-/// The values of this release's unfinished run, which a resumed run takes over; none if there is no
-/// such run. They are read before the lock is held: [`UnfinishedRun::find`] compares them with it.
+/// The values of this release's unfinished run, which a resumed run takes over; none if it is one of
+/// another release. They are read before the lock is held: `UnfinishedRun::find` compares them with it.
 pub fn recorded_values(order: &RunContext<'_>) -> Result<BTreeMap<String, String>, PreflightError> {
     let opened = gate::open(order, order.root().policy(), Purpose::Write);
     let (mut session, _) = opened.map_err(PreflightError::Open)?;
     let all = ledger::entries(session.as_mut()).map_err(PreflightError::Ledger)?;
     let id = order.bundle.release_id().to_string();
-    let run = ledger::unfinished(&all).filter(|run| run.release_id == id);
-    Ok(run.map(|run| run.variables.clone()).unwrap_or_default())
+    match ledger::unfinished(&all) {
+        None => Err(PreflightError::NothingToResume),
+        Some(run) if run.release_id == id => Ok(run.variables.clone()),
+        Some(_) => Ok(BTreeMap::new()),
+    }
 }
 
 /// Whether the last statement was sent and has no recorded outcome.

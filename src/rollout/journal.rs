@@ -1,7 +1,7 @@
 //! The journal of a rollout: `STEM.rollout.jsonl`. Each line is on the medium before its step is
 //! taken, and its writer holds the file's lock.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::course::Course;
+use crate::durable;
 use crate::record::journal::{self, Step};
 use pgseal_verify::digest::Digest;
 use pgseal_verify::format::manifest::Release;
@@ -77,17 +78,39 @@ pub struct Found {
     pub is_running: bool,
 }
 
-/// Reads a journal; `None` if it is damaged, or empty.
+/// Takes the lead of all rollouts in a directory, for as long as the file lives; `None` if another
+/// process has it.
+pub fn lead(dir: &Path) -> io::Result<Option<File>> {
+    durable::create_dirs(dir)?;
+    let dir = File::open(dir)?;
+    match dir.try_lock() {
+        Ok(()) => Ok(Some(dir)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// Reads a journal; `None` if it is empty. A damaged one is an error: an older one would be taken for
+/// the newest.
 pub fn read(path: &Path) -> io::Result<Option<Found>> {
+    let damaged = || io::Error::new(io::ErrorKind::InvalidData, "the journal is damaged");
+    let metadata = std::fs::metadata(path)?;
+    // A pipe would wait for a writer.
+    if !metadata.is_file() {
+        return Err(damaged());
+    }
     // Before the lines, so that a rollout that ends meanwhile counts as running, and not as killed.
     let is_running = match File::open(path)?.try_lock_shared() {
         Ok(()) => false,
-        Err(std::fs::TryLockError::WouldBlock) => true,
-        Err(std::fs::TryLockError::Error(error)) => return Err(error),
+        Err(TryLockError::WouldBlock) => true,
+        Err(TryLockError::Error(error)) => return Err(error),
     };
-    let chain = journal::read_chain::<RolloutStep>(path)?;
-    let course = chain.and_then(|chain| Course::of(chain.lines));
-    Ok(course.map(|course| Found {
+    let chain = journal::read_chain::<RolloutStep>(path)?.ok_or_else(damaged)?;
+    if chain.lines.is_empty() {
+        return Ok(None);
+    }
+    let course = Course::of(chain.lines).ok_or_else(damaged)?;
+    Ok(Some(course).map(|course| Found {
         path: path.to_owned(),
         course,
         is_running,

@@ -96,7 +96,7 @@ impl Plan {
         let text =
             std::str::from_utf8(bytes).map_err(|error| PlanError::Toml(error.to_string()))?;
         let said: PlanToml =
-            toml::from_str(text).map_err(|error| PlanError::Toml(error.to_string()))?;
+            toml::from_str(text).map_err(|error| PlanError::Toml(placed(text, &error)))?;
         let databases = match (said.databases, said.query) {
             (Some(_), Some(_)) => return Err(PlanError::Both),
             (None, None) => return Err(PlanError::Neither),
@@ -140,6 +140,21 @@ impl Plan {
         }
         numbers
     }
+}
+
+/// `LINE:COLUMN: MESSAGE`, without the line itself, which may have a password.
+fn placed(text: &str, error: &toml::de::Error) -> String {
+    let at = error.span().map_or(0, |span| span.start);
+    let before = text.get(..at).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let column = before
+        .rsplit('\n')
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .count()
+        + 1;
+    format!("{line}:{column}: {}", error.message())
 }
 
 fn wave(value: &toml::Value) -> Result<Wave, PlanError> {
@@ -213,8 +228,8 @@ mod tests {
         assert!(refused("waves = [\"rest\"]\n").contains("neither"));
         assert!(refused("databases = []\nquery = { db = \"\", sql = \"\" }\n").contains("both"));
         assert!(refused("databases = []\nparallell = 2\n").contains("parallell"));
-        assert!(refused("databases = []\nparallel = 0\n").contains("parallel"));
-        assert!(refused("databases = []\nsoak = \"../x.sql\"\n").contains("soak"));
+        assert!(refused("databases = []\nparallel = 0\n").contains("2:12: "));
+        assert!(refused("databases = []\nsoak = \"../x.sql\"\n").contains("2:8: "));
         let list = |list: &[&str]| {
             let list: Vec<String> = list.iter().map(|one| (*one).to_owned()).collect();
             check_list(&list).map_err(|error| error.to_string())

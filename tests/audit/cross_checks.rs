@@ -121,14 +121,19 @@ fn two_releases_of_one_name_and_version() {
 fn sequences() {
     let well = Well::new();
     let release = &well.vault.keys.release;
-    well.vault
-        .put("z.pgseal", bundle("shop", "2.0.1", 2, release));
+    let other = approved(&bundle("shop", "2.0.1", 2, release), &well.vault.keys.ann);
+    well.vault.put("z.pgseal", &other);
     well.has([("z.pgseal", "sequence-twice")]);
-    // After the rollback of one, a run of the other was possible.
+    // A rollback of one, for example on a scratch database, does not explain the other.
     let back = rolled_back(&well.two, well.trust, "2026-11-21T09:10:00Z", "back");
     well.vault.receipt("back", &back);
+    well.has([("z.pgseal", "sequence-twice")]);
+    // The other one ran on the same database behind it.
+    let run = ran(&other, well.trust, "2026-11-21T09:20:00Z", "other");
+    well.vault.receipt("other", &run);
     well.has([]);
     well.notes([("z.pgseal", "sequence-twice")]);
+    well.remove("other.receipt.json");
     well.remove("back.receipt.json");
     well.remove("z.pgseal");
     well.vault

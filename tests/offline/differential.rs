@@ -207,6 +207,8 @@ fn malformed(error: MalformedError) -> (u8, String) {
 }
 
 /// Runs fuzz.py, and describes each file on which the two disagree. The files are kept.
+// `just differential` shows the counts.
+#[allow(clippy::print_stdout)]
 fn disagreements(count: u32, seed: &str) -> Vec<String> {
     let mut child = python("fuzz.py", &[&count.to_string(), seed])
         .stdout(Stdio::piped())

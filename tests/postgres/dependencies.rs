@@ -1,8 +1,8 @@
 //! Releases that require others or conflict with them, and runs of several releases.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use pgseal_testkit::cluster::TestDatabase;
 use pgseal_testkit::release::{
@@ -165,15 +165,20 @@ fn a_rollback_between_gate_and_run() {
     let is_blocked = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'
         and datname = current_database()";
     wait_until("the rollback waits", || db.ask(is_blocked) == "1");
-    let run = after.start("run");
-    let has_run = "select count(*) from pg_stat_activity where datname = current_database()
-        and query like '%pg_try_advisory_lock%'";
-    wait_until("the run waits for the lock", || db.ask(has_run) != "0");
+    let said = site.path("said");
+    let mut run = after.command("run");
+    let run = run.args(["--lock-retries", "10"]);
+    let run = run
+        .stdout(Stdio::null())
+        .stderr(File::create(&said).unwrap());
+    let mut run = run.spawn().unwrap();
+    let says = |words: &str| fs::read_to_string(&said).unwrap().contains(words);
+    let waits = "another pgseal run holds the lock";
+    wait_until("the run waits for the lock", || says(waits));
     reader.rollback().unwrap();
     rollback.end().done();
-    let ended = run.end();
-    ended.fails_saying(22, &["after 1 requires small, and no small is in effect"]);
-    ended.says(&["another pgseal run holds the lock"]);
+    assert_eq!(run.wait().unwrap().code(), Some(22));
+    assert!(says("after 1 requires small, and no small is in effect"));
     assert_eq!(db.ask("select to_regclass('public.after') is null"), "t");
 }
 

@@ -416,7 +416,7 @@ fn resumed_by_its_values(others_write: bool) {
     let with = |colour: &str| site.operator(&bundle, &db.url()).variable("colour", colour);
     let without = site.operator(&bundle, &db.url());
     // There is no run to take the value from.
-    run_with(&without, &["--resume"]).fails_saying(2, &["variable \"colour\" is required"]);
+    run_with(&without, &["--resume"]).fails_saying(22, &["no run stopped half way here"]);
     with("red").run().fails(31);
     run_with(&with("blue"), &["--resume"]).fails_saying(22, &["other values", "colour=red"]);
     run_with(&without, &["--resume"]).fails_saying(31, &["duplicate key"]);

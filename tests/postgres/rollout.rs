@@ -3,6 +3,7 @@
 
 mod fleet;
 mod interrupted;
+mod led;
 mod plans;
 mod shards;
 

@@ -891,15 +891,12 @@ fn a_rollout_over_two_databases() {
         &["pack", "example", "-o", "a.pgseal", "--key", "release.key"],
     );
     let urls = databases.each_ref().map(|database| database.url());
-    let plan = format!("databases = {urls:?}\nsoak = \"gate/approved.sql\"\n");
+    let plan = format!("databases = {urls:?}\nsoak = \"gate/no_freeze.sql\"\n");
     fs::write(desk.path("plan.toml"), plan).expect("our own file");
-    let approve = |database: &TestDatabase<'_>| {
+    let comment = |database: &TestDatabase<'_>, text: &str| {
         let name = database.name();
-        let approved = format!("comment on database {name} is 'approved OPS-1'");
-        database
-            .client()
-            .batch_execute(&approved)
-            .expect("a comment");
+        let sql = format!("comment on database {name} is {text}");
+        database.client().batch_execute(&sql).expect("a comment");
     };
     let rollout = [
         "rollout",
@@ -911,11 +908,11 @@ fn a_rollout_over_two_databases() {
     ];
     let more = ["--receipt-key", "host.key", "--events", "events.jsonl"];
     let rollout = [&rollout[..], &more[..]].concat();
-    approve(&databases[0]);
+    comment(&databases[1], "'freeze'");
     let failed = desk.expect(20, "rollout", &rollout);
     assert_eq!((&failed["done"], &failed["failed"]), (&1.into(), &1.into()));
     desk.expect(31, "rollout", &["rollout", "status"]);
-    approve(&databases[1]);
+    comment(&databases[1], "null");
     let done = desk.ok("rollout", &[&rollout[..], &["--resume"]].concat());
     let path = done["receipt"].as_str().expect("it was stored");
     check("rollout", &read_json(&desk.path(path)));

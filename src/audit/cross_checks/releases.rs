@@ -90,7 +90,7 @@ fn twice(archive: &Archive<'_>, releases: &[(usize, &ReleaseFacts)]) -> Vec<Answ
             );
             let kind = FaultKind::SequenceTwice;
             answers.push(
-                match is_rolled_back(archive, known) || is_rolled_back(archive, release) {
+                match made_way(archive, known, release) || made_way(archive, release, known) {
                     true => Answer::note(*at, kind, format!("{text}; one of them is rolled back")),
                     false => Answer::fault(*at, kind, text),
                 },
@@ -101,14 +101,18 @@ fn twice(archive: &Archive<'_>, releases: &[(usize, &ReleaseFacts)]) -> Vec<Answ
     answers
 }
 
-/// Whether signed receipts here prove that each run of a release was rolled back: a run of another
-/// one with its sequence was possible.
-fn is_rolled_back(archive: &Archive<'_>, release: &ReleaseFacts) -> bool {
+/// Whether signed receipts here prove that each run of a release was rolled back, and that another one
+/// of its sequence ran on each of its databases.
+fn made_way(archive: &Archive<'_>, release: &ReleaseFacts, other: &ReleaseFacts) -> bool {
     let mut last = BTreeMap::new();
     for record in &archive.receipts {
         let is_committed = record.receipt.outcome == Outcome::Committed;
-        if record.release.id != release.id || record.severity == Severity::Note || !is_committed {
+        if record.release.id != release.id || !is_committed {
             continue;
+        }
+        // It proves nothing, and may be true.
+        if record.severity == Severity::Note {
+            return false;
         }
         let action = (record.receipt.started, record.receipt.action);
         let newest = last.entry(record.database()).or_insert(action);
@@ -117,7 +121,14 @@ fn is_rolled_back(archive: &Archive<'_>, release: &ReleaseFacts) -> bool {
         }
     }
     let is_back = |(_, action): &(_, Action)| *action == Action::Rollback;
-    !last.is_empty() && last.values().all(is_back)
+    let other_ran = |database: &_| {
+        archive.receipts.iter().any(|record| {
+            record.release.id == other.id
+                && record.receipt.action == Action::Run
+                && record.database() == *database
+        })
+    };
+    !last.is_empty() && last.values().all(is_back) && last.keys().all(other_ran)
 }
 
 /// Reports gaps if sequences are mostly consecutive. With as many missing numbers as releases, they

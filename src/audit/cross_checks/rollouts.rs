@@ -7,6 +7,7 @@ use super::{Answer, Coverage, Severity};
 use crate::audit::fault::FaultKind;
 use crate::audit::file_facts::RolloutFacts;
 use pgseal_verify::digest::Digest;
+use pgseal_verify::format::receipt::Action;
 
 /// Maximum number of databases that a sentence names.
 const NAMED: usize = 3;
@@ -14,10 +15,11 @@ const NAMED: usize = 3;
 /// Reports receipts of runs that a rollout names and that are missing, or are not those that it
 /// names, and rollouts that did not come to their end.
 pub fn check(archive: &Archive<'_>) -> Vec<Answer> {
-    let mut receipts = BTreeMap::<&str, Vec<Digest>>::new();
+    let mut receipts = BTreeMap::<&str, Vec<Known<'_>>>::new();
     for record in &archive.receipts {
         let of_run = receipts.entry(&record.receipt.run_id).or_default();
-        of_run.push(record.receipt.sha256);
+        let receipt = record.receipt;
+        of_run.push((receipt.sha256, &record.release.id, receipt.action));
     }
     let mut answers = Vec::new();
     for (at, finding) in archive.findings.iter().enumerate() {
@@ -27,7 +29,9 @@ pub fn check(archive: &Archive<'_>) -> Vec<Answer> {
         };
         // An unsigned receipt can be forged, so it proves no fault.
         let severity = Severity::fault_if(!finding.is_unsigned());
-        let (missing, differing) = compared(rollout, &receipts);
+        let release = facts.and_then(|facts| facts.release.as_ref());
+        let Some(release) = release else { continue };
+        let (missing, differing) = compared(rollout, &release.id, &receipts);
         if let Some(list) = listed(&differing) {
             let text =
                 format!("the receipts here of these runs are not those that it names: {list}");
@@ -45,16 +49,23 @@ pub fn check(archive: &Archive<'_>) -> Vec<Answer> {
     answers
 }
 
-/// Databases whose receipts are missing, and those whose receipts differ.
+/// A receipt's digest, release and action.
+type Known<'a> = (Digest, &'a Digest, Action);
+
+/// Databases whose receipts are missing, and those whose receipts differ or are of another release or
+/// action.
 fn compared<'a>(
     rollout: &'a RolloutFacts,
-    receipts: &BTreeMap<&str, Vec<Digest>>,
+    release: &Digest,
+    receipts: &BTreeMap<&str, Vec<Known<'_>>>,
 ) -> (Vec<&'a str>, Vec<&'a str>) {
     let (mut missing, mut differing) = (Vec::new(), Vec::new());
     for run in &rollout.runs {
         match receipts.get(run.run_id.as_str()) {
             None => missing.push(run.database.as_str()),
-            Some(found) if !found.contains(&run.sha256) => differing.push(run.database.as_str()),
+            Some(found) if !found.contains(&(run.sha256, release, rollout.action)) => {
+                differing.push(run.database.as_str())
+            }
             Some(_) => {}
         }
     }

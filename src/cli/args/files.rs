@@ -4,12 +4,13 @@ use crate::bundle::{
     Attestations, AuthenticateError, AuthenticatedBundle, BundleToRun, UntrustedBundle,
 };
 use crate::cli::byte_progress::{ByteProgress, Counted};
-use crate::cli::{CliError, Exit, Output, ResultExt, display_path, settings};
+use crate::cli::{CliError, Exit, Kind, Output, ResultExt, display_path, settings};
 use crate::open_file;
 use crate::parallel::Cores;
 use crate::trust::attestations::{AttestationError, ClaimedStatement};
 use crate::trust::{JudgedAt, TrustRoot, store};
 use clap::Args;
+use pgseal_verify::digest::Digest;
 use pgseal_verify::format::statement::ReleaseId;
 use pgseal_verify::format::timestamp::Timestamp;
 use std::path::{Path, PathBuf};
@@ -66,6 +67,30 @@ pub struct BundleArgs {
     pub file: PathBuf,
     #[command(flatten)]
     pub trust: TrustArgs,
+    #[command(flatten)]
+    pub only: OnlyArgs,
+}
+
+/// The release of a rollout, for the commands that it starts: the file may be replaced meanwhile.
+#[derive(Args, Debug, Clone, Default)]
+pub struct OnlyArgs {
+    /// Refuse a file with another release
+    #[arg(long, value_name = "RELEASE-ID", hide = true)]
+    only_release: Option<Digest>,
+}
+
+impl OnlyArgs {
+    fn check(&self, found: ReleaseId, file: &Path) -> Result<(), CliError> {
+        match self.only_release {
+            Some(only) if only != found.digest() => {
+                let text = format!("expected release {only}, found {found}");
+                Err(CliError::new(Kind::ReleaseChanged, text)
+                    .about(file)
+                    .hint("the file was replaced by another release; nothing was done with it"))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 impl BundleArgs {
@@ -80,7 +105,9 @@ impl BundleArgs {
         root: &'r TrustRoot,
         when: JudgedAt,
     ) -> Result<AuthenticatedBundle<'r>, CliError> {
-        authenticate(&self.file, root, when)
+        let bundle = authenticate(&self.file, root, when)?;
+        self.only.check(bundle.release_id(), &self.file)?;
+        Ok(bundle)
     }
 
     /// Opens the bundle once and authenticates it for a run.
@@ -89,9 +116,11 @@ impl BundleArgs {
         root: &'r TrustRoot,
         now: Timestamp,
     ) -> Result<BundleToRun<'r>, CliError> {
-        open(&self.file)?
+        let bundle = open(&self.file)?
             .authenticate_to_run(root, now)
-            .about(&self.file)
+            .about(&self.file)?;
+        self.only.check(bundle.release_id(), &self.file)?;
+        Ok(bundle)
     }
 
     /// Like [`Self::authenticate`], with progress for a command that reads the bundle `times`
@@ -114,7 +143,7 @@ impl BundleArgs {
 /// Approvals that came beside the bundle.
 #[derive(Args, Debug, Clone)]
 pub struct ApprovalArgs {
-    /// An approval file beside the bundle, or a directory with *.approval files
+    /// An approval file beside the bundle, or a directory with *.approval files and nothing else
     #[arg(long = "approval", value_name = "PATH")]
     approvals: Vec<PathBuf>,
 }

@@ -137,7 +137,7 @@ fn find<'a>(
         let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
         match RunReceipts::of(dir.unwrap_or(Path::new("."))) {
             Ok(receipts) => {
-                let faults = receipts.faults(&statement.predicate.databases);
+                let faults = receipts.faults(statement);
                 faults
                     .into_iter()
                     .for_each(|text| fault(Exit::NotAuthentic, text));

@@ -69,6 +69,15 @@ impl Coordinator<'_> {
             if let Some(question) = self.soak
                 && self.may_begin()
             {
+                let mut state = self.state();
+                if !members
+                    .iter()
+                    .any(|at| state.databases[*at].outcome.is_done())
+                {
+                    state.stop("no database of the wave could be asked the soak question");
+                    return;
+                }
+                drop(state);
                 let work = |at: &usize| self.ask(*at, question);
                 pool::each(&members, self.parallel, &|| self.may_begin(), &work);
             }

@@ -1,5 +1,6 @@
 //! `pgseal rollout merge RECEIPT...`
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::document::Shown;
@@ -114,6 +115,7 @@ fn read(file: &PathBuf, root: &TrustRoot) -> Result<Part, CliError> {
 
 /// Refuses receipts of several releases, one that is named twice, and one that another continues.
 fn check(parts: &[Part], files: &[PathBuf]) -> Result<(), CliError> {
+    let mut known = BTreeSet::new();
     for (at, (part, file)) in parts.iter().zip(files).enumerate() {
         let (rollout, first) = (&part.rollout, &parts[0]);
         if part.release_id != first.release_id || rollout.action != first.rollout.action {
@@ -122,6 +124,13 @@ fn check(parts: &[Part], files: &[PathBuf]) -> Result<(), CliError> {
         }
         if parts[..at].iter().any(|other| other.sha256 == part.sha256) {
             return Err(CliError::usage("it is named twice").about(file));
+        }
+        let mut databases = part.rollout.databases.iter().map(|one| &one.database);
+        if let Some(twice) = databases.find(|database| !known.insert(*database)) {
+            let text = format!("the database {twice:?} is in several of them");
+            return Err(CliError::usage(text)
+                .about(file)
+                .hint("it would be counted twice: of one rollout, name only the last receipt"));
         }
         let continues = |other: &Part| other.rollout.resumes.as_ref() == Some(&rollout.rollout_id);
         if let Some(later) = parts.iter().position(continues) {

@@ -44,7 +44,14 @@ pub fn databases(
     let databases = match &plan.databases {
         Databases::List(list) => {
             for text in list {
-                parsed(text)?;
+                let parameters = parsed(text)?;
+                let is_named =
+                    |keyword| parameters.get(keyword).is_some_and(|name| !name.is_empty());
+                // Settings or the name of the role would choose one, and another one later.
+                if !is_named("dbname") && !is_named("service") {
+                    let text = format!("a connection of the plan names no database: {text:?}");
+                    return Err(CliError::usage(text).hint("nothing was run"));
+                }
             }
             list.clone()
         }
@@ -85,6 +92,9 @@ fn asked(
         root.policy().gate_role,
     )?;
     let named = |name: String| {
+        if name.is_empty() {
+            return Err(CliError::usage("the plan's query returned an empty name"));
+        }
         let mut parameters = parameters.clone();
         let set = parameters.set("dbname", &name);
         set.map_err(|error| connection::wrong(&error))?;

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 
 use super::Options;
 use super::forward::Forwarded;
-use super::start::Leader;
+use super::start::{Leader, lead};
 use super::stop::Stop;
 use super::worker::Worker;
-use crate::cli::args::BundleArgs;
+use crate::cli::args::{BundleArgs, OnlyArgs};
 use crate::cli::progress::Notifier;
 use crate::cli::{CliError, Exit, Kind, Output, ResultExt as _, display_path};
 use crate::rollout::course::Course;
@@ -38,11 +38,13 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let bundle = BundleArgs {
         file: args.file.clone(),
         trust: options.trust.clone(),
+        only: OnlyArgs::default(),
     };
     let bundle = bundle.authenticate(&root, JudgedAt::Undo)?;
     let (manifest, id) = (bundle.manifest(), bundle.release_id());
     options.receipts.warn(&root, &Notifier::plain(out));
     let dir = &options.receipts.receipts;
+    let _lead = lead(dir, true)?;
     let is_wanted = |course: &Course| {
         course.begin.action == Action::Run && course.begin.release_id == id.digest()
     };
@@ -79,6 +81,7 @@ pub fn run(args: &Args, out: Output) -> Result<Exit, CliError> {
     let notifier = Notifier::drawing(out);
     let worker = Worker {
         file: args.file.clone(),
+        release: id,
         forwarded: Forwarded::of(&["rollout", "rollback"]),
         passphrase: passphrase.flatten(),
         stop: Stop::watch(notifier.clone())?,

@@ -1,6 +1,7 @@
 //! `pgseal rollout FILE --plan PLAN`
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,7 +11,7 @@ use super::forward::Forwarded;
 use super::stop::Stop;
 use super::worker::Worker;
 use super::{Args, plan};
-use crate::cli::args::{BundleArgs, now};
+use crate::cli::args::{BundleArgs, OnlyArgs, now};
 use crate::cli::evidence;
 use crate::cli::host::operator;
 use crate::cli::progress::Notifier;
@@ -35,6 +36,7 @@ pub fn run(args: &Args, file: &Path, path: &Path, out: Output) -> Result<Exit, C
     let bundle = BundleArgs {
         file: file.to_owned(),
         trust: options.trust.clone(),
+        only: OnlyArgs::default(),
     };
     let bundle = bundle.authenticate_to_run(&root, now())?;
     bundle.check_policy()?;
@@ -50,10 +52,9 @@ pub fn run(args: &Args, file: &Path, path: &Path, out: Output) -> Result<Exit, C
     options.receipts.warn(&root, &Notifier::plain(out));
     check_run(key.as_ref(), &root, manifest, Action::Run)?;
     let dir = &options.receipts.receipts;
-    let before = previous(dir, id, plan.sha256, args.resume)?;
-    let databases = match &before {
-        Some(before) => before.course.databases.clone(),
-        None => {
+    let planned = match args.resume {
+        true => Vec::new(),
+        false => {
             let databases = plan::databases(&plan, options, (&root, manifest));
             let databases = databases.map_err(|error| error.about(path))?;
             let waves = plan.waves(databases.len());
@@ -62,6 +63,11 @@ pub fn run(args: &Args, file: &Path, path: &Path, out: Output) -> Result<Exit, C
                 .collect()
         }
     };
+    let _lead = lead(dir, args.resume)?;
+    let before = previous(dir, id, plan.sha256, args.resume)?;
+    let databases = before
+        .as_ref()
+        .map_or(planned, |before| before.course.databases.clone());
     let key = key.map(Arc::new);
     let mut prepared = options
         .receipts
@@ -69,6 +75,7 @@ pub fn run(args: &Args, file: &Path, path: &Path, out: Output) -> Result<Exit, C
     let notifier = Notifier::drawing(out);
     let worker = Worker {
         file: file.to_owned(),
+        release: id,
         forwarded: Forwarded::of(&["rollout"]),
         passphrase: passphrase.flatten(),
         stop: Stop::watch(notifier.clone())?,
@@ -99,6 +106,19 @@ pub fn run(args: &Args, file: &Path, path: &Path, out: Output) -> Result<Exit, C
              each again and goes on, `pgseal rollout rollback FILE` goes back",
         )
     })
+}
+
+/// Takes the lead of the rollouts in a directory of receipts; of those that were there before, if the
+/// directory is.
+pub fn lead(dir: &Path, is_later: bool) -> Result<Option<File>, CliError> {
+    if is_later && !dir.is_dir() {
+        return Ok(None);
+    }
+    let lead = journal::lead(dir).at(dir)?.ok_or_else(|| {
+        let text = format!("{}: another process leads a rollout", display_path(dir));
+        CliError::new(Kind::Locked, text).hint("`pgseal rollout status` shows it")
+    });
+    lead.map(Some)
 }
 
 /// The rollout to continue, if one is to be continued. A new one begins only if none of this plan was

@@ -19,6 +19,7 @@ use super::stop::Stop;
 use crate::cli::progress::Notifier;
 use crate::cli::settings::Name;
 use crate::cli::{Kind, escape, escape_lines};
+use pgseal_verify::format::statement::ReleaseId;
 
 /// This program, even if its file was replaced meanwhile.
 const OURSELVES: &str = "/proc/self/exe";
@@ -26,6 +27,8 @@ const OURSELVES: &str = "/proc/self/exe";
 /// Starts commands.
 pub struct Worker {
     pub file: PathBuf,
+    /// The release in the file when the rollout began.
+    pub release: ReleaseId,
     pub forwarded: Forwarded,
     /// Passphrase of the receipt key, if it is encrypted.
     pub passphrase: Option<Zeroizing<String>>,
@@ -74,6 +77,7 @@ impl Worker {
         let mut child = Command::new(program)
             .arg(command)
             .args(arguments)
+            .arg(format!("--only-release={}", self.release))
             .args(["--json", "--quiet", "--no-password", "--color=never", "--"])
             .arg(&self.file)
             // The connection string has no password, and still is none of the arguments.

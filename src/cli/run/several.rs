@@ -71,6 +71,7 @@ fn checked<'a>(
         let bundle = BundleArgs {
             file: file.clone(),
             trust: args.trust.clone(),
+            only: args.only.clone(),
         };
         let authentic = bundle.authenticate_to_run(&root, at)?;
         let id = authentic.release_id();

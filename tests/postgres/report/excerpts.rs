@@ -32,7 +32,7 @@ fn lines_of_an_error_stay_lines() {
     );
 
     let operator = site.operator(&bundle, &db.url()).receipts_in("receipts");
-    let document = expect(&operator, "STOP", 30);
+    let document = expect(&operator, "STOP", 11);
     let answer = cell(&document, "rehearsal");
     assert!(
         answer["says"]
@@ -49,7 +49,7 @@ fn lines_of_an_error_stay_lines() {
             &["--format", "html", "-o", page.to_str().unwrap()]
         )
         .code,
-        30
+        11
     );
     let excerpt = format!(
         "<pre>{}\n</pre>",

@@ -29,6 +29,17 @@ fn refused() {
         2,
         &["has a password"],
     );
+    for nameless in ["", "host=db1 port=5433"] {
+        refuse(
+            format!("databases = [{nameless:?}]\n"),
+            2,
+            &["plan.toml: ", "names no database"],
+        );
+    }
+    let torn = "databases = [\"postgresql://u:secret@h/d\n";
+    fs::write(fleet.site.path("plan.toml"), torn).unwrap();
+    let said = fleet.rollout(&[]).fails(2);
+    assert!(!said.contains("secret"), "{said}");
     refuse(
         format!("databases = [{one:?}]\nsoak = \"checks/no.sql\"\n"),
         2,
@@ -71,6 +82,8 @@ fn query() {
     fleet.rollout(&[]).fails(21);
     plan("select null::text");
     fleet.rollout(&[]).fails_saying(21, &["it returned NULL"]);
+    plan("select ''::text");
+    fleet.rollout(&[]).fails_saying(2, &["an empty name"]);
     plan("select datname from pg_catalog.pg_database where false");
     fleet.rollout(&[]).fails_saying(2, &["it has no database"]);
     plan(names);

@@ -8,6 +8,7 @@ fn forged() -> ClonedDatabase {
         name: todo!(),
         oid: todo!(),
         suffix: todo!(),
+        source: todo!(),
         server_is_its_own: todo!(),
         trial_marker: todo!(),
     }
